@@ -5,8 +5,8 @@ namespace Locking;
 /// <list type="table">
 /// <item><term>New</term><description>not in a table yet → Waiting, Held</description></item>
 /// <item><term>Waiting</term><description>in the queue of its key → Held, Withdrawn</description></item>
-/// <item><term>Held</term><description>has the lock → Released, Expired, Forced</description></item>
-/// <item><term>Withdrawn, Released, Expired, Forced</term><description>ends; the object is never used again</description></item>
+/// <item><term>Held</term><description>has the lock → Released, Expired, Forced, Dropped</description></item>
+/// <item><term>Withdrawn, Released, Expired, Forced, Dropped</term><description>ends; the object is never used again</description></item>
 /// </list>
 /// </remarks>
 internal enum ClaimState
@@ -31,4 +31,7 @@ internal enum ClaimState
 
     /// <summary>Taken away.</summary>
     Forced,
+
+    /// <summary>Given up for its holder, by the object that granted it.</summary>
+    Dropped,
 }
