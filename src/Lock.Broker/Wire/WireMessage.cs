@@ -124,7 +124,7 @@ internal ref struct WireMessage
     }
 
     /// <summary>The length tells most names apart, so that one comparison is enough for each.</summary>
-    private void Set(ReadOnlySpan<byte> name, WireValue value)
+    private void Set(scoped ReadOnlySpan<byte> name, WireValue value)
     {
         switch (name.Length)
         {
@@ -196,7 +196,7 @@ internal ref struct WireMessage
         }
     }
 
-    private static bool SetIf(ref WireValue field, ReadOnlySpan<byte> expected, ReadOnlySpan<byte> name, WireValue value)
+    private static bool SetIf(ref WireValue field, scoped ReadOnlySpan<byte> expected, scoped ReadOnlySpan<byte> name, WireValue value)
     {
         if (!name.SequenceEqual(expected))
             return false;
