@@ -70,5 +70,5 @@ internal sealed class PendingAnswer : TaskCompletionSource<BrokerAnswer>
     public long SentAt { get; set; }
 
     /// <summary>What a listing has brought so far.</summary>
-    public List<LockInfo>? Items { get; init; }
+    public List<LockInfo> Items => field ??= [];
 }

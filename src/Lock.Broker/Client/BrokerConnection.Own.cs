@@ -26,7 +26,7 @@ internal sealed partial class BrokerConnection
 
             if (message.Type.TextEquals("lk-item"u8))
             {
-                pending.Items?.Add(InfoOf(in message));
+                pending.Items.Add(InfoOf(in message));
                 pending.SentAt = Time.GetTimestamp();
                 return;
             }

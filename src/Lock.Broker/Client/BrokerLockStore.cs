@@ -35,10 +35,8 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     public async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var connection = await _client.ConnectAsync(cancellationToken).ConfigureAwait(false);
-        var pending = new PendingAnswer(_client.NextNumber(), request, waits: false);
-        connection.AskAcquire(pending);
-        var answer = await AnswerAsync(connection, pending, cancellationToken).ConfigureAwait(false);
+        var (answer, _) = await AskAsync(
+            request, static (connection, pending, _) => connection.AskAcquire(pending), 0, true, cancellationToken).ConfigureAwait(false);
         return answer.Kind switch
         {
             AnswerKind.Granted => AcquireReply.Granted(answer.Token, answer.Queued),
@@ -77,10 +75,9 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
-        var connection = await _client.ConnectAsync(cancellationToken).ConfigureAwait(false);
-        var pending = new PendingAnswer(_client.NextNumber(), null, waits: false);
-        connection.AskExtend(pending, key, holderId, ttl);
-        var answer = await AnswerAsync(connection, pending, cancellationToken).ConfigureAwait(false);
+        var (answer, pending) = await AskAsync(
+            null, static (connection, pending, s) => connection.AskExtend(pending, s.key, s.holderId, s.ttl), (key, holderId, ttl), true,
+            cancellationToken).ConfigureAwait(false);
         if (answer.Kind == AnswerKind.Done)
             _client.Leases.Extended(holderId, ttl, pending.SentAt);
         else if (answer.Kind is AnswerKind.None or AnswerKind.Other)
@@ -93,19 +90,17 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     {
         // First: a lease that is being given back must not be reclaimed, whatever becomes of this request.
         _client.Leases.Remove(holderId);
-        var connection = await _client.ConnectAsync(cancellationToken).ConfigureAwait(false);
-        var pending = new PendingAnswer(_client.NextNumber(), null, waits: false);
-        connection.AskRelease(pending, key, holderId);
-        return ReplyOf(await AnswerAsync(connection, pending, cancellationToken).ConfigureAwait(false));
+        var (answer, _) = await AskAsync(
+            null, static (connection, pending, s) => connection.AskRelease(pending, s.key, s.holderId), (key, holderId), false, cancellationToken)
+            .ConfigureAwait(false);
+        return ReplyOf(answer);
     }
 
     /// <inheritdoc/>
     public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken)
     {
-        var connection = await _client.ConnectAsync(cancellationToken).ConfigureAwait(false);
-        var pending = new PendingAnswer(_client.NextNumber(), null, waits: false);
-        connection.AskGet(pending, key);
-        var answer = await AnswerAsync(connection, pending, cancellationToken).ConfigureAwait(false);
+        var (answer, _) = await AskAsync(
+            null, static (connection, pending, key) => connection.AskGet(pending, key), key, true, cancellationToken).ConfigureAwait(false);
         return answer.Kind switch
         {
             AnswerKind.Info => answer.Info,
@@ -117,10 +112,9 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var connection = await _client.ConnectAsync(cancellationToken).ConfigureAwait(false);
-        var pending = new PendingAnswer(_client.NextNumber(), null, waits: false) { Items = [] };
-        connection.AskList(pending, prefix);
-        var answer = await AnswerAsync(connection, pending, cancellationToken).ConfigureAwait(false);
+        var (answer, pending) = await AskAsync(
+            null, static (connection, pending, prefix) => connection.AskList(pending, prefix), prefix, true, cancellationToken)
+            .ConfigureAwait(false);
         if (answer.Kind != AnswerKind.Done)
             throw Unexpected(answer);
         foreach (var info in pending.Items)
@@ -130,28 +124,42 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
     {
-        var connection = await _client.ConnectAsync(cancellationToken).ConfigureAwait(false);
-        var pending = new PendingAnswer(_client.NextNumber(), null, waits: false);
-        connection.AskForce(pending, key);
-        return ReplyOf(await AnswerAsync(connection, pending, cancellationToken).ConfigureAwait(false)) == StoreReply.Done;
+        var (answer, _) = await AskAsync(
+            null, static (connection, pending, key) => connection.AskForce(pending, key), key, false, cancellationToken).ConfigureAwait(false);
+        return ReplyOf(answer) == StoreReply.Done;
     }
 
     /// <summary>Hangs up. The broker gives up what is still held over the connection, but for what was taken with
     /// <see cref="AcquireRequest.KeepOnDisconnect"/>.</summary>
     public ValueTask DisposeAsync() => _client.DisposeAsync();
 
-    private static async ValueTask<BrokerAnswer> AnswerAsync(BrokerConnection connection, PendingAnswer pending, CancellationToken cancellationToken)
+    /// <summary>Asks and hears the answer. What may be asked twice is asked again when the connection breaks before the answer: most
+    /// often the broker was restarted, and the next connection knows.</summary>
+    private async ValueTask<(BrokerAnswer Answer, PendingAnswer Pending)> AskAsync<T>(
+        AcquireRequest? acquire, Action<BrokerConnection, PendingAnswer, T> ask, T state, bool mayRepeat, CancellationToken cancellationToken)
     {
-        try
+        var began = _client.Time.GetTimestamp();
+        while (true)
         {
-            return cancellationToken.CanBeCanceled
-                ? await pending.Task.WaitAsync(cancellationToken).ConfigureAwait(false)
-                : await pending.Task.ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            connection.Forget(pending);
-            throw;
+            var connection = await _client.ConnectAsync(cancellationToken).ConfigureAwait(false);
+            var pending = new PendingAnswer(_client.NextNumber(), acquire, waits: false);
+            ask(connection, pending, state);
+            BrokerAnswer answer;
+            try
+            {
+                answer = cancellationToken.CanBeCanceled
+                    ? await pending.Task.WaitAsync(cancellationToken).ConfigureAwait(false)
+                    : await pending.Task.ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                connection.Forget(pending);
+                throw;
+            }
+
+            if (answer.Kind != AnswerKind.Lost || !mayRepeat || _client.Time.GetElapsedTime(began) >= _client.CommandTimeout)
+                return (answer, pending);
+            mayRepeat = false;
         }
     }
 
