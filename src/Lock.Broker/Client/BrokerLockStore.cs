@@ -49,6 +49,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     public async ValueTask<AcquireReply> AcquireAsync(AcquireRequest request, TimeSpan atMost, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
+        cancellationToken.ThrowIfCancellationRequested();
         var began = _client.Time.GetTimestamp();
         var connection = await _client.ConnectAsync(cancellationToken).ConfigureAwait(false);
         var waiter = new PendingAnswer(_client.NextNumber(), request, waits: true);
@@ -138,6 +139,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     private async ValueTask<(BrokerAnswer Answer, PendingAnswer Pending)> AskAsync<T>(
         AcquireRequest? acquire, Action<BrokerConnection, PendingAnswer, T> ask, T state, bool mayRepeat, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         var began = _client.Time.GetTimestamp();
         while (true)
         {
