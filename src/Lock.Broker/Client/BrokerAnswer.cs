@@ -69,6 +69,21 @@ internal sealed class PendingAnswer : TaskCompletionSource<BrokerAnswer>
     /// <summary>When it was last sent.</summary>
     public long SentAt { get; set; }
 
+    /// <summary>Published brokers: the times of the requests that have no answer yet, oldest first.</summary>
+    public Queue<long> Sends => field ??= [];
+
+    /// <summary>Published brokers: the lock was not granted before this time.</summary>
+    public long NotGrantedBefore { get; set; }
+
+    /// <summary>Published brokers: when it was last repeated, and how often.</summary>
+    public long LastSend { get; set; }
+
+    /// <inheritdoc cref="LastSend"/>
+    public int Repeats { get; set; }
+
+    /// <summary>Published brokers: whether the lease that is to be released may still live.</summary>
+    public bool MayUnlock { get; init; }
+
     /// <summary>What a listing has brought so far.</summary>
     public List<LockInfo> Items => field ??= [];
 }

@@ -113,6 +113,8 @@ internal sealed partial class BrokerClient : IAsyncDisposable
 
     public void OnEnded(BrokerConnection connection, string why)
     {
+        if (connection.IsPublished)
+            LoseAll();
         lock (_gate)
         {
             if (_connection != connection)
@@ -197,6 +199,16 @@ internal sealed partial class BrokerClient : IAsyncDisposable
                 _isReturning = true;
                 _ = Task.Run(ReturnAsync, CancellationToken.None);
             }
+        }
+    }
+
+    /// <summary>A published broker gives up what a connection held when that ends.</summary>
+    private void LoseAll()
+    {
+        foreach (var lease in Leases.Living())
+        {
+            if (Leases.Remove(lease.Request.HolderId))
+                OnLost(new StoreLoss(lease.Request.Key, lease.Request.HolderId, LostReason.SessionLost));
         }
     }
 

@@ -104,7 +104,11 @@ internal sealed partial class BrokerConnection : LineConnection
     public void Forget(PendingAnswer pending)
     {
         lock (_gate)
+        {
             _pending.Remove(pending.Number);
+            if (IsPublished && pending.Acquire is { } request && _publishedLocks.GetValueOrDefault(request.HolderId) == pending)
+                _publishedLocks.Remove(request.HolderId);
+        }
     }
 
     /// <summary>Ends the connection without giving up what is held over it: the broker is told so, since on a Unix socket the end
@@ -147,6 +151,7 @@ internal sealed partial class BrokerConnection : LineConnection
             _ended = true;
             pending = [.. _pending.Values];
             _pending.Clear();
+            _publishedLocks.Clear();
         }
 
         _watch.Dispose();
@@ -245,11 +250,14 @@ internal sealed partial class BrokerConnection : LineConnection
             var now = Time.GetTimestamp();
             foreach (var one in _pending.Values)
                 late |= !one.IsQueued && Time.GetElapsedTime(one.SentAt, now) >= _client.CommandTimeout;
-            quiet = _pending.Count > 0 && Time.GetElapsedTime(Volatile.Read(ref _lastHeard), now) >= BrokerClient.QuietTime;
+            if (!late && IsPublished)
+                AskPublishedAgainUnsynchronized(now);
+            quiet = !IsPublished && _pending.Count > 0 && Time.GetElapsedTime(Volatile.Read(ref _lastHeard), now) >= BrokerClient.QuietTime;
             if (!late)
                 WatchUnsynchronized();
         }
 
+        Output.Flush();
         if (late)
             Abandon();
         else if (quiet)
@@ -261,7 +269,7 @@ internal sealed partial class BrokerConnection : LineConnection
         if (_isWatching || _pending.Count == 0)
             return;
         _isWatching = true;
-        _watch.Change(_client.WatchPeriod, Timeout.InfiniteTimeSpan);
+        _watch.Change(IsPublished ? _shortestRepeat : _client.WatchPeriod, Timeout.InfiniteTimeSpan);
     }
 }
 

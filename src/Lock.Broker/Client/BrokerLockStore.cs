@@ -90,10 +90,11 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
     {
         // First: a lease that is being given back must not be reclaimed, whatever becomes of this request.
+        var mayLive = !_client.Leases.HasRunOut(holderId);
         _client.Leases.Remove(holderId);
         var (answer, _) = await AskAsync(
-            null, static (connection, pending, s) => connection.AskRelease(pending, s.key, s.holderId), (key, holderId), false, cancellationToken)
-            .ConfigureAwait(false);
+            null, static (connection, pending, s) => connection.AskRelease(pending, s.key, s.holderId), (key, holderId), false, cancellationToken,
+            mayLive).ConfigureAwait(false);
         return ReplyOf(answer);
     }
 
@@ -137,14 +138,15 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <summary>Asks and hears the answer. What may be asked twice is asked again when the connection breaks before the answer: most
     /// often the broker was restarted, and the next connection knows.</summary>
     private async ValueTask<(BrokerAnswer Answer, PendingAnswer Pending)> AskAsync<T>(
-        AcquireRequest? acquire, Action<BrokerConnection, PendingAnswer, T> ask, T state, bool mayRepeat, CancellationToken cancellationToken)
+        AcquireRequest? acquire, Action<BrokerConnection, PendingAnswer, T> ask, T state, bool mayRepeat, CancellationToken cancellationToken,
+        bool mayUnlock = false)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var began = _client.Time.GetTimestamp();
         while (true)
         {
             var connection = await _client.ConnectAsync(cancellationToken).ConfigureAwait(false);
-            var pending = new PendingAnswer(_client.NextNumber(), acquire, waits: false);
+            var pending = new PendingAnswer(_client.NextNumber(), acquire, waits: false) { MayUnlock = mayUnlock };
             ask(connection, pending, state);
             BrokerAnswer answer;
             try

@@ -39,6 +39,10 @@ internal sealed class HeldLeases
             _leases.TryUpdate(holderId, lease with { Ttl = ttl, Begun = begun }, lease);
     }
 
+    public bool Has(string holderId) => _leases.TryGetValue(holderId, out var lease) && RemainingOf(lease) != TimeSpan.Zero;
+
+    public bool HasRunOut(string holderId) => _leases.TryGetValue(holderId, out var lease) && RemainingOf(lease) == TimeSpan.Zero;
+
     public bool Remove(string holderId) => _leases.TryRemove(holderId, out _);
 
     /// <summary>What may still live. Drops what has run out.</summary>

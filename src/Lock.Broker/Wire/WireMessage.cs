@@ -44,6 +44,7 @@ internal ref struct WireMessage
     public WireValue Acquired;
     public WireValue Unlocked;
     public WireValue Error;
+    public WireValue Warning;
     public WireValue FencingToken;
     public WireValue Reelection;
 
@@ -166,7 +167,8 @@ internal ref struct WireMessage
                     SetIf(ref Reason, "reason"u8, name, value);
                 break;
             case 7:
-                SetIf(ref Version, "version"u8, name, value);
+                if (!SetIf(ref Version, "version"u8, name, value))
+                    SetIf(ref Warning, "warning"u8, name, value);
                 break;
             case 8:
                 if (!SetIf(ref Acquired, "acquired"u8, name, value) && !SetIf(ref Unlocked, "unlocked"u8, name, value)
