@@ -320,9 +320,15 @@ internal sealed class Contender
     /// <summary>Waits until it makes sense to ask again.</summary>
     private async ValueTask WaitAsync(AcquireReply busy, CancellationToken cancellationToken)
     {
-        if (_engine.Waiting is not null)
-            return; // the store waits; a busy answer before the time is up (a grant that came too late) asks again at once
         var token = WaitToken(cancellationToken);
+        if (_engine.Waiting is not null)
+        {
+            // The store waits. Where it answers busy before the time is up (its queue is full, say), it is not asked in a tight loop.
+            if (busy.HolderRemaining != TimeSpan.Zero)
+                await _engine.Turns.PauseAsync(_key, Within(_options.RetryDelay, _budget.QueueTimeLeft), token).ConfigureAwait(false);
+            return;
+        }
+
         if (_watches && _watch is null)
         {
             // Subscribe, then try again, then wait: a release between the first try and the subscription is not missed.
