@@ -21,11 +21,8 @@ internal static class Snippets
         return true;
     }
 
-    public static async Task LeveregeAsync(LockConfig myDefault, ILockProvider provider, Func<Task> DoWorkAsync)
+    public static async Task LeveregeAsync(LockConfig myDefault, Func<Task> DoWorkAsync)
     {
-        var createdBefore = Lock.Create(myDefault, providers: [provider]);
-        await createdBefore.DisposeAsync();
-
         // <leverege>
         LockConfig lockConfig = LockConfig.FromEnvironment() ?? myDefault;
         ILock locks = Lock.Create(lockConfig, @namespace: "myApp");

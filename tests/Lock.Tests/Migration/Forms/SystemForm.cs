@@ -9,7 +9,7 @@ public abstract class SystemForm
     /// <summary>Locks as the system was configured, on the backend under test.</summary>
     protected ILock Create(string json)
     {
-        var config = LockConfig.Parse(json).ApplyPreset();
+        var config = LockConfig.Parse(json);
         return Lock.Create(config with { Type = Backend.Type, Connection = Backend.Connection });
     }
 
