@@ -52,6 +52,12 @@ internal sealed partial class ClientSession
             return;
         }
 
+        if (_server.IsFull(key))
+        {
+            SendError(in message, "The broker has as many keys as it allows.");
+            return;
+        }
+
         var id = message.Uuid.GetText();
         var claim = new BrokerClaim(_server, key, id ?? Guid.NewGuid().ToString(), PidOf(in message), PublishedTtl(in message))
         {
