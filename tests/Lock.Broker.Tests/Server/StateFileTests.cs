@@ -41,6 +41,16 @@ public sealed class StateFileTests : IDisposable
     }
 
     [Fact]
+    public void A_lease_without_expiry_is_waited_for_however_old_it_is()
+    {
+        using (var state = Open())
+            state.Cover(Timeout.InfiniteTimeSpan, 500);
+        _time.Advance(TimeSpan.FromDays(1));
+        using var next = Open();
+        Assert.Equal(BrokerServer.PermanentWait, next.Wait);
+    }
+
+    [Fact]
     public void Most_grants_write_nothing()
     {
         using var state = Open();
