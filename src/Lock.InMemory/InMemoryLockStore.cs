@@ -92,10 +92,14 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
     {
         if (Refuse(cancellationToken) is { } refusal)
             return ValueTask.FromException<StoreReply>(refusal);
-        var waiter = _table.Find(key, holderId);
+        var found = _table.Find(key, holderId);
         var reply = _table.Release(key, holderId);
-        (waiter as StoreClaim)?.StopWaiting();
-        return ValueTask.FromResult(reply);
+        if (found is not StoreClaim { State: ClaimState.Withdrawn } waiter)
+            return ValueTask.FromResult(reply);
+
+        // It gave up a place in the queue and held nothing.
+        waiter.StopWaiting();
+        return ValueTask.FromResult(_table.IsHeld(key) ? StoreReply.HeldByAnother : StoreReply.NotHeld);
     }
 
     /// <inheritdoc/>
@@ -108,10 +112,11 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await Task.CompletedTask.ConfigureAwait(false);
+        if (Refuse(cancellationToken) is { } refusal)
+            throw refusal;
         foreach (var info in _table.List(prefix))
         {
-            if (Refuse(cancellationToken) is { } refusal)
-                throw refusal;
+            cancellationToken.ThrowIfCancellationRequested();
             yield return info;
         }
     }

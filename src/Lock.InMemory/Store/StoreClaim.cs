@@ -13,11 +13,7 @@ internal sealed class StoreClaim(InMemoryLockStore store, AcquireRequest request
     public Task WhenGranted => _granted.Task;
 
     /// <summary>Its id was released; a wait for it ends.</summary>
-    public void StopWaiting()
-    {
-        if (State == ClaimState.Withdrawn)
-            _granted.TrySetResult();
-    }
+    public void StopWaiting() => _granted.TrySetResult();
 
     protected internal override void OnGranted() => _granted.TrySetResult();
 

@@ -59,6 +59,23 @@ internal sealed partial class LockTable : IDisposable
         }
     }
 
+    /// <summary>How many buckets there are, for tests: they follow the keys in use.</summary>
+    internal int Capacity
+    {
+        get
+        {
+            var capacity = 0;
+            foreach (var stripe in _stripes)
+            {
+                stripe.Gate.Enter();
+                capacity += stripe.BucketCount;
+                stripe.Gate.Exit();
+            }
+
+            return capacity;
+        }
+    }
+
     internal TableClock Clock { get; }
 
     /// <summary>Makes every later token greater than <paramref name="last"/>. Never lowers it. Below 2^53.</summary>
