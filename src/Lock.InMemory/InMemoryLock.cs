@@ -92,12 +92,12 @@ public sealed class InMemoryLock : LockBase
 
     private protected override ValueTask DisposeCoreAsync()
     {
-        // Whoever acquires from now on sees the disposal after its grant and undoes it.
-        foreach (var claim in Table.Everything())
-        {
-            if (claim is not MemoryLease lease || lease.Locks != this)
-                continue;
+        // Whoever acquires from now on sees the disposal after its grant and undoes it. The waits end first: otherwise the leases given
+        // back would be granted to them.
+        foreach (var lease in OwnLeases())
             lease.EndWait();
+        foreach (var lease in OwnLeases())
+        {
             if (lease.State == ClaimState.Held)
                 End(lease);
         }
@@ -106,6 +106,8 @@ public sealed class InMemoryLock : LockBase
             Table.Dispose();
         return ValueTask.CompletedTask;
     }
+
+    private IEnumerable<MemoryLease> OwnLeases() => Table.Everything().OfType<MemoryLease>().Where(lease => lease.Locks == this);
 
     private static void End(MemoryLease lease)
     {
