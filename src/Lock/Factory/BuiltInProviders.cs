@@ -1,0 +1,10 @@
+namespace Locking;
+
+/// <summary>The providers that need no registration: one line each.</summary>
+internal static class BuiltInProviders
+{
+    public static IReadOnlyList<ILockProvider> All { get; } =
+    [
+        new InMemoryLockProvider(),
+    ];
+}
