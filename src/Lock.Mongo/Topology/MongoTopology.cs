@@ -1,0 +1,121 @@
+namespace Locking;
+
+/// <summary>Knows which server takes writes. Asks all known hosts at once, follows what they say about each other, and remembers the answer until told it is wrong.</summary>
+internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector connector, TimeProvider time)
+{
+    /// <summary>Between two rounds of asking; an election takes seconds.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
+    private readonly Lock _gate = new();
+    private readonly HashSet<MongoEndpoint> _known = [.. settings.Hosts];
+    private MongoEndpoint? _primary;
+
+    /// <summary>The server to send to; looks for it when unknown.</summary>
+    /// <exception cref="MongoConnectionException">No server takes writes within the selection timeout, or waiting cannot help (settings, authentication).</exception>
+    public async ValueTask<MongoEndpoint> GetPrimaryAsync(CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            if (_primary is { } known) return known;
+        }
+
+        long start = time.GetTimestamp();
+        while (true)
+        {
+            (MongoEndpoint? found, List<string> problems, bool hopeless) = await AskAllAsync(cancellationToken).ConfigureAwait(false);
+            if (found is { } primary) return primary;
+            if (hopeless || time.GetElapsedTime(start) + Pause >= settings.ServerSelectionTimeout)
+            {
+                string waited = hopeless ? "" : $" within serverSelectionTimeoutMS ({settings.ServerSelectionTimeout.TotalMilliseconds:0})";
+                throw new MongoConnectionException($"No server that takes writes was found{waited}: {string.Join("; ", problems)}", isTransient: !hopeless, mayHaveRun: false);
+            }
+
+            await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Forgets the primary, if it is still this one.</summary>
+    public void Forget(MongoEndpoint endpoint)
+    {
+        lock (_gate)
+        {
+            if (_primary == endpoint) _primary = null;
+        }
+    }
+
+    private async Task<(MongoEndpoint? Primary, List<string> Problems, bool Hopeless)> AskAllAsync(CancellationToken cancellationToken)
+    {
+        List<MongoEndpoint> hosts;
+        lock (_gate) hosts = [.. _known];
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        List<Task<Answer>> pending = [.. hosts.Select(host => AskAsync(host, enough.Token))];
+        var problems = new List<string>();
+        bool hopeless = true;
+        MongoEndpoint? primary = null;
+        while (pending.Count > 0 && primary is null)
+        {
+            Task<Answer> next = await Task.WhenAny(pending).ConfigureAwait(false);
+            pending.Remove(next);
+            Answer answer = await next.ConfigureAwait(false);
+            hopeless &= answer.Hopeless;
+            if (answer.Problem is null) primary = Remember(answer.Endpoint, answer.Hello);
+            else problems.Add(answer.Problem);
+            if (primary is null && answer.Hello is { } hello && Learn(hello)) hopeless = false;
+        }
+
+        // A dead host is not waited for once the primary is known.
+        await enough.CancelAsync().ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
+        return (primary, problems, hopeless);
+    }
+
+    private async Task<Answer> AskAsync(MongoEndpoint endpoint, CancellationToken cancellationToken)
+    {
+        try
+        {
+            (MongoConnection connection, MongoHello hello) = await connector.GreetAsync(endpoint, cancellationToken).ConfigureAwait(false);
+            connection.Dispose();
+            return Judge(endpoint, hello);
+        }
+        catch (MongoConnectionException e)
+        {
+            return new Answer(endpoint, null, e.Message, !e.IsTransient);
+        }
+        catch (OperationCanceledException)
+        {
+            return new Answer(endpoint, null, $"{endpoint} was not waited for", Hopeless: false);
+        }
+    }
+
+    private Answer Judge(MongoEndpoint endpoint, MongoHello hello)
+    {
+        if (settings.ReplicaSet is { } wanted && hello.SetName != wanted)
+            return new Answer(endpoint, null, $"{endpoint} belongs to {(hello.SetName is null ? "no replica set" : $"the replica set '{hello.SetName}'")}; replicaSet says '{wanted}'", Hopeless: true);
+        if (hello.IsWritable) return new Answer(endpoint, hello, null, Hopeless: false);
+        return new Answer(endpoint, hello, $"{endpoint} does not take writes (a secondary, or no primary is elected)", Hopeless: false);
+    }
+
+    private MongoEndpoint Remember(MongoEndpoint endpoint, MongoHello? hello)
+    {
+        if (hello is not null) Learn(hello);
+        lock (_gate) _primary = endpoint;
+        return endpoint;
+    }
+
+    /// <summary>Takes over the members that a member names.</summary>
+    /// <returns>Whether a host was named that was not known.</returns>
+    private bool Learn(MongoHello hello)
+    {
+        if (settings.DirectConnection || hello.SetName is null) return false;
+        bool news = false;
+        lock (_gate)
+        {
+            foreach (MongoEndpoint host in hello.Hosts) news |= _known.Add(host);
+            if (hello.Primary is { } primary) news |= _known.Add(primary);
+        }
+
+        return news;
+    }
+
+    private readonly record struct Answer(MongoEndpoint Endpoint, MongoHello? Hello, string? Problem, bool Hopeless);
+}
