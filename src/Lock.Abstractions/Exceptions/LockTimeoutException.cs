@@ -1,0 +1,27 @@
+namespace Locking;
+
+/// <summary>The lock was not free within the wait. Nothing was taken.</summary>
+public sealed class LockTimeoutException : LockException
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="key">The whole key that was asked for.</param>
+    /// <param name="waited">How long the caller waited.</param>
+    /// <param name="attempts">How many attempts were made.</param>
+    public LockTimeoutException(string key, TimeSpan waited, int attempts)
+        : base($"The lock '{key}' was not free within {waited.TotalMilliseconds:0} ms ({attempts} attempt(s)): "
+            + "somebody else holds it. Raise waitTimeout or retryCount to wait longer.")
+    {
+        Key = key;
+        Waited = waited;
+        Attempts = attempts;
+    }
+
+    /// <summary>The whole key that was asked for.</summary>
+    public string Key { get; }
+
+    /// <summary>How long the caller waited.</summary>
+    public TimeSpan Waited { get; }
+
+    /// <summary>How many attempts were made.</summary>
+    public int Attempts { get; }
+}

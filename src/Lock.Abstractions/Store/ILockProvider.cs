@@ -1,0 +1,35 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Locking;
+
+/// <summary>Makes stores of one backend from a configuration. Registered explicitly under its type.</summary>
+public interface ILockProvider
+{
+    /// <summary>The <c>type</c> of a configuration that this provider serves. Case does not matter.</summary>
+    string Type { get; }
+
+    /// <summary>Makes a store. Does not connect yet: the first request does.</summary>
+    /// <param name="config">The whole configuration, preset and defaults applied, <see cref="LockConfig.LockOptions"/> never null.</param>
+    /// <param name="context">Clock and logs.</param>
+    /// <exception cref="LockConfigException">A setting does not suit this backend; the message names it, its value and what is allowed.</exception>
+    ILockStore CreateStore(LockConfig config, LockProviderContext context);
+}
+
+/// <summary>Optional ability of a provider: makes a whole <see cref="ILock"/> that does without the engine's generic path.</summary>
+public interface IDirectLockProvider : ILockProvider
+{
+    /// <summary>Makes the lock.</summary>
+    /// <inheritdoc cref="ILockProvider.CreateStore" path="/param"/>
+    /// <exception cref="LockConfigException">A setting does not suit this backend.</exception>
+    ILock CreateLock(LockConfig config, LockProviderContext context);
+}
+
+/// <summary>What a provider may use of its surroundings.</summary>
+/// <param name="TimeProvider">The only clock.</param>
+/// <param name="LoggerFactory">Where logs go.</param>
+public sealed record LockProviderContext(TimeProvider TimeProvider, ILoggerFactory LoggerFactory)
+{
+    /// <summary>The system's clock, and no logs.</summary>
+    public static LockProviderContext Default { get; } = new(TimeProvider.System, NullLoggerFactory.Instance);
+}
