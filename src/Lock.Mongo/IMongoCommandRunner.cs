@@ -16,7 +16,7 @@ public interface IMongoCommandRunner
     /// <param name="command">A BSON document whose first field names the command; without <c>$db</c>.</param>
     /// <param name="cancellationToken">Stops waiting. What was sent may still be carried out.</param>
     /// <returns>The reply, a BSON document. It stays valid: the memory is not used again.</returns>
-    /// <exception cref="MongoConnectionException">No reply came: not connected, refused, timed out, or not understood.</exception>
+    /// <exception cref="LockStoreException">No reply came: not connected, refused, timed out, or not understood.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     ValueTask<ReadOnlyMemory<byte>> RunAsync(string database, ReadOnlyMemory<byte> command, CancellationToken cancellationToken);
 }

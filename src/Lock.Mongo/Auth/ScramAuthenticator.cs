@@ -11,7 +11,7 @@ internal static class ScramAuthenticator
     private const int MostSteps = 4;
 
     /// <summary>Proves to the server that this side knows the password, and has the server prove the same.</summary>
-    /// <exception cref="MongoConnectionException">The server refused, or cannot prove that it knows the password.</exception>
+    /// <exception cref="LockStoreException">The server refused, or cannot prove that it knows the password.</exception>
     public static async Task AuthenticateAsync(MongoConnection connection, ScramCredential credential, string database, CancellationToken cancellationToken)
     {
         var scram = new ScramConversation(credential, ScramConversation.NewNonce());
@@ -36,8 +36,8 @@ internal static class ScramAuthenticator
         }
     }
 
-    private static MongoConnectionException Refused(MongoConnection connection, ScramCredential credential, string database, string why, bool isTransient, Exception e) =>
-        new($"Authentication of user '{credential.User}' ({Mechanism}, authSource '{database}') at {connection.Endpoint} failed: {why}", isTransient, mayHaveRun: false, e);
+    private static LockStoreException Refused(MongoConnection connection, ScramCredential credential, string database, string why, bool isTransient, Exception e) =>
+        MongoFailure.Create($"Authentication of user '{credential.User}' ({Mechanism}, authSource '{database}') at {connection.Endpoint} failed: {why}", isTransient, mayHaveRun: false, e);
 
     private static ReadOnlyMemory<byte> Start(string payload) => new BsonWriter()
         .Int32("saslStart", 1).String("mechanism", Mechanism).Binary("payload", Encoding.UTF8.GetBytes(payload))

@@ -33,11 +33,11 @@ internal sealed class MongoClient : IMongoCommandRunner, IDisposable
                 ReadOnlyMemory<byte> reply = await RunOnAsync(primary, database, command, cancellationToken).ConfigureAwait(false);
                 if (!NeedsAnotherServer(primary, reply) || !mayTryAgain) return reply;
             }
-            catch (MongoConnectionException e) when (e is { MayHaveRun: false, IsTransient: true } && mayTryAgain)
+            catch (LockStoreException e) when (e is { MayHaveBeenApplied: false, IsTransient: true } && mayTryAgain)
             {
                 Abandon(primary);
             }
-            catch (MongoConnectionException)
+            catch (LockStoreException)
             {
                 Abandon(primary);
                 throw;
@@ -63,7 +63,7 @@ internal sealed class MongoClient : IMongoCommandRunner, IDisposable
         }
         catch (BsonFormatException e)
         {
-            throw new MongoConnectionException($"The reply of {primary} cannot be understood: {e.Message}", isTransient: true, mayHaveRun: true, e);
+            throw MongoFailure.Create($"The reply of {primary} cannot be understood: {e.Message}", isTransient: true, mayHaveRun: true, e);
         }
     }
 
@@ -80,7 +80,7 @@ internal sealed class MongoClient : IMongoCommandRunner, IDisposable
         catch (OperationCanceledException e)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            throw new MongoConnectionException(
+            throw MongoFailure.Create(
                 $"{primary} did not answer within commandTimeout ({_settings.CommandTimeout.TotalMilliseconds:0} ms).", isTransient: true, mayHaveRun: true, e);
         }
         finally

@@ -11,7 +11,7 @@ internal sealed class MongoConnectionPool(MongoEndpoint endpoint, MongoClientSet
     private volatile bool _disposed;
 
     /// <summary>A connection for one exchange; give it back with <see cref="Return"/> in any case.</summary>
-    /// <exception cref="MongoConnectionException">None became free, or none could be opened.</exception>
+    /// <exception cref="LockStoreException">None became free, or none could be opened.</exception>
     public async ValueTask<MongoConnection> RentAsync(CancellationToken cancellationToken)
     {
         await TakeSlotAsync(cancellationToken).ConfigureAwait(false);
@@ -71,7 +71,7 @@ internal sealed class MongoConnectionPool(MongoEndpoint endpoint, MongoClientSet
         catch (OperationCanceledException e)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            throw new MongoConnectionException(
+            throw MongoFailure.Create(
                 $"No connection to {endpoint} became free within waitQueueTimeoutMS ({settings.WaitQueueTimeout.TotalMilliseconds:0}). Raise maxPoolSize (currently {settings.MaxPoolSize}).",
                 isTransient: true, mayHaveRun: false, e);
         }

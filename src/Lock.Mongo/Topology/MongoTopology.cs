@@ -11,7 +11,7 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
     private MongoEndpoint? _primary;
 
     /// <summary>The server to send to; looks for it when unknown.</summary>
-    /// <exception cref="MongoConnectionException">No server takes writes within the selection timeout, or waiting cannot help (settings, authentication).</exception>
+    /// <exception cref="LockStoreException">No server takes writes within the selection timeout, or waiting cannot help (settings, authentication).</exception>
     public async ValueTask<MongoEndpoint> GetPrimaryAsync(CancellationToken cancellationToken)
     {
         lock (_gate)
@@ -27,7 +27,7 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
             if (hopeless || time.GetElapsedTime(start) + Pause >= settings.ServerSelectionTimeout)
             {
                 string waited = hopeless ? "" : $" within serverSelectionTimeoutMS ({settings.ServerSelectionTimeout.TotalMilliseconds:0})";
-                throw new MongoConnectionException($"No server that takes writes was found{waited}: {string.Join("; ", problems)}", isTransient: !hopeless, mayHaveRun: false);
+                throw MongoFailure.Create($"No server that takes writes was found{waited}: {string.Join("; ", problems)}", isTransient: !hopeless, mayHaveRun: false);
             }
 
             await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);
@@ -77,7 +77,7 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
             connection.Dispose();
             return Judge(endpoint, hello);
         }
-        catch (MongoConnectionException e)
+        catch (LockStoreException e)
         {
             return new Answer(endpoint, null, e.Message, !e.IsTransient);
         }

@@ -34,7 +34,7 @@ internal sealed class MongoConnection(Stream stream, Socket socket, MongoEndpoin
     }
 
     /// <summary>Sends a command and waits for its reply.</summary>
-    /// <exception cref="MongoConnectionException">The connection failed or the reply cannot be understood.</exception>
+    /// <exception cref="LockStoreException">The connection failed or the reply cannot be understood.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the connection is closed.</exception>
     public async ValueTask<ReadOnlyMemory<byte>> ExchangeAsync(string database, ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
     {
@@ -57,11 +57,11 @@ internal sealed class MongoConnection(Stream stream, Socket socket, MongoEndpoin
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            throw new MongoConnectionException($"The connection to {endpoint} failed before the reply came: {e.Message}", isTransient: true, mayHaveRun: sent, e);
+            throw MongoFailure.Create($"The connection to {endpoint} failed before the reply came: {e.Message}", isTransient: true, mayHaveRun: sent, e);
         }
         catch (BsonFormatException e)
         {
-            throw new MongoConnectionException($"The reply of {endpoint} cannot be understood: {e.Message}", isTransient: true, mayHaveRun: sent, e);
+            throw MongoFailure.Create($"The reply of {endpoint} cannot be understood: {e.Message}", isTransient: true, mayHaveRun: sent, e);
         }
         finally
         {

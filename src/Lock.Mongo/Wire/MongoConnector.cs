@@ -11,12 +11,12 @@ internal sealed class MongoConnector(MongoClientSettings settings, TimeProvider 
     private readonly ScramCredential? _credential = settings.Username is { } user ? new ScramCredential(user, settings.Password ?? "") : null;
 
     /// <summary>Connects and greets, without authentication.</summary>
-    /// <exception cref="MongoConnectionException">Not reachable within the connect timeout, TLS refused, or no MongoDB that can be used.</exception>
+    /// <exception cref="LockStoreException">Not reachable within the connect timeout, TLS refused, or no MongoDB that can be used.</exception>
     public Task<(MongoConnection Connection, MongoHello Hello)> GreetAsync(MongoEndpoint endpoint, CancellationToken cancellationToken) =>
         LimitAsync(endpoint, token => GreetCoreAsync(endpoint, 0, token), cancellationToken);
 
     /// <summary>Connects, greets and authenticates.</summary>
-    /// <exception cref="MongoConnectionException">As <see cref="GreetAsync"/>, or the user name and password were refused.</exception>
+    /// <exception cref="LockStoreException">As <see cref="GreetAsync"/>, or the user name and password were refused.</exception>
     public Task<MongoConnection> ConnectAsync(MongoEndpoint endpoint, int generation, CancellationToken cancellationToken) =>
         LimitAsync(endpoint, token => ConnectCoreAsync(endpoint, generation, token), cancellationToken);
 
@@ -82,7 +82,7 @@ internal sealed class MongoConnector(MongoClientSettings settings, TimeProvider 
         {
             await secure.DisposeAsync().ConfigureAwait(false);
             // Nobody's certificate heals by waiting; a connection that was cut may.
-            throw new MongoConnectionException(
+            throw MongoFailure.Create(
                 $"TLS with {endpoint} failed: {e.Message} Check that the server uses TLS, and tlsCAFile and the host name.", isTransient: e is IOException, mayHaveRun: false, e);
         }
     }
@@ -98,17 +98,17 @@ internal sealed class MongoConnector(MongoClientSettings settings, TimeProvider 
         catch (OperationCanceledException e)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            throw new MongoConnectionException(
-                $"{endpoint} did not finish connecting within connectTimeout ({settings.ConnectTimeout.TotalMilliseconds:0} ms).", isTransient: true, mayHaveRun: false, e);
+            throw MongoFailure.Create(
+                $"{endpoint} did not finish connecting within connectTimeout ({settings.ConnectTimeout.TotalMilliseconds:0} ms).{(settings.Tls is null ? "" : " TLS is on: does the server use it?")}", isTransient: true, mayHaveRun: false, e);
         }
         catch (Exception e) when (e is SocketException or IOException)
         {
-            throw new MongoConnectionException($"Cannot connect to {endpoint}: {e.Message}", isTransient: true, mayHaveRun: false, e);
+            throw MongoFailure.Create($"Cannot connect to {endpoint}: {e.Message}", isTransient: true, mayHaveRun: false, e);
         }
-        catch (MongoConnectionException e) when (e.MayHaveRun)
+        catch (LockStoreException e) when (e.MayHaveBeenApplied)
         {
             // The greeting changes nothing, so no command of the caller can have run.
-            throw new MongoConnectionException(e.Message, e.IsTransient, mayHaveRun: false, e.InnerException);
+            throw MongoFailure.Create(e.Message, e.IsTransient, mayHaveRun: false, e.InnerException);
         }
     }
 }

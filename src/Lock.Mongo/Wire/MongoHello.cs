@@ -24,18 +24,18 @@ internal sealed record MongoHello(bool IsWritable, string? SetName, MongoEndpoin
     }
 
     /// <summary>Reads the reply.</summary>
-    /// <exception cref="MongoConnectionException">The server refuses, is too old, or answers with something else.</exception>
+    /// <exception cref="LockStoreException">The server refuses, is too old, or answers with something else.</exception>
     public static MongoHello Parse(MongoEndpoint endpoint, ReadOnlySpan<byte> reply)
     {
         try
         {
             MongoReply common = MongoReply.Parse(reply);
-            if (!common.Ok) throw new MongoConnectionException($"{endpoint} refuses the greeting: {common.Message} (code {common.Code}).", isTransient: common.IsNotPrimary, mayHaveRun: false);
+            if (!common.Ok) throw MongoFailure.Create($"{endpoint} refuses the greeting: {common.Message} (code {common.Code}).", isTransient: common.IsNotPrimary, mayHaveRun: false);
             return ParseFields(endpoint, reply);
         }
         catch (BsonFormatException e)
         {
-            throw new MongoConnectionException($"The greeting of {endpoint} cannot be understood: {e.Message}", isTransient: true, mayHaveRun: false, e);
+            throw MongoFailure.Create($"The greeting of {endpoint} cannot be understood: {e.Message}", isTransient: true, mayHaveRun: false, e);
         }
     }
 
@@ -59,7 +59,7 @@ internal sealed record MongoHello(bool IsWritable, string? SetName, MongoEndpoin
 
         if (wireVersion < LeastWireVersion)
         {
-            throw new MongoConnectionException(
+            throw MongoFailure.Create(
                 $"{endpoint} has the wire version {wireVersion}; at least {LeastWireVersion} (MongoDB 4.4) is needed.", isTransient: false, mayHaveRun: false);
         }
 

@@ -1,0 +1,36 @@
+using Npgsql;
+
+namespace Locking;
+
+/// <summary>
+/// A server for one class of tests. <see cref="Uri"/> is a gateway in front of the engine, or the server that the environment variable
+/// LOCK_TEST_MONGODB names. Tests of faults always use a gateway.
+/// </summary>
+public sealed class MongoServer : IAsyncLifetime
+{
+    private NpgsqlDataSource? _engine;
+    private MongoGateway? _gateway;
+
+    public string Uri { get; private set; } = "";
+
+    internal MongoGateway Gateway => _gateway!;
+
+    /// <summary>A gateway of one's own, to be disposed by the test.</summary>
+    internal MongoGateway StartGateway(GatewayOptions? options = null, int port = 0) => MongoGateway.Start(_engine!, options, port);
+
+    /// <summary>A database and collection name that no other test uses.</summary>
+    internal static string NewCollection() => "t" + Guid.NewGuid().ToString("N")[..12];
+
+    public async Task InitializeAsync()
+    {
+        _engine = await MongoEngine.StartAsync();
+        _gateway = MongoGateway.Start(_engine);
+        Uri = Environment.GetEnvironmentVariable("LOCK_TEST_MONGODB") is { Length: > 0 } real ? real : _gateway.Uri;
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (_gateway is not null) await _gateway.DisposeAsync();
+        if (_engine is not null) await MongoEngine.StopAsync();
+    }
+}
