@@ -85,6 +85,8 @@ internal sealed class BsonWriter
         return this;
     }
 
+    public BsonWriter Add(string name, BsonExpression value) => Raw(value.Type, name, value.Value.Span);
+
     public BsonWriter Document(string name)
     {
         Head(BsonType.Document, name);
