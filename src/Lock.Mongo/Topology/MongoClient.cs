@@ -27,7 +27,7 @@ internal sealed class MongoClient : IMongoCommandRunner, IDisposable
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             MongoEndpoint primary = await _topology.GetPrimaryAsync(cancellationToken).ConfigureAwait(false);
-            bool mayTryAgain = _time.GetElapsedTime(start) < _settings.ServerSelectionTimeout;
+            bool mayTryAgain = _settings.ServerSelectionTimeout == Timeout.InfiniteTimeSpan || _time.GetElapsedTime(start) < _settings.ServerSelectionTimeout;
             try
             {
                 ReadOnlyMemory<byte> reply = await RunOnAsync(primary, database, command, cancellationToken).ConfigureAwait(false);
@@ -47,7 +47,9 @@ internal sealed class MongoClient : IMongoCommandRunner, IDisposable
 
     public void Dispose()
     {
+        if (_disposed) return;
         _disposed = true;
+        _topology.Dispose();
         foreach (MongoConnectionPool pool in _pools.Values) pool.Dispose();
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 
 namespace Locking;
@@ -5,6 +6,8 @@ namespace Locking;
 /// <summary>Where a server listens: a host and port, or a Unix socket (its path in <paramref name="Host"/>, port 0).</summary>
 internal readonly record struct MongoEndpoint(string Host, int Port)
 {
+    private static readonly SearchValues<char> NotInHosts = SearchValues.Create(" \t\r\n,/\\@?#");
+
     public const int DefaultPort = 27017;
 
     public bool IsUnixSocket => Host.StartsWith('/');
@@ -30,7 +33,7 @@ internal readonly record struct MongoEndpoint(string Host, int Port)
             int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int port) && port is >= 1 and <= 65535 ? port : null;
 
         static MongoEndpoint? Create(string host, int? port) =>
-            host.Length > 0 && port is { } given ? new MongoEndpoint(host.ToLowerInvariant(), given) : null;
+            host.Length > 0 && !host.AsSpan().ContainsAny(NotInHosts) && port is { } given ? new MongoEndpoint(host.ToLowerInvariant(), given) : null;
     }
 
     public override string ToString() => IsUnixSocket ? Host : Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}";

@@ -1,33 +1,66 @@
 namespace Locking;
 
 /// <summary>Knows which server takes writes. Asks all known hosts at once, follows what they say about each other, and remembers the answer until told it is wrong.</summary>
-internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector connector, TimeProvider time)
+internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector connector, TimeProvider time) : IDisposable
 {
     /// <summary>Between two rounds of asking; an election takes seconds.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock _gate = new();
     private readonly HashSet<MongoEndpoint> _known = [.. settings.Hosts];
+    private readonly CancellationTokenSource _stop = new();
     private MongoEndpoint? _primary;
+    private Task<MongoEndpoint>? _search;
 
-    /// <summary>The server to send to; looks for it when unknown.</summary>
+    /// <summary>The server to send to; looks for it when unknown. Callers share one search.</summary>
     /// <exception cref="LockStoreException">No server takes writes within the selection timeout, or waiting cannot help (settings, authentication).</exception>
     public async ValueTask<MongoEndpoint> GetPrimaryAsync(CancellationToken cancellationToken)
     {
+        Task<MongoEndpoint> search;
         lock (_gate)
         {
             if (_primary is { } known) return known;
+            search = _search ??= Task.Run(SearchAsync, CancellationToken.None);
         }
 
+        return await search.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        _stop.Dispose();
+    }
+
+    private async Task<MongoEndpoint> SearchAsync()
+    {
+        try
+        {
+            return await SearchCoreAsync(_stop.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+        {
+            throw new ObjectDisposedException(nameof(MongoClient), e);
+        }
+        finally
+        {
+            lock (_gate) _search = null;
+        }
+    }
+
+    private async Task<MongoEndpoint> SearchCoreAsync(CancellationToken cancellationToken)
+    {
         long start = time.GetTimestamp();
         while (true)
         {
-            (MongoEndpoint? found, List<string> problems, bool hopeless) = await AskAllAsync(cancellationToken).ConfigureAwait(false);
-            if (found is { } primary) return primary;
-            if (hopeless || time.GetElapsedTime(start) + Pause >= settings.ServerSelectionTimeout)
+            Round round = await AskAllAsync(cancellationToken).ConfigureAwait(false);
+            if (round.Primary is { } primary) return primary;
+            if (round.News) continue;
+            bool hopeless = round.Hopeless;
+            if (hopeless || (settings.ServerSelectionTimeout != Timeout.InfiniteTimeSpan && time.GetElapsedTime(start) + Pause >= settings.ServerSelectionTimeout))
             {
                 string waited = hopeless ? "" : $" within serverSelectionTimeoutMS ({settings.ServerSelectionTimeout.TotalMilliseconds:0})";
-                throw MongoFailure.Create($"No server that takes writes was found{waited}: {string.Join("; ", problems)}", isTransient: !hopeless, mayHaveRun: false);
+                throw MongoFailure.Create($"No server that takes writes was found{waited}: {string.Join("; ", round.Problems)}", isTransient: !hopeless, mayHaveRun: false);
             }
 
             await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);
@@ -43,7 +76,7 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
         }
     }
 
-    private async Task<(MongoEndpoint? Primary, List<string> Problems, bool Hopeless)> AskAllAsync(CancellationToken cancellationToken)
+    private async Task<Round> AskAllAsync(CancellationToken cancellationToken)
     {
         List<MongoEndpoint> hosts;
         lock (_gate) hosts = [.. _known];
@@ -51,6 +84,7 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
         List<Task<Answer>> pending = [.. hosts.Select(host => AskAsync(host, enough.Token))];
         var problems = new List<string>();
         bool hopeless = true;
+        bool news = false;
         MongoEndpoint? primary = null;
         while (pending.Count > 0 && primary is null)
         {
@@ -60,13 +94,13 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
             hopeless &= answer.Hopeless;
             if (answer.Problem is null) primary = Remember(answer.Endpoint, answer.Hello);
             else problems.Add(answer.Problem);
-            if (primary is null && answer.Hello is { } hello && Learn(hello)) hopeless = false;
+            if (primary is null && answer.Hello is { } hello) news |= Learn(hello);
         }
 
         // A dead host is not waited for once the primary is known.
         await enough.CancelAsync().ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
-        return (primary, problems, hopeless);
+        return new Round(primary, problems, hopeless, news);
     }
 
     private async Task<Answer> AskAsync(MongoEndpoint endpoint, CancellationToken cancellationToken)
@@ -116,6 +150,8 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
 
         return news;
     }
+
+    private readonly record struct Round(MongoEndpoint? Primary, List<string> Problems, bool Hopeless, bool News);
 
     private readonly record struct Answer(MongoEndpoint Endpoint, MongoHello? Hello, string? Problem, bool Hopeless);
 }
