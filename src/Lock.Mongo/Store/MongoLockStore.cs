@@ -28,6 +28,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
     private readonly MongoPurgeIndex _index;
     private readonly TimeProvider _time;
     private readonly IDisposable? _owned;
+    private volatile bool _disposed;
 
     /// <summary>Creates the store.</summary>
     /// <param name="runner">Where commands go.</param>
@@ -53,6 +54,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
 
     public ILockStore WithOptions(LockOptions options)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         MongoOptionRules.Check(options, (name, message) => new ArgumentException($"{name}: {message}", nameof(options)));
         MongoStoreSettings settings = _settings with { KeyPrefix = options.KeyPrefix ?? _settings.KeyPrefix, FenceRetention = options.FenceRetention ?? _settings.FenceRetention };
         return new MongoLockStore(_runner, settings, _time, owned: null, _index);
@@ -60,19 +62,19 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
 
     public async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
-        using var limit = new StepLimit(_settings, _time, cancellationToken);
+        using StepLimit limit = Begin(cancellationToken);
         return await limit.RunAsync(token => AcquireAsync(request, token)).ConfigureAwait(false);
     }
 
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
-        using var limit = new StepLimit(_settings, _time, cancellationToken);
+        using StepLimit limit = Begin(cancellationToken);
         return await limit.RunAsync(token => ExtendAsync(key, holderId, ttl, token)).ConfigureAwait(false);
     }
 
     public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
     {
-        using var limit = new StepLimit(_settings, _time, cancellationToken);
+        using StepLimit limit = Begin(cancellationToken);
         return await limit.RunAsync(async token =>
         {
             (ReadOnlyMemory<byte> reply, bool repeated) = await RunAsync(_commands.Release(key, holderId), $"the release of '{key}'", token).ConfigureAwait(false);
@@ -85,7 +87,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
 
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
     {
-        using var limit = new StepLimit(_settings, _time, cancellationToken);
+        using StepLimit limit = Begin(cancellationToken);
         return await limit.RunAsync(async token =>
         {
             (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.ForceRelease(key), $"the forced release of '{key}'", token).ConfigureAwait(false);
@@ -95,7 +97,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
 
     public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken)
     {
-        using var limit = new StepLimit(_settings, _time, cancellationToken);
+        using StepLimit limit = Begin(cancellationToken);
         return await limit.RunAsync(async token =>
         {
             (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Get(key), $"the look-up of '{key}'", token).ConfigureAwait(false);
@@ -127,8 +129,15 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
 
     public ValueTask DisposeAsync()
     {
+        _disposed = true;
         _owned?.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private StepLimit Begin(CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new StepLimit(_settings, _time, cancellationToken);
     }
 
     private async ValueTask<AcquireReply> AcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
@@ -203,7 +212,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
 
     private async ValueTask<MongoCursorBatch> ReadBatchAsync(ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
     {
-        using var limit = new StepLimit(_settings, _time, cancellationToken);
+        using StepLimit limit = Begin(cancellationToken);
         return await limit.RunAsync(async token =>
         {
             (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, "the listing of locks", token).ConfigureAwait(false);
@@ -219,7 +228,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
             using var limit = new StepLimit(_settings, _time, CancellationToken.None);
             await limit.RunAsync(token => _runner.RunAsync(_settings.Database, _commands.KillCursor(cursor), token)).ConfigureAwait(false);
         }
-        catch (LockStoreException)
+        catch (Exception e) when (e is LockStoreException or ObjectDisposedException)
         {
             // Nothing depends on it.
         }

@@ -13,6 +13,9 @@ public sealed class MongoServer : IAsyncLifetime
 
     public string Uri { get; private set; } = "";
 
+    /// <summary>A collection for all tests of the class; dropped at its end.</summary>
+    public string SharedCollection { get; } = NewCollection();
+
     internal MongoGateway Gateway => _gateway!;
 
     /// <summary>A gateway of one's own, to be disposed by the test.</summary>
@@ -30,6 +33,7 @@ public sealed class MongoServer : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
+        if (Uri.Length > 0) await new TestStore(Uri, SharedCollection).DisposeAsync();
         if (_gateway is not null) await _gateway.DisposeAsync();
         if (_engine is not null) await MongoEngine.StopAsync();
     }
