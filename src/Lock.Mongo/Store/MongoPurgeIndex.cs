@@ -19,23 +19,42 @@ internal sealed class MongoPurgeIndex(IMongoCommandRunner runner, MongoStoreSett
 
     private async ValueTask MakeAsync(CancellationToken cancellationToken)
     {
-        for (int attempt = 1; ; attempt++)
+        for (int attempt = 1; !_made; attempt++)
         {
-            ReadOnlyMemory<byte> reply = await runner.RunAsync(settings.Database, Create(), cancellationToken).ConfigureAwait(false);
-            MongoReply parsed = MongoReply.Parse(reply.Span);
-            if (parsed.Ok) break;
-            if (parsed.Code is IndexOptionsConflict or IndexKeySpecsConflict)
+            try
             {
-                await CheckExistingAsync(parsed, cancellationToken).ConfigureAwait(false);
-                break;
+                await TryMakeAsync(cancellationToken).ConfigureAwait(false);
+                _made = true;
             }
+            catch (MongoCommandException) when (attempt < MostTries)
+            {
+                // Starters that create the collection at the same time get in each other's way once.
+            }
+            catch (LockStoreException e) when (e.IsTransient && attempt < MostTries)
+            {
+                // Making it again does no harm.
+            }
+            catch (LockStoreException e) when (e.MayHaveBeenApplied)
+            {
+                // The index may be there, but the step that needed it has not begun.
+                throw MongoFailure.Create(e.Message, e.IsTransient, mayHaveRun: false, e);
+            }
+        }
+    }
 
-            // Starters that create the collection at the same time get in each other's way once.
-            if (attempt < MostTries && parsed.Code is NamespaceExists or MongoFaults.DuplicateKey or 112) continue;
+    private async Task TryMakeAsync(CancellationToken cancellationToken)
+    {
+        ReadOnlyMemory<byte> reply = await runner.RunAsync(settings.Database, Create(), cancellationToken).ConfigureAwait(false);
+        MongoReply parsed = MongoReply.Parse(reply.Span);
+        if (parsed.Code is IndexOptionsConflict or IndexKeySpecsConflict)
+        {
+            await CheckExistingAsync(parsed, cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            if (parsed.Code == NamespaceExists) throw new MongoCommandException(parsed.Code, parsed.Message);
             MongoFaults.ThrowIfFailed(reply.Span, $"the index {Name} on {settings.Database}.{settings.Collection}");
         }
-
-        _made = true;
     }
 
     private async Task CheckExistingAsync(MongoReply refusal, CancellationToken cancellationToken)

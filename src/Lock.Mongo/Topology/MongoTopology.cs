@@ -20,7 +20,7 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
         lock (_gate)
         {
             if (_primary is { } known) return known;
-            search = _search ??= Task.Run(SearchAsync, CancellationToken.None);
+            search = _search ??= Start();
         }
 
         return await search.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -30,6 +30,14 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
     {
         _stop.Cancel();
         _stop.Dispose();
+    }
+
+    private Task<MongoEndpoint> Start()
+    {
+        var search = Task.Run(SearchAsync, CancellationToken.None);
+        // When all who wait have given up, nobody else looks at its failure.
+        _ = search.ContinueWith(static failed => _ = failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        return search;
     }
 
     private async Task<MongoEndpoint> SearchAsync()
