@@ -5,14 +5,16 @@ namespace Locking;
 /// <summary>The engine over the store: what a user sees while servers fail.</summary>
 public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoServer>
 {
+    private readonly string _key = Guid.NewGuid().ToString();
+
     [Fact]
     public async Task A_waiter_of_another_process_gets_the_lock_when_it_is_released()
     {
-        string collection = MongoServer.NewCollection();
+        string collection = server.SharedCollection;
         await using StoreLock first = Create(server.Uri, collection);
         await using StoreLock second = Create(server.Uri, collection);
-        ILockHandle held = await first.LockAsync("k");
-        Task<ILockHandle> waiting = second.LockAsync("k", new LockOptions { RetryDelay = TimeSpan.FromMilliseconds(5) }).AsTask();
+        ILockHandle held = await first.LockAsync(_key);
+        Task<ILockHandle> waiting = second.LockAsync(_key, new LockOptions { RetryDelay = TimeSpan.FromMilliseconds(5) }).AsTask();
         await Eventually.SettleAsync();
         Assert.False(waiting.IsCompleted);
         Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
@@ -23,13 +25,13 @@ public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoSe
     [Fact]
     public async Task A_waiter_gets_the_lock_of_a_holder_that_died_when_its_lease_ends()
     {
-        string collection = MongoServer.NewCollection();
+        string collection = server.SharedCollection;
         await using var dead = new TestStore(server.Uri, collection);
-        await dead.AcquireAsync("k", TestStore.NewId(), TimeSpan.FromMilliseconds(300));
+        await dead.AcquireAsync(_key, TestStore.NewId(), TimeSpan.FromMilliseconds(300));
         // The pause between attempts is long: only the holder's remaining time can bring the waiter back in time.
         await using StoreLock locks = Create(server.Uri, collection);
         var options = new LockOptions { RetryDelay = TimeSpan.FromMinutes(5), PollInterval = TimeSpan.FromMinutes(5) };
-        await using ILockHandle handle = await Eventually.DoneAsync(locks.LockAsync("k", options).AsTask(), "the waiter has the lock");
+        await using ILockHandle handle = await Eventually.DoneAsync(locks.LockAsync(_key, options).AsTask(), "the waiter has the lock");
         Assert.True(handle.AcquiredOnAttempt >= 2);
     }
 
@@ -39,8 +41,8 @@ public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoSe
         await using MongoGateway first = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
         await using MongoGateway second = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
         second.OtherPrimary = first.Address;
-        await using StoreLock locks = Create($"mongodb://{first.Address},{second.Address}/?replicaSet=rs0", MongoServer.NewCollection());
-        await using ILockHandle handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromSeconds(3), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(50) });
+        await using StoreLock locks = Create($"mongodb://{first.Address},{second.Address}/?replicaSet=rs0", server.SharedCollection);
+        await using ILockHandle handle = await locks.LockAsync(_key, new LockOptions { Ttl = TimeSpan.FromSeconds(3), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(50) });
 
         second.OtherPrimary = null;
         first.OtherPrimary = second.Address;
@@ -55,13 +57,13 @@ public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoSe
     {
         MongoGateway gone = server.StartGateway();
         int port = gone.Port;
-        await using StoreLock locks = Create(gone.Uri + "?serverSelectionTimeoutMS=50", MongoServer.NewCollection());
-        ILockHandle handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromMilliseconds(600), AutoRenew = true });
+        await using StoreLock locks = Create(gone.Uri + "?serverSelectionTimeoutMS=50", server.SharedCollection);
+        ILockHandle handle = await locks.LockAsync(_key, new LockOptions { Ttl = TimeSpan.FromMilliseconds(600), AutoRenew = true });
         await gone.DisposeAsync();
         await Eventually.TrueAsync(() => handle.LostToken.IsCancellationRequested, "told that the lock is lost");
 
         await using MongoGateway back = server.StartGateway(port: port);
-        await using ILockHandle next = await Eventually.DoneAsync(locks.LockAsync("k").AsTask(), "taken again");
+        await using ILockHandle next = await Eventually.DoneAsync(locks.LockAsync(_key).AsTask(), "taken again");
         Assert.True(next.FencingToken > handle.FencingToken);
         await handle.DisposeAsync();
     }
@@ -69,11 +71,11 @@ public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoSe
     [Fact]
     public async Task A_lock_that_is_taken_by_force_is_lost_at_the_next_renewal()
     {
-        string collection = MongoServer.NewCollection();
+        string collection = server.SharedCollection;
         await using StoreLock locks = Create(server.Uri, collection);
         await using StoreLock other = Create(server.Uri, collection);
-        await using ILockHandle handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromSeconds(20), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(50) });
-        Assert.True(await other.ForceUnlockAsync("k"));
+        await using ILockHandle handle = await locks.LockAsync(_key, new LockOptions { Ttl = TimeSpan.FromSeconds(20), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(50) });
+        Assert.True(await other.ForceUnlockAsync(_key));
         await Eventually.TrueAsync(() => handle.LostToken.IsCancellationRequested, "told that the lock is lost");
     }
 
@@ -85,15 +87,15 @@ public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoSe
     {
         await using MongoGateway gateway = server.StartGateway();
         var kind = Enum.Parse<GatewayFault>(fault);
-        await using StoreLock locks = Create(gateway.Uri, MongoServer.NewCollection());
+        await using StoreLock locks = Create(gateway.Uri, server.SharedCollection);
         gateway.Faults.Inject("createIndexes", kind);
         gateway.Faults.Inject("findAndModify", kind);
-        ILockHandle handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromMinutes(1) });
+        ILockHandle handle = await locks.LockAsync(_key, new LockOptions { Ttl = TimeSpan.FromMinutes(1) });
         gateway.Faults.Inject("findAndModify", kind);
         Assert.True(await handle.TryExtendAsync(TimeSpan.FromMinutes(2)));
         gateway.Faults.Inject("findAndModify", kind);
         Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
-        Assert.Null(await locks.GetAsync("k"));
+        Assert.Null(await locks.GetAsync(_key));
     }
 
     private static StoreLock Create(string uri, string collection)

@@ -8,7 +8,7 @@ public sealed class MongoLockProviderTests(MongoServer server) : IClassFixture<M
         var config = new LockConfig
         {
             Type = "mongo",
-            Connection = new LockConnection { Url = server.Uri, Database = "lock_tests", Collection = MongoServer.NewCollection() },
+            Connection = new LockConnection { Url = server.Uri, Database = "lock_tests", Collection = server.SharedCollection },
             LockOptions = new LockOptions { KeyPrefix = "p:", FenceRetention = TimeSpan.FromMinutes(2) },
         };
         await using ILockStore store = new MongoLockProvider().CreateStore(config, LockProviderContext.Default);
@@ -22,7 +22,7 @@ public sealed class MongoLockProviderTests(MongoServer server) : IClassFixture<M
     public async Task An_applications_own_client_is_used_and_left_open()
     {
         using var client = new MongoClient(MongoUri.Parse(server.Uri));
-        var config = new LockConfig { Connection = new LockConnection { Database = "lock_tests", Collection = MongoServer.NewCollection() } };
+        var config = new LockConfig { Connection = new LockConnection { Database = "lock_tests", Collection = server.SharedCollection } };
         ILockStore store = new MongoLockProvider(client).CreateStore(config, LockProviderContext.Default);
         Assert.Null(await store.GetAsync("k", default));
         await store.DisposeAsync();
