@@ -3,7 +3,7 @@
 # Nothing is installed on the machine and root is not needed. docs/mongo.md says what this engine covers and what it does not.
 #
 #   eng/mongo-testbed.sh install [DIR]          download (53 MB) and unpack (170 MB); once
-#   eng/mongo-testbed.sh start   [DIR] [PORT]   prints the port; the first start creates the database
+#   eng/mongo-testbed.sh start   [DIR] [PORT]   prints the port (default: the first free one from 54118); the first start creates the database
 #   eng/mongo-testbed.sh stop    [DIR]
 #   eng/mongo-testbed.sh status  [DIR]          prints the port, or exits with 3 (not running) or 4 (not installed)
 #   eng/mongo-testbed.sh driver  [DIR]          MongoDB's Node driver, which checks the gateway; DIR defaults to .testbed/node
@@ -16,7 +16,7 @@ usage() { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 64; }
 
 action=${1:-}
 dir=$(readlink -m "${2:-$(dirname "$0")/../.testbed/mongo}")
-port=${3:-54118}
+port=${3:-}
 root=$dir/root
 apt=$dir/apt
 data=$dir/data
@@ -32,7 +32,15 @@ need_installed() { installed || { echo "not installed in $dir: run eng/mongo-tes
 running_port() {
   [ -e "$data/postmaster.pid" ] || return 1
   kill -0 "$(head -1 "$data/postmaster.pid")" 2> /dev/null || return 1
+  # After a crash the process id may be somebody else's by now.
+  listens "$(sed -n 4p "$data/postmaster.pid")" || return 1
   sed -n 4p "$data/postmaster.pid"
+}
+listens() { (: > "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
+free_port() {
+  local candidate=54118
+  while listens "$candidate"; do candidate=$((candidate + 1)); done
+  echo "$candidate"
 }
 
 # The machine's own Debian mirror, else the public one.
@@ -131,6 +139,7 @@ END
 do_start() {
   need_installed
   if running_port; then return; fi
+  [ -n "$port" ] || port=$(free_port)
   mkdir -p "$run" "$data"
   if [ "$(id -u)" = 0 ]; then chown 65534:65534 "$run" "$data"; fi
   cd "$run"
@@ -161,7 +170,7 @@ do_driver() {
   mkdir -p "$into"
   cd "$into"
   [ -e package.json ] || echo '{"name":"driver-check","private":true}' > package.json
-  npm install --no-audit --no-fund --silent mongodb@7
+  npm install --no-audit --no-fund --silent mongodb@6
 }
 
 case $action in

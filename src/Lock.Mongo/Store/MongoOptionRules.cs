@@ -10,7 +10,6 @@ internal static class MongoOptionRules
     {
         if (options.Format is { } format && format != LockFormats.Native) throw refuse("lockOptions.format", $"is '{format}'; backend mongo has '{LockFormats.Native}' only.");
         if (options.Replicas is > 0) throw refuse("lockOptions.replicas", $"is {options.Replicas}; backend mongo has connection.writeConcern instead (leave replicas out, or 0).");
-        if (options.Quorum is not null) throw refuse("lockOptions.quorum", $"is {options.Quorum}; it is for backend redLock, leave it out.");
         if (options.Fair == true) throw refuse("lockOptions.fair", "is true; backend mongo keeps no queue between processes (false is allowed; inside a process the order is always first in, first out).");
         if (options.Wait == WaitMode.Notify) throw refuse("lockOptions.wait", "is notify; backend mongo gives no notices (auto and poll are allowed).");
     }

@@ -72,7 +72,6 @@ public sealed class MongoLockProviderTests(MongoServer server) : IClassFixture<M
     {
         { "lockOptions.format", new LockOptions { Format = "redlock.net" } },
         { "lockOptions.replicas", new LockOptions { Replicas = 1 } },
-        { "lockOptions.quorum", new LockOptions { Quorum = 2 } },
         { "lockOptions.fair", new LockOptions { Fair = true } },
         { "lockOptions.wait", new LockOptions { Wait = WaitMode.Notify } },
     };
