@@ -17,7 +17,7 @@ internal sealed class GatewayCommands(GatewayConnection connection)
         if (_gateway.Options.Authentication && !connection.Scram.IsAuthorized && !WithoutAuthentication.Contains(request.Name))
             return GatewayErrors.Reply(13, "Unauthorized", $"Command {request.Name} requires authentication");
         string db = request.Database;
-        byte[] document = WithClockOffset(request.Document);
+        byte[] document = WithClock(request.Document);
         switch (request.Name)
         {
             case "hello" or "isMaster" or "ismaster":
@@ -90,14 +90,17 @@ internal sealed class GatewayCommands(GatewayConnection connection)
     private static byte[]? SpeculativeStart(byte[] document) =>
         BsonReader.TryFind(document, "speculativeAuthenticate"u8, out BsonElement start) ? start.Value.ToArray() : null;
 
-    private byte[] WithClockOffset(byte[] document)
+    /// <summary>Gives expressions another time than the engine's, where the test asks for it.</summary>
+    private byte[] WithClock(byte[] document)
     {
         long offset = (long)_gateway.ClockOffset.TotalMilliseconds;
-        if (offset == 0 || document.AsSpan().IndexOf("$$NOW\0"u8) < 0) return document;
+        long? now = _gateway.Clock?.GetUtcNow().ToUnixTimeMilliseconds();
+        if ((offset == 0 && now is null) || document.AsSpan().IndexOf("$$NOW\0"u8) < 0) return document;
         return BsonRewrite.Copy(document, (to, field) =>
         {
             if (field.Type != BsonType.String || field.AsString() != "$$NOW") return false;
-            to.Document(field.NameText).Array("$add").String("0", "$$NOW").Int64("1", offset).End().End();
+            if (now is { } time) to.DateTime(field.NameText, time + offset);
+            else to.Document(field.NameText).Array("$add").String("0", "$$NOW").Int64("1", offset).End().End();
             return true;
         });
     }

@@ -39,6 +39,9 @@ internal sealed class MongoGateway : IAsyncDisposable
     /// <summary>Added to what the engine's clock says inside expressions.</summary>
     public TimeSpan ClockOffset { get; set; }
 
+    /// <summary>Whose time expressions see instead of the engine's, if set.</summary>
+    public TimeProvider? Clock { get; set; }
+
     /// <summary>Say in greetings that somebody else takes the writes.</summary>
     public string? OtherPrimary { get; set; }
 
