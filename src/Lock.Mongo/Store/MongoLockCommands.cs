@@ -132,7 +132,8 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
         command.Document("writeConcern");
         if (int.TryParse(settings.WriteConcern, NumberStyles.None, CultureInfo.InvariantCulture, out int members)) command.Int32("w", members);
         else command.String("w", settings.WriteConcern);
-        if (settings.CommandTimeout != Timeout.InfiniteTimeSpan) command.Int64("wtimeout", Milliseconds(settings.CommandTimeout));
+        // Shorter than the client's own limit, so that the server's explanation arrives before the client gives up.
+        if (settings.CommandTimeout != Timeout.InfiniteTimeSpan) command.Int64("wtimeout", Milliseconds(settings.CommandTimeout * 0.75));
         return command.End().ToDocument();
     }
 

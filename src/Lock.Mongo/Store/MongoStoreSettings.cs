@@ -3,7 +3,7 @@ namespace Locking;
 /// <summary>Where the locks are and how they are written.</summary>
 internal sealed record MongoStoreSettings
 {
-    /// <summary>A third of a second more than an hour of a counter costs nothing; less loses tokens to a clock that steps back.</summary>
+    /// <summary>How far a server's clock may step back without tokens repeating.</summary>
     public static readonly TimeSpan DefaultRetention = TimeSpan.FromHours(1);
 
     public string Database { get; init; } = "locks";
@@ -19,7 +19,7 @@ internal sealed record MongoStoreSettings
     /// <summary>How long a key's token counter outlives the lock.</summary>
     public TimeSpan FenceRetention { get; init; } = DefaultRetention;
 
-    /// <summary>How long the members have to confirm a write.</summary>
+    /// <summary>Limit of one command; the members have three quarters of it to confirm a write.</summary>
     public TimeSpan CommandTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Limit of one step with all its repeats.</summary>

@@ -25,7 +25,7 @@ internal sealed class GatewayConnection(MongoGateway gateway, Socket socket, int
 
     public async Task ServeAsync()
     {
-        socket.NoDelay = true;
+        if (socket.AddressFamily != AddressFamily.Unix) socket.NoDelay = true;
         try
         {
             await using Stream stream = await OpenAsync();

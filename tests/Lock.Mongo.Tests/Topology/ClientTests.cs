@@ -222,6 +222,29 @@ public sealed class ClientTests(MongoServer server) : IClassFixture<MongoServer>
     }
 
     [Fact]
+    public async Task A_unix_socket_is_an_address()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"lock-{Guid.NewGuid():N}.sock");
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(path));
+        listener.Listen();
+        Task serving = ServeTwiceAsync();
+        using (var client = new MongoClient(MongoUri.Parse($"mongodb://{Uri.EscapeDataString(path)}/")))
+        {
+            Assert.True(await PingAsync(client));
+        }
+
+        await serving;
+        File.Delete(path);
+
+        async Task ServeTwiceAsync()
+        {
+            // One connection to find out who takes writes, one for commands.
+            for (int i = 0; i < 2; i++) await new GatewayConnection(server.Gateway, await listener.AcceptAsync(), i).ServeAsync();
+        }
+    }
+
+    [Fact]
     public async Task Something_else_than_MongoDB_is_reported()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
