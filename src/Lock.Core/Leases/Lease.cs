@@ -289,7 +289,7 @@ internal sealed class Lease : Alarm
     {
         var sentAt = Clock.Now;
         var sentTtl = WithinMaxHold(ttl);
-        if (sentTtl <= TimeSpan.Zero)
+        if (sentTtl <= TimeSpan.Zero && sentTtl != Timeout.InfiniteTimeSpan)
         {
             LoseIfOver();
             return IsLive();
