@@ -15,9 +15,16 @@ internal static class SpanText
         var span = text.AsSpan();
         double unit = 1000;
         if (span.EndsWith("ms", StringComparison.Ordinal))
-            (span, unit) = (span[..^2], 1);
+        {
+            span = span[..^2];
+            unit = 1;
+        }
         else if (span.Length > 0 && !char.IsAsciiDigit(span[^1]))
-            (span, unit) = (span[..^1], UnitOf(span[^1]));
+        {
+            unit = UnitOf(span[^1]);
+            span = span[..^1];
+        }
+
         if (unit == 0 || !double.TryParse(span, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
             return null;
         var milliseconds = number * unit;

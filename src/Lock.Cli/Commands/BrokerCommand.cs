@@ -22,12 +22,15 @@ internal static class BrokerCommand
 
     private static readonly OptionSpec _insecure = new("--insecure", null, null, "Allow listening beyond this machine without a secret.");
 
+    private static readonly OptionSpec _launched = new("--launched", null, null,
+        "Leave the terminal's session and say nothing: for a broker that was started because somebody needed one.");
+
     public static CommandSpec Spec { get; } = new()
     {
         Name = "broker",
         Summary = "Serve locks to this machine or a small network, in the foreground.",
-        Usage = "[--path SOCKET | --host HOST [--port PORT]] [--idle-exit TIME] [--secret-file FILE] [--insecure]",
-        Options = [_path, _host, _port, _idleExit, _secretFile, _insecure, SharedOptions.Json, SharedOptions.Help],
+        Usage = "[--path SOCKET | --host HOST [--port PORT]] [--idle-exit TIME] [--secret-file FILE] [--insecure] [--launched]",
+        Options = [_path, _host, _port, _idleExit, _secretFile, _insecure, _launched, SharedOptions.Json, SharedOptions.Help],
         Description = """
             Listens on a Unix socket (the default), by TCP, or both. Usually nobody has to start one: the other commands start this
             user's own when it is absent. TERM and INT end it; leases that live then stand, and a broker that follows serves their
@@ -52,16 +55,21 @@ internal static class BrokerCommand
     private static int Run(ParsedArguments arguments)
     {
         var options = Options(arguments);
+        var launched = arguments.Has(_launched);
+        if (launched)
+            BrokerLauncher.LeaveSession();
         using var signals = new SignalRelay();
         var server = new BrokerServer(options);
         if (!server.TryStart())
         {
             server.DisposeAsync().AsTask().GetAwaiter().GetResult();
-            Streams.Error($"another broker listens at '{options.Path}' already.");
+            if (!launched)
+                Streams.Error($"another broker listens at '{options.Path}' already.");
             return ExitCode.Not;
         }
 
-        Announce(server, arguments.Has(SharedOptions.Json));
+        if (!launched)
+            Announce(server, arguments.Has(SharedOptions.Json));
         ServeAsync(server, signals.Stopping).GetAwaiter().GetResult();
         return ExitCode.Done;
     }

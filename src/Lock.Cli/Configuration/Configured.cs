@@ -34,7 +34,8 @@ internal sealed record Configured(LockConfig Config, string? Text)
     }
 
     /// <summary>The locks.</summary>
-    public ILock Open() => Lock.Create(Config);
+    public ILock Open() => Lock.Create(
+        Config, providers: [new BrokerLockProvider { Launcher = new BrokerLauncher { Command = ThisProgram.BrokerCommand() } }]);
 
     /// <summary>The whole key of a command line's KEY.</summary>
     public static string KeyOf(ParsedArguments arguments)
@@ -47,5 +48,5 @@ internal sealed record Configured(LockConfig Config, string? Text)
 
     /// <summary>A socket is of this machine, so a broker can be started there; one that is meant to be elsewhere cannot.</summary>
     private static LockConnection WithLaunch(LockConnection connection) =>
-        connection is { Launch: null, Path: not null } ? connection with { Launch = true } : connection;
+        connection is { Launch: null, Path: { Length: > 0 } path } ? connection with { Launch = true, Path = Path.GetFullPath(path) } : connection;
 }

@@ -71,7 +71,7 @@ internal sealed unsafe class Watcher : IDisposable
         var (read, write) = LibC.Pipe();
         try
         {
-            var (host, program) = ThisProgram();
+            var (host, program) = ThisProgram.Find();
             using var environment = InheritedEnvironment.With(
                 [
                     ("LOCK_CONFIG", configuration),
@@ -121,11 +121,5 @@ internal sealed unsafe class Watcher : IDisposable
         // It may have been killed; then there is nobody to tell.
         fixed (byte* bytes = Encoding.UTF8.GetBytes(line))
             _ = LibC.write(_pipe, bytes, line.Length);
-    }
-
-    private static (string Host, string Program) ThisProgram()
-    {
-        var host = Environment.ProcessPath ?? "lock";
-        return Path.GetFileNameWithoutExtension(host) == "dotnet" ? (host, Path.Combine(AppContext.BaseDirectory, "Lock.Cli.dll")) : (host, "");
     }
 }
