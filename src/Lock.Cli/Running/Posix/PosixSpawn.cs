@@ -29,8 +29,12 @@ internal static unsafe class PosixSpawn
     }
 
     /// <summary>Starts a program in a session of its own, reading a descriptor as standard input and writing nowhere.</summary>
-    /// <inheritdoc cref="Start(string, CStringArray, CStringArray, out int)"/>
+    /// <param name="path">The file.</param>
+    /// <param name="arguments">The arguments, the name first.</param>
+    /// <param name="environment">The environment.</param>
     /// <param name="input">The descriptor.</param>
+    /// <param name="pid">The process.</param>
+    /// <returns>Zero, or the error number.</returns>
     public static int StartDetached(string path, CStringArray arguments, CStringArray environment, int input, out int pid)
     {
         var actions = stackalloc byte[Room];
