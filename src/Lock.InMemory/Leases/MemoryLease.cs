@@ -1,0 +1,295 @@
+using Microsoft.Extensions.Logging;
+
+namespace Locking;
+
+/// <summary>One lease of an <see cref="InMemoryLock"/>, and its claim in the table.</summary>
+/// <remarks>
+/// <list type="table">
+/// <listheader><term>State</term><description>Means → next</description></listheader>
+/// <item><term>Held</term><description>in the table, deadline ahead (or renewed when somebody looks) → Lost, Released</description></item>
+/// <item><term>Lost</term><description>Expired, Forced or Dropped in the table, or detached; the lost token has fired</description></item>
+/// <item><term>Released</term><description>given back; the lost token never fires</description></item>
+/// </list>
+/// <para>
+/// Renewal cannot fail in memory, so it is done when somebody looks: a lease that renews and whose handle is alive counts as renewed. The
+/// lease refers to its handle while it is young; the table's sweep, every third of the ttl, makes that reference a weak one. So a
+/// lease that lasts a moment costs nothing for it, and one whose handle was dropped is found out without a finalizer.
+/// </para>
+/// </remarks>
+internal class MemoryLease : Claim
+{
+    private readonly EffectiveOptions _options;
+    private object? _handle;
+    private string? _id;
+    private LossWatch? _watch;
+    private byte _outcome;
+    private byte _dropReason;
+    private volatile bool _detached;
+
+    public MemoryLease(InMemoryLock locks, string key, EffectiveOptions options, out MemoryHandle handle)
+        : base(key, options.Ttl)
+    {
+        Locks = locks;
+        _options = options;
+        handle = new MemoryHandle(this);
+        _handle = handle;
+    }
+
+    public InMemoryLock Locks { get; }
+
+    public sealed override string Owner => _options.Owner;
+
+    /// <summary>Made when somebody asks: most leases end before anybody does.</summary>
+    public sealed override string Id
+    {
+        get
+        {
+            if (Volatile.Read(ref _id) is { } id)
+                return id;
+            var made = Guid.NewGuid().ToString();
+            return Interlocked.CompareExchange(ref _id, made, null) ?? made;
+        }
+    }
+
+    public virtual int Attempts => 1;
+
+    public virtual TimeSpan AcquireDelay => TimeSpan.Zero;
+
+    public bool IsReleased => State == ClaimState.Released;
+
+    public bool KeepOnDisconnect => _options.KeepOnDisconnect;
+
+    public TimeSpan Remaining
+    {
+        get
+        {
+            if (_detached)
+                return TimeSpan.Zero;
+            return IsRenewing ? Table.RenewedRemaining(this) : Table.Remaining(this);
+        }
+    }
+
+    public LostReason? LostReason
+    {
+        get
+        {
+            // A lease that renews itself cannot run out while its handle asks.
+            if (State == ClaimState.Held && !IsTimeless && Table.IsOver(Deadline))
+                Table.EndIfOver(this);
+            return KnownLostReason;
+        }
+    }
+
+    public CancellationToken LostToken
+    {
+        get
+        {
+            var watch = Volatile.Read(ref _watch);
+            if (watch is null)
+            {
+                var made = new LossWatch(this);
+                watch = Interlocked.CompareExchange(ref _watch, made, null) ?? made;
+            }
+
+            // Through the gate: either whoever ends the lease has seen the watch and signals it, or its end is seen here.
+            Table.EndIfOver(this);
+            if (KnownLostReason is not null)
+                watch.Signal();
+            else
+                SetAlarm(watch);
+            return watch.Token;
+        }
+    }
+
+    protected internal sealed override string? KnownId => Volatile.Read(ref _id);
+
+    protected internal sealed override bool IsSweptWithoutExpiry => true;
+
+    protected internal sealed override bool MustAnnounceEnd => Volatile.Read(ref _watch) is { IsSignalled: false };
+
+    protected EffectiveOptions Options => _options;
+
+    protected LockTable Table => Locks.Table;
+
+    private LostReason? KnownLostReason => State switch
+    {
+        ClaimState.Expired => IsAtMaxHold ? Locking.LostReason.MaxHoldReached : Locking.LostReason.Expired,
+        ClaimState.Forced => Locking.LostReason.Forced,
+        ClaimState.Dropped => (LostReason)_dropReason,
+        _ => _detached ? Locking.LostReason.LockDisposed : null,
+    };
+
+    private bool IsAtMaxHold => _options.MaxHold != Timeout.InfiniteTimeSpan && Deadline >= LatestDeadline(Table);
+
+    private bool IsRenewing => _options.Renews && Volatile.Read(ref _handle) is not null;
+
+    /// <summary>Whether the lease cannot run out while its handle is alive.</summary>
+    private bool IsTimeless => Deadline == Never || (_options.Renews && _options.MaxHold == Timeout.InfiniteTimeSpan);
+
+    public void ThrowIfLost()
+    {
+        if (LostReason is { } reason)
+            throw new LockLostException(Key, Id, reason);
+        ObjectDisposedException.ThrowIf(IsReleased, typeof(ILockHandle));
+    }
+
+    public bool TryExtend(TimeSpan ttl)
+    {
+        if (_detached || !Table.TryExtend(this, ttl))
+            return false;
+        if (Volatile.Read(ref _watch) is { } watch)
+            SetAlarm(watch);
+        return true;
+    }
+
+    /// <summary>Gives the lease back. Called by its handle, which is alive.</summary>
+    public UnlockOutcome Unlock()
+    {
+        var now = IsTimeless ? 0 : Locks.Now;
+        if (!Table.TryReleaseAlone(this, now))
+            return UnlockContended(now);
+        AfterRelease();
+        return UnlockOutcome.Released;
+    }
+
+    /// <summary>Gives the lease back on behalf of somebody who knows its id.</summary>
+    public UnlockOutcome UnlockById() => UnlockContended(Locks.Now);
+
+    /// <summary>Ends the lease as lost, on behalf of its <see cref="InMemoryLock"/> or of somebody who knows its id.</summary>
+    /// <returns>The state that it was in.</returns>
+    public ClaimState Drop(LostReason reason)
+    {
+        _dropReason = (byte)reason;
+        var was = Table.End(this, ClaimState.Dropped, Locks.Now, out _, out var notices);
+        notices.Deliver();
+        if (was == ClaimState.Held)
+            ReportLoss(reason);
+        return was;
+    }
+
+    /// <summary>Its <see cref="InMemoryLock"/> is disposed, but the lock stays until its deadline.</summary>
+    public void Detach()
+    {
+        Table.RenewedRemaining(this);
+        _detached = true;
+        Volatile.Read(ref _watch)?.Signal();
+    }
+
+    /// <summary>The alarm rings: on the alarm clock's thread.</summary>
+    public void OnDeadline(LossWatch watch)
+    {
+        Table.EndIfOver(this);
+        if (KnownLostReason is not null)
+            watch.Signal();
+        else
+            SetAlarm(watch);
+    }
+
+    protected internal sealed override long LatestDeadline(LockTable table) =>
+        _options.MaxHold == Timeout.InfiniteTimeSpan ? Never : GrantedAt + table.Clock.ToUnits(_options.MaxHold);
+
+    protected internal sealed override void AnnounceEnd() => Volatile.Read(ref _watch)?.Signal();
+
+    protected internal sealed override void RenewUnsynchronized(LockTable table, long now)
+    {
+        if (!_options.Renews || Ttl == Timeout.InfiniteTimeSpan || _detached || !IsHandleAlive())
+            return;
+        var ttl = table.Clock.ToUnits(Ttl);
+        if (Deadline - now <= ttl - (ttl / 3))
+            Deadline = Math.Min(now + ttl, LatestDeadline(table));
+    }
+
+    protected internal sealed override bool SweepUnsynchronized(LockTable table, long now)
+    {
+        RenewUnsynchronized(table, now);
+        switch (_handle)
+        {
+            case MemoryHandle handle when now - GrantedAt >= table.YouthUnits:
+                _handle = new WeakReference<MemoryHandle>(handle);
+                return false;
+            case WeakReference<MemoryHandle> reference when !reference.TryGetTarget(out _):
+                Volatile.Write(ref _handle, null);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    protected internal sealed override void OnSwept()
+    {
+        Log.Dropped(Locks.Logger, Key, Id);
+        if (Volatile.Read(ref _watch) is { } watch)
+            SetAlarm(watch); // it has a deadline now
+    }
+
+    protected internal sealed override void OnExpired() => ReportLoss(KnownLostReason ?? Locking.LostReason.Expired);
+
+    protected internal sealed override void OnForced() => ReportLoss(Locking.LostReason.Forced);
+
+    private bool IsHandleAlive() => _handle switch
+    {
+        MemoryHandle => true,
+        WeakReference<MemoryHandle> reference => reference.TryGetTarget(out _),
+        _ => false,
+    };
+
+    private UnlockOutcome UnlockContended(long now)
+    {
+        if (Volatile.Read(ref _outcome) is var known and not 0)
+            return (UnlockOutcome)(known - 1);
+        var was = Table.End(this, ClaimState.Released, now, out _, out var notices);
+        notices.Deliver();
+        if (was == ClaimState.Held)
+        {
+            AfterRelease();
+            return UnlockOutcome.Released;
+        }
+
+        if (was == ClaimState.Released || (was == ClaimState.Dropped && _dropReason == (byte)Locking.LostReason.LockDisposed))
+            return UnlockOutcome.Released;
+        var outcome = Table.IsHeld(Key) ? UnlockOutcome.HeldByAnother : UnlockOutcome.AlreadyExpired;
+        var first = Interlocked.CompareExchange(ref _outcome, (byte)(outcome + 1), 0);
+        return first == 0 ? outcome : (UnlockOutcome)(first - 1);
+    }
+
+    private void AfterRelease()
+    {
+        if (Volatile.Read(ref _watch) is { } watch)
+            Locks.Alarms.Cancel(watch);
+        if (LockTelemetry.MeasuresHeld)
+            LockTelemetry.Held(InMemoryLock.BackendType, HeldFor());
+        if (Locks.LogsDebug)
+            Log.Released(Locks.Logger, Key, Id, UnlockOutcome.Released);
+    }
+
+    private void SetAlarm(LossWatch watch)
+    {
+        var due = IsRenewing ? LatestDeadline(Table) : Deadline;
+        if (due == Never)
+            Locks.Alarms.Cancel(watch);
+        else
+            Locks.Alarms.Set(watch, due);
+
+        // The lease may have ended between the look at it and the alarm.
+        if (State != ClaimState.Held)
+            Locks.Alarms.Cancel(watch);
+    }
+
+    /// <summary>On the pool: logs and metrics are other people's code, and the next holder must not wait for it.</summary>
+    private void ReportLoss(LostReason reason)
+    {
+        if (Volatile.Read(ref _watch) is { } watch)
+            Locks.Alarms.Cancel(watch);
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static loss =>
+            {
+                LockTelemetry.Lost(InMemoryLock.BackendType, loss.Reason);
+                LockTelemetry.Held(InMemoryLock.BackendType, loss.HeldFor);
+                Log.Lost(loss.Lease.Locks.Logger, loss.Lease.Key, loss.Lease.Id, loss.Reason);
+            },
+            (Lease: this, Reason: reason, HeldFor: HeldFor()),
+            preferLocal: false);
+    }
+
+    private TimeSpan HeldFor() => Locks.Context.TimeProvider.GetElapsedTime(GrantedAt);
+}
