@@ -43,7 +43,7 @@ internal static class SocketDirectory
 
         const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
             | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
-        if ((info.UnixFileMode & others) != 0)
+        if ((info.UnixFileMode & others) != UnixFileMode.None)
         {
             throw Error($"The directory '{directory}' for the broker's socket is open to other users (mode "
                 + $"{Convert.ToString((int)info.UnixFileMode & 0x1ff, 8)}). Run: chmod 700 '{directory}'");

@@ -14,16 +14,32 @@ internal sealed class BrokerClaim : Claim
     private bool _answered;
     private bool _granted;
     private bool _told;
+    private long _attachedAt;
 
     public BrokerClaim(BrokerServer server, string key, string id, string owner, TimeSpan ttl)
-        : base(key, owner, ttl)
+        : base(key, ttl)
     {
         _server = server;
         Id = id;
+        Owner = owner;
     }
 
     /// <inheritdoc/>
     public override string Id { get; }
+
+    /// <inheritdoc/>
+    public override string Owner { get; }
+
+    /// <summary>How long the request that is answered stood in the queue: since its claim was given to this session. Never too large: a
+    /// client that asked again after a broken connection counts from its last request.</summary>
+    public TimeSpan QueuedForSession
+    {
+        get
+        {
+            var since = Math.Max(ArrivedAt, _attachedAt);
+            return GrantedAt > since ? _server.TimeProvider.GetElapsedTime(since, GrantedAt) : TimeSpan.Zero;
+        }
+    }
 
     /// <summary>Who hears of it; null when its connection is gone.</summary>
     public ClientSession? Session { get; private set; }
@@ -56,6 +72,7 @@ internal sealed class BrokerClaim : Claim
         lock (_gate)
         {
             before = Session;
+            _attachedAt = _server.TimeProvider.GetTimestamp();
             Session = session;
             Number = number;
             _answered = false;

@@ -66,6 +66,9 @@ public sealed partial class BrokerServer
 
     internal BrokerClaim? Find(string key, string id) => FindHeldBack(key, id) ?? (BrokerClaim?)Table.Find(key, id);
 
+    /// <summary>How many wait for a key.</summary>
+    internal int WaitersOf(string key) => Table.Report(key).Waiters;
+
     internal StoreReply Extend(string key, string id, TimeSpan ttl)
     {
         Cover(ttl);

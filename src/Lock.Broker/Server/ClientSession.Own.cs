@@ -6,12 +6,17 @@ internal sealed partial class ClientSession
     private string? _nonce;
     private string? _clientNonce;
 
+    /// <summary>The client gives this connection up, but not what it holds: it comes back on another one.</summary>
+    private bool _stays;
+
     private bool HandleOwn(in WireMessage message)
     {
         if (message.Type.Raw.Length < 5 || !message.Type.Raw[1..].StartsWith("lk-"u8))
             return false;
         if (message.Type.TextEquals("lk-hello"u8))
             Hello(in message);
+        else if (message.Type.TextEquals("lk-stay"u8))
+            _stays = true;
         else if (message.Type.TextEquals("lk-auth"u8))
             Authenticate(in message);
         else if (_access != Access.Open)
@@ -125,7 +130,7 @@ internal sealed partial class ClientSession
         switch (result.Status)
         {
             case AcquireStatus.Granted or AcquireStatus.AlreadyHeld:
-                SendGranted(number, result.Claim.FencingToken, result.Claim.QueuedFor);
+                SendGranted(number, result.Claim.FencingToken, TimeSpan.Zero);
                 break;
             case AcquireStatus.Busy when queue:
                 SendRefused(number, "the queue of this key, or the broker, is full");

@@ -184,7 +184,7 @@ internal sealed partial class ClientSession
         _server.CutLater(this);
     }
 
-    private bool TryGetMax(in WireMessage message, out int max)
+    private static bool TryGetMax(in WireMessage message, out int max)
     {
         max = 0;
         if (message.Max.IsNull)

@@ -57,7 +57,7 @@ internal sealed partial class ClientSession : LineConnection
         if (claim.ForeignKey is not null)
             TellForeignGrant(claim);
         else
-            SendGranted(claim.Number, claim.FencingToken, claim.QueuedFor);
+            SendGranted(claim.Number, claim.FencingToken, claim.QueuedForSession);
     }
 
     /// <summary>Tells one of our own clients that a lease has ended by time or by force.</summary>
@@ -96,6 +96,8 @@ internal sealed partial class ClientSession : LineConnection
 
     protected override void OnEnded(ConnectionEnd end, string why)
     {
+        if (_stays)
+            end = ConnectionEnd.Broken;
         BrokerClaim[] claims;
         lock (_gate)
         {

@@ -9,6 +9,8 @@ internal abstract class LineConnection
 {
     private static readonly StreamPipeReaderOptions _readerOptions = new(bufferSize: 8192, minimumReadSize: 1024, leaveOpen: true);
 
+    private static readonly TimeSpan _farewell = TimeSpan.FromSeconds(1);
+
     private readonly Socket _socket;
     private readonly int _longestLine;
     private int _cut;
@@ -125,6 +127,21 @@ internal abstract class LineConnection
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
             // It was gone already; the reading side ends by itself.
+        }
+    }
+
+    /// <summary>Closes this side properly: all that was sent arrives, and the other side sees that we went by ourselves.</summary>
+    public async Task HangUpAsync(Task reading, TimeProvider time)
+    {
+        try
+        {
+            await Output.WhenDrainedAsync().WaitAsync(_farewell, time).ConfigureAwait(false);
+            _socket.Shutdown(SocketShutdown.Send);
+            await reading.WaitAsync(_farewell, time).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TimeoutException or SocketException or ObjectDisposedException)
+        {
+            Cut();
         }
     }
 

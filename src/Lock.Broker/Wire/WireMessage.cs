@@ -44,6 +44,7 @@ internal ref struct WireMessage
     public WireValue Acquired;
     public WireValue Unlocked;
     public WireValue Error;
+    public WireValue Warning;
     public WireValue FencingToken;
     public WireValue Reelection;
 
@@ -124,7 +125,7 @@ internal ref struct WireMessage
     }
 
     /// <summary>The length tells most names apart, so that one comparison is enough for each.</summary>
-    private void Set(ReadOnlySpan<byte> name, WireValue value)
+    private void Set(scoped ReadOnlySpan<byte> name, WireValue value)
     {
         switch (name.Length)
         {
@@ -166,7 +167,8 @@ internal ref struct WireMessage
                     SetIf(ref Reason, "reason"u8, name, value);
                 break;
             case 7:
-                SetIf(ref Version, "version"u8, name, value);
+                if (!SetIf(ref Version, "version"u8, name, value))
+                    SetIf(ref Warning, "warning"u8, name, value);
                 break;
             case 8:
                 if (!SetIf(ref Acquired, "acquired"u8, name, value) && !SetIf(ref Unlocked, "unlocked"u8, name, value)
@@ -196,7 +198,7 @@ internal ref struct WireMessage
         }
     }
 
-    private static bool SetIf(ref WireValue field, ReadOnlySpan<byte> expected, ReadOnlySpan<byte> name, WireValue value)
+    private static bool SetIf(ref WireValue field, scoped ReadOnlySpan<byte> expected, scoped ReadOnlySpan<byte> name, WireValue value)
     {
         if (!name.SequenceEqual(expected))
             return false;

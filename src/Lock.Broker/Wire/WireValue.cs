@@ -34,7 +34,7 @@ internal readonly ref struct WireValue
     public bool IsNull => Kind is JsonTokenType.None or JsonTokenType.Null;
 
     /// <summary>Reads the value that the reader stands on, and leaves the reader at its end.</summary>
-    public static WireValue Read(ref Utf8JsonReader reader, ReadOnlySpan<byte> line)
+    public static WireValue Read(scoped ref Utf8JsonReader reader, ReadOnlySpan<byte> line)
     {
         var kind = reader.TokenType;
         var escaped = kind == JsonTokenType.String && reader.ValueIsEscaped;
