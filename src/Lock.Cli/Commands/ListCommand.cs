@@ -6,6 +6,8 @@ namespace Locking;
 /// <summary><c>lock ls</c>: the locks that are held.</summary>
 internal static class ListCommand
 {
+    private static readonly string[] _titles = ["KEY", "OWNER", "TOKEN", "REMAINING", "ID"];
+
     public static CommandSpec Spec { get; } = new()
     {
         Name = "ls",
@@ -62,7 +64,7 @@ internal static class ListCommand
     {
         if (infos.Count == 0)
             return "";
-        var rows = new List<string[]> { new[] { "KEY", "OWNER", "TOKEN", "REMAINING", "ID" } };
+        var rows = new List<string[]> { _titles };
         foreach (var info in infos)
         {
             rows.Add(

@@ -31,7 +31,5 @@ internal abstract class RunningCommand : IDisposable
     }
 
     /// <inheritdoc/>
-    public virtual void Dispose()
-    {
-    }
+    public abstract void Dispose();
 }

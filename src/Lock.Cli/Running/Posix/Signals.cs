@@ -33,17 +33,30 @@ internal static unsafe class Signals
     public static int WindowChange => 28;
 
     /// <summary>The number of a signal that a handler was given: negative values are .NET's own names.</summary>
-    public static int NumberOf(PosixSignal signal) => signal switch
+    public static int NumberOf(PosixSignal signal)
     {
-        PosixSignal.SIGHUP => Hangup,
-        PosixSignal.SIGINT => Interrupt,
-        PosixSignal.SIGQUIT => Quit,
-        PosixSignal.SIGTERM => Terminate,
-        PosixSignal.SIGCONT => Continue,
-        PosixSignal.SIGWINCH => WindowChange,
-        PosixSignal.SIGTSTP => TerminalStop,
-        _ => (int)signal,
-    };
+        switch (signal)
+        {
+            case PosixSignal.SIGHUP:
+                return Hangup;
+            case PosixSignal.SIGINT:
+                return Interrupt;
+            case PosixSignal.SIGQUIT:
+                return Quit;
+            case PosixSignal.SIGTERM:
+                return Terminate;
+            default:
+                if (OperatingSystem.IsWindows())
+                    return (int)signal;
+                return signal switch
+                {
+                    PosixSignal.SIGCONT => Continue,
+                    PosixSignal.SIGWINCH => WindowChange,
+                    PosixSignal.SIGTSTP => TerminalStop,
+                    _ => (int)signal,
+                };
+        }
+    }
 
     /// <summary>Whether whoever started this process wants a signal ignored, as <c>nohup</c> does.</summary>
     public static bool IsIgnored(int signal)
