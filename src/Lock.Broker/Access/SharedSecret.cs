@@ -6,7 +6,7 @@ namespace Locking;
 /// <summary>Each side proves that it knows the secret without sending it: a keyed hash over both sides' random numbers.</summary>
 internal static class SharedSecret
 {
-    public static string NewNonce() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+    public static string NewNonce() => Guid.NewGuid().ToString("N");
 
     public static string ClientProof(string secret, string clientNonce, string brokerNonce) =>
         Proof(secret, $"client:{clientNonce}:{brokerNonce}");

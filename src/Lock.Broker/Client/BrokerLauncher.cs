@@ -43,7 +43,7 @@ public sealed record BrokerLauncher
             arguments.AddRange(["--path", address.Path]);
         else
             arguments.AddRange(["--host", address.Host, "--port", address.Port.ToString(CultureInfo.InvariantCulture)]);
-        arguments.AddRange(["--idle-exit", ((long)IdleExit.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)]);
+        arguments.AddRange(["--idle-exit", ((long)IdleExit.TotalMilliseconds).ToString(CultureInfo.InvariantCulture) + "ms"]);
         var start = OperatingSystem.IsWindows() ? WindowsStart(arguments) : UnixStart(arguments);
         Restrict(start.Environment, secret);
         try
