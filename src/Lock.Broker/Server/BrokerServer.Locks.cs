@@ -85,6 +85,9 @@ public sealed partial class BrokerServer
         return report.HolderIds.Count == 0 && report.Waiters == 0;
     }
 
+    /// <summary>How many keys are held or waited for.</summary>
+    internal int KeyCount => Table.KeyCount;
+
     /// <summary>How many wait for a key.</summary>
     internal int WaitersOf(string key) => Table.Report(key).Waiters;
 

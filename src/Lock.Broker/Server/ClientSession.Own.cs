@@ -218,11 +218,22 @@ internal sealed partial class ClientSession
             SendResult(number, "none"u8);
     }
 
-    /// <summary>One line for each lease, then a last one. A long list waits for its reader at every stretch.</summary>
+    /// <summary>One line for each lease, then a last one. A list that its reader does not keep up with ends with a refusal.</summary>
     private void List(long number, string prefix)
     {
+        var count = 0;
         foreach (var info in _server.Table.List(prefix))
+        {
             SendInfo("lk-item"u8, number, info);
+            if (++count % 256 != 0)
+                continue;
+            Output.Flush();
+            if (Output.Pending <= _server.Options.Limits.UnreadOutput / 2)
+                continue;
+            SendRefused(number, "the list is too long: ask for a longer prefix");
+            return;
+        }
+
         SendResult(number, "done"u8);
     }
 

@@ -76,6 +76,8 @@ internal sealed partial class ClientSession : LineConnection
         Send(NewLine.Raw("{\"type\":\"lk-lost\",\"key\":"u8).Text(claim.Key).Raw(",\"id\":"u8).Text(claim.Id)
             .Raw(",\"reason\":\""u8).Raw(reason).Raw("\"}\n"u8));
 
+    protected override bool WaitsForReader => true;
+
     protected override void OnBatch(in ReadOnlySequence<byte> lines)
     {
         FlushScope.Open();

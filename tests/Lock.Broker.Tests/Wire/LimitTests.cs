@@ -5,6 +5,14 @@ namespace Locking;
 /// <summary>A client that is slow, hostile or broken harms nobody but itself.</summary>
 public sealed class LimitTests
 {
+    private static async Task<List<LockInfo>> ListAsync(BrokerLockStore store, string prefix)
+    {
+        var infos = new List<LockInfo>();
+        await foreach (var info in store.ListAsync(prefix, default))
+            infos.Add(info);
+        return infos;
+    }
+
     [Fact]
     public async Task A_line_that_is_too_long_ends_its_connection_alone_and_its_locks_stand()
     {
@@ -80,6 +88,29 @@ public sealed class LimitTests
         var third = await broker.RawAsync();
         Assert.Null(await third.ReadLineAsync());
         await first.ExpectNothingAsync();
+    }
+
+    [Fact]
+    public async Task A_list_that_is_too_long_is_refused_and_costs_no_connection()
+    {
+        await using var broker = new TestBroker(options => options with { Limits = new BrokerLimits { UnreadOutput = 1024 * 1024 } });
+        var lister = await broker.RawAsync();
+        var store = broker.Store();
+        var padding = new string('p', 900);
+        await Task.WhenAll(Enumerable.Range(0, 6000).Select(i =>
+            store.TryAcquireAsync(new AcquireRequest($"{padding}{i}", $"id{i}", "test", TimeSpan.FromMinutes(1)), default).AsTask()));
+
+        // It does not read until all is written.
+        await lister.SendAsync("""{"type":"lk-list","n":1,"prefix":"p"}""");
+        await lister.SendAsync("""{"type":"lk-ping","n":2}""");
+        while (broker.Server.KeyCount < 6000)
+            await Task.Delay(5);
+        var last = "";
+        var before = "";
+        while (!last.Contains("\"n\":2", StringComparison.Ordinal))
+            (before, last) = (last, await lister.ReadLineAsync() ?? throw new InvalidOperationException("The broker closed the connection."));
+        Assert.True(before == """{"type":"lk-done","n":1}""" || before.Contains("too long", StringComparison.Ordinal), before);
+        Assert.Single(await ListAsync(store, padding + "5999"));
     }
 
     [Fact]
