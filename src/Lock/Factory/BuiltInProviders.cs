@@ -5,5 +5,8 @@ internal static class BuiltInProviders
 {
     public static IReadOnlyList<ILockProvider> All { get; } =
     [
+        new InMemoryLockProvider(),
+        new BrokerLockProvider(),
+        new MongoLockProvider(),
     ];
 }
