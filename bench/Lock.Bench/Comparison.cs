@@ -22,20 +22,19 @@ internal sealed class Comparison
     public async Task<ComparisonResult> RunAsync(int rounds, int operations)
     {
         // Warm enough for tiered compilation to have settled, also on the paths behind on-stack replacement.
-        for (var warmup = 0; warmup < 3; warmup++)
+        for (var warmup = 0; warmup < 5; warmup++)
         {
             foreach (var (_, run) in _contenders)
-                await run(operations / 4);
+                await run(operations);
             await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
         }
 
+        GC.Collect();
         var nanoseconds = _contenders.ConvertAll(_ => new double[rounds]);
         for (var round = 0; round < rounds; round++)
         {
             for (var i = 0; i < _contenders.Count; i++)
             {
-                GC.Collect();
-                GC.WaitForPendingFinalizers();
                 var start = TimeProvider.System.GetTimestamp();
                 await _contenders[i].Run(operations);
                 nanoseconds[i][round] = TimeProvider.System.GetElapsedTime(start).TotalNanoseconds / operations;

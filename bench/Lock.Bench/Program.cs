@@ -7,7 +7,7 @@ Dictionary<string, Func<IBenchSuite>> suites = new(StringComparer.OrdinalIgnoreC
     ["inmemory"] = static () => new InMemorySuite(),
 };
 
-var rounds = 9;
+var rounds = 51;
 List<string> names = [];
 for (var i = 0; i < args.Length; i++)
 {

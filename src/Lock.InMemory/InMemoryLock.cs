@@ -92,12 +92,12 @@ public sealed class InMemoryLock : LockBase
 
     private protected override ValueTask DisposeCoreAsync()
     {
-        // Whoever acquires from now on sees the disposal after its grant and undoes it.
-        foreach (var claim in Table.Everything())
+        // Whoever acquires from now on sees the disposal after its grant and undoes it. The waits end first: otherwise the leases given
+        // back would be granted to them.
+        foreach (var lease in OwnLeases())
+            lease.EndWait();
+        foreach (var lease in OwnLeases())
         {
-            if (claim is not MemoryLease lease || lease.Locks != this)
-                continue;
-            (lease as QueuedLease)?.OnDisposed();
             if (lease.State == ClaimState.Held)
                 End(lease);
         }
@@ -106,6 +106,8 @@ public sealed class InMemoryLock : LockBase
             Table.Dispose();
         return ValueTask.CompletedTask;
     }
+
+    private IEnumerable<MemoryLease> OwnLeases() => Table.Everything().OfType<MemoryLease>().Where(lease => lease.Locks == this);
 
     private static void End(MemoryLease lease)
     {
@@ -139,10 +141,13 @@ public sealed class InMemoryLock : LockBase
     private ValueTask<ILockHandle?> AcquireBusyAsync(
         MemoryLease lease, MemoryHandle handle, EffectiveOptions options, long startedAt, CancellationToken cancellationToken)
     {
+        lease.ArrivedAt = startedAt;
         var limit = WaitLimit(options);
         if (limit != TimeSpan.Zero)
-            return QueueAsync(lease.Key, options, startedAt, limit, cancellationToken);
-        if (Table.Acquire(lease, default).Status != AcquireStatus.Granted)
+            return QueueAsync(lease, handle, startedAt, limit, cancellationToken);
+        var status = Table.Acquire(lease, default, startedAt, out var notices).Status;
+        notices.Deliver();
+        if (status != AcquireStatus.Granted)
         {
             return options.ThrowIfBusy
                 ? ValueTask.FromException<ILockHandle?>(new LockTimeoutException(lease.Key, TimeSpan.Zero, 1))
@@ -153,36 +158,41 @@ public sealed class InMemoryLock : LockBase
     }
 
     private ValueTask<ILockHandle?> QueueAsync(
-        string key, EffectiveOptions options, long startedAt, TimeSpan limit, CancellationToken cancellationToken)
+        MemoryLease lease, MemoryHandle handle, long now, TimeSpan limit, CancellationToken cancellationToken)
     {
-        var lease = new QueuedLease(this, key, options, startedAt, limit, out var handle);
-        var status = Table.Acquire(lease, new AcquireTerms { Queue = true }).Status;
+        var wait = lease.PrepareWait(handle, limit, cancellationToken);
+        var status = Table.Acquire(lease, new AcquireTerms { Queue = true }, now, out var notices).Status;
+        notices.Deliver();
         if (status == AcquireStatus.Granted)
+        {
+            lease.ForgetWait(handle);
             return IsDisposed ? Undo(lease) : new ValueTask<ILockHandle?>(handle);
-        var task = lease.WaitAsync(cancellationToken);
+        }
+
+        var task = wait.StartAsync();
         if (IsDisposed)
         {
-            lease.OnDisposed();
+            wait.OnDisposed();
             if (lease.State == ClaimState.Held)
                 End(lease);
         }
 
         // A fixed lease can run out before its caller gets to run; one that renews cannot.
-        return options.Renews || options.FirstTtl == Timeout.InfiniteTimeSpan
+        return lease.Options.Renews || lease.Options.FirstTtl == Timeout.InfiniteTimeSpan
             ? task
-            : WaitForFixedAsync(task, lease, options, startedAt, limit, cancellationToken);
+            : WaitForFixedAsync(task, lease, limit, cancellationToken);
     }
 
     private async ValueTask<ILockHandle?> WaitForFixedAsync(
-        ValueTask<ILockHandle?> task, MemoryLease lease, EffectiveOptions options, long startedAt, TimeSpan limit,
-        CancellationToken cancellationToken)
+        ValueTask<ILockHandle?> task, MemoryLease lease, TimeSpan limit, CancellationToken cancellationToken)
     {
         var handle = await task.ConfigureAwait(false);
         if (handle?.LostReason != LostReason.Expired)
             return handle;
         Log.GrantedTooLate(Logger, lease.Key, lease.Id);
         lease.Unlock();
-        return await QueueAsync(lease.Key, options, startedAt, limit, cancellationToken).ConfigureAwait(false);
+        var next = new MemoryLease(this, lease.Key, lease.Options, out var nextHandle) { ArrivedAt = lease.ArrivedAt };
+        return await QueueAsync(next, nextHandle, Now, limit, cancellationToken).ConfigureAwait(false);
     }
 
     private async ValueTask<ILockHandle?> AcquireObservedAsync(string key, EffectiveOptions options, CancellationToken cancellationToken)

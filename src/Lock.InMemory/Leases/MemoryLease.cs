@@ -16,10 +16,10 @@ namespace Locking;
 /// lease that lasts a moment costs nothing for it, and one whose handle was dropped is found out without a finalizer.
 /// </para>
 /// </remarks>
-internal class MemoryLease : Claim
+internal sealed class MemoryLease : Claim
 {
     private readonly EffectiveOptions _options;
-    private object? _handle;
+    private object? _handle; // MemoryHandle, GrantWait, WeakReference<MemoryHandle>, or null once the handle was dropped
     private string? _id;
     private LossWatch? _watch;
     private byte _outcome;
@@ -37,10 +37,10 @@ internal class MemoryLease : Claim
 
     public InMemoryLock Locks { get; }
 
-    public sealed override string Owner => _options.Owner;
+    public override string Owner => _options.Owner;
 
     /// <summary>Made when somebody asks: most leases end before anybody does.</summary>
-    public sealed override string Id
+    public override string Id
     {
         get
         {
@@ -51,9 +51,9 @@ internal class MemoryLease : Claim
         }
     }
 
-    public virtual int Attempts => 1;
+    public TimeSpan AcquireDelay => Table.Clock.ToSpan(GrantedAt - ArrivedAt);
 
-    public virtual TimeSpan AcquireDelay => TimeSpan.Zero;
+    public int Attempts => AttemptsWithin(AcquireDelay);
 
     public bool IsReleased => State == ClaimState.Released;
 
@@ -101,15 +101,15 @@ internal class MemoryLease : Claim
         }
     }
 
-    protected internal sealed override string? KnownId => Volatile.Read(ref _id);
+    protected internal override string? KnownId => Volatile.Read(ref _id);
 
-    protected internal sealed override bool IsSweptWithoutExpiry => true;
+    protected internal override bool IsSweptWithoutExpiry => true;
 
-    protected internal sealed override bool MustAnnounceEnd => Volatile.Read(ref _watch) is { IsSignalled: false };
+    protected internal override bool MustAnnounceEnd => Volatile.Read(ref _watch) is { IsSignalled: false };
 
-    protected EffectiveOptions Options => _options;
+    public EffectiveOptions Options => _options;
 
-    protected LockTable Table => Locks.Table;
+    private LockTable Table => Locks.Table;
 
     private LostReason? KnownLostReason => State switch
     {
@@ -125,6 +125,26 @@ internal class MemoryLease : Claim
 
     /// <summary>Whether the lease cannot run out while its handle is alive.</summary>
     private bool IsTimeless => Deadline == Never || (_options.Renews && _options.MaxHold == Timeout.InfiniteTimeSpan);
+
+    /// <summary>The attempt that the time spent amounts to, from 1: a wake-up is part of the attempt it ends.</summary>
+    public int AttemptsWithin(TimeSpan waited) =>
+        _options.RetryCount is { } retries && _options.RetryDelay > TimeSpan.Zero
+            ? 1 + (int)Math.Min(retries, waited / _options.RetryDelay)
+            : 1;
+
+    /// <summary>Makes the wait for this lease, before it is queued.</summary>
+    public GrantWait PrepareWait(MemoryHandle handle, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var wait = new GrantWait(this, handle, limit, cancellationToken);
+        _handle = wait;
+        return wait;
+    }
+
+    /// <summary>Granted after all without a wait.</summary>
+    public void ForgetWait(MemoryHandle handle) => Volatile.Write(ref _handle, handle);
+
+    /// <summary>Ends the wait for this lease, if it waits, because its <see cref="InMemoryLock"/> is disposed.</summary>
+    public void EndWait() => (Volatile.Read(ref _handle) as GrantWait)?.OnDisposed();
 
     public void ThrowIfLost()
     {
@@ -145,6 +165,9 @@ internal class MemoryLease : Claim
     /// <summary>Gives the lease back. Called by its handle, which is alive.</summary>
     public UnlockOutcome Unlock()
     {
+        // With a waiter the clock must be read for the next lease; without one it need not be read at all.
+        if (LockTable.SeemsAwaited(this))
+            return UnlockContended(Locks.Now);
         var now = IsTimeless ? 0 : Locks.Now;
         if (!Table.TryReleaseAlone(this, now))
             return UnlockContended(now);
@@ -185,12 +208,12 @@ internal class MemoryLease : Claim
             SetAlarm(watch);
     }
 
-    protected internal sealed override long LatestDeadline(LockTable table) =>
+    protected internal override long LatestDeadline(LockTable table) =>
         _options.MaxHold == Timeout.InfiniteTimeSpan ? Never : GrantedAt + table.Clock.ToUnits(_options.MaxHold);
 
-    protected internal sealed override void AnnounceEnd() => Volatile.Read(ref _watch)?.Signal();
+    protected internal override void AnnounceEnd() => Volatile.Read(ref _watch)?.Signal();
 
-    protected internal sealed override void RenewUnsynchronized(LockTable table, long now)
+    protected internal override void RenewUnsynchronized(LockTable table, long now)
     {
         if (!_options.Renews || Ttl == Timeout.InfiniteTimeSpan || _detached || !IsHandleAlive())
             return;
@@ -199,7 +222,7 @@ internal class MemoryLease : Claim
             Deadline = Math.Min(now + ttl, LatestDeadline(table));
     }
 
-    protected internal sealed override bool SweepUnsynchronized(LockTable table, long now)
+    protected internal override bool SweepUnsynchronized(LockTable table, long now)
     {
         RenewUnsynchronized(table, now);
         switch (_handle)
@@ -215,20 +238,29 @@ internal class MemoryLease : Claim
         }
     }
 
-    protected internal sealed override void OnSwept()
+    protected internal override void OnSwept()
     {
         Log.Dropped(Locks.Logger, Key, Id);
         if (Volatile.Read(ref _watch) is { } watch)
             SetAlarm(watch); // it has a deadline now
     }
 
-    protected internal sealed override void OnExpired() => ReportLoss(KnownLostReason ?? Locking.LostReason.Expired);
+    protected internal override void OnGranted()
+    {
+        var wait = (GrantWait)_handle!;
 
-    protected internal sealed override void OnForced() => ReportLoss(Locking.LostReason.Forced);
+        // The lease must not keep its handle alive through the wait and its result.
+        Volatile.Write(ref _handle, wait.Handle);
+        wait.OnGranted();
+    }
+
+    protected internal override void OnExpired() => ReportLoss(KnownLostReason ?? Locking.LostReason.Expired);
+
+    protected internal override void OnForced() => ReportLoss(Locking.LostReason.Forced);
 
     private bool IsHandleAlive() => _handle switch
     {
-        MemoryHandle => true,
+        MemoryHandle or GrantWait => true,
         WeakReference<MemoryHandle> reference => reference.TryGetTarget(out _),
         _ => false,
     };

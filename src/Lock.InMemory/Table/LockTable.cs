@@ -98,11 +98,15 @@ internal sealed partial class LockTable : IDisposable
     /// its place. In both cases the given claim is not used: the older one is in the result.
     /// An expired holder that is met on the way is over, and its place free.
     /// </remarks>
-    public AcquireResult Acquire(Claim claim, in AcquireTerms terms, out ClaimNotices notices)
+    public AcquireResult Acquire(Claim claim, in AcquireTerms terms, out ClaimNotices notices) =>
+        Acquire(claim, terms, TimeProvider.GetTimestamp(), out notices);
+
+    /// <inheritdoc cref="Acquire(Claim, in AcquireTerms, out ClaimNotices)"/>
+    internal AcquireResult Acquire(Claim claim, in AcquireTerms terms, long now, out ClaimNotices notices)
     {
         notices = default;
-        var now = TimeProvider.GetTimestamp();
-        claim.ArrivedAt = now;
+        if (claim.ArrivedAt == 0)
+            claim.ArrivedAt = now;
         var stripe = StripeOf(claim, claim.Key);
         while (true)
         {
@@ -186,6 +190,9 @@ internal sealed partial class LockTable : IDisposable
             stripe.SetTimer();
         return true;
     }
+
+    /// <summary>Whether somebody waits behind this holder, as far as can be seen without the gate: a hint.</summary>
+    internal static bool SeemsAwaited(Claim claim) => claim.Entry is { Queue.Count: > 0 };
 
     /// <summary>Gives a claim back if it is the only one on its key and its deadline is ahead.</summary>
     /// <param name="claim">The claim.</param>
