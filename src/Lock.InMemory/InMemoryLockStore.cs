@@ -68,11 +68,15 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
         {
             // A grant that came in the same moment counts.
             if (_table.Withdraw(claim))
+            {
+                claim.StopWaiting(); // another request of the same holder may wait on this claim
                 return AcquireReply.Busy(_table.Get(request.Key)?.Remaining ?? TimeSpan.Zero);
+            }
         }
         catch (OperationCanceledException)
         {
             _table.End(claim);
+            claim.StopWaiting();
             throw Refuse(cancellationToken) ?? new OperationCanceledException(cancellationToken);
         }
 
