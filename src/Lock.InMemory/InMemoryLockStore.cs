@@ -80,8 +80,9 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
             throw Refuse(cancellationToken) ?? new OperationCanceledException(cancellationToken);
         }
 
-        if (claim.State == ClaimState.Withdrawn)
-            return AcquireReply.Busy(_table.Get(request.Key)?.Remaining ?? TimeSpan.Zero); // its id was released meanwhile
+        // Its id was released meanwhile, by another request of the same holder say, or the lease ran out before this continued.
+        if (claim.State != ClaimState.Held)
+            return AcquireReply.Busy(_table.Get(request.Key)?.Remaining ?? TimeSpan.Zero);
         return AcquireReply.Granted(claim.FencingToken, _table.Clock.ToSpan(claim.GrantedAt - claim.ArrivedAt));
     }
 
