@@ -89,6 +89,24 @@ internal sealed class BrokerClaim : Claim
         }
     }
 
+    /// <summary>Whether that request is the one that hears of the grant.</summary>
+    public bool IsOf(ClientSession session, long number)
+    {
+        lock (_gate)
+            return Session == session && Number == number;
+    }
+
+    /// <summary>Somebody has given the place up by its id: the request that waits there hears of it.</summary>
+    public void TellWithdrawn()
+    {
+        ClientSession? session;
+        long number;
+        lock (_gate)
+            (session, number) = (Session, Number);
+        if (ForeignKey is null)
+            session?.TellWithdrawn(number);
+    }
+
     /// <summary>Takes the claim from a session that has ended.</summary>
     /// <returns>False when it belongs to another session by now.</returns>
     public bool Detach(ClientSession session)

@@ -110,6 +110,8 @@ public sealed partial class BrokerServer
         }
 
         var reply = Table.Release(key, id, out waiters, out notices);
+        if (claim.State == ClaimState.Withdrawn)
+            claim.TellWithdrawn();
         claim.Ended();
         return reply;
     }
@@ -135,8 +137,11 @@ public sealed partial class BrokerServer
         return true;
     }
 
-    /// <summary>True when nobody waits or holds with this id any more; false when it holds.</summary>
-    internal bool TryWithdraw(string key, string id) => Find(key, id) is not { } claim || Withdraw(claim) || claim.State != ClaimState.Held;
+    /// <summary>Gives up the place of one request. Where the same id has asked again since, on this or another connection, the place
+    /// belongs to that request and stays.</summary>
+    /// <returns>True when this request does not wait any more; false when it was granted.</returns>
+    internal bool TryWithdraw(string key, string id, ClientSession session, long number) =>
+        Find(key, id) is not { } claim || !claim.IsOf(session, number) || Withdraw(claim) || claim.State != ClaimState.Held;
 
     internal int Force(string key, out ClaimNotices notices) => Table.Force(key, out notices);
 

@@ -28,6 +28,9 @@ internal sealed partial class ClientSession
         return true;
     }
 
+    /// <summary>Tells a request that its place in the queue was given up.</summary>
+    public void TellWithdrawn(long number) => SendBusy("busy"u8, number, null);
+
     private void HandleRequest(long number, in WireMessage message)
     {
         if (message.Type.TextEquals("lk-ping"u8))
@@ -197,7 +200,7 @@ internal sealed partial class ClientSession
     /// <summary>Answers the acquire of that number: busy when the place was given up. A grant that was faster stays, and has been told.</summary>
     private void Withdraw(long number, string key, string id)
     {
-        if (_server.TryWithdraw(key, id))
+        if (_server.TryWithdraw(key, id, this, number))
             SendBusy("busy"u8, number, null);
         else
             SendResult(number, "kept"u8);
