@@ -100,7 +100,7 @@ public sealed class BadInputTests : IAsyncLifetime
         await File.WriteAllTextAsync(_sandbox.PathOf("file"), "");
         var result = await RunAtAsync(_sandbox.PathOf("file"));
         Assert.Equal(69, result.Code);
-        Assert.Contains("directory", result.Error, StringComparison.Ordinal);
+        Assert.Contains(_sandbox.PathOf("file"), result.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -41,7 +41,7 @@ public sealed class HelpTests : IAsyncLifetime
         Assert.Equal(run, (await _sandbox.RunAsync("run", "--help")).Output);
         Assert.Equal(run, (await _sandbox.RunAsync("help", "run")).Output);
         Assert.Equal(run, (await _sandbox.RunAsync("run", "-n", "k", "-h")).Output);
-        Assert.Equal("--help\n", (await _sandbox.RunAsync("run", "k", "--", "echo", "--help")).Output);
+        Assert.Equal("--help\n", (await _sandbox.RunAsync("run", "k", "--", "sh", "-c", "echo \"$1\"", "sh", "--help")).Output);
         Assert.Matches("^lock [0-9]+\\.[0-9]+\\.[0-9]+\n$", (await _sandbox.RunAsync("--version")).Output);
     }
 

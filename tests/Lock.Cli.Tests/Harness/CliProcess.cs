@@ -12,6 +12,7 @@ internal sealed class CliProcess : IDisposable
     private readonly StringBuilder _output = new();
     private readonly Task _outputRead;
     private readonly Task<string> _errorRead;
+    private bool _disposed;
 
     public CliProcess(ProcessStartInfo start)
     {
@@ -66,6 +67,9 @@ internal sealed class CliProcess : IDisposable
 
     public void Dispose()
     {
+        if (_disposed)
+            return;
+        _disposed = true;
         if (!_process.HasExited)
             _process.Kill(entireProcessTree: true);
         _process.Dispose();
