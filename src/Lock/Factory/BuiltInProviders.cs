@@ -7,5 +7,6 @@ internal static class BuiltInProviders
     [
         new InMemoryLockProvider(),
         new BrokerLockProvider(),
+        new MongoLockProvider(),
     ];
 }
