@@ -53,6 +53,9 @@ internal sealed class BrokerClaim : Claim
     /// <summary>The request came from a client of the published protocol: the key as it was written there.</summary>
     public byte[]? ForeignKey { get; init; }
 
+    /// <summary>It is one of several keys that are taken together.</summary>
+    public CompositeLock? Composite { get; init; }
+
     /// <summary>Whether the published client gave an id; without one it is answered without one.</summary>
     public bool HasForeignId { get; init; } = true;
 
@@ -126,6 +129,13 @@ internal sealed class BrokerClaim : Claim
     protected internal override void OnGranted()
     {
         _server.Cover(Ttl);
+        if (Composite is not null)
+        {
+            // Not here: whoever caused the grant may be another composite, with its gate taken.
+            ThreadPool.UnsafeQueueUserWorkItem(static claim => claim.Composite!.OnGranted(claim), this, preferLocal: false);
+            return;
+        }
+
         lock (_gate)
         {
             _granted = true;

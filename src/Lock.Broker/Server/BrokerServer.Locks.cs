@@ -66,6 +66,25 @@ public sealed partial class BrokerServer
 
     internal BrokerClaim? Find(string key, string id) => FindHeldBack(key, id) ?? (BrokerClaim?)Table.Find(key, id);
 
+    /// <summary>Cuts every connection but the newest ones, as a network that breaks would.</summary>
+    internal void CutAll(int except = 0)
+    {
+        ClientSession[] sessions;
+        lock (_gate)
+            sessions = [.. _sessions];
+        for (var i = 0; i < sessions.Length - except; i++)
+            sessions[i].Cut();
+    }
+
+    /// <summary>Whether a new key would be one too many.</summary>
+    internal bool IsFull(string key)
+    {
+        if (Table.KeyCount < Options.Limits.Keys)
+            return false;
+        var report = Table.Report(key);
+        return report.HolderIds.Count == 0 && report.Waiters == 0;
+    }
+
     /// <summary>How many wait for a key.</summary>
     internal int WaitersOf(string key) => Table.Report(key).Waiters;
 

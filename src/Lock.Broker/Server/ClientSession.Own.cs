@@ -124,6 +124,12 @@ internal sealed partial class ClientSession
             return;
         }
 
+        if (_server.IsFull(key))
+        {
+            SendRefused(number, "the broker has as many keys as it allows");
+            return;
+        }
+
         var claim = new BrokerClaim(_server, key, id, OwnerOf(in message), ttl) { Keep = message.Keep.IsTrue };
         var queue = message.Queue.IsTrue;
         var result = _server.Acquire(claim, new AcquireTerms { Queue = queue }, this, number, out var notices);
