@@ -55,6 +55,20 @@ public sealed class SignalTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Killed_while_waiting_it_leaves_no_place_in_the_queue()
+    {
+        using var holder = await _sandbox.HoldAsync("k", "touch @STARTED; read x; exit 0", "--ttl", "10m");
+        using var waiter = _sandbox.Start("run", "--ttl", "10m", "k", "--", "echo", "ran");
+        await WaiterIsQueuedAsync(waiter);
+        await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System);
+        waiter.Signal(Signals.Kill);
+        Assert.Equal(128 + 9, (await waiter.ResultAsync()).Code);
+        await holder.WriteAsync("\n");
+        Assert.Equal(0, (await holder.ResultAsync()).Code);
+        Assert.Equal("next\n", (await _sandbox.RunAsync("run", "-w", "20", "k", "--", "echo", "next")).Output);
+    }
+
+    [Fact]
     public async Task A_command_that_ignores_TERM_keeps_the_lock_until_it_ends()
     {
         using var process = await _sandbox.HoldAsync(
