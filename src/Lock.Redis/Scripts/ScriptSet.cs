@@ -1,0 +1,30 @@
+namespace Locking;
+
+/// <summary>The steps of the seam for one layout of the lock record.</summary>
+internal sealed class ScriptSet
+{
+    /// <summary>The record is a string with the holder id.</summary>
+    public static readonly ScriptSet Strings = new("record-string.lua");
+
+    /// <summary>The record is a hash with the fields id and owner.</summary>
+    public static readonly ScriptSet Hashes = new("record-hash.lua");
+
+    private ScriptSet(string layout)
+    {
+        Acquire = new RedisScript(layout, "fence.lua", "queue.lua", "acquire.lua");
+        Extend = new RedisScript(layout, "fence.lua", "extend.lua");
+        Release = new RedisScript(layout, "queue.lua", "release.lua");
+        Force = new RedisScript("queue.lua", "force.lua");
+        Get = new RedisScript(layout, "fence.lua", "get.lua");
+    }
+
+    public RedisScript Acquire { get; }
+
+    public RedisScript Extend { get; }
+
+    public RedisScript Release { get; }
+
+    public RedisScript Force { get; }
+
+    public RedisScript Get { get; }
+}
