@@ -1,0 +1,425 @@
+using Microsoft.Extensions.Logging;
+
+namespace Locking;
+
+/// <summary>One call that wants a lock: waits for its turn in this process, then contends for the lock in the backend.</summary>
+/// <remarks>
+/// <para>
+/// While it contends it has one holder id, so that asking again after a lost answer is safe. When it leaves without a grant and an
+/// answer is missing (or the backend keeps a place in a queue for it), that id is released in the background. A request that the
+/// backend applies after that ends with its TTL. A lock without expiry is therefore first taken with
+/// <see cref="ProvisionalTtl"/> and made permanent by a second request, which never creates anything: a late request cannot
+/// leave a lock that stays.
+/// </para>
+/// <para>
+/// Failures that may pass are survived while the call may wait, if the backend has answered anybody since the call began; a
+/// backend that has been silent for <see cref="Patience"/> from the start is reported.
+/// </para>
+/// </remarks>
+internal sealed class Contender
+{
+    internal static readonly TimeSpan ProvisionalTtl = TimeSpan.FromSeconds(10);
+    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan FirstFailurePause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongestFailurePause = TimeSpan.FromSeconds(1);
+
+    private readonly StoreLock _engine;
+    private readonly string _key;
+    private readonly EffectiveOptions _options;
+    private readonly WaitBudget _budget;
+    private readonly TimeSpan _ttl;
+    private readonly bool _isPermanent;
+    private readonly bool _watches;
+
+    private AcquireRequest _request;
+    private CancellationTokenSource? _waitLimit;
+    private IReleaseWatch? _watch;
+    private TimeSpan? _attemptPause;
+    private TimeSpan _pollPause;
+    private long _attemptPauseFrom;
+    private int _attempts;
+    private int _failures;
+    private bool _mayHold;
+
+    public Contender(StoreLock engine, string key, EffectiveOptions options)
+    {
+        _engine = engine;
+        _key = key;
+        _options = options;
+        _budget = new WaitBudget(options, engine.Clock.Time);
+        _isPermanent = options.FirstTtl == Timeout.InfiniteTimeSpan;
+        _ttl = _isPermanent ? ProvisionalTtl : options.FirstTtl;
+        _watches = engine.Signal is not null && options.Wait != WaitMode.Poll && !options.IsSingleAttempt;
+        _pollPause = options.RetryDelay / 8;
+        _request = NewRequest();
+    }
+
+    public int Attempts => Math.Max(1, _attempts);
+
+    public TimeSpan Waited => _budget.Elapsed;
+
+    /// <summary>The fencing token, once granted.</summary>
+    public long? Token { get; private set; }
+
+    public async ValueTask<ILockHandle?> RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (!_engine.Turns.TryEnter(_key)
+                && (_options.IsSingleAttempt || !await WaitForTurnAsync(cancellationToken).ConfigureAwait(false)))
+            {
+                return null;
+            }
+
+            try
+            {
+                return await ContendAsync(cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                _engine.Turns.Leave(_key);
+            }
+        }
+        catch (Exception exception) when (IsEndOfEngine(exception, cancellationToken))
+        {
+            throw new ObjectDisposedException(nameof(ILock), "The lock object was disposed while a call waited.");
+        }
+        finally
+        {
+            await CleanUpAsync().ConfigureAwait(false);
+        }
+    }
+
+    private bool IsEndOfEngine(Exception exception, CancellationToken cancellationToken) =>
+        _engine.Disposing.IsCancellationRequested
+        && (exception is LockStoreException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested));
+
+    private async ValueTask<bool> WaitForTurnAsync(CancellationToken cancellationToken)
+    {
+        LockTelemetry.WaitBegins(_engine.Type);
+        try
+        {
+            if (!await _engine.Turns.EnterAsync(_key, _budget.QueueTimeLeft, WaitToken(cancellationToken)).ConfigureAwait(false))
+            {
+                _attempts = _budget.AttemptByTime;
+                return false;
+            }
+
+            _attempts = _budget.AttemptByTime - 1;
+            return true;
+        }
+        finally
+        {
+            LockTelemetry.WaitEnds(_engine.Type);
+        }
+    }
+
+    private async ValueTask<ILockHandle?> ContendAsync(CancellationToken cancellationToken)
+    {
+        _attempts++;
+        var waits = false;
+        try
+        {
+            while (true)
+            {
+                var (reply, sentAt) = await AskAsync(cancellationToken).ConfigureAwait(false);
+                if (reply.IsGranted)
+                {
+                    if (await AdoptAsync(reply, sentAt, cancellationToken).ConfigureAwait(false) is { } handle)
+                        return handle;
+                    reply = AcquireReply.Busy(TimeSpan.Zero);
+                }
+
+                if (IsOver())
+                    return null;
+                if (!waits)
+                {
+                    waits = true;
+                    LockTelemetry.WaitBegins(_engine.Type);
+                }
+
+                await WaitAsync(reply, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            if (waits)
+                LockTelemetry.WaitEnds(_engine.Type);
+        }
+    }
+
+    /// <summary>Asks until the backend answers, as long as that makes sense.</summary>
+    private async ValueTask<(AcquireReply Reply, LeaseInstant SentAt)> AskAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var sentAt = _engine.Clock.Now;
+            try
+            {
+                var reply = await AskOnceAsync(cancellationToken).ConfigureAwait(false);
+                _engine.Answered();
+                _failures = 0;
+                return (reply, sentAt);
+            }
+            catch (OperationCanceledException)
+            {
+                _mayHold = true;
+                throw;
+            }
+            catch (LockStoreException exception)
+            {
+                _mayHold |= exception.MayHaveBeenApplied;
+                _failures++;
+                _engine.StoreFailed("acquire", _key, _request.HolderId, exception);
+                if (!IsWorthAsking(exception))
+                    throw;
+            }
+
+            await PauseAfterFailureAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private ValueTask<AcquireReply> AskOnceAsync(CancellationToken cancellationToken)
+    {
+        if (_engine.Waiting is { } waiting && !_options.IsSingleAttempt)
+        {
+            var limit = WaitToken(cancellationToken);
+            return StoreCalls.AwaitAsync(waiting.AcquireAsync(_request, _budget.QueueTimeLeft, limit), _engine.Type, OnAbandoned, limit);
+        }
+
+        return StoreCalls.AwaitAsync(
+            _engine.Store.TryAcquireAsync(_request, cancellationToken), _engine.Type, OnAbandoned, cancellationToken);
+    }
+
+    /// <summary>The store went on with a request that nobody waits for any more: what it brings is given back.</summary>
+    private void OnAbandoned(Task<AcquireReply> task)
+    {
+        var request = _request;
+        _ = task.ContinueWith(
+            t =>
+            {
+                if (t.IsFaulted)
+                    _ = t.Exception;
+                else if (t.IsCompletedSuccessfully && t.Result.IsGranted)
+                    _engine.Pending.Add(request.Key, request.HolderId, request.Ttl);
+            },
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    private bool IsWorthAsking(LockStoreException exception)
+    {
+        if (!exception.IsTransient || _engine.Disposing.IsCancellationRequested)
+            return false;
+        if (_options.IsSingleAttempt)
+            return exception.MayHaveBeenApplied && _failures == 1; // one more, with the same id, to learn what became of it
+        if (_budget.TimeLeft == TimeSpan.Zero)
+            return false;
+        if (_options.RetryCount is { } retries)
+        {
+            if (_attempts > retries)
+                return false;
+            _attempts++;
+        }
+
+        return _engine.HasAnsweredSince(_budget.Elapsed) || _budget.Elapsed < Patience;
+    }
+
+    private async ValueTask PauseAfterFailureAsync(CancellationToken cancellationToken)
+    {
+        if (_options.IsSingleAttempt)
+            return;
+        var pause = FirstFailurePause * (1 << Math.Min(_failures - 1, 5));
+        pause = _options.RetryCount is null
+            ? WaitBudget.Jitter(pause < LongestFailurePause ? pause : LongestFailurePause, pause / 4)
+            : WaitBudget.Jitter(_options.RetryDelay, _options.RetryJitter);
+        await Task.Delay(Within(pause, _budget.TimeLeft), _engine.Clock.Time, WaitToken(cancellationToken)).ConfigureAwait(false);
+    }
+
+    /// <summary>Makes a handle of a grant, unless it came too late.</summary>
+    private async ValueTask<ILockHandle?> AdoptAsync(AcquireReply reply, LeaseInstant sentAt, CancellationToken cancellationToken)
+    {
+        var begun = Later(sentAt, reply.QueuedFor * (1 - _options.DriftFactor));
+        var ttl = _ttl;
+        if (_isPermanent)
+        {
+            _mayHold = true;
+            if (!await MakePermanentAsync(begun, cancellationToken).ConfigureAwait(false))
+            {
+                GiveBack();
+                return null;
+            }
+
+            ttl = Timeout.InfiniteTimeSpan;
+        }
+        else if (_engine.Clock.ElapsedSince(begun) >= ttl - LeaseClock.Drift(ttl, _options.DriftFactor))
+        {
+            Log.GrantedTooLate(_engine.Logger, _key, _request.HolderId);
+            GiveBack();
+            return null;
+        }
+
+        Token = reply.FencingToken;
+        if (_engine.Waiting is not null)
+            _attempts = _budget.AttemptByTime;
+        var lease = new Lease(_engine, _request, reply.FencingToken, _options, begun, ttl);
+        _mayHold = false;
+        _engine.Adopt(lease);
+        return new LockHandle(lease, Attempts, Waited);
+    }
+
+    /// <summary>The second step of a lock without expiry.</summary>
+    /// <returns>False when the provisional lease was gone before.</returns>
+    private async ValueTask<bool> MakePermanentAsync(LeaseInstant begun, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                return await _engine.TryExtendOnceAsync(_key, _request.HolderId, Timeout.InfiniteTimeSpan, cancellationToken)
+                    .ConfigureAwait(false) == StoreReply.Done;
+            }
+            catch (LockStoreException exception)
+            {
+                if (!exception.IsTransient || _engine.Clock.ElapsedSince(begun) >= ProvisionalTtl)
+                    throw;
+                _failures++;
+                await Task.Delay(FirstFailurePause, _engine.Clock.Time, WaitToken(cancellationToken)).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Releases the id in the background and goes on with a new one, which that release cannot touch.</summary>
+    private void GiveBack()
+    {
+        _engine.Pending.Add(_key, _request.HolderId, _isPermanent ? Timeout.InfiniteTimeSpan : _ttl);
+        _request = NewRequest();
+        _mayHold = false;
+    }
+
+    private bool IsOver()
+    {
+        if (_engine.Waiting is not null || _options.IsSingleAttempt || _budget.TimeLeft == TimeSpan.Zero)
+        {
+            if (_engine.Waiting is not null && !_options.IsSingleAttempt)
+            {
+                _attempts = _budget.AttemptByTime;
+                return _budget.QueueTimeLeft == TimeSpan.Zero;
+            }
+
+            return true;
+        }
+
+        return _options.RetryCount is { } retries && _attempts > retries;
+    }
+
+    /// <summary>Waits until it makes sense to ask again.</summary>
+    private async ValueTask WaitAsync(AcquireReply busy, CancellationToken cancellationToken)
+    {
+        if (_engine.Waiting is not null)
+            return; // the store waits; a busy answer before the time is up (a grant that came too late) asks again at once
+        var token = WaitToken(cancellationToken);
+        if (_watches && _watch is null)
+        {
+            // Subscribe, then try again, then wait: a release between the first try and the subscription is not missed.
+            if (await TryWatchAsync(token).ConfigureAwait(false))
+                return;
+        }
+
+        var pause = NextPause(busy, out var endsAttempt);
+        var left = _budget.TimeLeft;
+        if (left != Timeout.InfiniteTimeSpan && left < pause)
+        {
+            pause = left;
+            endsAttempt = true;
+        }
+
+        var woken = false;
+        if (_watch is not null)
+            woken = await _watch.WaitAsync(pause, token).ConfigureAwait(false);
+        else
+            await _engine.Turns.PauseAsync(_key, pause, token).ConfigureAwait(false);
+        if (!woken && endsAttempt)
+        {
+            _attempts++;
+            _attemptPause = null;
+        }
+    }
+
+    private async ValueTask<bool> TryWatchAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            _watch = await StoreCalls.AwaitAsync(_engine.Signal!.WatchAsync(_key, cancellationToken), _engine.Type, null, cancellationToken)
+                .ConfigureAwait(false);
+            return true;
+        }
+        catch (LockStoreException exception) when (exception.IsTransient)
+        {
+            _engine.StoreFailed("watch", _key, _request.HolderId, exception);
+            return false; // without a watch this round polls
+        }
+    }
+
+    private TimeSpan NextPause(AcquireReply busy, out bool endsAttempt)
+    {
+        TimeSpan pause;
+        if (_options.RetryCount is not null)
+        {
+            // The attempts are spaced from one to the next; what a notice brings in between is free.
+            if (_attemptPause is null)
+            {
+                _attemptPause = WaitBudget.Jitter(_options.RetryDelay, _options.RetryJitter);
+                _attemptPauseFrom = _engine.Clock.Time.GetTimestamp();
+            }
+
+            pause = _attemptPause.Value - _engine.Clock.Time.GetElapsedTime(_attemptPauseFrom);
+        }
+        else if (_watch is not null && !busy.IsStranger)
+        {
+            pause = _options.PollInterval;
+        }
+        else
+        {
+            // Nothing better is known: short pauses first, for short critical sections, then the full delay.
+            _pollPause = _pollPause * 2 < _options.RetryDelay ? _pollPause * 2 : _options.RetryDelay;
+            pause = WaitBudget.Jitter(_pollPause, _options.RetryJitter * (_pollPause / Nonzero(_options.RetryDelay)));
+        }
+
+        endsAttempt = true;
+        if (busy.HolderRemaining is { } remaining && remaining != Timeout.InfiniteTimeSpan && remaining + ShortestPause < pause)
+        {
+            pause = remaining + ShortestPause;
+            endsAttempt = _options.RetryCount is null;
+        }
+
+        return pause > ShortestPause ? pause : _options.RetryDelay == TimeSpan.Zero ? TimeSpan.Zero : ShortestPause;
+    }
+
+    private static TimeSpan Nonzero(TimeSpan span) => span > TimeSpan.Zero ? span : TimeSpan.FromTicks(1);
+
+    private static TimeSpan Within(TimeSpan pause, TimeSpan left) => left != Timeout.InfiniteTimeSpan && left < pause ? left : pause;
+
+    private LeaseInstant Later(LeaseInstant instant, TimeSpan by) =>
+        by <= TimeSpan.Zero ? instant : new(instant.Timestamp + _engine.Clock.ToTimestampTicks(by), instant.WallTicks + by.Ticks);
+
+    private AcquireRequest NewRequest() => new(_key, Guid.NewGuid().ToString(), _options.Owner, _ttl)
+    {
+        Queue = _options.Fair == true && !_options.IsSingleAttempt,
+        KeepOnDisconnect = _options.KeepOnDisconnect,
+    };
+
+    /// <summary>The caller's token, and the end of this <see cref="ILock"/>: a wait ends with either.</summary>
+    private CancellationToken WaitToken(CancellationToken cancellationToken) =>
+        (_waitLimit ??= CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _engine.Disposing)).Token;
+
+    private async ValueTask CleanUpAsync()
+    {
+        if (_mayHold || (_request.Queue && Token is null))
+            _engine.Pending.Add(_key, _request.HolderId, _isPermanent ? Timeout.InfiniteTimeSpan : _ttl);
+        if (_watch is not null)
+            await _watch.DisposeAsync().ConfigureAwait(false);
+        _waitLimit?.Dispose();
+    }
+}

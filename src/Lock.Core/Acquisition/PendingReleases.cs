@@ -1,0 +1,69 @@
+using System.Collections.Concurrent;
+
+namespace Locking;
+
+/// <summary>Grants that may exist in the backend although nobody has them: given back in the background, until the backend answers.</summary>
+/// <remarks>Nothing is lost when the process ends first: such a grant then ends with its TTL, and locks without expiry are never left so
+/// (see <see cref="Contender"/>).</remarks>
+internal sealed class PendingReleases(StoreLock engine)
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RequestLimit = TimeSpan.FromSeconds(10);
+
+    private readonly ConcurrentDictionary<string, Task> _tasks = new(StringComparer.Ordinal);
+
+    /// <summary>Gives back what a holder may hold, and its place in the backend's queue.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="holderId">The holder.</param>
+    /// <param name="ttl">After this time the backend has forgotten it by itself.</param>
+    public void Add(string key, string holderId, TimeSpan ttl)
+    {
+        var task = Task.Run(() => ReleaseAsync(key, holderId, ttl));
+        _tasks[holderId] = task;
+        _ = task.ContinueWith(
+            (_, id) => _tasks.TryRemove((string)id!, out Task? _), holderId, CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    /// <summary>Completes when all that was added has been given back, or cannot be.</summary>
+    public Task WhenAll() => Task.WhenAll(_tasks.Values);
+
+    private async Task ReleaseAsync(string key, string holderId, TimeSpan ttl)
+    {
+        var start = engine.Clock.Now;
+        var pause = FirstPause;
+        while (!engine.Stopped.IsCancellationRequested)
+        {
+            try
+            {
+                using var limit = CancellationTokenSource.CreateLinkedTokenSource(engine.Stopped);
+                using var time = new CancellationTokenSource(RequestLimit, engine.Clock.Time);
+                await using var registration = time.Token.UnsafeRegister(static l => ((CancellationTokenSource)l!).Cancel(), limit).ConfigureAwait(false);
+                if (await engine.TryReleaseOnceAsync(key, holderId, limit.Token).ConfigureAwait(false) == StoreReply.Done)
+                    engine.Turns.Nudge(key);
+                return;
+            }
+            catch (LockStoreException exception) when (!exception.IsTransient)
+            {
+                return;
+            }
+            catch (Exception exception) when (exception is LockStoreException or OperationCanceledException)
+            {
+                if (ttl != Timeout.InfiniteTimeSpan && engine.Clock.ElapsedSince(start) > ttl)
+                    return;
+            }
+
+            try
+            {
+                await Task.Delay(pause, engine.Clock.Time, engine.Stopped).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+
+            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+        }
+    }
+}

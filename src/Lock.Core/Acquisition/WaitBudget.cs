@@ -1,0 +1,46 @@
+namespace Locking;
+
+/// <summary>How long one call may still wait: by time, by the number of attempts, or for ever.</summary>
+internal sealed class WaitBudget(EffectiveOptions options, TimeProvider time)
+{
+    private readonly long _start = time.GetTimestamp();
+
+    public TimeSpan Elapsed => time.GetElapsedTime(_start);
+
+    /// <summary>What is left of <see cref="EffectiveOptions.WaitTimeout"/>; zero when over.</summary>
+    public TimeSpan TimeLeft => Left(options.WaitTimeout);
+
+    /// <summary>What is left for a caller that waits in a queue and makes no attempts of its own: the retries count with their spacing.</summary>
+    public TimeSpan QueueTimeLeft
+    {
+        get
+        {
+            var left = TimeLeft;
+            if (options.RetryCount is not { } retries)
+                return left;
+            var byRetries = Left(retries * options.RetryDelay);
+            return left == Timeout.InfiniteTimeSpan || byRetries < left ? byRetries : left;
+        }
+    }
+
+    /// <summary>The number of the attempt that the time spent so far amounts to, from 1.</summary>
+    public int AttemptByTime =>
+        options.RetryCount is { } retries && options.RetryDelay > TimeSpan.Zero
+            ? 1 + Math.Min(retries, (int)Math.Min(int.MaxValue - 1, Elapsed / options.RetryDelay))
+            : 1;
+
+    /// <summary>The pause before the next attempt with jitter: uniform in ± jitter, never below zero.</summary>
+    public static TimeSpan Jitter(TimeSpan pause, TimeSpan jitter)
+    {
+        var jittered = pause + (jitter * ((Random.Shared.NextDouble() * 2) - 1));
+        return jittered > TimeSpan.Zero ? jittered : TimeSpan.Zero;
+    }
+
+    private TimeSpan Left(TimeSpan limit)
+    {
+        if (limit == Timeout.InfiniteTimeSpan)
+            return limit;
+        var left = limit - Elapsed;
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+    }
+}

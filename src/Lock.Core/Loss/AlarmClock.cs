@@ -1,0 +1,115 @@
+using System.Runtime.CompilerServices;
+
+namespace Locking;
+
+/// <summary>Rings alarms on time. One for each <see cref="TimeProvider"/>.</summary>
+/// <remarks>
+/// For the system's clock the alarms ring on one thread of their own: a timer of the thread pool was seen 800 ms late under starvation,
+/// and one blocking callback delays the next. For any other clock (a test's) they ring where that clock runs its timers.
+/// </remarks>
+internal abstract class AlarmClock
+{
+    /// <summary>While alarms are set, the clock looks this often whether the machine was suspended meanwhile.</summary>
+    private protected static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(1);
+
+    /// <summary>A wall clock that gained more than this on the monotonic one means a suspended machine (or a clock set forward).</summary>
+    private static readonly TimeSpan SuspensionThreshold = TimeSpan.FromMilliseconds(100);
+
+    private static readonly ConditionalWeakTable<TimeProvider, AlarmClock> OfProviders = [];
+
+    private readonly Lock _gate = new();
+    private readonly AlarmHeap _heap = new();
+    private LeaseInstant _lastLook;
+
+    private protected AlarmClock(TimeProvider time) => Clock = new LeaseClock(time);
+
+    private protected LeaseClock Clock { get; }
+
+    private protected TimeProvider Time => Clock.Time;
+
+    public static AlarmClock For(TimeProvider time) =>
+        ReferenceEquals(time, TimeProvider.System)
+            ? ThreadAlarmClock.Instance
+            : OfProviders.GetValue(time, static provider => new TimerAlarmClock(provider));
+
+    /// <summary>Sets or moves an alarm. One that is due already rings as soon as the clock gets to it.</summary>
+    public void Set(Alarm alarm, long due)
+    {
+        bool isFirst;
+        lock (_gate)
+        {
+            if (_heap.Count == 0)
+                _lastLook = Clock.Now;
+            _heap.Set(alarm, due);
+            isFirst = ReferenceEquals(_heap.First, alarm);
+        }
+
+        if (isFirst)
+            OnFirstChanged();
+    }
+
+    /// <summary>Takes an alarm back. One that is ringing right now may still ring once.</summary>
+    public void Cancel(Alarm alarm)
+    {
+        lock (_gate)
+            _heap.Remove(alarm);
+    }
+
+    /// <summary>The first due moment may have come earlier.</summary>
+    private protected abstract void OnFirstChanged();
+
+    /// <summary>How long the clock may sleep from now on; null when no alarm is set.</summary>
+    private protected TimeSpan? UntilNext()
+    {
+        long due;
+        lock (_gate)
+        {
+            if (_heap.First is not { } first)
+                return null;
+            due = first.Due;
+        }
+
+        var left = Time.GetElapsedTime(Time.GetTimestamp(), due);
+        return left < TimeSpan.Zero ? TimeSpan.Zero : left < LongestSleep ? left : LongestSleep;
+    }
+
+    /// <summary>Rings everything that is due, and everything that is set when the machine was suspended: each alarm then looks at both
+    /// clocks itself, and is set again where there is still time.</summary>
+    private protected void RingDue()
+    {
+        foreach (var alarm in TakeAllAfterSuspension())
+            alarm.Ring();
+        while (TakeDue() is { } alarm)
+            alarm.Ring();
+    }
+
+    private Alarm? TakeDue()
+    {
+        lock (_gate)
+        {
+            if (_heap.First is not { } first || first.Due > Time.GetTimestamp())
+                return null;
+            _heap.Remove(first);
+            return first;
+        }
+    }
+
+    private List<Alarm> TakeAllAfterSuspension()
+    {
+        var taken = new List<Alarm>();
+        lock (_gate)
+        {
+            if (_heap.Count == 0)
+                return taken;
+            var suspended = Clock.ElapsedSince(_lastLook) - Time.GetElapsedTime(_lastLook.Timestamp) > SuspensionThreshold;
+            _lastLook = Clock.Now;
+            while (suspended && _heap.First is { } first)
+            {
+                _heap.Remove(first);
+                taken.Add(first);
+            }
+        }
+
+        return taken;
+    }
+}

@@ -1,0 +1,114 @@
+namespace Locking;
+
+/// <summary>The options of one call, with nothing left open: call over configuration over default.</summary>
+/// <remarks>Immutable; the two common ones (no options in the call) are made once.</remarks>
+internal sealed class EffectiveOptions
+{
+    private static readonly TimeSpan DefaultTtl = TimeSpan.FromSeconds(30);
+
+    private EffectiveOptions(LockOptions defaults, LockOptions? call, bool isTry, string defaultOwner)
+    {
+        var given = call ?? new LockOptions();
+        Ttl = given.Ttl ?? defaults.Ttl ?? DefaultTtl;
+        MaxHold = given.MaxHold ?? defaults.MaxHold ?? Timeout.InfiniteTimeSpan;
+        Renews = Ttl != Timeout.InfiniteTimeSpan && (given.AutoRenew ?? defaults.AutoRenew ?? given.Ttl is null);
+        GivenRenewInterval = ChooseRenewInterval(given, defaults, Ttl);
+        RetryDelay = given.RetryDelay ?? defaults.RetryDelay ?? TimeSpan.FromMilliseconds(200);
+        RetryJitter = given.RetryJitter ?? defaults.RetryJitter ?? TimeSpan.FromMilliseconds(100);
+        Wait = given.Wait ?? defaults.Wait ?? WaitMode.Auto;
+        PollInterval = given.PollInterval ?? defaults.PollInterval ?? TimeSpan.FromSeconds(5);
+        Fair = given.Fair ?? defaults.Fair;
+        DriftFactor = given.DriftFactor ?? defaults.DriftFactor ?? 0.01;
+        Owner = given.Owner ?? defaults.Owner ?? defaultOwner;
+        KeepOnDisconnect = given.KeepOnDisconnect ?? defaults.KeepOnDisconnect ?? false;
+        ReleaseTimeout = given.ReleaseTimeout ?? defaults.ReleaseTimeout ?? TimeSpan.FromSeconds(8);
+        ThrowIfBusy = !isTry;
+        (WaitTimeout, RetryCount) = ChooseWaiting(given, defaults, isTry);
+    }
+
+    /// <summary>The lease as asked for; <see cref="Timeout.InfiniteTimeSpan"/>: never expires.</summary>
+    public TimeSpan Ttl { get; }
+
+    public bool Renews { get; }
+
+    /// <summary>The interval between renewals as it was given, or null for a third of the TTL in force.</summary>
+    public TimeSpan? GivenRenewInterval { get; }
+
+    /// <summary><see cref="Timeout.InfiniteTimeSpan"/>: no limit.</summary>
+    public TimeSpan MaxHold { get; }
+
+    /// <summary>Zero: one attempt; <see cref="Timeout.InfiniteTimeSpan"/>: for ever.</summary>
+    public TimeSpan WaitTimeout { get; }
+
+    /// <summary>Null: <see cref="WaitTimeout"/> alone rules; never negative.</summary>
+    public int? RetryCount { get; }
+
+    public TimeSpan RetryDelay { get; }
+
+    public TimeSpan RetryJitter { get; }
+
+    public WaitMode Wait { get; }
+
+    public TimeSpan PollInterval { get; }
+
+    public bool? Fair { get; }
+
+    public double DriftFactor { get; }
+
+    public string Owner { get; }
+
+    public bool KeepOnDisconnect { get; }
+
+    public TimeSpan ReleaseTimeout { get; }
+
+    /// <summary>Whether busy is an exception (<c>Lock…</c>) or null (<c>TryLock…</c>).</summary>
+    public bool ThrowIfBusy { get; }
+
+    /// <summary>Whether there is no waiting at all.</summary>
+    public bool IsSingleAttempt => WaitTimeout == TimeSpan.Zero || RetryCount == 0;
+
+    /// <summary>The lease to ask for first: the TTL, but never beyond <see cref="MaxHold"/>.</summary>
+    public TimeSpan FirstTtl =>
+        MaxHold == Timeout.InfiniteTimeSpan || (Ttl != Timeout.InfiniteTimeSpan && Ttl <= MaxHold) ? Ttl : MaxHold;
+
+    /// <summary>Resolves the options of a call; <paramref name="call"/> is null when it gave none.</summary>
+    /// <exception cref="ArgumentException">Two options do not go together.</exception>
+    public static EffectiveOptions Resolve(LockOptions defaults, LockOptions? call, bool isTry, string defaultOwner) =>
+        new(defaults, call, isTry, defaultOwner);
+
+    /// <summary>
+    /// What a call says of waiting replaces what the configuration says of it. An endless wait that only the configuration asks for
+    /// leaves <c>TryLock</c> at one attempt: a try must not hang because a preset waits for ever.
+    /// </summary>
+    private static (TimeSpan Wait, int? Retries) ChooseWaiting(LockOptions call, LockOptions defaults, bool isTry)
+    {
+        var fromCall = call.WaitTimeout is not null || call.RetryCount is not null;
+        var source = fromCall ? call : defaults;
+        var wait = source.WaitTimeout;
+        var retries = source.RetryCount;
+        if (isTry && !fromCall)
+        {
+            if (wait == Timeout.InfiniteTimeSpan)
+                wait = null;
+            if (retries == -1)
+                retries = null;
+        }
+
+        var ruledByRetries = retries is not null;
+        if (retries == -1)
+            retries = null;
+        return (wait ?? (isTry && !ruledByRetries ? TimeSpan.Zero : Timeout.InfiniteTimeSpan), retries);
+    }
+
+    private static TimeSpan? ChooseRenewInterval(LockOptions call, LockOptions defaults, TimeSpan ttl)
+    {
+        var interval = call.RenewInterval ?? defaults.RenewInterval;
+        if (interval is null || ttl == Timeout.InfiniteTimeSpan || interval <= ttl / 2)
+            return interval;
+        if (call.RenewInterval is null && call.Ttl is not null)
+            return null; // the configured interval was meant for the configured TTL
+        throw new ArgumentException(
+            $"RenewInterval ({interval.Value.TotalMilliseconds} ms) must be at most half the ttl ({ttl.TotalMilliseconds} ms).",
+            nameof(call));
+    }
+}

@@ -1,0 +1,326 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+
+namespace Locking;
+
+/// <summary>The engine: an <see cref="ILock"/> over any <see cref="ILockStore"/>.</summary>
+/// <remarks>
+/// Waiting, renewal, loss, retries, clean-up and telemetry are here, once; the store does its atomic steps. Owns the store: disposing
+/// this disposes it.
+/// </remarks>
+public sealed class StoreLock : LockBase
+{
+    /// <summary>Disposing gives backends this long to take back what is still held.</summary>
+    private static readonly TimeSpan DisposeLimit = TimeSpan.FromSeconds(2);
+
+    private readonly ConcurrentDictionary<string, Lease> _leases = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<LockOptions, StoreLock> _variants = new();
+    private readonly CancellationTokenSource _disposing = new();
+    private readonly CancellationTokenSource _stopped = new();
+    private long _lastAnswer;
+
+    /// <summary>Makes locks over a store.</summary>
+    /// <param name="store">The store; disposed with this object.</param>
+    /// <param name="defaults">How locks are taken unless a call says otherwise; null for the defaults of <see cref="LockOptions"/>.</param>
+    /// <param name="ns">The namespace of <see cref="ILock.LockNsAsync"/>, or null.</param>
+    /// <param name="context">Clock and logs; null for the system's clock and no logs.</param>
+    /// <exception cref="ArgumentException">Two options do not go together.</exception>
+    public StoreLock(ILockStore store, LockOptions? defaults = null, string? ns = null, LockProviderContext? context = null)
+        : base((store ?? throw new ArgumentNullException(nameof(store))).Type, defaults, ns, context)
+    {
+        Store = store;
+        Signal = store as IReleaseSignal;
+        Waiting = store as IWaitingStore;
+        Clock = new LeaseClock(Context.TimeProvider);
+        Alarms = AlarmClock.For(Context.TimeProvider);
+        Turns = new KeyTurns(Context.TimeProvider);
+        Pending = new PendingReleases(this);
+        _lastAnswer = long.MinValue;
+        if (store is ILossSignal losses)
+            losses.LeaseLost += OnStoreLoss;
+    }
+
+    internal ILockStore Store { get; }
+
+    internal IReleaseSignal? Signal { get; }
+
+    internal IWaitingStore? Waiting { get; }
+
+    internal LeaseClock Clock { get; }
+
+    internal AlarmClock Alarms { get; }
+
+    internal KeyTurns Turns { get; }
+
+    internal PendingReleases Pending { get; }
+
+    /// <summary>Cancelled when this object is being disposed: waits end.</summary>
+    internal CancellationToken Disposing => _disposing.Token;
+
+    /// <summary>Cancelled when the disposal is over: background work ends.</summary>
+    internal CancellationToken Stopped => _stopped.Token;
+
+    private protected override async ValueTask<ILockHandle?> AcquireCoreAsync(
+        string key, EffectiveOptions options, LockOptions? given, CancellationToken cancellationToken)
+    {
+        if (given is not null && StoreSettings.Differ(given, Defaults, out var settings))
+            return await Variant(settings).AcquireCoreAsync(key, options, null, cancellationToken).ConfigureAwait(false);
+
+        var activity = LockTelemetry.StartAcquire(Type, key);
+        var contender = new Contender(this, key, options);
+        var outcome = LockTelemetry.Failed;
+        try
+        {
+            var handle = await contender.RunAsync(cancellationToken).ConfigureAwait(false);
+            outcome = handle is null ? LockTelemetry.Busy : LockTelemetry.Acquired;
+            if (handle is not null)
+                Log.Acquired(Logger, key, handle.Id, handle.FencingToken, handle.AcquiredOnAttempt, handle.AcquireDelay.TotalMilliseconds);
+            else if (options.ThrowIfBusy)
+                throw new LockTimeoutException(key, contender.Waited, contender.Attempts);
+            return handle;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            outcome = LockTelemetry.Cancelled;
+            throw new OperationCanceledException(cancellationToken);
+        }
+        finally
+        {
+            LockTelemetry.EndAcquire(activity, Type, outcome, contender.Waited, contender.Attempts, contender.Token);
+        }
+    }
+
+    private protected override ValueTask<LockInfo?> GetCoreAsync(string key, CancellationToken cancellationToken) =>
+        StoreCalls.AwaitAsync(Store.GetAsync(key, cancellationToken), Type, null, cancellationToken);
+
+    private protected override async IAsyncEnumerable<LockInfo> ListCoreAsync(
+        string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var info in Store.ListAsync(prefix, cancellationToken).WithCancellation(cancellationToken).ConfigureAwait(false))
+            yield return info;
+    }
+
+    private protected override async ValueTask<UnlockOutcome> UnlockCoreAsync(string key, string id, CancellationToken cancellationToken)
+    {
+        if (OwnLease(key, id) is { } lease)
+            return await lease.UnlockAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        var outcome = Outcome(await TryReleaseOnceAsync(key, id, cancellationToken).ConfigureAwait(false));
+        if (outcome == UnlockOutcome.Released)
+            Turns.Nudge(key);
+        return outcome;
+    }
+
+    private protected override async ValueTask<bool> TryExtendCoreAsync(
+        string key, string id, TimeSpan ttl, CancellationToken cancellationToken)
+    {
+        if (OwnLease(key, id) is { } lease)
+            return await lease.TryExtendAsync(ttl, cancellationToken).ConfigureAwait(false);
+        return await TryExtendOnceAsync(key, id, ttl, cancellationToken).ConfigureAwait(false) == StoreReply.Done;
+    }
+
+    private protected override async ValueTask<bool> ForceUnlockCoreAsync(string key, CancellationToken cancellationToken)
+    {
+        bool done;
+        if (Store is IForceReleaseStore force)
+        {
+            done = await StoreCalls.AwaitAsync(force.ForceReleaseAsync(key, cancellationToken), Type, null, cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            var holder = await GetCoreAsync(key, cancellationToken).ConfigureAwait(false);
+            done = holder is not null
+                && await TryReleaseOnceAsync(key, holder.Id, cancellationToken).ConfigureAwait(false) == StoreReply.Done;
+        }
+
+        if (!done)
+            return false;
+        foreach (var lease in _leases.Values)
+        {
+            if (lease.Key == key)
+                lease.Lose(LostReason.Forced);
+        }
+
+        Turns.Nudge(key);
+        return true;
+    }
+
+    private protected override async ValueTask DisposeCoreAsync()
+    {
+        await _disposing.CancelAsync().ConfigureAwait(false);
+        if (Store is ILossSignal losses)
+            losses.LeaseLost -= OnStoreLoss;
+        foreach (var variant in _variants.Values)
+            await variant.DisposeAsync().ConfigureAwait(false);
+        var unlocks = new List<Task>();
+        foreach (var lease in _leases.Values)
+        {
+            if (lease.Lose(LostReason.LockDisposed) && !lease.KeepOnDisconnect)
+                unlocks.Add(lease.UnlockAsync());
+        }
+
+        unlocks.Add(Pending.WhenAll());
+        await WithinDisposeLimitAsync(Task.WhenAll(unlocks)).ConfigureAwait(false);
+        await _stopped.CancelAsync().ConfigureAwait(false);
+        await WithinDisposeLimitAsync(Store.DisposeAsync().AsTask()).ConfigureAwait(false);
+    }
+
+    /// <summary>Puts a new lease into the register.</summary>
+    /// <exception cref="ObjectDisposedException">The engine was disposed meanwhile; the lease is given back.</exception>
+    internal void Adopt(Lease lease)
+    {
+        _leases[lease.Id] = lease;
+        lease.Start();
+        if (!IsDisposed || lease.KeepOnDisconnect)
+            return;
+        // The disposal may have looked at the register before the lease was in it.
+        lease.Lose(LostReason.LockDisposed);
+        _ = lease.UnlockAsync();
+        ObjectDisposedException.ThrowIf(true, this);
+    }
+
+    internal void Forget(Lease lease) => _leases.TryRemove(lease.Id, out _);
+
+    /// <summary>Reports a loss, on the pool: logs and metrics are other people's code, and the alarm clock's thread must not wait for it.</summary>
+    internal void OnLost(Lease lease, LostReason reason, TimeSpan heldFor) =>
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static loss =>
+            {
+                LockTelemetry.Lost(loss.Engine.Type, loss.Reason);
+                LockTelemetry.Held(loss.Engine.Type, loss.HeldFor);
+                Log.Lost(loss.Engine.Logger, loss.Lease.Key, loss.Lease.Id, loss.Reason);
+            },
+            (Engine: this, Lease: lease, Reason: reason, HeldFor: heldFor),
+            preferLocal: false);
+
+    /// <summary>The backend has answered somebody.</summary>
+    internal void Answered() => Volatile.Write(ref _lastAnswer, Clock.Time.GetTimestamp());
+
+    /// <summary>Whether the backend has answered anybody within this time.</summary>
+    internal bool HasAnsweredSince(TimeSpan ago)
+    {
+        var last = Volatile.Read(ref _lastAnswer);
+        return last != long.MinValue && Clock.Time.GetElapsedTime(last) <= ago;
+    }
+
+    internal void StoreFailed(string step, string key, string id, LockStoreException exception)
+    {
+        LockTelemetry.StoreFailed(Type, step, (exception.InnerException ?? exception).GetType().Name);
+        Log.StoreFailed(Logger, Type, step, key, id, exception.Message);
+    }
+
+    /// <summary>One extend for a lease; failures are counted, not logged: the lease does that.</summary>
+    internal async ValueTask<StoreReply> ExtendAsync(Lease lease, TimeSpan ttl, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await TryExtendOnceAsync(lease.Key, lease.Id, ttl, cancellationToken).ConfigureAwait(false);
+        }
+        catch (LockStoreException exception)
+        {
+            LockTelemetry.StoreFailed(Type, "extend", (exception.InnerException ?? exception).GetType().Name);
+            throw;
+        }
+    }
+
+    internal ValueTask<StoreReply> TryExtendOnceAsync(string key, string id, TimeSpan ttl, CancellationToken cancellationToken) =>
+        StoreCalls.AwaitAsync(Store.TryExtendAsync(key, id, ttl, cancellationToken), Type, null, cancellationToken);
+
+    internal ValueTask<StoreReply> TryReleaseOnceAsync(string key, string id, CancellationToken cancellationToken) =>
+        StoreCalls.AwaitAsync(Store.TryReleaseAsync(key, id, cancellationToken), Type, null, cancellationToken);
+
+    /// <summary>Gives a lease back, asking again while the backend does not answer.</summary>
+    internal async Task<UnlockOutcome> ReleaseAsync(Lease lease, bool wasLive, TimeSpan limit)
+    {
+        using var timeUp = new CancellationTokenSource(limit, Clock.Time);
+        var unanswered = false;
+        var pause = TimeSpan.FromMilliseconds(50);
+        while (!timeUp.IsCancellationRequested)
+        {
+            try
+            {
+                var outcome = Outcome(await TryReleaseOnceAsync(lease.Key, lease.Id, timeUp.Token).ConfigureAwait(false));
+                Turns.Nudge(lease.Key);
+                if (unanswered && outcome != UnlockOutcome.Released)
+                    outcome = wasLive ? UnlockOutcome.Released : UnlockOutcome.Unknown; // the unanswered request may have done it
+                Log.Released(Logger, lease.Key, lease.Id, outcome);
+                return outcome;
+            }
+            catch (LockStoreException exception)
+            {
+                unanswered |= exception.MayHaveBeenApplied;
+                StoreFailed("release", lease.Key, lease.Id, exception);
+                if (!exception.IsTransient)
+                    break;
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+
+            try
+            {
+                await Task.Delay(pause, Clock.Time, timeUp.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+
+            pause = pause * 2 < TimeSpan.FromSeconds(1) ? pause * 2 : TimeSpan.FromSeconds(1);
+        }
+
+        Log.ReleaseUnanswered(Logger, lease.Key, lease.Id, limit.TotalMilliseconds);
+        if (!IsDisposed)
+            Pending.Add(lease.Key, lease.Id, lease.LongestTtl);
+        return UnlockOutcome.Unknown;
+    }
+
+    private static UnlockOutcome Outcome(StoreReply reply) => reply switch
+    {
+        StoreReply.Done => UnlockOutcome.Released,
+        StoreReply.NotHeld => UnlockOutcome.AlreadyExpired,
+        StoreReply.HeldByAnother => UnlockOutcome.HeldByAnother,
+        _ => throw new InvalidOperationException($"Unknown store reply {reply}."),
+    };
+
+    private Lease? OwnLease(string key, string id) => _leases.TryGetValue(id, out var lease) && lease.Key == key ? lease : null;
+
+    private void OnStoreLoss(StoreLoss loss)
+    {
+        if (loss.HolderId is not null)
+        {
+            if (_leases.TryGetValue(loss.HolderId, out var lease))
+                lease.Lose(loss.Reason);
+            return;
+        }
+
+        foreach (var lease in _leases.Values)
+            lease.Lose(loss.Reason);
+    }
+
+    /// <summary>The engine for calls that override settings of the store itself.</summary>
+    private StoreLock Variant(LockOptions settings)
+    {
+        if (Store is not IConfigurableStore configurable)
+        {
+            throw new ArgumentException(
+                $"The {Type} backend cannot change {StoreSettings.Describe(settings)} for a single call; set it in the configuration.",
+                nameof(settings));
+        }
+
+        return _variants.GetOrAdd(
+            settings, s => new StoreLock(configurable.WithOptions(s), StoreSettings.Apply(Defaults, s), Namespace, Context));
+    }
+
+    private async Task WithinDisposeLimitAsync(Task task)
+    {
+        try
+        {
+            await task.WaitAsync(DisposeLimit, Clock.Time).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is TimeoutException or LockStoreException or OperationCanceledException)
+        {
+            // A backend that does not answer must not hold up the end of the program: its locks end with their TTL.
+        }
+    }
+}

@@ -1,0 +1,116 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace Locking;
+
+/// <summary>Traces and metrics of Lock, under the name <c>Locking</c>. Names and units after OpenTelemetry's conventions.</summary>
+/// <remarks>Keys are attributes of spans only: as attributes of metrics they would make a time series for each key.</remarks>
+internal static class LockTelemetry
+{
+    public const string Name = "Locking";
+
+    public const string Acquired = "acquired";
+    public const string Busy = "busy";
+    public const string Cancelled = "cancelled";
+    public const string Failed = "failed";
+
+    private const string BackendTag = "locking.backend";
+    private const string OutcomeTag = "locking.outcome";
+    private const string ReasonTag = "locking.loss.reason";
+    private const string StepTag = "locking.step";
+
+    private static readonly string? Version = typeof(LockTelemetry).Assembly.GetName().Version?.ToString(3);
+    private static readonly ActivitySource Source = new(Name, Version);
+    private static readonly Meter Meter = new(Name, Version);
+
+    private static readonly Histogram<double> AcquireDuration = Meter.CreateHistogram<double>(
+        "locking.acquire.duration", "s", "How long a call waited for a lock, whatever came of it.");
+
+    private static readonly Histogram<double> HeldDuration = Meter.CreateHistogram<double>(
+        "locking.held.duration", "s", "How long a lock was held, until it was given back or lost.");
+
+    private static readonly UpDownCounter<long> Waiters = Meter.CreateUpDownCounter<long>(
+        "locking.waiters", "{waiter}", "Calls of this process that wait for a lock now.");
+
+    private static readonly Counter<long> Losses = Meter.CreateCounter<long>(
+        "locking.losses", "{loss}", "Leases that were lost while they were held.");
+
+    private static readonly Counter<long> StoreFailures = Meter.CreateCounter<long>(
+        "locking.store.failures", "{failure}", "Requests to a backend that failed or were not answered.");
+
+    /// <summary>Whether anybody listens to the durations, so that a fast path may skip reading the clock.</summary>
+    public static bool MeasuresHeld => HeldDuration.Enabled;
+
+    /// <summary>Whether anybody listens to acquires at all, as a span or as a duration.</summary>
+    public static bool MeasuresAcquire => AcquireDuration.Enabled || Source.HasListeners();
+
+    public static Activity? StartAcquire(string backend, string key)
+    {
+        if (!Source.HasListeners())
+            return null;
+        var activity = Source.StartActivity("lock.acquire", ActivityKind.Client);
+        activity?.SetTag(BackendTag, backend).SetTag("locking.key", key);
+        return activity;
+    }
+
+    public static void EndAcquire(Activity? activity, string backend, string outcome, TimeSpan duration, int attempts, long? token)
+    {
+        if (AcquireDuration.Enabled)
+        {
+            AcquireDuration.Record(
+                duration.TotalSeconds,
+                new KeyValuePair<string, object?>(BackendTag, backend),
+                new KeyValuePair<string, object?>(OutcomeTag, outcome));
+        }
+
+        if (activity is null)
+            return;
+        activity.SetTag(OutcomeTag, outcome).SetTag("locking.attempts", attempts);
+        if (token is not null)
+            activity.SetTag("locking.fencing_token", token);
+        if (outcome == Failed)
+            activity.SetStatus(ActivityStatusCode.Error);
+        activity.Dispose();
+    }
+
+    public static void WaitBegins(string backend)
+    {
+        if (Waiters.Enabled)
+            Waiters.Add(1, new KeyValuePair<string, object?>(BackendTag, backend));
+    }
+
+    public static void WaitEnds(string backend)
+    {
+        if (Waiters.Enabled)
+            Waiters.Add(-1, new KeyValuePair<string, object?>(BackendTag, backend));
+    }
+
+    public static void Held(string backend, TimeSpan duration)
+    {
+        if (HeldDuration.Enabled)
+            HeldDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>(BackendTag, backend));
+    }
+
+    public static void Lost(string backend, LostReason reason)
+    {
+        if (Losses.Enabled)
+        {
+            Losses.Add(
+                1,
+                new KeyValuePair<string, object?>(BackendTag, backend),
+                new KeyValuePair<string, object?>(ReasonTag, reason.ToString()));
+        }
+    }
+
+    public static void StoreFailed(string backend, string step, string error)
+    {
+        if (StoreFailures.Enabled)
+        {
+            StoreFailures.Add(
+                1,
+                new KeyValuePair<string, object?>(BackendTag, backend),
+                new KeyValuePair<string, object?>(StepTag, step),
+                new KeyValuePair<string, object?>("error.type", error));
+        }
+    }
+}

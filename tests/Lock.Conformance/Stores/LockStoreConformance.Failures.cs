@@ -1,0 +1,131 @@
+namespace Locking.Conformance;
+
+public abstract partial class LockStoreConformance
+{
+    /// <summary>How long a cancelled step may take to say so. Far more than it needs, far less than a request's time limit.</summary>
+    private static readonly TimeSpan Promptly = TimeSpan.FromSeconds(5);
+
+    [Fact]
+    public async Task S12_A_step_that_is_cancelled_beforehand_does_nothing()
+    {
+        var (held, free, id) = (NewKey(), NewKey(), NewId());
+        await TakeAsync(Store, held, id);
+        var before = await Store.GetAsync(held, CancellationToken.None);
+        var cancelled = new CancellationToken(canceled: true);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Store.TryAcquireAsync(Request(free, id), cancelled));
+        foreach (var (name, call) in Steps(held, id))
+        {
+            var fault = await Record.ExceptionAsync(() => call(Store, cancelled));
+            Assert.True(fault is OperationCanceledException, $"{name}: {fault?.GetType().Name ?? "no exception"}");
+        }
+
+        await AssertFreeAsync(Store, free);
+        var after = await Store.GetAsync(held, CancellationToken.None);
+        Assert.NotNull(after);
+        Assert.Equal(before! with { Remaining = after.Remaining }, after);
+        Assert.True(after.Remaining <= before.Remaining, "a cancelled extend restarted the ttl");
+    }
+
+    [Fact]
+    public async Task S12_A_step_is_cancelled_promptly_while_the_backend_is_silent()
+    {
+        using var server = new SilentServer();
+        foreach (var (name, call) in Steps(NewKey(), NewId()))
+        {
+            if (CreateSilentStore(server.Port) is not { } store)
+            {
+                // A backend without a connection answers at once, cancelled or not.
+                using var never = new CancellationTokenSource();
+                await Eventually.DoneAsync(call(Store, never.Token), name, Promptly);
+                continue;
+            }
+
+            await using var _ = store;
+            using var stop = new CancellationTokenSource();
+            var step = Task.Run(() => call(store, stop.Token));
+            await Eventually.SettleAsync();
+            await stop.CancelAsync();
+            var fault = await Record.ExceptionAsync(() => Eventually.DoneAsync(step, $"cancelled {name}", Promptly));
+            Assert.True(fault is OperationCanceledException, $"{name}: {fault?.ToString() ?? "no exception"}");
+        }
+    }
+
+    [Fact]
+    public async Task S13_A_backend_that_cannot_be_reached_is_a_transient_store_exception()
+    {
+        foreach (var (name, call) in Steps(NewKey(), NewId()))
+        {
+            if (CreateUnreachableStore(SilentServer.ClosedPort()) is not { } store)
+            {
+                // A backend in this process is always reached.
+                await call(Store, CancellationToken.None);
+                continue;
+            }
+
+            await using var _ = store;
+            await AssertFaultAsync(name, call(store, CancellationToken.None));
+        }
+    }
+
+    [Fact]
+    public async Task S13_A_backend_that_does_not_answer_is_a_transient_store_exception_within_the_time_limit()
+    {
+        using var server = new SilentServer();
+        foreach (var (name, call) in Steps(NewKey(), NewId()))
+        {
+            if (CreateSilentStore(server.Port) is not { } store)
+            {
+                await Eventually.DoneAsync(call(Store, CancellationToken.None), name, Promptly);
+                continue;
+            }
+
+            await using var _ = store;
+            await AssertFaultAsync(name, call(store, CancellationToken.None));
+        }
+    }
+
+    [Fact]
+    public async Task S30_A_disposed_store_refuses_every_step()
+    {
+        var store = CreateStore();
+        await store.DisposeAsync();
+        await store.DisposeAsync();
+        var key = NewKey();
+        foreach (var (name, call) in Steps(key, NewId()))
+        {
+            var fault = await Record.ExceptionAsync(() => call(store, CancellationToken.None));
+            Assert.True(fault is ObjectDisposedException, $"{name}: {fault?.GetType().Name ?? "no exception"}");
+        }
+
+        await AssertFreeAsync(Store, key);
+    }
+
+    [Fact]
+    public async Task S30_Disposing_one_instance_leaves_the_others_and_their_leases_alone()
+    {
+        var (key, id) = (NewKey(), NewId());
+        await TakeAsync(Store, key, id);
+        var other = CreateStore();
+        Assert.False((await AskAsync(other, key, NewId())).IsGranted);
+        await other.DisposeAsync();
+        await AssertHeldByAsync(Store, key, id);
+        Assert.Equal(StoreReply.Done, await Store.TryExtendAsync(key, id, LongTtl, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task S31_A_lease_taken_to_be_kept_outlives_the_instance_it_was_taken_on()
+    {
+        var (key, id) = (NewKey(), NewId());
+        var other = CreateStore();
+        TokenOf(await other.TryAcquireAsync(new AcquireRequest(key, id, "tester", LongTtl) { KeepOnDisconnect = true }, CancellationToken.None));
+        await other.DisposeAsync();
+        await AssertHeldByAsync(Store, key, id);
+        Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, id, CancellationToken.None));
+    }
+
+    private static async Task AssertFaultAsync(string name, Task step)
+    {
+        var fault = await Record.ExceptionAsync(() => Eventually.DoneAsync(step, name));
+        Assert.True(fault is LockStoreException { IsTransient: true }, $"{name}: {fault?.ToString() ?? "no exception"}");
+    }
+}

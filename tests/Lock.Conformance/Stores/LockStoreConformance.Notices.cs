@@ -1,0 +1,121 @@
+namespace Locking.Conformance;
+
+public abstract partial class LockStoreConformance
+{
+    [Fact]
+    public async Task S21_A_watch_misses_no_release_that_comes_after_it_began()
+    {
+        var (key, id) = (NewKey(), NewId());
+        await TakeAsync(Store, key, id);
+        if (NewStore() is not IReleaseSignal signal)
+        {
+            await AssertPollingSeesTheReleaseAsync(key, id);
+            return;
+        }
+
+        // Released before anybody waits: the notice is latched.
+        await using (var watch = await signal.WatchAsync(key, CancellationToken.None))
+        {
+            Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, id, CancellationToken.None));
+            Assert.True(await WaitAsync(watch));
+        }
+
+        // Released while somebody waits.
+        await TakeAsync(Store, key, id);
+        await using (var watch = await signal.WatchAsync(key, CancellationToken.None))
+        {
+            await DrainAsync(watch);
+            var waiting = WaitAsync(watch);
+            await Eventually.SettleAsync();
+            Assert.False(waiting.IsCompleted, "told of a release that has not happened");
+            Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, id, CancellationToken.None));
+            Assert.True(await waiting);
+        }
+    }
+
+    [Fact]
+    public async Task S21_A_watch_tells_of_every_release_and_every_watcher_is_told()
+    {
+        var (key, id) = (NewKey(), NewId());
+        if (NewStore() is not IReleaseSignal signal)
+        {
+            await TakeAsync(Store, key, id);
+            await AssertPollingSeesTheReleaseAsync(key, id);
+            return;
+        }
+
+        await using var first = await signal.WatchAsync(key, CancellationToken.None);
+        await using var second = await signal.WatchAsync(key, CancellationToken.None);
+        await using var elsewhere = await ((IReleaseSignal)NewStore()).WatchAsync(key, CancellationToken.None);
+        for (var i = 0; i < 3; i++)
+        {
+            await TakeAsync(Store, key, id);
+            foreach (var watch in new[] { first, second, elsewhere })
+                await DrainAsync(watch);
+            Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, id, CancellationToken.None));
+            foreach (var watch in new[] { first, second, elsewhere })
+                Assert.True(await WaitAsync(watch), $"no notice of release {i + 1}");
+        }
+    }
+
+    [Fact]
+    public async Task S21_A_watch_waits_no_longer_than_it_is_told_and_is_cancelled_promptly()
+    {
+        var (key, id) = (NewKey(), NewId());
+        await TakeAsync(Store, key, id);
+        if (Store is not IReleaseSignal signal)
+        {
+            await AssertPollingSeesTheReleaseAsync(key, id);
+            return;
+        }
+
+        await using var watch = await signal.WatchAsync(key, CancellationToken.None);
+        await DrainAsync(watch);
+        Assert.False(await watch.WaitAsync(TimeSpan.Zero, CancellationToken.None));
+        var waiting = watch.WaitAsync(ShortTtl, CancellationToken.None).AsTask();
+        await OutliveAsync(ShortTtl);
+        Assert.False(await Eventually.DoneAsync(waiting, "the wait's end"));
+
+        using var stop = new CancellationTokenSource();
+        waiting = watch.WaitAsync(Timeout.InfiniteTimeSpan, stop.Token).AsTask();
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Eventually.DoneAsync(waiting, "the cancelled wait", Promptly));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await signal.WatchAsync(NewKey(), new CancellationToken(canceled: true)));
+    }
+
+    [Fact]
+    public async Task S21_Force_gives_notice_as_a_release_does()
+    {
+        var (key, id) = (NewKey(), NewId());
+        await TakeAsync(Store, key, id);
+        if (NewStore() is not IReleaseSignal signal)
+        {
+            await AssertPollingSeesTheReleaseAsync(key, id);
+            return;
+        }
+
+        await using var watch = await signal.WatchAsync(key, CancellationToken.None);
+        await DrainAsync(watch);
+        Assert.True(await ForceAsync(key));
+        Assert.True(await WaitAsync(watch));
+    }
+
+    private static Task<bool> WaitAsync(IReleaseWatch watch) =>
+        Eventually.DoneAsync(watch.WaitAsync(Timeout.InfiniteTimeSpan, CancellationToken.None).AsTask(), "the notice of a release");
+
+    /// <summary>Takes the notices that have come. A notice is a hint, so there may be one more than releases.</summary>
+    private static async Task DrainAsync(IReleaseWatch watch)
+    {
+        do
+            await Eventually.SettleAsync();
+        while (await watch.WaitAsync(TimeSpan.Zero, CancellationToken.None));
+    }
+
+    /// <summary>The way without a signal: whoever asks after the release has been answered finds the lock free.</summary>
+    private async Task AssertPollingSeesTheReleaseAsync(string key, string id)
+    {
+        Assert.False((await AskAsync(NewStore(), key, NewId())).IsGranted);
+        Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, id, CancellationToken.None));
+        await TakeAsync(NewStore(), key, NewId());
+    }
+}

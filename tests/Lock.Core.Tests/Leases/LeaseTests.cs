@@ -1,0 +1,361 @@
+using Locking.Conformance;
+
+namespace Locking.Core.Tests;
+
+public sealed class LeaseTests : EngineTest
+{
+    [Fact]
+    public async Task A_default_lease_is_renewed_every_third_of_its_ttl()
+    {
+        var handle = await Locks.LockAsync("k");
+        Assert.Equal(Seconds(30) - Seconds(0.3) - TimeSpan.FromMilliseconds(2), handle.Remaining);
+
+        Time.Advance(Seconds(9.9));
+        Assert.Equal(0, Store.Extends);
+        Time.Advance(Seconds(0.2));
+        await Eventually.TrueAsync(() => Store.Extends == 1, "a renewal after 10 s");
+
+        for (var i = 2; i < 12; i++)
+        {
+            await Eventually.TrueAsync(() => handle.Remaining > Seconds(29), "the renewal is counted");
+            Time.Advance(Seconds(10));
+            var renewals = i;
+            await Eventually.TrueAsync(() => Store.Extends == renewals, "another renewal");
+        }
+
+        Assert.Null(handle.LostReason);
+        Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
+        Assert.Null(Store.HolderOf("k"));
+    }
+
+    [Fact]
+    public async Task A_ttl_given_in_the_call_is_a_fixed_lease()
+    {
+        var handle = await Locks.LockAsync("k", Seconds(3));
+        Time.Advance(Seconds(2.9));
+        Assert.False(handle.LostToken.IsCancellationRequested);
+        Time.Advance(Seconds(0.1));
+        Assert.True(handle.LostToken.IsCancellationRequested);
+        Assert.Equal(LostReason.Expired, handle.LostReason);
+        Assert.Equal(TimeSpan.Zero, handle.Remaining);
+        Assert.Equal(0, Store.Extends);
+        var lost = Assert.Throws<LockLostException>(handle.ThrowIfLost);
+        Assert.Equal("k", lost.Key);
+        Assert.Equal(UnlockOutcome.AlreadyExpired, await handle.UnlockAsync());
+    }
+
+    [Fact]
+    public async Task The_lost_token_fires_before_the_store_lets_anyone_else_in()
+    {
+        var handle = await Locks.LockAsync("k", Seconds(3));
+        var token = handle.LostToken;
+        while (!token.IsCancellationRequested)
+        {
+            Assert.Equal(handle.Id, Store.HolderOf("k"));
+            Time.Advance(TimeSpan.FromMilliseconds(1));
+        }
+
+        Assert.NotNull(Store.HolderOf("k"));
+    }
+
+    [Fact]
+    public async Task Validity_counts_from_before_the_request()
+    {
+        Store.OnAcquire = (_, step, _) =>
+        {
+            var reply = step();
+            Time.Advance(Seconds(2)); // the answer was two seconds on its way
+            return ValueTask.FromResult(reply);
+        };
+        var handle = await Locks.LockAsync("k", Seconds(10));
+        Assert.Equal(Seconds(10 - 2 - 0.1) - TimeSpan.FromMilliseconds(2), handle.Remaining);
+    }
+
+    [Fact]
+    public async Task Unanswered_renewals_leave_the_lease_in_doubt_and_are_repeated_until_the_validity_ends()
+    {
+        Store.OnExtend = (_, _, _, _) => throw Transient();
+        var handle = await Locks.LockAsync("k");
+        var token = handle.LostToken;
+        await AdvanceSlowlyAsync(Seconds(29), Seconds(0.5));
+        Assert.True(Store.Extends >= 10, $"only {Store.Extends} renewals were tried");
+        Assert.False(token.IsCancellationRequested);
+        handle.ThrowIfLost();
+
+        Time.Advance(Seconds(1));
+        Assert.True(token.IsCancellationRequested);
+        Assert.Equal(LostReason.Expired, handle.LostReason);
+    }
+
+    [Fact]
+    public async Task A_renewal_that_is_answered_again_in_time_saves_the_lease()
+    {
+        Store.OnExtend = (_, _, _, _) => throw Transient();
+        var handle = await Locks.LockAsync("k");
+        await AdvanceSlowlyAsync(Seconds(25), Seconds(0.5));
+        Store.OnExtend = null;
+        await AdvanceSlowlyAsync(Seconds(2), Seconds(0.5));
+        await Eventually.TrueAsync(() => handle.Remaining > Seconds(27), "the renewal is counted");
+        handle.ThrowIfLost();
+    }
+
+    [Theory]
+    [InlineData(true, LostReason.HeldByAnother)]
+    [InlineData(false, LostReason.Removed)]
+    public async Task A_renewal_that_is_refused_loses_the_lease_at_once(bool somebodyElse, LostReason reason)
+    {
+        var handle = await Locks.LockAsync("k");
+        var token = handle.LostToken;
+        if (somebodyElse)
+            Store.HoldElsewhere("k", Seconds(60));
+        else
+            Store.Remove("k");
+        Time.Advance(Seconds(10));
+        await Eventually.TrueAsync(() => token.IsCancellationRequested, "the loss is announced");
+        Assert.Equal(reason, handle.LostReason);
+        Assert.Equal(somebodyElse ? UnlockOutcome.HeldByAnother : UnlockOutcome.AlreadyExpired, await handle.UnlockAsync());
+        await Eventually.TrueAsync(() => Logs.Messages.Any(m => m.Contains("'k'") && m.Contains(reason.ToString())), "a log line");
+    }
+
+    [Fact]
+    public async Task ThrowIfLost_reads_the_clock_even_where_no_timer_could_fire()
+    {
+        var handle = await Locks.LockAsync("k", Seconds(3));
+        Time.AdvanceWallClock(Seconds(4)); // the machine was suspended: no timer has run, the backend's clock has
+        var lost = Assert.Throws<LockLostException>(handle.ThrowIfLost);
+        Assert.Equal(LostReason.Expired, lost.Reason);
+        Assert.True(handle.LostToken.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task The_alarm_notices_a_suspended_machine_within_a_second()
+    {
+        var handle = await Locks.LockAsync("k", Seconds(30));
+        var token = handle.LostToken;
+        Time.AdvanceWallClock(Seconds(31));
+        Time.Advance(Seconds(1));
+        Assert.True(token.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task A_wall_clock_set_back_changes_nothing()
+    {
+        var handle = await Locks.LockAsync("k", Seconds(3));
+        Time.AdvanceWallClock(Seconds(-3600));
+        Time.Advance(Seconds(2));
+        handle.ThrowIfLost();
+        Time.Advance(Seconds(1));
+        Assert.Equal(LostReason.Expired, handle.LostReason);
+    }
+
+    [Fact]
+    public async Task MaxHold_is_exact_no_renewal_reaches_beyond_it()
+    {
+        var handle = await Locks.LockAsync("k", new LockOptions { MaxHold = Seconds(45) });
+        var token = handle.LostToken;
+        Time.Advance(Seconds(10));
+        await Eventually.TrueAsync(() => Store.Extends == 1 && handle.Remaining > Seconds(29), "the first renewal, for the whole ttl");
+        Time.Advance(Seconds(10));
+        await Eventually.TrueAsync(() => Store.Extends == 2 && handle.Remaining > Seconds(24), "the second, for what is left of maxHold");
+        Assert.Equal(Seconds(25), Store.RemainingOf("k"));
+        await AdvanceSlowlyAsync(Seconds(24), Seconds(1));
+        Assert.False(token.IsCancellationRequested);
+        Time.Advance(Seconds(0.75));
+        Assert.True(token.IsCancellationRequested);
+        Assert.Equal(2, Store.Extends);
+        Assert.Equal(LostReason.MaxHoldReached, handle.LostReason);
+        Assert.Equal(handle.Id, Store.HolderOf("k"));
+        Time.Advance(Seconds(0.25));
+        Assert.Null(Store.HolderOf("k"));
+    }
+
+    [Fact]
+    public async Task MaxHold_caps_a_lease_without_expiry_and_an_extension()
+    {
+        var handle = await Locks.LockAsync("k", new LockOptions { Ttl = Timeout.InfiniteTimeSpan, MaxHold = Seconds(5) });
+        Assert.Equal(Seconds(5), Store.RemainingOf("k"));
+        Time.Advance(Seconds(2));
+        await handle.ExtendAsync(Seconds(60));
+        Assert.Equal(Seconds(3), Store.RemainingOf("k"));
+        Time.Advance(Seconds(3));
+        Assert.Equal(LostReason.MaxHoldReached, handle.LostReason);
+    }
+
+    [Fact]
+    public async Task Extend_returns_the_handle_with_the_new_validity()
+    {
+        var handle = await Locks.LockAsync("k", Seconds(3));
+        Time.Advance(Seconds(2));
+        Assert.Same(handle, await handle.ExtendAsync(Seconds(10)));
+        Assert.True(handle.Remaining > Seconds(9));
+        Time.Advance(Seconds(9));
+        handle.ThrowIfLost();
+        Time.Advance(Seconds(1));
+        await Assert.ThrowsAsync<LockLostException>(async () => await handle.ExtendAsync(Seconds(10)));
+        Assert.False(await handle.TryExtendAsync(Seconds(10)));
+    }
+
+    [Fact]
+    public async Task A_shortening_extend_without_an_answer_counts_as_applied()
+    {
+        var handle = await Locks.LockAsync("k", Seconds(60));
+        Store.OnExtend = (_, _, _, _) => throw Transient();
+        await Assert.ThrowsAsync<LockStoreException>(async () => await handle.ExtendAsync(Seconds(1)));
+        Assert.True(handle.Remaining <= Seconds(1));
+        Time.Advance(Seconds(1));
+        Assert.Equal(LostReason.Expired, handle.LostReason);
+    }
+
+    [Fact]
+    public async Task Requests_that_change_the_ttl_go_one_at_a_time()
+    {
+        var renewal = new Hang<StoreReply>();
+        Store.OnExtend = (_, _, _, token) => renewal.UntilCancelledAsync(token);
+        var handle = await Locks.LockAsync("k");
+        Time.Advance(Seconds(10));
+        await renewal.Begun;
+        Store.OnExtend = null;
+        var extension = handle.ExtendAsync(Seconds(5)).AsTask();
+        await Task.Delay(20);
+        Assert.False(extension.IsCompleted);
+        Assert.Equal(1, Store.Extends);
+        renewal.End(StoreReply.Done);
+        await extension;
+        Assert.Equal(2, Store.Extends);
+        Assert.Equal(Seconds(5), Store.RemainingOf("k"));
+    }
+
+    [Fact]
+    public async Task Releasing_stops_the_renewal_in_flight()
+    {
+        var renewal = new Hang<StoreReply>();
+        Store.OnExtend = (_, _, _, token) => renewal.UntilCancelledAsync(token);
+        var handle = await Locks.LockAsync("k");
+        Time.Advance(Seconds(10));
+        await renewal.Begun;
+        Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
+        Assert.Null(handle.LostReason);
+        Assert.False(handle.LostToken.IsCancellationRequested);
+        Time.Advance(Seconds(60));
+        Assert.False(handle.LostToken.IsCancellationRequested);
+        Assert.Equal(1, Store.Extends);
+    }
+
+    [Fact]
+    public async Task Unlock_asked_twice_gives_the_first_outcome_again()
+    {
+        var handle = await Locks.LockAsync("k");
+        Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
+        await using var second = await Locks.LockAsync("k");
+        Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
+        Assert.Equal(second.Id, Store.HolderOf("k"));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await handle.ExtendAsync(Seconds(1)));
+        Assert.Throws<ObjectDisposedException>(handle.ThrowIfLost);
+    }
+
+    [Fact]
+    public async Task An_unlock_without_an_answer_is_repeated_and_the_lost_reply_counts_as_released()
+    {
+        var calls = 0;
+        Store.OnRelease = (_, step, _) =>
+        {
+            var reply = step();
+            return ++calls == 1 ? throw Transient() : ValueTask.FromResult(reply);
+        };
+        var handle = await Locks.LockAsync("k");
+        var unlock = handle.UnlockAsync().AsTask();
+        await Eventually.TimersArmedAsync(Time);
+        await Eventually.TrueAsync(
+            () =>
+            {
+                Time.Advance(TimeSpan.FromMilliseconds(50));
+                return unlock.IsCompleted;
+            },
+            "the unlock ends");
+        Assert.Equal(UnlockOutcome.Released, await unlock);
+        Assert.Equal(2, calls);
+    }
+
+    [Fact]
+    public async Task An_unlock_that_is_never_answered_is_unknown_after_the_release_timeout_and_goes_on_in_the_background()
+    {
+        var fail = true;
+        Store.OnRelease = (_, step, _) => Volatile.Read(ref fail) ? throw Transient(mayHaveBeenApplied: false) : ValueTask.FromResult(step());
+        var handle = await Locks.LockAsync("k", new LockOptions { ReleaseTimeout = Seconds(3), Ttl = Timeout.InfiniteTimeSpan });
+        var unlock = handle.UnlockAsync().AsTask();
+        await Eventually.TrueAsync(
+            () =>
+            {
+                Time.Advance(Seconds(0.5));
+                return unlock.IsCompleted;
+            },
+            "the unlock ends");
+        Assert.Equal(UnlockOutcome.Unknown, await unlock);
+        Assert.Equal(handle.Id, Store.HolderOf("k"));
+        Volatile.Write(ref fail, false);
+        await Eventually.TrueAsync(
+            () =>
+            {
+                Time.Advance(Seconds(5));
+                return Store.HolderOf("k") is null;
+            },
+            "the background release");
+    }
+
+    [Fact]
+    public async Task A_dropped_handle_stops_renewing_and_says_so()
+    {
+        var id = await TakeAndDropAsync();
+        await Eventually.TrueAsync(
+            () =>
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+                return Logs.Messages.Any(m => m.Contains("dropped", StringComparison.Ordinal) && m.Contains(id, StringComparison.Ordinal));
+            },
+            "the log line");
+        await AdvanceSlowlyAsync(Seconds(30), Seconds(5));
+        Assert.Equal(0, Store.Extends);
+        Assert.Null(Store.HolderOf("k"));
+    }
+
+    [Fact]
+    public async Task A_lease_without_expiry_is_checked_now_and_then()
+    {
+        var handle = await Locks.LockAsync("k", Timeout.InfiniteTimeSpan);
+        Assert.Equal(Timeout.InfiniteTimeSpan, handle.Remaining);
+        Assert.Equal(Timeout.InfiniteTimeSpan, Store.RemainingOf("k"));
+        var token = handle.LostToken;
+        await AdvanceSlowlyAsync(Seconds(35), Seconds(5));
+        Assert.False(token.IsCancellationRequested);
+        Store.Remove("k");
+        Time.Advance(Seconds(10));
+        await Eventually.TrueAsync(() => token.IsCancellationRequested, "the loss is noticed");
+        Assert.Equal(LostReason.Removed, handle.LostReason);
+    }
+
+    [Fact]
+    public async Task A_loss_that_the_store_announces_reaches_its_handle_only()
+    {
+        var first = await Locks.LockAsync("a");
+        var second = await Locks.LockAsync("b");
+        Store.Lose("a", first.Id, LostReason.Forced);
+        Assert.True(first.LostToken.IsCancellationRequested);
+        Assert.Equal(LostReason.Forced, first.LostReason);
+        Assert.False(second.LostToken.IsCancellationRequested);
+        Store.Lose(null, null, LostReason.SessionLost);
+        Assert.Equal(LostReason.SessionLost, second.LostReason);
+    }
+
+    [Fact]
+    public async Task Force_tells_the_holder_of_this_process()
+    {
+        var handle = await Locks.LockAsync("k");
+        Assert.True(await Locks.ForceUnlockAsync("k"));
+        Assert.Equal(LostReason.Forced, handle.LostReason);
+        Assert.False(await Locks.ForceUnlockAsync("k"));
+    }
+
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+    private async Task<string> TakeAndDropAsync() => (await Locks.LockAsync("k")).Id;
+}
