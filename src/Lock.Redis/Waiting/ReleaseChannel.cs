@@ -31,6 +31,7 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
     /// <exception cref="LockStoreException">The server failed or did not answer.</exception>
     public async ValueTask<IReleaseWatch> WatchAsync(string record, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         var watch = new ReleaseWatch(this, record, connection.Time);
         Task listening;
         lock (_gate)
