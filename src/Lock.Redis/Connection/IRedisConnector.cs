@@ -17,6 +17,9 @@ internal interface IRedisConnector
     /// <summary>The server, for messages; without secrets.</summary>
     string Server { get; }
 
+    /// <summary>What to look at when it cannot be reached; empty when there is nothing special.</summary>
+    string Hint { get; }
+
     /// <summary>Connects.</summary>
     /// <exception cref="LockStoreException">The server cannot be reached, or refused.</exception>
     Task<IConnectionMultiplexer> ConnectAsync();

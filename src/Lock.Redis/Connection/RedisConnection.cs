@@ -90,7 +90,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            if (RedisFaults.IsReadOnly(exception))
+            if (RedisFaults.HasLostTheMaster(exception))
                 Reconfigure(multiplexer);
             throw RedisFaults.Wrap(exception, script.Step, Server);
         }
@@ -226,7 +226,7 @@ internal sealed class RedisConnection : IAsyncDisposable
             // The attempt goes on; the next request finds it, or its outcome.
             Forget(connecting);
             throw new LockStoreException(
-                $"{Server} did not let us connect within {_connector!.ConnectTimeout.TotalMilliseconds:0} ms (connection.connectTimeout).",
+                $"{Server} did not let us connect within {_connector!.ConnectTimeout.TotalMilliseconds:0} ms (connection.connectTimeout).{_connector.Hint}",
                 isTransient: true, exception)
             {
                 MayHaveBeenApplied = false,
@@ -234,7 +234,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            throw RedisFaults.Wrap(exception, "connect", Server);
+            throw RedisFaults.Wrap(exception, "connect", Server + _connector!.Hint);
         }
         catch (OperationCanceledException)
         {

@@ -28,6 +28,8 @@ internal sealed class RedisConnector : IRedisConnector
 
     public string Server { get; }
 
+    public string Hint => _options.Ssl ? " (asked for TLS: does that port speak TLS?)" : "";
+
     /// <summary>Reads the settings.</summary>
     /// <exception cref="LockConfigException">A setting does not suit Redis or this version of its client.</exception>
     public static RedisConnector From(LockConnection connection, string path = "connection")

@@ -10,9 +10,11 @@ internal static class RedisFaults
     public static bool IsUnknownScript(Exception exception) =>
         exception is RedisServerException server && server.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal);
 
-    /// <summary>Whether a server refused because it is a replica now.</summary>
-    public static bool IsReadOnly(Exception exception) =>
-        exception is RedisServerException server && server.Message.Contains("READONLY", StringComparison.Ordinal);
+    /// <summary>Whether the client looks for the master in the wrong place: what it asked is a replica now, or it knows of no master.</summary>
+    public static bool HasLostTheMaster(Exception exception) =>
+        exception is RedisServerException server
+            ? server.Message.Contains("READONLY", StringComparison.Ordinal)
+            : exception is RedisConnectionException { FailureType: ConnectionFailureType.UnableToResolvePhysicalConnection };
 
     /// <summary>The seam's exception for a fault of the client.</summary>
     /// <param name="exception">What the client threw.</param>
@@ -22,7 +24,7 @@ internal static class RedisFaults
     {
         LockStoreException known => known,
         RedisServerException refusal => WrapRefusal(refusal, step, server),
-        RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => Refused(
+        RedisConnectionException refused when IsAuthentication(refused) => Refused(
             $"{server} refused the user name or password ({step}). Set connection.password (and connection.username) to what the server has.", exception),
         RedisConnectionException connection => new LockStoreException(
             $"The connection to {server} failed ({step}): {connection.FailureType}.", isTransient: true, exception)
@@ -37,6 +39,11 @@ internal static class RedisFaults
         SocketException or IOException => new LockStoreException($"The connection to {server} failed ({step}).", isTransient: true, exception),
         _ => new LockStoreException($"The request to {server} failed ({step}): {exception.GetType().Name}.", isTransient: true, exception),
     };
+
+    /// <summary>A first connection that was refused for its password carries the reason in its text alone.</summary>
+    private static bool IsAuthentication(RedisConnectionException exception) =>
+        exception.FailureType == ConnectionFailureType.AuthenticationFailure ||
+        exception.Message.Contains(nameof(ConnectionFailureType.AuthenticationFailure), StringComparison.Ordinal);
 
     private static LockStoreException WrapRefusal(RedisServerException refusal, string step, string server)
     {
