@@ -91,7 +91,7 @@ public sealed class StoreLock : LockBase
     }
 
     private protected override ValueTask<LockInfo?> GetCoreAsync(string key, CancellationToken cancellationToken) =>
-        StoreCalls.AwaitAsync(Store.GetAsync(key, cancellationToken), Type, null, cancellationToken);
+        StoreCalls.AwaitAsync(static (a, token) => a.Store.GetAsync(a.Key, token), (Store, Key: key), Type, null, cancellationToken);
 
     private protected override async IAsyncEnumerable<LockInfo> ListCoreAsync(
         string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -123,7 +123,9 @@ public sealed class StoreLock : LockBase
         bool done;
         if (Store is IForceReleaseStore force)
         {
-            done = await StoreCalls.AwaitAsync(force.ForceReleaseAsync(key, cancellationToken), Type, null, cancellationToken).ConfigureAwait(false);
+            done = await StoreCalls.AwaitAsync(
+                static (a, token) => a.Force.ForceReleaseAsync(a.Key, token), (Force: force, Key: key), Type, null, cancellationToken)
+                .ConfigureAwait(false);
         }
         else
         {
@@ -223,10 +225,14 @@ public sealed class StoreLock : LockBase
     }
 
     internal ValueTask<StoreReply> TryExtendOnceAsync(string key, string id, TimeSpan ttl, CancellationToken cancellationToken) =>
-        StoreCalls.AwaitAsync(Store.TryExtendAsync(key, id, ttl, cancellationToken), Type, null, cancellationToken);
+        StoreCalls.AwaitAsync(
+            static (a, token) => a.Store.TryExtendAsync(a.Key, a.Id, a.Ttl, token),
+            (Store, Key: key, Id: id, Ttl: ttl), Type, null, cancellationToken);
 
     internal ValueTask<StoreReply> TryReleaseOnceAsync(string key, string id, CancellationToken cancellationToken) =>
-        StoreCalls.AwaitAsync(Store.TryReleaseAsync(key, id, cancellationToken), Type, null, cancellationToken);
+        StoreCalls.AwaitAsync(
+            static (a, token) => a.Store.TryReleaseAsync(a.Key, a.Id, token),
+            (Store, Key: key, Id: id), Type, null, cancellationToken);
 
     /// <summary>Gives a lease back, asking again while the backend does not answer.</summary>
     internal async Task<UnlockOutcome> ReleaseAsync(Lease lease, bool wasLive, TimeSpan limit)

@@ -186,11 +186,14 @@ internal sealed class Contender
         if (_engine.Waiting is { } waiting && !_options.IsSingleAttempt)
         {
             var limit = WaitToken(cancellationToken);
-            return StoreCalls.AwaitAsync(waiting.AcquireAsync(_request, _budget.QueueTimeLeft, limit), _engine.Type, OnAbandoned, limit);
+            return StoreCalls.AwaitAsync(
+                static (a, token) => a.Store.AcquireAsync(a.Request, a.Limit, token),
+                (Store: waiting, Request: _request, Limit: _budget.QueueTimeLeft), _engine.Type, OnAbandoned, limit);
         }
 
         return StoreCalls.AwaitAsync(
-            _engine.Store.TryAcquireAsync(_request, cancellationToken), _engine.Type, OnAbandoned, cancellationToken);
+            static (a, token) => a.Store.TryAcquireAsync(a.Request, token),
+            (_engine.Store, Request: _request), _engine.Type, OnAbandoned, cancellationToken);
     }
 
     /// <summary>The store went on with a request that nobody waits for any more: what it brings is given back.</summary>
@@ -317,9 +320,15 @@ internal sealed class Contender
     /// <summary>Waits until it makes sense to ask again.</summary>
     private async ValueTask WaitAsync(AcquireReply busy, CancellationToken cancellationToken)
     {
-        if (_engine.Waiting is not null)
-            return; // the store waits; a busy answer before the time is up (a grant that came too late) asks again at once
         var token = WaitToken(cancellationToken);
+        if (_engine.Waiting is not null)
+        {
+            // The store waits. Where it answers busy before the time is up (its queue is full, say), it is not asked in a tight loop.
+            if (busy.HolderRemaining != TimeSpan.Zero)
+                await _engine.Turns.PauseAsync(_key, Within(_options.RetryDelay, _budget.QueueTimeLeft), token).ConfigureAwait(false);
+            return;
+        }
+
         if (_watches && _watch is null)
         {
             // Subscribe, then try again, then wait: a release between the first try and the subscription is not missed.
@@ -351,8 +360,9 @@ internal sealed class Contender
     {
         try
         {
-            _watch = await StoreCalls.AwaitAsync(_engine.Signal!.WatchAsync(_key, cancellationToken), _engine.Type, null, cancellationToken)
-                .ConfigureAwait(false);
+            _watch = await StoreCalls.AwaitAsync(
+                static (a, token) => a.Signal.WatchAsync(a.Key, token),
+                (Signal: _engine.Signal!, Key: _key), _engine.Type, null, cancellationToken).ConfigureAwait(false);
             return true;
         }
         catch (LockStoreException exception) when (exception.IsTransient)

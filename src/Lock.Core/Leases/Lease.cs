@@ -402,6 +402,8 @@ internal sealed class Lease : Alarm
         if (_options.MaxHold == Timeout.InfiniteTimeSpan)
             return ttl;
         var left = _options.MaxHold - Clock.ElapsedSince(_grantedFrom);
+        if (left <= TimeSpan.Zero)
+            return TimeSpan.Zero; // and never -1 ms, which means for ever
         return ttl == Timeout.InfiniteTimeSpan || ttl > left ? TimeSpan.FromMilliseconds(Math.Floor(left.TotalMilliseconds)) : ttl;
     }
 

@@ -4,35 +4,31 @@ namespace Locking;
 internal static class StoreCalls
 {
     /// <summary>Awaits a step, but no longer than the token allows, whatever the store is doing.</summary>
-    /// <param name="step">The step, already begun.</param>
+    /// <param name="step">Begins the step; may throw at once, which counts as any other failure.</param>
+    /// <param name="arguments">What the step needs.</param>
     /// <param name="backend">The store's type, for the message.</param>
     /// <param name="abandoned">Called with the step when it is left running, so that its late outcome can be put right; or null.</param>
     /// <param name="cancellationToken">The limit.</param>
-    public static async ValueTask<T> AwaitAsync<T>(
-        ValueTask<T> step, string backend, Action<Task<T>>? abandoned, CancellationToken cancellationToken)
+    public static async ValueTask<T> AwaitAsync<TArguments, T>(
+        Func<TArguments, CancellationToken, ValueTask<T>> step,
+        TArguments arguments,
+        string backend,
+        Action<Task<T>>? abandoned,
+        CancellationToken cancellationToken)
     {
-        if (step.IsCompleted || !cancellationToken.CanBeCanceled)
-            return await Classified(step, backend, cancellationToken).ConfigureAwait(false);
-        var task = step.AsTask();
+        Task<T>? task = null;
         try
         {
-            return await Classified(new ValueTask<T>(task.WaitAsync(cancellationToken)), backend, cancellationToken).ConfigureAwait(false);
+            var begun = step(arguments, cancellationToken);
+            if (begun.IsCompleted || !cancellationToken.CanBeCanceled)
+                return await begun.ConfigureAwait(false);
+            task = begun.AsTask();
+            return await task.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (!task.IsCompleted)
+        catch (OperationCanceledException) when (task is { IsCompleted: false } && cancellationToken.IsCancellationRequested)
         {
-            if (abandoned is not null)
-                abandoned(task);
-            else
-                _ = task.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            (abandoned ?? Observe)(task);
             throw;
-        }
-    }
-
-    private static async ValueTask<T> Classified<T>(ValueTask<T> step, string backend, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await step.ConfigureAwait(false);
         }
         catch (LockStoreException)
         {
@@ -51,4 +47,8 @@ internal static class StoreCalls
             throw new LockStoreException($"The {backend} backend failed unexpectedly ({exception.GetType().Name}).", isTransient: false, exception);
         }
     }
+
+    /// <summary>A step that nobody waits for any more may fail in silence.</summary>
+    private static void Observe(Task task) =>
+        _ = task.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 }

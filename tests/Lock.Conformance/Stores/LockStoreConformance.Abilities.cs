@@ -122,15 +122,6 @@ public abstract partial class LockStoreConformance
 
     private Task<bool> ForceAsync(string key) => ForceAsync(Store, key);
 
-    /// <summary>Force where the store offers it, else as the engine does without.</summary>
-    private static async Task<bool> ForceAsync(ILockStore store, string key)
-    {
-        if (store is IForceReleaseStore force)
-            return await force.ForceReleaseAsync(key, CancellationToken.None);
-        return await store.GetAsync(key, CancellationToken.None) is { } info
-            && await store.TryReleaseAsync(key, info.Id, CancellationToken.None) == StoreReply.Done;
-    }
-
     private async Task AssertRefusesNoExpiryAsync(string key, string id)
     {
         await Assert.ThrowsAnyAsync<ArgumentException>(async () => await AskAsync(Store, key, id, Timeout.InfiniteTimeSpan));

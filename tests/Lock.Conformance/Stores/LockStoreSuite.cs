@@ -90,7 +90,17 @@ public abstract class LockStoreSuite : ConformanceSuite
         Assert.Null(await store.GetAsync(key, CancellationToken.None).ConfigureAwait(false));
     }
 
-    /// <summary>The keys of a listing.</summary>
+    /// <summary>Force where the store offers it, else as the engine does without.</summary>
+    protected static async Task<bool> ForceAsync(ILockStore store, string key)
+    {
+        ArgumentNullException.ThrowIfNull(store);
+        if (store is IForceReleaseStore force)
+            return await force.ForceReleaseAsync(key, CancellationToken.None).ConfigureAwait(false);
+        return await store.GetAsync(key, CancellationToken.None).ConfigureAwait(false) is { } info
+            && await store.TryReleaseAsync(key, info.Id, CancellationToken.None).ConfigureAwait(false) == StoreReply.Done;
+    }
+
+    /// <summary>The leases of a listing.</summary>
     protected static async Task<List<LockInfo>> ListAsync(ILockStore store, string prefix)
     {
         ArgumentNullException.ThrowIfNull(store);

@@ -1,0 +1,95 @@
+using System.Diagnostics;
+
+namespace Locking;
+
+/// <summary>The waiters of one key, first in, first out, and the key's place in the stripe's deadlines. Under the stripe's gate.</summary>
+internal sealed class KeyQueue(KeyEntry entry)
+{
+    // Below this many claims a walk is cheaper than an index.
+    private const int IndexFrom = 32;
+
+    public KeyEntry Entry { get; } = entry;
+
+    public Claim? Head { get; private set; }
+
+    public Claim? Tail { get; private set; }
+
+    public int Count { get; private set; }
+
+    /// <summary>Holders and waiters by id, once there were many; null before that.</summary>
+    public Dictionary<string, Claim>? Index { get; private set; }
+
+    /// <summary>Place in <see cref="DeadlineHeap"/>, or -1.</summary>
+    public int HeapIndex { get; set; } = -1;
+
+    /// <summary>When the stripe is to look at the key, as a timestamp; not later than it must.</summary>
+    public long DueAt { get; set; }
+
+    public void Add(Claim claim, bool front)
+    {
+        claim.Entry = Entry;
+        if (Head is null)
+        {
+            Head = Tail = claim;
+        }
+        else if (front)
+        {
+            claim.Next = Head;
+            Head.Previous = claim;
+            Head = claim;
+        }
+        else
+        {
+            claim.Previous = Tail;
+            Tail!.Next = claim;
+            Tail = claim;
+        }
+
+        Count++;
+        if (Index is not null)
+            Enlist(claim);
+        else if (Count > IndexFrom)
+            BuildIndex();
+    }
+
+    public void Remove(Claim claim)
+    {
+        Debug.Assert(claim.Entry == Entry, "Not a waiter of this key.");
+        if (claim.Previous is { } previous)
+            previous.Next = claim.Next;
+        else
+            Head = claim.Next;
+        if (claim.Next is { } next)
+            next.Previous = claim.Previous;
+        else
+            Tail = claim.Previous;
+        claim.Next = claim.Previous = null;
+        claim.Entry = null;
+        Count--;
+    }
+
+    public void Enlist(Claim claim)
+    {
+        if (Index is { } index && claim.KnownId is { } id)
+            index[id] = claim;
+    }
+
+    /// <summary>The claim has left the key.</summary>
+    public void Forget(Claim claim)
+    {
+        if (Index is { } index && claim.KnownId is { } id && index.TryGetValue(id, out var found) && found == claim)
+            index.Remove(id);
+    }
+
+    /// <summary>The key is idle: a long queue leaves no memory behind.</summary>
+    public void Clear() => Index = null;
+
+    private void BuildIndex()
+    {
+        Index = new Dictionary<string, Claim>(StringComparer.Ordinal);
+        for (var claim = Entry.Holders; claim is not null; claim = claim.Next)
+            Enlist(claim);
+        for (var claim = Head; claim is not null; claim = claim.Next)
+            Enlist(claim);
+    }
+}

@@ -1,0 +1,207 @@
+using System.Diagnostics;
+
+namespace Locking;
+
+/// <summary>A part of the table, by hash of the key: its own gate, keys and timer, so that different keys seldom meet.</summary>
+/// <remarks>Everything but <see cref="SetTimer"/> is done with <see cref="Gate"/> taken.</remarks>
+internal sealed class Stripe(LockTable table)
+{
+    private const int SmallestSize = 8;
+    private const int MostFree = 128;
+
+    /// <summary>The gate. A field, since it is a structure that changes.</summary>
+    public Gate Gate;
+
+    private readonly Lock _timerGate = new();
+    private KeyEntry?[] _buckets = new KeyEntry?[SmallestSize];
+    private KeyEntry? _free;
+    private int _freeCount;
+    private ITimer? _timer;
+    private long _armedFor = Claim.Never;
+    private bool _stopped;
+
+    /// <summary>How many keys are in use.</summary>
+    public int Count { get; private set; }
+
+    public DeadlineHeap Deadlines { get; } = new();
+
+    /// <summary>The shortest lease that the sweep is paced for; leases at least as long need no more. <see cref="Claim.Never"/>: no sweep.</summary>
+    public long SweepPace { get; private set; } = Claim.Never;
+
+    public long SweepAt { get; private set; } = Claim.Never;
+
+    public int BucketCount => _buckets.Length;
+
+    private long WakeAt => Math.Min(Deadlines.Earliest, SweepAt);
+
+    public KeyEntry? Find(string key, int hash)
+    {
+        var entry = _buckets[hash & (_buckets.Length - 1)];
+        while (entry is not null && (entry.Hash != hash || entry.Key != key))
+            entry = entry.Next;
+        return entry;
+    }
+
+    /// <summary>First entry of a bucket, for walks.</summary>
+    public KeyEntry? Bucket(int index) => _buckets[index];
+
+    public KeyEntry Add(string key, int hash)
+    {
+        if (Count == _buckets.Length)
+            Resize(Count * 2);
+        var entry = _free;
+        if (entry is null)
+        {
+            entry = new KeyEntry();
+        }
+        else
+        {
+            _free = entry.Next;
+            _freeCount--;
+        }
+
+        entry.Key = key;
+        entry.Hash = hash;
+        ref var bucket = ref _buckets[hash & (_buckets.Length - 1)];
+        entry.Next = bucket;
+        bucket = entry;
+        Count++;
+        return entry;
+    }
+
+    /// <summary>The key is idle: nothing is kept of it.</summary>
+    public void Remove(KeyEntry entry)
+    {
+        Debug.Assert(entry.IsIdle && entry.HolderCount == 0, "Only an idle key is forgotten.");
+        ref var link = ref _buckets[entry.Hash & (_buckets.Length - 1)];
+        while (link != entry)
+            link = ref link!.Next;
+        link = entry.Next;
+        Count--;
+        if (entry.Queue is { } queue)
+        {
+            Deadlines.Remove(queue);
+            queue.Clear();
+        }
+
+        if (_freeCount < MostFree)
+        {
+            entry.Key = string.Empty;
+            entry.Max = 1;
+            entry.Next = _free;
+            _free = entry;
+            _freeCount++;
+        }
+
+        if (Count * 8 < _buckets.Length && _buckets.Length > SmallestSize * 8)
+            Resize(_buckets.Length / 4);
+    }
+
+    /// <summary>Paces the sweep for a lease of this length.</summary>
+    public void PaceSweep(long ttl, long now)
+    {
+        SweepPace = ttl;
+        SweepAt = Math.Min(SweepAt, now + table.SweepPeriod(ttl, Count));
+    }
+
+    /// <summary>The sweep begins. Leases granted meanwhile pace the next one themselves.</summary>
+    public void BeginSweep() => SweepPace = SweepAt = Claim.Never;
+
+    /// <summary>The sweep is through: <paramref name="shortest"/> is the shortest lease it has left behind.</summary>
+    public void EndSweep(long shortest, long now)
+    {
+        if (shortest < SweepPace)
+            PaceSweep(shortest, now);
+    }
+
+    /// <summary>Whether <see cref="SetTimer"/> must be called once the gate is left. Called at the end of a step that may have brought the
+    /// next wake-up nearer.</summary>
+    public bool NeedsTimer()
+    {
+        var wakeAt = WakeAt;
+        if (wakeAt >= _armedFor)
+            return false;
+        _armedFor = wakeAt;
+        return true;
+    }
+
+    /// <summary>The timer has fired and is not armed any more.</summary>
+    public void TimerFired() => _armedFor = Claim.Never;
+
+    /// <summary>Sets the timer to what was last decided. Outside the gate: a clock made for tests may call back at once.</summary>
+    public void SetTimer()
+    {
+        lock (_timerGate)
+        {
+            Gate.Enter();
+            var dueAt = _armedFor;
+            Gate.Exit();
+            if (dueAt == Claim.Never || _stopped)
+                return;
+            var due = table.TimerDue(dueAt);
+            if (_timer is null)
+            {
+                // The timer serves everybody: it must not carry on the context of whoever came first.
+                using var flow = ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow();
+                _timer = table.TimeProvider.CreateTimer(
+                    static state => ((Stripe)state!).Fire(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            }
+
+            _timer.Change(due, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    public void StopTimer()
+    {
+        lock (_timerGate)
+        {
+            _stopped = true;
+            _timer?.Dispose();
+        }
+    }
+
+    [Conditional("DEBUG")]
+    public void AssertInvariants(KeyEntry? entry)
+    {
+        Debug.Assert(Gate.IsHeldByCurrentThread, "The gate is not taken.");
+        if (entry is null)
+            return;
+        var holders = 0;
+        for (var claim = entry.Holders; claim is not null; claim = claim.Next)
+        {
+            holders++;
+            Debug.Assert(claim.Entry == entry && claim.State is not (ClaimState.New or ClaimState.Waiting), "A holder that does not hold.");
+            Debug.Assert(claim.FencingToken > 0, "A holder without token.");
+        }
+
+        Debug.Assert(holders == entry.HolderCount, "Holders miscounted.");
+        if (entry.Queue is not { } queue)
+            return;
+        Debug.Assert((queue.Head is null) == (queue.Count == 0), "Waiters miscounted.");
+        Debug.Assert(queue.Head is not { State: not ClaimState.Waiting }, "A waiter that does not wait.");
+        Debug.Assert(queue.Count == 0 || entry.HolderCount >= entry.Max, "Waiters beside a free place.");
+        Debug.Assert(
+            queue.Count == 0 || entry.FirstDeadline == Claim.Never || (queue.HeapIndex >= 0 && queue.DueAt <= entry.FirstDeadline),
+            "Waiters whom no timer will serve.");
+    }
+
+    private void Fire() => table.Wake(this);
+
+    private void Resize(int size)
+    {
+        var buckets = new KeyEntry?[size];
+        foreach (var first in _buckets)
+        {
+            for (var entry = first; entry is not null;)
+            {
+                var next = entry.Next;
+                ref var bucket = ref buckets[entry.Hash & (size - 1)];
+                entry.Next = bucket;
+                bucket = entry;
+                entry = next;
+            }
+        }
+
+        _buckets = buckets;
+    }
+}

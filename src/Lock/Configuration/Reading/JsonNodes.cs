@@ -1,0 +1,103 @@
+using System.Text;
+using System.Text.Json;
+
+namespace Locking;
+
+/// <summary>Reads JSON, with comments and trailing commas, into nodes.</summary>
+internal static class JsonNodes
+{
+    private const int DeepestNesting = 16;
+
+    /// <summary>Reads one value with nothing behind it.</summary>
+    /// <exception cref="LockConfigException">The text is not JSON, or names something twice.</exception>
+    public static ConfigNode Read(string json)
+    {
+        var reader = new Utf8JsonReader(
+            Encoding.UTF8.GetBytes(json.TrimStart('\uFEFF')),
+            new JsonReaderOptions
+            {
+                CommentHandling = JsonCommentHandling.Skip,
+                AllowTrailingCommas = true,
+                MaxDepth = DeepestNesting,
+            });
+        var path = "";
+        try
+        {
+            reader.Read();
+            var root = ReadValue(ref reader, "", ref path);
+            if (reader.Read())
+                throw new LockConfigException("", "There is something after the end of the JSON text.");
+            return root;
+        }
+        catch (JsonException problem)
+        {
+            throw NotJson(json, path, problem);
+        }
+    }
+
+    // The parser's own message, and so the inner exception, may quote a piece of the text: it could be a piece of a password.
+    private static LockConfigException NotJson(string json, string path, JsonException problem)
+    {
+        var hint = json.TrimStart() is ['{', ..]
+            ? ""
+            : " A configuration is an object in braces, or @ and the name of a file that holds one.";
+        return new LockConfigException(
+            path,
+            $"The text is not JSON: line {problem.LineNumber + 1}, byte {problem.BytePositionInLine + 1} (names and strings need double "
+            + $"quotes; comments and trailing commas are allowed).{hint}");
+    }
+
+    private static ConfigNode ReadValue(ref Utf8JsonReader reader, string path, ref string reached)
+    {
+        reached = path;
+        return reader.TokenType switch
+        {
+            JsonTokenType.StartObject => ReadObject(ref reader, path, ref reached),
+            JsonTokenType.StartArray => ReadArray(ref reader, path, ref reached),
+            JsonTokenType.String => new ScalarNode(path, ScalarKind.Text, ReadText(ref reader, path), IsUntyped: false),
+            JsonTokenType.Number => new ScalarNode(path, ScalarKind.Number, Encoding.UTF8.GetString(reader.ValueSpan), IsUntyped: false),
+            JsonTokenType.True => new ScalarNode(path, ScalarKind.True, "", IsUntyped: false),
+            JsonTokenType.False => new ScalarNode(path, ScalarKind.False, "", IsUntyped: false),
+            _ => new ScalarNode(path, ScalarKind.Null, "", IsUntyped: false),
+        };
+    }
+
+    private static ObjectNode ReadObject(ref Utf8JsonReader reader, string path, ref string reached)
+    {
+        var members = new List<ConfigMember>();
+        var seen = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
+        {
+            var name = ReadText(ref reader, path);
+            var memberPath = ConfigNode.Join(path, ConfigErrors.ShowName(name));
+            if (!seen.Add(name))
+                throw new LockConfigException(memberPath, "is written twice in the same object. Keep one of them.");
+            reader.Read();
+            members.Add(new ConfigMember(name, ReadValue(ref reader, memberPath, ref reached)));
+        }
+
+        reached = path;
+        return new ObjectNode(path, members);
+    }
+
+    private static ArrayNode ReadArray(ref Utf8JsonReader reader, string path, ref string reached)
+    {
+        var items = new List<ConfigNode>();
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            items.Add(ReadValue(ref reader, $"{path}[{items.Count}]", ref reached));
+        reached = path;
+        return new ArrayNode(path, items);
+    }
+
+    private static string ReadText(ref Utf8JsonReader reader, string path)
+    {
+        try
+        {
+            return reader.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw new LockConfigException(path, "A string holds half of a surrogate pair, which is no character.");
+        }
+    }
+}

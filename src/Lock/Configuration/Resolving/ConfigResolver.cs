@@ -1,0 +1,114 @@
+namespace Locking;
+
+/// <summary>Makes of what a configuration says what a provider gets: preset applied, type spelt as usual, settings checked against the
+/// backend.</summary>
+internal static class ConfigResolver
+{
+    /// <summary>Resolves what is said into what a provider gets.</summary>
+    /// <exception cref="LockConfigException">A setting does not suit the backend, or contradicts another.</exception>
+    public static ResolvedConfig Resolve(LockConfig said)
+    {
+        var config = ApplyPreset(said);
+        var isTypeSaid = config.Type is not null;
+        var type = config.Type ?? BackendTypes.InMemory;
+        var rules = new BackendRules(type);
+        rules.CheckConnection(config.Connection, isTypeSaid);
+        rules.CheckOptions(said.LockOptions ?? new LockOptions());
+        var options = config.LockOptions ?? new LockOptions();
+        OptionConsistency.Check(options, type, config.Connection);
+        var resolved = config with
+        {
+            Type = type,
+            Connection = type == BackendTypes.InMemory ? new LockConnection() : WithSharedSettings(config.Connection ?? new LockConnection()),
+            LockOptions = options,
+        };
+        return new ResolvedConfig(resolved, isTypeSaid, rules.Ignored);
+    }
+
+    /// <summary>Writes the preset's settings out where the configuration says nothing itself. The preset's name stays, and applying it
+    /// again changes nothing.</summary>
+    /// <exception cref="LockConfigException">The preset is unknown.</exception>
+    public static LockConfig ApplyPreset(LockConfig said)
+    {
+        var config = said with { Type = string.IsNullOrEmpty(said.Type) ? null : BackendTypes.Canonical(said.Type) };
+        if (string.IsNullOrEmpty(said.Preset))
+            return config;
+        var preset = Presets.Canonical(said.Preset) ?? throw UnknownPreset(said.Preset);
+        var type = config.Type ?? Presets.TypeOf(preset);
+        var effective = type ?? BackendTypes.InMemory;
+        return config with
+        {
+            Type = type,
+            Preset = preset,
+            LockOptions = Merge(config.LockOptions ?? new LockOptions(), Presets.OptionsOf(preset, effective), effective),
+            Connection = Merge(config.Connection, Presets.ConnectionOf(preset, effective)),
+        };
+    }
+
+    private static LockOptions Merge(LockOptions said, LockOptions preset, string type)
+    {
+        // The wait of a configuration replaces the preset's as a whole: of a wait and a number of attempts the first to end wins, so a
+        // preset's single attempt would make a longer wait beside it void.
+        if (said.WaitTimeout is not null || said.RetryCount is not null)
+            preset = preset with { WaitTimeout = null, RetryCount = null };
+        var merged = said;
+        foreach (var setting in OptionSettings.All)
+        {
+            if (setting.Get(said) is null && setting.Get(preset) is { } value && BackendRules.Has(setting.Backends, type))
+                merged = setting.Set(merged, value);
+        }
+
+        return merged;
+    }
+
+    private static LockConnection? Merge(LockConnection? said, LockConnection? preset)
+    {
+        if (preset is null)
+            return said;
+        var connection = said ?? new LockConnection();
+        return connection with
+        {
+            Port = connection.Port ?? (connection.Path is null ? preset.Port : null),
+            NoDelay = connection.NoDelay ?? preset.NoDelay,
+        };
+    }
+
+    /// <summary>Gives each endpoint what is said once for all of them.</summary>
+    private static LockConnection WithSharedSettings(LockConnection connection)
+    {
+        if (connection.Endpoints is not { } endpoints)
+            return connection;
+        return connection with { Endpoints = [.. endpoints.Select(endpoint => Complete(endpoint, connection))] };
+    }
+
+    private static LockConnection Complete(LockConnection endpoint, LockConnection shared)
+    {
+        // User and password belong together, and an address may carry both: they are taken over as a pair or not at all.
+        var hasOwn = endpoint.Username is not null || endpoint.Password is not null
+            || endpoint.Url?.Contains('@', StringComparison.Ordinal) == true;
+        return endpoint with
+        {
+            Username = hasOwn ? endpoint.Username : shared.Username,
+            Password = hasOwn ? endpoint.Password : shared.Password,
+            Tls = endpoint.Tls ?? shared.Tls,
+            Db = endpoint.Db ?? shared.Db,
+            ConnectTimeout = endpoint.ConnectTimeout ?? shared.ConnectTimeout,
+            CommandTimeout = endpoint.CommandTimeout ?? shared.CommandTimeout,
+            NoDelay = endpoint.NoDelay ?? shared.NoDelay,
+        };
+    }
+
+    private static LockConfigException UnknownPreset(string preset)
+    {
+        var suggestion = ConfigErrors.Nearest(preset, Presets.Names) is { } meant ? $" Did you mean {meant}?" : "";
+        return new LockConfigException(
+            TopSettings.Preset.Name,
+            $"{ConfigErrors.ShowText(preset)} is not a preset.{suggestion} Allowed: {TopSettings.Preset.Allowed}.");
+    }
+}
+
+/// <summary>A configuration ready for its provider.</summary>
+/// <param name="Config">Type, connection and options are never null.</param>
+/// <param name="IsTypeSaid">Whether the backend was chosen, or is the default.</param>
+/// <param name="Ignored">The paths of settings that this backend has no use for.</param>
+internal sealed record ResolvedConfig(LockConfig Config, bool IsTypeSaid, IReadOnlyList<string> Ignored);

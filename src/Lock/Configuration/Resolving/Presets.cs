@@ -1,0 +1,99 @@
+namespace Locking;
+
+/// <summary>The defaults of the known systems, each in one word. What a configuration sets itself wins over them.</summary>
+internal static class Presets
+{
+    public const string Kuzzle = "kuzzle";
+    public const string Leverege = "leverege";
+    public const string LiveMutex = "live-mutex";
+    public const string SimpleRedisMutex = "simple-redis-mutex";
+    public const string DistLock = "dist-lock";
+
+    /// <summary>How many requests live-mutex's client sends before it gives up.</summary>
+    public const int LiveMutexRequests = 3;
+
+    /// <summary>How long live-mutex's client waits for the answer to each.</summary>
+    public static readonly TimeSpan LiveMutexRequestTimeout = TimeSpan.FromMilliseconds(3000);
+
+    public static IReadOnlyList<string> Names { get; } = [Kuzzle, Leverege, LiveMutex, SimpleRedisMutex, DistLock];
+
+    /// <summary>Reads a preset's name; null for none.</summary>
+    public static bool TryParse(ScalarNode node, out object? value)
+    {
+        value = null;
+        if (SettingValues.IsNull(node))
+            return true;
+        if (node.Kind == ScalarKind.Text)
+            value = Canonical(node.Text);
+        return value is not null;
+    }
+
+    /// <summary>The usual spelling of a preset's name, or null for an unknown one.</summary>
+    public static string? Canonical(string name) =>
+        Names.FirstOrDefault(known => string.Equals(known, name, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>The type that a preset brings along, or null.</summary>
+    public static string? TypeOf(string preset) => preset switch
+    {
+        LiveMutex => BackendTypes.Broker,
+        SimpleRedisMutex or DistLock => BackendTypes.Redis,
+        _ => null,
+    };
+
+    /// <summary>The options of a preset on a backend.</summary>
+    public static LockOptions OptionsOf(string preset, string type) => preset switch
+    {
+        Kuzzle => new LockOptions
+        {
+            Ttl = TimeSpan.FromMilliseconds(5000),
+            AutoRenew = false,
+            WaitTimeout = Timeout.InfiniteTimeSpan,
+            RetryDelay = TimeSpan.FromMilliseconds(200),
+            RetryJitter = TimeSpan.Zero,
+        },
+        Leverege when type == BackendTypes.InMemory => new LockOptions
+        {
+            RetryCount = 0,
+            RetryDelay = TimeSpan.FromMilliseconds(100),
+            RetryJitter = TimeSpan.Zero,
+        },
+        Leverege => new LockOptions
+        {
+            RetryCount = 0,
+            RetryDelay = TimeSpan.FromMilliseconds(200),
+            RetryJitter = TimeSpan.FromMilliseconds(100),
+            DriftFactor = 0.01,
+        },
+        LiveMutex => new LockOptions
+        {
+            Ttl = TimeSpan.FromMilliseconds(4000),
+            WaitTimeout = LiveMutexRequests * LiveMutexRequestTimeout,
+            RetryDelay = LiveMutexRequestTimeout,
+            RetryJitter = TimeSpan.Zero,
+            KeepOnDisconnect = false,
+        },
+        SimpleRedisMutex => new LockOptions
+        {
+            Ttl = Timeout.InfiniteTimeSpan,
+            WaitTimeout = Timeout.InfiniteTimeSpan,
+            RetryDelay = TimeSpan.FromMilliseconds(100),
+            RetryJitter = TimeSpan.Zero,
+            Format = LockFormats.SimpleRedisMutex,
+        },
+        DistLock => new LockOptions
+        {
+            Ttl = TimeSpan.FromMilliseconds(30000),
+            AutoRenew = false,
+            RetryCount = -1,
+            RetryDelay = TimeSpan.FromMilliseconds(50),
+            RetryJitter = TimeSpan.Zero,
+            Format = LockFormats.DistLock,
+            KeyPrefix = "lock:",
+        },
+        _ => throw new ArgumentOutOfRangeException(nameof(preset), preset, "Not a preset."),
+    };
+
+    /// <summary>The connection of a preset, or null. It counts only where the configuration says nothing of where the server is.</summary>
+    public static LockConnection? ConnectionOf(string preset, string type) =>
+        preset == LiveMutex && type == BackendTypes.Broker ? new LockConnection { Port = 6970, NoDelay = true } : null;
+}

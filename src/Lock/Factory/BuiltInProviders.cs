@@ -1,0 +1,9 @@
+namespace Locking;
+
+/// <summary>The providers that need no registration: one line each.</summary>
+internal static class BuiltInProviders
+{
+    public static IReadOnlyList<ILockProvider> All { get; } =
+    [
+    ];
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Gets and starts what the tests need, builds, runs every test project, stops everything. Ends with 'N passed, N failed'.
+#   ./test.sh                 everything
+#   ./test.sh Core InMemory   only these test projects (tests/Lock.NAME.Tests)
+# Without apt, name what is there: LOCK_TEST_REDIS_SERVER (a redis-server binary), LOCK_TEST_MONGODB (a mongodb:// URI).
+set -uo pipefail
+cd "$(dirname "$0")"
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1
+results=$(mktemp -d)
+started=$(date +%s)
+
+stop() {
+  local code=$?
+  if [ -x eng/servers.sh ]; then eng/servers.sh stop || code=1; fi
+  rm -rf "$results"
+  exit "$code"
+}
+trap stop EXIT
+
+eng/servers.sh start || { echo "test.sh: the servers that the tests need could not be had (see above)." >&2; exit 1; }
+# shellcheck disable=SC1091
+[ -f .testbed/env ] && . .testbed/env
+
+dotnet build Lock.sln -c Release -v q -nodeReuse:false -p:UseSharedCompilation=false || exit 1
+
+projects=()
+if [ $# -gt 0 ]; then
+  for name in "$@"; do projects+=("tests/Lock.$name.Tests"); done
+else
+  for project in tests/*.Tests; do projects+=("$project"); done
+fi
+
+passed=0 failed=0
+for project in "${projects[@]}"; do
+  name=$(basename "$project")
+  dotnet test "$project" -c Release --no-build --nologo --logger "trx;LogFileName=$results/$name.trx" --blame-hang-timeout 5m --results-directory "$results" \
+    > "$results/$name.log" 2>&1
+  code=$?
+  counters=$(grep -o '<Counters [^>]*>' "$results/$name.trx" 2>/dev/null | head -1)
+  p=$(sed -n 's/.* passed="\([0-9]*\)".*/\1/p' <<< "$counters"); f=$(sed -n 's/.* failed="\([0-9]*\)".*/\1/p' <<< "$counters")
+  total=$(sed -n 's/.* total="\([0-9]*\)".*/\1/p' <<< "$counters")
+  p=${p:-0} f=${f:-0} total=${total:-0}
+  # A test that did not run is no pass: a crashed host, a skipped test, a project without tests.
+  missing=$((total - p - f)); [ "$missing" -ge 0 ] || missing=0
+  if [ "$code" != 0 ] && [ "$f" = 0 ]; then f=1; fi
+  if [ "$total" = 0 ]; then f=1; fi
+  f=$((f + missing))
+  passed=$((passed + p)) failed=$((failed + f))
+  printf '%-28s %5d passed, %d failed (%d s so far)\n' "$name" "$p" "$f" $(($(date +%s) - started))
+  if [ "$f" != 0 ]; then cat "$results/$name.log"; fi
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,198 @@
+using Locking.Conformance;
+
+namespace Locking.Core.Tests;
+
+/// <summary>What becomes of requests whose answer is late, or never comes.</summary>
+public sealed class UnansweredTests : EngineTest
+{
+    [Fact]
+    public async Task A_lost_reply_is_asked_for_again_with_the_same_id_and_adopted()
+    {
+        var ids = new List<string>();
+        Store.OnAcquire = (request, step, _) =>
+        {
+            ids.Add(request.HolderId);
+            var reply = step();
+            return ids.Count == 1 ? throw Transient() : ValueTask.FromResult(reply);
+        };
+        var handle = await Locks.TryLockAsync("k");
+        Assert.NotNull(handle);
+        Assert.Equal(2, ids.Count);
+        Assert.Equal(ids[0], ids[1]);
+        Assert.Equal(ids[0], handle.Id);
+        Assert.Equal(0, Store.Releases);
+    }
+
+    [Fact]
+    public async Task A_try_that_is_never_answered_throws_and_takes_back_what_it_may_have_taken()
+    {
+        Store.OnAcquire = (_, step, _) =>
+        {
+            step();
+            throw Transient();
+        };
+        var error = await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.TryLockAsync("k"));
+        Assert.True(error.IsTransient);
+        Assert.Equal(2, Store.Acquires);
+        await Eventually.TrueAsync(() => Store.HolderOf("k") is null, "the lock is given back");
+    }
+
+    [Fact]
+    public async Task A_request_that_was_never_sent_leaves_nothing_to_clean_up()
+    {
+        Store.OnAcquire = (_, _, _) => throw Transient(mayHaveBeenApplied: false);
+        await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.TryLockAsync("k"));
+        Assert.Equal(1, Store.Acquires);
+        Assert.Equal(0, Store.Releases);
+    }
+
+    [Fact]
+    public async Task Cancelling_a_request_in_flight_is_prompt_and_takes_back_what_it_may_have_taken()
+    {
+        var hang = new Hang<AcquireReply>();
+        Store.OnAcquire = (_, step, token) =>
+        {
+            step();
+            return hang.UntilCancelledAsync(token);
+        };
+        using var stop = new CancellationTokenSource();
+        var call = Locks.LockAsync("k", stop.Token).AsTask();
+        await hang.Begun;
+        await stop.CancelAsync();
+        var cancelled = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        Assert.Equal(stop.Token, cancelled.CancellationToken);
+        await Eventually.TrueAsync(() => Store.HolderOf("k") is null, "the lock is given back");
+    }
+
+    [Fact]
+    public async Task A_store_that_does_not_listen_is_left_behind_and_its_late_grant_given_back()
+    {
+        var hang = new Hang<AcquireReply>();
+        Func<AcquireReply>? late = null;
+        Store.OnAcquire = (_, step, _) =>
+        {
+            late = step;
+            return hang.DeafAsync();
+        };
+        using var stop = new CancellationTokenSource();
+        var call = Locks.LockAsync("k", stop.Token).AsTask();
+        await hang.Begun;
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        await Eventually.TrueAsync(() => Store.Releases == 1, "the first release");
+        hang.End(late!());
+        await Eventually.TrueAsync(() => Store.Releases == 2 && Store.HolderOf("k") is null, "the late grant is given back");
+    }
+
+    [Fact]
+    public async Task A_request_that_arrives_after_its_release_leaves_nothing_beyond_a_ttl_even_without_expiry()
+    {
+        Func<AcquireReply>? late = null;
+        Store.OnAcquire = (_, step, _) =>
+        {
+            late = step;
+            throw Transient();
+        };
+        await Assert.ThrowsAsync<LockStoreException>(
+            async () => await Locks.TryLockAsync("k", new LockOptions { Ttl = Timeout.InfiniteTimeSpan }));
+        await Eventually.TrueAsync(() => Store.Releases == 1, "the release");
+        late!();
+        Assert.NotNull(Store.HolderOf("k"));
+        Time.Advance(Contender.ProvisionalTtl);
+        Assert.Null(Store.HolderOf("k"));
+    }
+
+    [Fact]
+    public async Task A_grant_that_comes_too_late_is_given_back_and_does_not_count()
+    {
+        Store.OnAcquire = (_, step, _) =>
+        {
+            var reply = step();
+            Time.Advance(Seconds(4));
+            return ValueTask.FromResult(reply);
+        };
+        Assert.Null(await Locks.TryLockAsync("k", Seconds(4)));
+        await Eventually.TrueAsync(() => Store.Releases == 1, "the release");
+        Assert.Contains(Logs.Messages, m => m.Contains("too late", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task After_a_late_grant_a_waiting_call_goes_on_with_a_new_id()
+    {
+        var ids = new List<string>();
+        Store.OnAcquire = (request, step, _) =>
+        {
+            ids.Add(request.HolderId);
+            var reply = step();
+            if (ids.Count == 1)
+                Time.Advance(Seconds(4));
+            return ValueTask.FromResult(reply);
+        };
+        var call = Locks.LockAsync("k", Seconds(4)).AsTask();
+        await Time.AdvanceUntilAsync(() => call.IsCompleted, TimeSpan.FromMilliseconds(10), Seconds(5), "granted");
+        var handle = await call;
+        Assert.Equal(2, ids.Distinct().Count());
+        Assert.Equal(ids[^1], handle.Id);
+        Assert.Equal(handle.Id, Store.HolderOf("k"));
+    }
+
+    [Fact]
+    public async Task A_waiter_survives_failures_of_a_backend_that_has_answered_it()
+    {
+        Store.HoldElsewhere("k", Seconds(3600));
+        var call = Locks.LockAsync("k").AsTask();
+        await Eventually.TrueAsync(() => Store.Acquires == 1, "an answer");
+        Store.OnAcquire = (_, _, _) => throw Transient();
+        await Time.AdvanceUntilAsync(() => Store.Acquires > 60, Seconds(0.2), Seconds(300), "a minute of failures");
+        Assert.False(call.IsCompleted);
+        Store.OnAcquire = null;
+        Store.Remove("k");
+        await Time.AdvanceUntilAsync(() => call.IsCompleted, Seconds(0.2), Seconds(10), "granted");
+        await (await call).DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_backend_that_is_silent_from_the_start_is_reported()
+    {
+        Store.OnAcquire = (_, _, _) => throw Transient();
+        var call = Locks.LockAsync("k").AsTask();
+        await Time.AdvanceUntilAsync(() => call.IsCompleted, Seconds(0.1), Contender.Patience + Seconds(2), "reported");
+        Assert.True((await Assert.ThrowsAsync<LockStoreException>(() => call)).IsTransient);
+        Assert.True(Store.Acquires > 3);
+    }
+
+    [Fact]
+    public async Task A_fault_that_needs_a_person_is_reported_at_once()
+    {
+        Store.OnAcquire = (_, _, _) => throw new LockStoreException("wrong password", isTransient: false) { MayHaveBeenApplied = false };
+        await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.LockAsync("k"));
+        Assert.Equal(1, Store.Acquires);
+    }
+
+    [Fact]
+    public async Task A_drivers_own_exception_is_wrapped()
+    {
+        Store.OnAcquire = (_, _, _) => ValueTask.FromException<AcquireReply>(new InvalidDataException("odd"));
+        var error = await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.LockAsync("k"));
+        Assert.IsType<InvalidDataException>(error.InnerException);
+        Store.OnAcquire = (_, _, _) => throw new InvalidDataException("odd, before the first await");
+        error = await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.LockAsync("k"));
+        Assert.IsType<InvalidDataException>(error.InnerException);
+    }
+
+    [Fact]
+    public async Task The_second_step_of_a_lock_without_expiry_is_repeated_and_never_half_done()
+    {
+        var calls = 0;
+        Store.OnExtend = (_, ttl, step, _) =>
+        {
+            Assert.Equal(Timeout.InfiniteTimeSpan, ttl);
+            return ++calls == 1 ? throw Transient() : ValueTask.FromResult(step());
+        };
+        var call = Locks.LockAsync("k", Timeout.InfiniteTimeSpan).AsTask();
+        await Time.AdvanceUntilAsync(() => call.IsCompleted, TimeSpan.FromMilliseconds(10), Seconds(2), "granted");
+        var handle = await call;
+        Assert.Equal(Timeout.InfiniteTimeSpan, Store.RemainingOf("k"));
+        Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
+    }
+}

@@ -1,0 +1,96 @@
+using Locking.Conformance;
+
+namespace Locking.Core.Tests;
+
+/// <summary>The lost signal on the system's clock: on time whatever the pool, the store or a callback is doing.</summary>
+public sealed class LostSignalTests
+{
+    private static readonly TimeSpan Ttl = TimeSpan.FromMilliseconds(400);
+
+    [Fact]
+    public async Task The_flag_is_set_on_time_while_the_thread_pool_is_starved()
+    {
+        await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
+        var handle = await locks.LockAsync("k", Ttl);
+        var token = handle.LostToken;
+        var open = new ManualResetEventSlim(); // not disposed: the pool may still look at it
+        for (var i = 0; i < 200; i++)
+            ThreadPool.UnsafeQueueUserWorkItem(_ => open.Wait(TimeSpan.FromSeconds(20)), null);
+        try
+        {
+            // Not an await: the test must not need the pool either.
+            Assert.True(FlagIsSetWithin(Ttl + TimeSpan.FromMilliseconds(100), token), "the flag was late");
+        }
+        finally
+        {
+            open.Set();
+        }
+    }
+
+    [Fact]
+    public async Task A_callback_that_blocks_delays_no_other_flag()
+    {
+        await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
+        var open = new ManualResetEventSlim(); // not disposed: the pool may still look at it
+        var blocked = await locks.LockAsync("a", Ttl);
+        using var registration = blocked.LostToken.Register(() => open.Wait(TimeSpan.FromSeconds(20)));
+        var other = (await locks.LockAsync("b", Ttl)).LostToken;
+        try
+        {
+            Assert.True(FlagIsSetWithin(Ttl + TimeSpan.FromMilliseconds(100), other), "the flag was late");
+        }
+        finally
+        {
+            open.Set();
+        }
+    }
+
+    [Fact]
+    public async Task A_store_that_hangs_in_a_renewal_delays_nothing()
+    {
+        var store = new ScriptedStore(TimeProvider.System) { OnExtend = (_, _, _, _) => new Hang<StoreReply>().DeafAsync() };
+        await using var locks = new StoreLock(store, new LockOptions { Ttl = Ttl });
+        var handle = await locks.LockAsync("k");
+        Assert.True(FlagIsSetWithin(Ttl + TimeSpan.FromMilliseconds(100), handle.LostToken), "the flag was late");
+        Assert.Equal(1, store.Extends);
+        await handle.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Callbacks_run_on_the_pool()
+    {
+        await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
+        var handle = await locks.LockAsync("k", Ttl);
+        var thread = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var registration = handle.LostToken.Register(() => thread.SetResult(Thread.CurrentThread.IsThreadPoolThread));
+        Assert.True(await thread.Task.WaitAsync(Eventually.Patience));
+    }
+
+    [Fact]
+    public async Task Thousands_of_leases_end_each_at_its_own_time()
+    {
+        await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
+        var handles = new List<ILockHandle>();
+        for (var i = 0; i < 3000; i++)
+            handles.Add(await locks.LockAsync($"k{i}", Ttl + TimeSpan.FromMilliseconds(i % 100)));
+        for (var i = 0; i < handles.Count; i += 3)
+            await handles[i].DisposeAsync();
+        var last = handles[^1].LostToken;
+        Assert.True(FlagIsSetWithin(TimeSpan.FromSeconds(5), last), "the last flag was late");
+        for (var i = 0; i < handles.Count; i++)
+            Assert.Equal(i % 3 == 0 ? null : LostReason.Expired, handles[i].LostReason);
+    }
+
+    private static bool FlagIsSetWithin(TimeSpan limit, CancellationToken token)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        while (TimeProvider.System.GetElapsedTime(start) < limit)
+        {
+            if (token.IsCancellationRequested)
+                return true;
+            Thread.Sleep(1);
+        }
+
+        return token.IsCancellationRequested;
+    }
+}

@@ -1,0 +1,31 @@
+using Locking.Conformance;
+using Locking.Samples.FileStore;
+
+namespace Locking.Samples.Tests;
+
+public class FileLockStoreModelTests : LockStoreModelConformance
+{
+    private readonly LockDirectory _locks = new();
+
+    protected override ILockStore CreateStore() => new FileLockStore(_locks.Path, clock: Clock);
+
+    public override async Task DisposeAsync()
+    {
+        await base.DisposeAsync();
+        _locks.Dispose();
+    }
+}
+
+/// <summary>The same on a clock that stands still.</summary>
+public sealed class FileLockStoreModelOnFakeTimeTests : FileLockStoreModelTests
+{
+    private readonly FakeTimeProvider _time = new();
+
+    protected override TimeProvider Clock => _time;
+
+    protected override Task AdvanceAsync(TimeSpan by)
+    {
+        _time.Advance(by);
+        return Task.CompletedTask;
+    }
+}
