@@ -16,6 +16,9 @@ internal sealed class ScriptSet
         Release = new RedisScript(layout, "queue.lua", "release.lua");
         Force = new RedisScript("queue.lua", "force.lua");
         Get = new RedisScript(layout, "fence.lua", "get.lua");
+        Vote = new RedisScript(layout, "fence.lua", "vote.lua");
+        Raise = new RedisScript(layout, "fence.lua", "raise.lua");
+        Withdraw = new RedisScript(layout, "withdraw.lua");
     }
 
     public RedisScript Acquire { get; }
@@ -27,4 +30,10 @@ internal sealed class ScriptSet
     public RedisScript Force { get; }
 
     public RedisScript Get { get; }
+
+    public RedisScript Vote { get; }
+
+    public RedisScript Raise { get; }
+
+    public RedisScript Withdraw { get; }
 }
