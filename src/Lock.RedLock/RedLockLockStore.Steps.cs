@@ -60,13 +60,13 @@ public sealed partial class RedLockLockStore
     }
 
     private async Task<StoreReplies> AskStoresAsync(
-        string step, TimeSpan ttl, Func<ILockStore, ValueTask<StoreReply>> ask, CancellationToken cancellationToken)
+        string step, Func<IReadOnlyList<IQuorumNode>, TimeSpan> limit, Func<ILockStore, ValueTask<StoreReply>> ask, CancellationToken cancellationToken)
     {
         var asked = Asked();
         var ballot = await Ballot<object>.HoldAsync(
             [.. asked.Select(async Task<object> (node) => await ask(node.Store).ConfigureAwait(false))],
             (answers, _) => answers.Count(static answer => answer is StoreReply.Done) >= _quorum,
-            TimeoutFor(ttl, asked),
+            limit(asked),
             _time,
             cancellationToken).ConfigureAwait(false);
         var replies = new StoreReply?[_nodes.Count];

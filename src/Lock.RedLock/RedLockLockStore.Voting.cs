@@ -4,22 +4,28 @@ namespace Locking;
 public sealed partial class RedLockLockStore
 {
     private static readonly TimeSpan s_shortestSplitPause = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan s_insistPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan s_longestSplitPause = TimeSpan.FromMilliseconds(25);
 
     private async ValueTask<AcquireReply> ConcludeAsync(
-        AcquireRequest request, IReadOnlyList<IQuorumNode> asked, Ballot<Vote> ballot, TimeSpan limit, CancellationToken cancellationToken)
+        AcquireRequest request, IReadOnlyList<IQuorumNode> asked, Ballot<Vote> ballot, TimeSpan limit, LateVotes.Entry late, CancellationToken cancellationToken)
     {
-        var tally = new Tally(OfAllNodes(ballot.Answers), _quorum);
+        var votes = ballot.Answers;
+        var tally = new Tally(OfAllNodes(votes), _quorum);
+        if (IsSplit(tally) && tally.IsFirst(request.HolderId))
+            tally = await InsistAsync(request, asked, votes, tally, limit, cancellationToken).ConfigureAwait(false);
         if (tally.IsGranted)
         {
             var token = tally.Token;
-            if (await FixTokenAsync(request, asked, ballot.Answers, token, limit, cancellationToken).ConfigureAwait(false))
+            if (await FixTokenAsync(request, asked, votes, token, limit, cancellationToken).ConfigureAwait(false))
                 return AcquireReply.Granted(token);
+            late.Stop();
             _ = WithdrawAsync(asked, request, ballot);
             throw new LockStoreException(
                 $"The votes were given, but too few of the {_nodes.Count} nodes answered to fix the fencing token on a majority of {_quorum}.", isTransient: true);
         }
 
+        late.Stop();
         await WithdrawAsync(asked, request, ballot).WaitAsync(cancellationToken).ConfigureAwait(false);
         if (tally.Yes + tally.No < _quorum)
             throw TooFewVotes(asked, ballot, tally);
@@ -28,6 +34,34 @@ public sealed partial class RedLockLockStore
         // Split between contenders: nobody may have it, and then nobody will give notice. Not all at the same time again. With the silent
         // nodes one of them may have a majority after all: then there is less of a hurry.
         return AcquireReply.Busy(tally.IsHeldByOne(_quorum - tally.Silent) ? RandomPause() * 4 : RandomPause());
+    }
+
+    /// <summary>Whether the votes went to several contenders, so that none of them may have a majority.</summary>
+    private bool IsSplit(Tally tally) =>
+        !tally.IsGranted && tally.Yes + tally.No >= _quorum && !tally.IsStranger && !tally.IsHeldByOne(_quorum);
+
+    /// <summary>
+    /// Of contenders that split the votes, the one with the first id keeps its votes and asks the other nodes again, while the rest take
+    /// theirs back: so one of them gets the lock, and not none.
+    /// </summary>
+    /// <remarks>The votes are updated in place.</remarks>
+    private async Task<Tally> InsistAsync(
+        AcquireRequest request, IReadOnlyList<IQuorumNode> asked, Vote?[] votes, Tally tally, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var began = _time.GetTimestamp();
+        while (IsSplit(tally) && tally.IsFirst(request.HolderId) && _time.GetElapsedTime(began) < limit)
+        {
+            await Task.Delay(s_insistPause, _time, cancellationToken).ConfigureAwait(false);
+            var others = Enumerable.Range(0, votes.Length).Where(i => votes[i] is { Kind: VoteKind.Busy }).ToArray();
+            var again = await Ballot<Vote>.HoldAsync(
+                [.. others.Select(i => asked[i].VoteAsync(request, Proposal(), CancellationToken.None))], static (_, _) => false, limit, _time, cancellationToken)
+                .ConfigureAwait(false);
+            for (var i = 0; i < others.Length; i++)
+                votes[others[i]] = again.Answers[i];
+            tally = new Tally(OfAllNodes(votes), _quorum);
+        }
+
+        return tally;
     }
 
     /// <summary>Makes sure that a majority has the token, so that the next grant's is higher whatever majority gives it.</summary>

@@ -12,7 +12,6 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
 {
     private static readonly TimeSpan s_shortestNodeTimeout = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_longestNodeTimeout = TimeSpan.FromDays(40);
-    private static readonly TimeSpan s_defaultTtl = TimeSpan.FromSeconds(30);
 
     private readonly IReadOnlyList<IQuorumNode> _nodes;
     private readonly LockOptions _options;
@@ -21,6 +20,7 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     private readonly Action<TimeSpan> _covers;
     private readonly IDisposable? _owned;
     private readonly CancellationTokenSource _disposing;
+    private readonly LateVotes _late;
     private readonly int _quorum;
 
     internal RedLockLockStore(
@@ -30,7 +30,8 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
         TimeSpan connectTimeout,
         Action<TimeSpan> covers,
         IDisposable? owned,
-        CancellationTokenSource? disposing = null)
+        CancellationTokenSource? disposing = null,
+        LateVotes? late = null)
     {
         _nodes = nodes;
         _options = options;
@@ -39,6 +40,7 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
         _covers = covers;
         _owned = owned;
         _disposing = disposing ?? new CancellationTokenSource();
+        _late = late ?? new LateVotes();
         _quorum = Math.Max(options.Quorum ?? 0, (nodes.Count / 2) + 1);
     }
 
@@ -54,28 +56,29 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
             throw new ArgumentException("A redLock lease must have a ttl: without expiry it could never be settled after a node was lost.", nameof(request));
         _covers(request.Ttl);
 
-        // Nodes that still have to connect are not waited for once the rest has decided, and must not vote after that.
-        using var latecomers = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var proposed = _time.GetUtcNow().Ticks - DateTime.UnixEpoch.Ticks;
+        // Nodes that still have to connect are not waited for once the rest has decided. They go on voting for a lease that was granted,
+        // until it is released: a lease on a bare majority would not survive the next node.
+        using var late = _late.Begin(request.HolderId, cancellationToken);
         var asked = Asked();
         var limit = TimeoutFor(request.Ttl, asked);
+        var proposed = Proposal();
         var votes = new Task<Vote>[asked.Count];
         for (var i = 0; i < votes.Length; i++)
-            votes[i] = asked[i].VoteAsync(request, proposed / TimeSpan.TicksPerMicrosecond, asked[i].IsReady ? CancellationToken.None : latecomers.Token);
-        Ballot<Vote> ballot;
+            votes[i] = asked[i].VoteAsync(request, proposed, asked[i].IsReady ? CancellationToken.None : late.Token);
         try
         {
-            ballot = await Ballot<Vote>.HoldAsync(votes, Decides, limit, _time, cancellationToken).ConfigureAwait(false);
+            var ballot = await Ballot<Vote>.HoldAsync(votes, Decides, limit, _time, cancellationToken).ConfigureAwait(false);
+            var reply = await ConcludeAsync(request, asked, ballot, limit, late, cancellationToken).ConfigureAwait(false);
+            if (reply.IsGranted)
+                late.KeepUntil(Task.WhenAll(votes));
+            return reply;
         }
         catch (OperationCanceledException)
         {
-            await latecomers.CancelAsync().ConfigureAwait(false);
+            late.Stop();
             _ = WithdrawAsync(asked, request, ballot: null);
             throw;
         }
-
-        await latecomers.CancelAsync().ConfigureAwait(false);
-        return await ConcludeAsync(request, asked, ballot, limit, cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -86,7 +89,7 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
             throw new ArgumentException("A redLock lease must have a ttl.", nameof(ttl));
         _covers(ttl);
         var replies = await AskStoresAsync(
-            "extend", ttl, store => store.TryExtendAsync(key, holderId, ttl, CancellationToken.None), cancellationToken).ConfigureAwait(false);
+            "extend", asked => TimeoutFor(ttl, asked), store => store.TryExtendAsync(key, holderId, ttl, CancellationToken.None), cancellationToken).ConfigureAwait(false);
         return replies.Conclude(StoreReply.Done, _quorum) ?? throw replies.TooFew("extend", _quorum);
     }
 
@@ -94,8 +97,9 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
     {
         Begin(cancellationToken);
+        _late.Stop(holderId);
         var replies = await AskStoresAsync(
-            "release", _options.Ttl ?? s_defaultTtl, store => store.TryReleaseAsync(key, holderId, CancellationToken.None), cancellationToken)
+            "release", _ => _connectTimeout, store => store.TryReleaseAsync(key, holderId, CancellationToken.None), cancellationToken)
             .ConfigureAwait(false);
         return replies.ConcludeRelease(_quorum) ?? throw replies.TooFew("release", _quorum);
     }
@@ -106,7 +110,7 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
         Begin(cancellationToken);
         var replies = await AskStoresAsync(
             "force",
-            _options.Ttl ?? s_defaultTtl,
+            _ => _connectTimeout,
             async store => await ((IForceReleaseStore)store).ForceReleaseAsync(key, CancellationToken.None).ConfigureAwait(false)
                 ? StoreReply.Done
                 : StoreReply.NotHeld,
@@ -140,7 +144,7 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
             NodeTimeout = options.NodeTimeout ?? _options.NodeTimeout,
             Quorum = options.Quorum ?? _options.Quorum,
         };
-        return new RedLockLockStore([.. _nodes.Select(node => node.WithOptions(options))], merged, _time, _connectTimeout, _covers, owned: null, _disposing);
+        return new RedLockLockStore([.. _nodes.Select(node => node.WithOptions(options))], merged, _time, _connectTimeout, _covers, owned: null, _disposing, _late);
     }
 
     /// <inheritdoc/>
@@ -159,6 +163,9 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
         ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, typeof(RedLockLockStore));
         cancellationToken.ThrowIfCancellationRequested();
     }
+
+    /// <summary>The token to agree on: this machine's microseconds.</summary>
+    private long Proposal() => (_time.GetUtcNow().Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
 
     /// <summary>The limit of a vote; nodes that still have to connect are given the time for it.</summary>
     private TimeSpan TimeoutFor(TimeSpan ttl, IReadOnlyList<IQuorumNode> asked)

@@ -67,6 +67,10 @@ internal readonly struct Tally
             .GroupBy(static vote => vote!.HolderId, StringComparer.Ordinal)
             .Any(group => group.Count() >= nodes);
 
+    /// <summary>Whether an id comes before those of all others that were voted for, and was voted for itself.</summary>
+    public bool IsFirst(string holderId) =>
+        Yes > 0 && _votes.All(vote => vote is not { Kind: VoteKind.Busy } || string.CompareOrdinal(holderId, vote.HolderId) < 0);
+
     /// <summary>Whether a client of another library is in the way.</summary>
     public bool IsStranger => _votes.Any(static vote => vote is { Kind: VoteKind.Busy, IsStranger: true });
 
