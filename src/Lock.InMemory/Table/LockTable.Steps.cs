@@ -151,13 +151,10 @@ internal sealed partial class LockTable
     private void RestartUnsynchronized(Stripe stripe, Claim claim, TimeSpan ttl, long now)
     {
         claim.Ttl = ttl;
-        var units = Clock.ToUnits(ttl);
-        var deadline = units == Claim.Never ? Claim.Never : now + units;
-        claim.Deadline = Math.Min(deadline, claim.LatestDeadline(this));
-        if (units < stripe.SweepPace)
-            stripe.PaceSweep(units, now);
-        else if (units == Claim.Never && stripe.SweepPace == Claim.Never && claim.IsSweptWithoutExpiry)
-            stripe.PaceSweep(LongestSweepPace, now);
+        claim.Deadline = Math.Min(Clock.DeadlineAfter(now, ttl), claim.LatestDeadline(this));
+        var pace = PaceOf(claim);
+        if (pace < stripe.SweepPace)
+            stripe.PaceSweep(pace, now);
         var entry = claim.Entry!;
         if (entry.WaiterCount > 0 || claim.WantsPromptExpiry)
             stripe.Deadlines.EnsureBy(entry.GetQueue(), claim.Deadline);

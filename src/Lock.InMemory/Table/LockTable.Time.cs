@@ -10,8 +10,11 @@ internal sealed partial class LockTable
     private static readonly TimeSpan LongestSweep = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(1);
 
-    /// <summary>The pace for leases that never expire but are looked at all the same.</summary>
-    internal long LongestSweepPace => Clock.ToUnits(LongestSweep) * 3;
+    /// <summary>The slowest pace: for long leases, and for those that never expire but are looked at all the same.</summary>
+    internal long LongestSweepPace { get; }
+
+    /// <summary>A holder older than this is not young any more.</summary>
+    internal long YouthUnits { get; }
 
     /// <summary>Time between sweeps for leases of this length: a third, within limits, and never so often that sweeping becomes work.</summary>
     internal long SweepPeriod(long ttl, int keys)
@@ -29,6 +32,9 @@ internal sealed partial class LockTable
         var rest = due.Ticks % TimeSpan.TicksPerMillisecond;
         return rest == 0 ? due : new TimeSpan(due.Ticks - rest + TimeSpan.TicksPerMillisecond);
     }
+
+    private long PaceOf(Claim claim) =>
+        claim.Deadline != Claim.Never || claim.IsSweptWithoutExpiry ? Math.Min(Clock.ToUnits(claim.Ttl), LongestSweepPace) : Claim.Never;
 
     /// <summary>The stripe's timer has fired.</summary>
     internal void Wake(Stripe stripe)
@@ -143,10 +149,7 @@ internal sealed partial class LockTable
                 return ended;
             for (var claim = entry.Holders; claim is not null; claim = claim.Next)
             {
-                if (claim.Deadline != Claim.Never)
-                    shortest = Math.Min(shortest, Clock.ToUnits(claim.Ttl));
-                else if (claim.IsSweptWithoutExpiry)
-                    shortest = Math.Min(shortest, LongestSweepPace);
+                shortest = Math.Min(shortest, PaceOf(claim));
             }
 
             // May shrink the table; the walk then starts again, and this chain is not followed any further.

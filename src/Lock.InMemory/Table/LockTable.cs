@@ -27,6 +27,8 @@ internal sealed partial class LockTable : IDisposable
         TimeProvider = timeProvider;
         _lastToken = Math.Max(0, (timeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond);
         Clock = new TableClock(timeProvider);
+        LongestSweepPace = Clock.ToUnits(LongestSweep) * 3;
+        YouthUnits = Clock.ToUnits(ShortestSweep);
         var stripes = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(Environment.ProcessorCount * 4, 8, 64));
         _stripeShift = 32 - BitOperations.Log2((uint)stripes);
         _stripes = new Stripe[stripes];
@@ -57,6 +59,23 @@ internal sealed partial class LockTable : IDisposable
         }
     }
 
+    /// <summary>How many buckets there are, for tests: they follow the keys in use.</summary>
+    internal int Capacity
+    {
+        get
+        {
+            var capacity = 0;
+            foreach (var stripe in _stripes)
+            {
+                stripe.Gate.Enter();
+                capacity += stripe.BucketCount;
+                stripe.Gate.Exit();
+            }
+
+            return capacity;
+        }
+    }
+
     internal TableClock Clock { get; }
 
     /// <summary>Makes every later token greater than <paramref name="last"/>. Never lowers it. Below 2^53.</summary>
@@ -79,11 +98,15 @@ internal sealed partial class LockTable : IDisposable
     /// its place. In both cases the given claim is not used: the older one is in the result.
     /// An expired holder that is met on the way is over, and its place free.
     /// </remarks>
-    public AcquireResult Acquire(Claim claim, in AcquireTerms terms, out ClaimNotices notices)
+    public AcquireResult Acquire(Claim claim, in AcquireTerms terms, out ClaimNotices notices) =>
+        Acquire(claim, terms, TimeProvider.GetTimestamp(), out notices);
+
+    /// <inheritdoc cref="Acquire(Claim, in AcquireTerms, out ClaimNotices)"/>
+    internal AcquireResult Acquire(Claim claim, in AcquireTerms terms, long now, out ClaimNotices notices)
     {
         notices = default;
-        var now = TimeProvider.GetTimestamp();
-        claim.ArrivedAt = now;
+        if (claim.ArrivedAt == 0)
+            claim.ArrivedAt = now;
         var stripe = StripeOf(claim, claim.Key);
         while (true)
         {
@@ -154,9 +177,10 @@ internal sealed partial class LockTable : IDisposable
         claim.MoveTo(ClaimState.Held);
         entry.AddHolder(claim);
         var setTimer = false;
-        if (ttl < stripe.SweepPace)
+        var pace = Math.Min(ttl, LongestSweepPace);
+        if (pace < stripe.SweepPace)
         {
-            stripe.PaceSweep(ttl, now);
+            stripe.PaceSweep(pace, now);
             setTimer = stripe.NeedsTimer();
         }
 
@@ -164,6 +188,30 @@ internal sealed partial class LockTable : IDisposable
         stripe.Gate.Exit();
         if (setTimer)
             stripe.SetTimer();
+        return true;
+    }
+
+    /// <summary>Whether somebody waits behind this holder, as far as can be seen without the gate: a hint.</summary>
+    internal static bool SeemsAwaited(Claim claim) => claim.Entry is { Queue.Count: > 0 };
+
+    /// <summary>Gives a claim back if it is the only one on its key and its deadline is ahead.</summary>
+    /// <param name="claim">The claim.</param>
+    /// <param name="now">The time; 0 when the lease cannot have run out.</param>
+    /// <returns>False when there is something to look at; nothing has changed then.</returns>
+    internal bool TryReleaseAlone(Claim claim, long now)
+    {
+        var stripe = StripeOf(claim.Hash);
+        stripe.Gate.Enter();
+        if (claim.State != ClaimState.Held || claim.Deadline <= now || claim.Entry is not { HolderCount: 1, WaiterCount: 0 } entry)
+        {
+            stripe.Gate.Exit();
+            return false;
+        }
+
+        claim.MoveTo(ClaimState.Released);
+        RemoveHolderUnsynchronized(entry, claim);
+        stripe.Remove(entry);
+        stripe.Gate.Exit();
         return true;
     }
 
@@ -337,6 +385,40 @@ internal sealed partial class LockTable : IDisposable
     {
         var now = TimeProvider.GetTimestamp();
         return claim.State == ClaimState.Held ? Clock.Until(claim.Deadline, now) : TimeSpan.Zero;
+    }
+
+    /// <summary>As <see cref="Remaining"/>, but a claim that renews itself is renewed first.</summary>
+    internal TimeSpan RenewedRemaining(Claim claim)
+    {
+        var now = TimeProvider.GetTimestamp();
+        var stripe = StripeOf(claim.Hash);
+        stripe.Gate.Enter();
+        if (claim.State == ClaimState.Held)
+            claim.RenewUnsynchronized(this, now);
+        stripe.Gate.Exit();
+        return claim.State == ClaimState.Held ? Clock.Until(claim.Deadline, now) : TimeSpan.Zero;
+    }
+
+    /// <summary>Whether this deadline has passed.</summary>
+    internal bool IsOver(long deadline) => deadline <= TimeProvider.GetTimestamp();
+
+    /// <summary>Makes a claim whose deadline has passed (and that does not renew itself) Expired, so that it stays so: from then on it
+    /// cannot be extended. Its place is given away when somebody looks.</summary>
+    internal void EndIfOver(Claim claim)
+    {
+        var now = TimeProvider.GetTimestamp();
+        var stripe = StripeOf(claim.Hash);
+        stripe.Gate.Enter();
+        if (claim.State == ClaimState.Held)
+            IsOverUnsynchronized(claim, now);
+        stripe.Gate.Exit();
+    }
+
+    /// <summary>Whether anybody holds the key now.</summary>
+    internal bool IsHeld(string key)
+    {
+        var hash = HashOf(key);
+        return Step(StripeOf(hash), key, hash, TimeProvider.GetTimestamp(), 0, static (_, _, entry, _, _) => entry is { HolderCount: > 0 });
     }
 
     /// <summary>Stops the timers. Claims stay as they are; nothing is granted by time any more.</summary>

@@ -5,5 +5,6 @@ internal static class BuiltInProviders
 {
     public static IReadOnlyList<ILockProvider> All { get; } =
     [
+        new InMemoryLockProvider(),
     ];
 }

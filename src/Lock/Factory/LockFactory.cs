@@ -24,12 +24,11 @@ internal static partial class LockFactory
 
     private static ILock Create(ILockProvider provider, LockConfig config, LockProviderContext context)
     {
-        if (provider is IDirectLockProvider direct)
-            return direct.CreateLock(config, context);
-        var store = provider.CreateStore(config, context);
         try
         {
-            return new StoreLock(store, config.LockOptions, config.Namespace, context);
+            return provider is IDirectLockProvider direct
+                ? direct.CreateLock(config, context)
+                : new StoreLock(provider.CreateStore(config, context), config.LockOptions, config.Namespace, context);
         }
         catch (ArgumentException problem)
         {

@@ -71,7 +71,7 @@ public abstract partial class LockStoreConformance
 
         await using var watch = await signal.WatchAsync(key, CancellationToken.None);
         await DrainAsync(watch);
-        Assert.False(await watch.WaitAsync(TimeSpan.Zero, CancellationToken.None));
+        Assert.False(await Eventually.DoneAsync(watch.WaitAsync(TimeSpan.Zero, CancellationToken.None).AsTask(), "a wait of nothing"));
         var waiting = watch.WaitAsync(ShortTtl, CancellationToken.None).AsTask();
         await OutliveAsync(ShortTtl);
         Assert.False(await Eventually.DoneAsync(waiting, "the wait's end"));
@@ -108,7 +108,7 @@ public abstract partial class LockStoreConformance
     {
         do
             await Eventually.SettleAsync();
-        while (await watch.WaitAsync(TimeSpan.Zero, CancellationToken.None));
+        while (await Eventually.DoneAsync(watch.WaitAsync(TimeSpan.Zero, CancellationToken.None).AsTask(), "a wait of nothing"));
     }
 
     /// <summary>The way without a signal: whoever asks after the release has been answered finds the lock free.</summary>

@@ -5,8 +5,13 @@ namespace Locking.Conformance;
 /// <summary>Waits for conditions of concurrent code without sleeping blindly: each wait ends with its condition, or fails in words.</summary>
 public static class Eventually
 {
+    private static readonly AsyncLocal<TimeSpan?> ImpatientNow = new();
+
     /// <summary>How long a wait lasts before it fails, unless it says otherwise: long enough for a loaded machine, never reached by a test that passes.</summary>
-    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(20);
+    public static TimeSpan Patience => ImpatientNow.Value ?? TimeSpan.FromSeconds(20);
+
+    /// <summary>Lets waits of the current flow fail sooner: for tests whose waits are meant to fail.</summary>
+    public static void HavePatience(TimeSpan patience) => ImpatientNow.Value = patience;
 
     /// <summary>Waits until a condition holds.</summary>
     /// <param name="condition">Asked at once, then every few milliseconds.</param>

@@ -25,8 +25,7 @@ internal static class JsonNodes
         {
             reader.Read();
             var root = ReadValue(ref reader, "", ref path);
-            if (reader.Read())
-                throw new LockConfigException("", "There is something after the end of the JSON text.");
+            reader.Read(); // throws when something stands behind the value
             return root;
         }
         catch (JsonException problem)
@@ -72,6 +71,7 @@ internal static class JsonNodes
             var memberPath = ConfigNode.Join(path, ConfigErrors.ShowName(name));
             if (!seen.Add(name))
                 throw new LockConfigException(memberPath, "is written twice in the same object. Keep one of them.");
+            reached = memberPath;
             reader.Read();
             members.Add(new ConfigMember(name, ReadValue(ref reader, memberPath, ref reached)));
         }

@@ -47,9 +47,9 @@ internal static class SettingValues
     public static bool Integer(ScalarNode node, out object? value)
     {
         value = null;
-        if (!TryDecimal(node, out var number) || number != decimal.Truncate(number))
+        if (!TryDecimal(node, out var number) || number != decimal.Truncate(number) || number is < int.MinValue or > int.MaxValue)
             return false;
-        value = (int)Math.Clamp(number, int.MinValue, int.MaxValue);
+        value = (int)number;
         return true;
     }
 

@@ -1,0 +1,36 @@
+using Locking.Bench;
+using Locking.Bench.InMemory;
+
+// One suite per backend; each is one entry here and one folder beside this file.
+Dictionary<string, Func<IBenchSuite>> suites = new(StringComparer.OrdinalIgnoreCase)
+{
+    ["inmemory"] = static () => new InMemorySuite(),
+};
+
+var rounds = 51;
+List<string> names = [];
+for (var i = 0; i < args.Length; i++)
+{
+    if (args[i] == "--rounds" && i + 1 < args.Length && int.TryParse(args[i + 1], out rounds) && rounds > 0)
+        i++;
+    else if (suites.ContainsKey(args[i]))
+        names.Add(args[i]);
+    else
+        return Usage($"Unknown argument '{args[i]}'.");
+}
+
+if (names.Count == 0)
+    return Usage("Which suite?");
+var report = new BenchReport();
+foreach (var name in names)
+    await suites[name]().RunAsync(report, rounds);
+report.Print(Console.Out);
+return report.AllMet ? 0 : 1;
+
+int Usage(string problem)
+{
+    Console.Error.WriteLine(problem);
+    Console.Error.WriteLine($"Usage: dotnet run -c Release --project bench/Lock.Bench -- [--rounds N] SUITE...   Suites: {string.Join(", ", suites.Keys)}.");
+    Console.Error.WriteLine("Ends with 0 when every bar is met, with 1 when one is not.");
+    return 64;
+}

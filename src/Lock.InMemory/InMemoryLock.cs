@@ -1,0 +1,269 @@
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Locking;
+
+/// <summary>Locks of one process, without a backend: first in, first out per key, with TTL, owner and fencing token.</summary>
+/// <remarks>
+/// <para>
+/// The state lives in this object: two of them do not exclude each other unless they are given the same <see cref="InMemoryLockTable"/>.
+/// </para>
+/// <para>Behaves as the other backends do, so that it can stand in for them; it is faster, since nothing can fail on the way.</para>
+/// </remarks>
+public sealed class InMemoryLock : LockBase
+{
+    internal const string BackendType = "inMemory";
+
+    private readonly bool _ownsTable;
+    private readonly TimeProvider _time;
+    private readonly bool _logs;
+
+    /// <summary>Makes locks.</summary>
+    /// <param name="defaults">How locks are taken unless a call says otherwise; null for the defaults of <see cref="LockOptions"/>.</param>
+    /// <param name="ns">The namespace of <see cref="ILock.LockNsAsync"/>, or null.</param>
+    /// <param name="context">Clock and logs; null for the system's clock and no logs.</param>
+    /// <param name="table">The state to share with others; null for a state of its own. Not disposed with this object.</param>
+    /// <exception cref="ArgumentException">Two options do not go together, or the table has another clock than the context.</exception>
+    public InMemoryLock(
+        LockOptions? defaults = null, string? ns = null, LockProviderContext? context = null, InMemoryLockTable? table = null)
+        : base(BackendType, defaults, ns, context)
+    {
+        (Table, _ownsTable) = InMemoryLockTable.Resolve(table, Context.TimeProvider);
+        _time = Context.TimeProvider;
+        _logs = Logger is not NullLogger;
+        Alarms = AlarmClock.For(_time);
+    }
+
+    internal LockTable Table { get; }
+
+    internal AlarmClock Alarms { get; }
+
+    internal long Now => _time.GetTimestamp();
+
+    internal bool LogsDebug => _logs && Logger.IsEnabled(LogLevel.Debug);
+
+    private protected override ValueTask<ILockHandle?> AcquireCoreAsync(
+        string key, EffectiveOptions options, LockOptions? given, CancellationToken cancellationToken)
+    {
+        if (given is not null)
+            CheckSettings(given);
+        if (LockTelemetry.MeasuresAcquire || LogsDebug)
+            return AcquireObservedAsync(key, options, cancellationToken);
+        return AcquireAsync(key, options, cancellationToken);
+    }
+
+    private protected override ValueTask<LockInfo?> GetCoreAsync(string key, CancellationToken cancellationToken) =>
+        cancellationToken.IsCancellationRequested
+            ? ValueTask.FromCanceled<LockInfo?>(cancellationToken)
+            : ValueTask.FromResult(Table.Get(key));
+
+    private protected override async IAsyncEnumerable<LockInfo> ListCoreAsync(
+        string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await Task.CompletedTask.ConfigureAwait(false);
+        foreach (var info in Table.List(prefix))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return info;
+        }
+    }
+
+    private protected override ValueTask<UnlockOutcome> UnlockCoreAsync(string key, string id, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled<UnlockOutcome>(cancellationToken);
+        return ValueTask.FromResult(Unlock(key, id));
+    }
+
+    private protected override ValueTask<bool> TryExtendCoreAsync(
+        string key, string id, TimeSpan ttl, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled<bool>(cancellationToken);
+        return ValueTask.FromResult(
+            Table.Find(key, id) is MemoryLease lease ? lease.TryExtend(ttl) : Table.TryExtend(key, id, ttl) == StoreReply.Done);
+    }
+
+    private protected override ValueTask<bool> ForceUnlockCoreAsync(string key, CancellationToken cancellationToken) =>
+        cancellationToken.IsCancellationRequested
+            ? ValueTask.FromCanceled<bool>(cancellationToken)
+            : ValueTask.FromResult(Table.Force(key) > 0);
+
+    private protected override ValueTask DisposeCoreAsync()
+    {
+        // Whoever acquires from now on sees the disposal after its grant and undoes it. The waits end first: otherwise the leases given
+        // back would be granted to them.
+        foreach (var lease in OwnLeases())
+            lease.EndWait();
+        foreach (var lease in OwnLeases())
+        {
+            if (lease.State == ClaimState.Held)
+                End(lease);
+        }
+
+        if (_ownsTable)
+            Table.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private IEnumerable<MemoryLease> OwnLeases() => Table.Everything().OfType<MemoryLease>().Where(lease => lease.Locks == this);
+
+    private static void End(MemoryLease lease)
+    {
+        if (lease.KeepOnDisconnect)
+            lease.Detach();
+        else
+            lease.Drop(LostReason.LockDisposed);
+    }
+
+    private static TimeSpan WaitLimit(EffectiveOptions options)
+    {
+        if (options.RetryCount is not { } retries)
+            return options.WaitTimeout;
+
+        // Waiters are woken, so that the attempts count with their spacing alone.
+        var byRetries = retries * options.RetryDelay;
+        return options.WaitTimeout == Timeout.InfiniteTimeSpan || byRetries < options.WaitTimeout ? byRetries : options.WaitTimeout;
+    }
+
+    private ValueTask<ILockHandle?> AcquireAsync(string key, EffectiveOptions options, CancellationToken cancellationToken)
+    {
+        var now = _time.GetTimestamp();
+        var lease = new MemoryLease(this, key, options, out var handle);
+        if (!Table.TryAcquireIdle(lease, now, Table.Clock.ToUnits(options.FirstTtl)))
+            return AcquireBusyAsync(lease, handle, options, now, cancellationToken);
+        if (IsDisposed)
+            return Undo(lease);
+        return new ValueTask<ILockHandle?>(handle);
+    }
+
+    private ValueTask<ILockHandle?> AcquireBusyAsync(
+        MemoryLease lease, MemoryHandle handle, EffectiveOptions options, long startedAt, CancellationToken cancellationToken)
+    {
+        lease.ArrivedAt = startedAt;
+        var limit = WaitLimit(options);
+        if (limit != TimeSpan.Zero)
+            return QueueAsync(lease, handle, startedAt, limit, cancellationToken);
+        var status = Table.Acquire(lease, default, startedAt, out var notices).Status;
+        notices.Deliver();
+        if (status != AcquireStatus.Granted)
+        {
+            return options.ThrowIfBusy
+                ? ValueTask.FromException<ILockHandle?>(new LockTimeoutException(lease.Key, TimeSpan.Zero, 1))
+                : default;
+        }
+
+        return IsDisposed ? Undo(lease) : new ValueTask<ILockHandle?>(handle);
+    }
+
+    private ValueTask<ILockHandle?> QueueAsync(
+        MemoryLease lease, MemoryHandle handle, long now, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var wait = lease.PrepareWait(handle, limit, cancellationToken);
+        var status = Table.Acquire(lease, new AcquireTerms { Queue = true }, now, out var notices).Status;
+        notices.Deliver();
+        if (status == AcquireStatus.Granted)
+        {
+            lease.ForgetWait(handle);
+            return IsDisposed ? Undo(lease) : new ValueTask<ILockHandle?>(handle);
+        }
+
+        var task = wait.StartAsync();
+        if (IsDisposed)
+        {
+            wait.OnDisposed();
+            if (lease.State == ClaimState.Held)
+                End(lease);
+        }
+
+        // A fixed lease can run out before its caller gets to run; one that renews cannot.
+        return lease.Options.Renews || lease.Options.FirstTtl == Timeout.InfiniteTimeSpan
+            ? task
+            : WaitForFixedAsync(task, lease, limit, cancellationToken);
+    }
+
+    private async ValueTask<ILockHandle?> WaitForFixedAsync(
+        ValueTask<ILockHandle?> task, MemoryLease lease, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var handle = await task.ConfigureAwait(false);
+        if (handle?.LostReason != LostReason.Expired)
+            return handle;
+        Log.GrantedTooLate(Logger, lease.Key, lease.Id);
+        lease.Unlock();
+        var next = new MemoryLease(this, lease.Key, lease.Options, out var nextHandle) { ArrivedAt = lease.ArrivedAt };
+        return await QueueAsync(next, nextHandle, Now, limit, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask<ILockHandle?> AcquireObservedAsync(string key, EffectiveOptions options, CancellationToken cancellationToken)
+    {
+        var startedAt = Now;
+        using var activity = LockTelemetry.StartAcquire(Type, key);
+        ILockHandle? handle = null;
+        var outcome = LockTelemetry.Failed;
+        var attempts = 1;
+        try
+        {
+            handle = await AcquireAsync(key, options, cancellationToken).ConfigureAwait(false);
+            outcome = handle is null ? LockTelemetry.Busy : LockTelemetry.Acquired;
+            if (handle is not null)
+            {
+                attempts = handle.AcquiredOnAttempt;
+                Log.Acquired(Logger, key, handle.Id, handle.FencingToken, attempts, handle.AcquireDelay.TotalMilliseconds);
+            }
+
+            return handle;
+        }
+        catch (LockTimeoutException busy)
+        {
+            outcome = LockTelemetry.Busy;
+            attempts = busy.Attempts;
+            throw;
+        }
+        catch (OperationCanceledException)
+        {
+            outcome = LockTelemetry.Cancelled;
+            throw;
+        }
+        finally
+        {
+            LockTelemetry.EndAcquire(activity, Type, outcome, _time.GetElapsedTime(startedAt), attempts, handle?.FencingToken);
+        }
+    }
+
+    /// <summary>The grant came while this object was being disposed.</summary>
+    private ValueTask<ILockHandle?> Undo(MemoryLease lease)
+    {
+        lease.Drop(LostReason.LockDisposed);
+        return ValueTask.FromException<ILockHandle?>(new ObjectDisposedException(GetType().FullName));
+    }
+
+    private UnlockOutcome Unlock(string key, string id)
+    {
+        switch (Table.Find(key, id))
+        {
+            case MemoryLease lease when lease.Locks == this:
+                return lease.UnlockById();
+            case MemoryLease lease when lease.Drop(LostReason.Removed) == ClaimState.Held:
+                return UnlockOutcome.Released;
+            default:
+                return Table.Release(key, id) switch
+                {
+                    StoreReply.Done => UnlockOutcome.Released,
+                    StoreReply.HeldByAnother => UnlockOutcome.HeldByAnother,
+                    StoreReply.NotHeld => UnlockOutcome.AlreadyExpired,
+                    var reply => throw new InvalidOperationException($"Unknown reply {reply}."),
+                };
+        }
+    }
+
+    private void CheckSettings(LockOptions given)
+    {
+        if (StoreSettings.Differ(given, Defaults, out var settings))
+        {
+            throw new ArgumentException(
+                $"The {Type} backend cannot change {StoreSettings.Describe(settings)} for a single call; set it in the configuration.",
+                nameof(given));
+        }
+    }
+}

@@ -1,0 +1,151 @@
+using System.Runtime.CompilerServices;
+
+namespace Locking;
+
+/// <summary>The in-memory backend behind the public seam: the reference that other stores are compared with, and a store for tests.</summary>
+/// <remarks><see cref="InMemoryLock"/> does the same without the seam, and faster.</remarks>
+public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceReleaseStore, ILossSignal
+{
+    private readonly LockTable _table;
+    private readonly bool _ownsTable;
+    private readonly CancellationTokenSource _disposed = new();
+
+    /// <summary>Makes a store with a table of its own.</summary>
+    /// <param name="timeProvider">The only clock; null for the system's.</param>
+    public InMemoryLockStore(TimeProvider? timeProvider = null)
+    {
+        _table = new LockTable(timeProvider ?? TimeProvider.System);
+        _ownsTable = true;
+    }
+
+    /// <summary>Makes a store over a table that others may use too.</summary>
+    /// <param name="table">The table; not disposed with the store.</param>
+    public InMemoryLockStore(InMemoryLockTable table)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        _table = table.Table;
+    }
+
+    /// <inheritdoc/>
+    public event Action<StoreLoss>? LeaseLost;
+
+    /// <inheritdoc/>
+    public string Type => InMemoryLock.BackendType;
+
+    /// <inheritdoc/>
+    /// <remarks>Keeps no place in the queue: <see cref="AcquireAsync"/> does that.</remarks>
+    public ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        if (Refuse(cancellationToken) is { } refusal)
+            return ValueTask.FromException<AcquireReply>(refusal);
+        var result = _table.Acquire(new StoreClaim(this, request), default);
+        return ValueTask.FromResult(result.Status switch
+        {
+            AcquireStatus.Granted or AcquireStatus.AlreadyHeld => AcquireReply.Granted(result.Claim.FencingToken),
+            AcquireStatus.Busy or AcquireStatus.AlreadyQueued => AcquireReply.Busy(result.HolderRemaining),
+            _ => throw new InvalidOperationException($"Unexpected status {result.Status}."),
+        });
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<AcquireReply> AcquireAsync(AcquireRequest request, TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        if (Refuse(cancellationToken) is { } refusal)
+            throw refusal;
+        var result = _table.Acquire(new StoreClaim(this, request), new AcquireTerms { Queue = atMost != TimeSpan.Zero });
+        if (result.Status is AcquireStatus.Granted or AcquireStatus.AlreadyHeld)
+            return AcquireReply.Granted(result.Claim.FencingToken);
+        if (result.Status == AcquireStatus.Busy || result.Claim is not StoreClaim claim)
+            return AcquireReply.Busy(result.HolderRemaining);
+        try
+        {
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposed.Token);
+            await claim.WhenGranted.WaitAsync(WithinTimers(atMost), _table.TimeProvider, both.Token).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // A grant that came in the same moment counts.
+            if (_table.Withdraw(claim))
+                return AcquireReply.Busy(_table.Get(request.Key)?.Remaining ?? TimeSpan.Zero);
+        }
+        catch (OperationCanceledException)
+        {
+            _table.End(claim);
+            throw Refuse(cancellationToken) ?? new OperationCanceledException(cancellationToken);
+        }
+
+        if (claim.State == ClaimState.Withdrawn)
+            return AcquireReply.Busy(_table.Get(request.Key)?.Remaining ?? TimeSpan.Zero); // its id was released meanwhile
+        return AcquireReply.Granted(claim.FencingToken, _table.Clock.ToSpan(claim.GrantedAt - claim.ArrivedAt));
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken) =>
+        Refuse(cancellationToken) is { } refusal
+            ? ValueTask.FromException<StoreReply>(refusal)
+            : ValueTask.FromResult(_table.TryExtend(key, holderId, ttl));
+
+    /// <inheritdoc/>
+    public ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
+    {
+        if (Refuse(cancellationToken) is { } refusal)
+            return ValueTask.FromException<StoreReply>(refusal);
+        var found = _table.Find(key, holderId);
+        var reply = _table.Release(key, holderId);
+        if (found is not StoreClaim { State: ClaimState.Withdrawn } waiter)
+            return ValueTask.FromResult(reply);
+
+        // It gave up a place in the queue and held nothing.
+        waiter.StopWaiting();
+        return ValueTask.FromResult(_table.IsHeld(key) ? StoreReply.HeldByAnother : StoreReply.NotHeld);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken) =>
+        Refuse(cancellationToken) is { } refusal
+            ? ValueTask.FromException<LockInfo?>(refusal)
+            : ValueTask.FromResult(_table.Get(key));
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await Task.CompletedTask.ConfigureAwait(false);
+        if (Refuse(cancellationToken) is { } refusal)
+            throw refusal;
+        foreach (var info in _table.List(prefix))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return info;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken) =>
+        Refuse(cancellationToken) is { } refusal
+            ? ValueTask.FromException<bool>(refusal)
+            : ValueTask.FromResult(_table.Force(key) > 0);
+
+    /// <summary>Ends the waits. Leases stay in a shared table until they are released or run out.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed.IsCancellationRequested)
+            return;
+        await _disposed.CancelAsync().ConfigureAwait(false);
+        if (_ownsTable)
+            _table.Dispose();
+    }
+
+    internal void Lost(Claim claim, LostReason reason) => LeaseLost?.Invoke(new StoreLoss(claim.Key, claim.Id, reason));
+
+    private static TimeSpan WithinTimers(TimeSpan span) =>
+        span.TotalMilliseconds > int.MaxValue ? TimeSpan.FromMilliseconds(int.MaxValue) : span;
+
+    private Exception? Refuse(CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+            return new OperationCanceledException(cancellationToken);
+        return _disposed.IsCancellationRequested ? new ObjectDisposedException(nameof(InMemoryLockStore)) : null;
+    }
+}

@@ -1,0 +1,84 @@
+namespace Locking.Conformance.Tests.Mutation;
+
+/// <summary>The kit must be able to fail: each careless store is caught by the facts of the guarantee that it breaks.</summary>
+public sealed class MutationTests
+{
+    public static TheoryData<Mistake> Mistakes => [.. Enum.GetValues<Mistake>().Where(mistake => mistake != Mistake.None)];
+
+    [Theory]
+    [MemberData(nameof(Mistakes))]
+    public async Task The_guarantee_that_a_store_breaks_is_the_one_that_fails(Mistake mistake)
+    {
+        Eventually.HavePatience(TimeSpan.FromMilliseconds(1500));
+        var guarantee = mistake.ToString()[..3];
+        var failures = guarantee == "S35"
+            ? await SuiteRunner.FailuresAsync(() => new Model(mistake), guarantee)
+            : await SuiteRunner.FailuresAsync(() => new Store(mistake), guarantee);
+        Assert.NotEmpty(failures);
+    }
+
+    [Fact]
+    public async Task A_store_without_mistakes_passes()
+    {
+        Assert.Empty(await SuiteRunner.FailuresAsync(() => new Store(Mistake.None), "S"));
+        Assert.Empty(await SuiteRunner.FailuresAsync(() => new Model(Mistake.None), "S"));
+    }
+
+    [Fact]
+    public async Task A_broken_model_run_tells_its_seed_and_its_steps()
+    {
+        var (_, fault) = Assert.Single(
+            await SuiteRunner.FailuresAsync(() => new Model(Mistake.S35_A_lease_that_was_extended_twice_cannot_be_released), "S35"));
+        Assert.Contains("seed", fault.ToString(), StringComparison.OrdinalIgnoreCase);
+        Assert.Contains(nameof(ModelStep.What.Extend), fault.ToString(), StringComparison.Ordinal);
+    }
+
+    private sealed class Store(Mistake mistake) : LockStoreConformance
+    {
+        private readonly FakeTimeProvider _time = new();
+        private TinyTable? _table;
+
+        protected override TimeProvider Clock => _time;
+
+        protected override StoreAbilities Abilities => new()
+        {
+            IsFair = true,
+            QueuesWaiters = true,
+            SignalsRelease = true,
+            SignalsLoss = true,
+            ForcesRelease = mistake != Mistake.S34_Has_an_ability_that_it_does_not_declare,
+        };
+
+        private TinyTable Table => _table ??= new TinyTable(_time);
+
+        protected override Task AdvanceAsync(TimeSpan by)
+        {
+            _time.Advance(by);
+            return Task.CompletedTask;
+        }
+
+        protected override ILockStore CreateStore() => new TinyLockStore(Table, mistake);
+
+        protected override ILockStore CreateStore(TimeProvider processClock) => new TinyLockStore(Table, mistake, processClock);
+
+        protected override ILockStore CreateUnreachableStore(int closedPort) => new TinyLockStore(Table, mistake, backend: TinyBackend.IsUnreachable);
+
+        protected override ILockStore CreateSilentStore(int silentPort) => new TinyLockStore(Table, mistake, backend: TinyBackend.IsSilent);
+    }
+
+    private sealed class Model(Mistake mistake) : LockStoreModelConformance
+    {
+        private readonly FakeTimeProvider _time = new();
+        private TinyTable? _table;
+
+        protected override TimeProvider Clock => _time;
+
+        protected override Task AdvanceAsync(TimeSpan by)
+        {
+            _time.Advance(by);
+            return Task.CompletedTask;
+        }
+
+        protected override ILockStore CreateStore() => new TinyLockStore(_table ??= new TinyTable(_time), mistake);
+    }
+}

@@ -1,0 +1,274 @@
+using System.Runtime.CompilerServices;
+
+namespace Locking.Conformance;
+
+public abstract partial class LockConformance
+{
+    [Fact]
+    public async Task L09_Unlock_tells_what_became_of_the_lock_and_tells_it_again()
+    {
+        var key = NewKey();
+        var released = await TakeAsync(Locks, key);
+        Assert.Equal(UnlockOutcome.Released, await released.UnlockAsync());
+        Assert.Equal(UnlockOutcome.Released, await released.UnlockAsync());
+
+        var expired = await TakeAsync(Locks, key, Fixed(ShortTtl));
+        await OutliveAsync(ShortTtl);
+        Assert.Equal(UnlockOutcome.AlreadyExpired, await expired.UnlockAsync());
+
+        var taken = await TakeAsync(Locks, key, Fixed(ShortTtl));
+        await OutliveAsync(ShortTtl);
+        await using var next = await TakeAsync(NewLocks(), key);
+        Assert.Equal(UnlockOutcome.HeldByAnother, await taken.UnlockAsync());
+        Assert.Equal(UnlockOutcome.HeldByAnother, await taken.UnlockAsync());
+        Assert.Equal(UnlockOutcome.AlreadyExpired, await expired.UnlockAsync());
+        next.ThrowIfLost();
+        Assert.Equal(next.Id, (await Locks.GetAsync(key))?.Id);
+    }
+
+    [Fact]
+    public async Task L09_Unlock_called_by_many_at_once_releases_once()
+    {
+        var key = NewKey();
+        var handle = await TakeAsync(Locks, key);
+        var outcomes = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => handle.UnlockAsync().AsTask())));
+        Assert.All(outcomes, outcome => Assert.Equal(UnlockOutcome.Released, outcome));
+        await using var next = await TakeAsync(Locks, key);
+    }
+
+    [Fact]
+    public async Task L10_Disposing_a_handle_gives_the_lock_back_and_never_throws_for_a_lost_one()
+    {
+        var key = NewKey();
+        var handle = await TakeAsync(Locks, key);
+        await handle.DisposeAsync();
+        await handle.DisposeAsync();
+        Assert.Null(await Locks.GetAsync(key));
+
+        var lost = await TakeAsync(Locks, key, Fixed(ShortTtl));
+        await OutliveAsync(ShortTtl);
+        await using var next = await TakeAsync(NewLocks(), key);
+        await lost.DisposeAsync();
+        next.ThrowIfLost();
+        await AssertBusyAsync(Locks, key);
+    }
+
+    [Fact]
+    public async Task L11_A_lease_that_runs_out_is_lost_before_anybody_else_can_have_the_lock()
+    {
+        var key = NewKey();
+        var handle = await TakeAsync(Locks, key, Fixed(ShortTtl));
+        var lost = handle.LostToken;
+        var waiting = NewLocks().LockAsync(key).AsTask();
+        var seen = waiting.ContinueWith(_ => lost.IsCancellationRequested, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        await using var next = await AfterTimeAsync(waiting, ShortTtl, "the next holder's grant");
+        Assert.True(await seen, "the lock was granted to another before its holder was told of the loss");
+        Assert.Equal(LostReason.Expired, handle.LostReason);
+        Assert.Equal(TimeSpan.Zero, handle.Remaining);
+        var exception = Assert.Throws<LockLostException>(handle.ThrowIfLost);
+        Assert.Equal((key, handle.Id, LostReason.Expired), (exception.Key, exception.Id, exception.Reason));
+        next.ThrowIfLost();
+    }
+
+    [Fact]
+    public async Task L11_The_lost_token_fires_by_itself_and_runs_its_callbacks()
+    {
+        var handle = await TakeAsync(Locks, NewKey(), Fixed(ShortTtl));
+        var told = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = handle.LostToken.Register(() => told.SetResult(true));
+        Assert.True(await AfterTimeAsync(told.Task, ShortTtl, "the callback of the lost token"));
+    }
+
+    [Fact]
+    public async Task L12_ThrowIfLost_reads_the_clock()
+    {
+        var handle = await TakeAsync(Locks, NewKey(), Fixed(ShortTtl));
+        await OutliveAsync(ShortTtl);
+        Assert.Throws<LockLostException>(handle.ThrowIfLost);
+        Assert.Equal(TimeSpan.Zero, handle.Remaining);
+        Assert.Equal(LostReason.Expired, handle.LostReason);
+        Assert.True(handle.LostToken.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task L13_After_unlocking_the_lost_token_stays_silent_and_the_handle_refuses_to_be_used()
+    {
+        var handle = await TakeAsync(Locks, NewKey(), Fixed(ShortTtl));
+        var lost = handle.LostToken;
+        await handle.UnlockAsync();
+        await OutliveAsync(ShortTtl);
+        await Eventually.SettleAsync();
+        Assert.False(lost.IsCancellationRequested);
+        Assert.False(handle.LostToken.IsCancellationRequested);
+        Assert.Null(handle.LostReason);
+        Assert.Equal(TimeSpan.Zero, handle.Remaining);
+        Assert.Throws<ObjectDisposedException>(handle.ThrowIfLost);
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await handle.ExtendAsync(LongTtl));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await handle.TryExtendAsync(LongTtl));
+    }
+
+    [Fact]
+    public Task L14_A_lease_whose_ttl_was_configured_is_renewed_while_the_handle_lives() => TimelyAsync(async ttl =>
+    {
+        var key = NewKey();
+        var locks = NewLocks(new LockOptions { Ttl = ttl });
+        await using var handle = await locks.LockAsync(key);
+        await StaysHeldAsync(handle, ttl * 2);
+        Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
+    });
+
+    [Fact]
+    public async Task L15_A_lease_whose_ttl_was_given_in_the_call_is_fixed()
+    {
+        var key = NewKey();
+        var locks = NewLocks(new LockOptions { Ttl = LongTtl });
+        var handle = await TakeAsync(locks, key, Fixed(ShortTtl));
+        var same = await locks.LockAsync(NewKey(), ShortTtl);
+        await OutliveAsync(ShortTtl);
+        Assert.Throws<LockLostException>(handle.ThrowIfLost);
+        Assert.Throws<LockLostException>(same.ThrowIfLost);
+        await using var next = await TakeAsync(NewLocks(), key);
+    }
+
+    [Fact]
+    public Task L16_AutoRenew_overrules_both() => TimelyAsync(async ttl =>
+    {
+        var locks = NewLocks(new LockOptions { Ttl = ttl });
+        var never = await TakeAsync(locks, NewKey(), new LockOptions { AutoRenew = false });
+        await using var always = await TakeAsync(locks, NewKey(), new LockOptions { Ttl = ttl, AutoRenew = true });
+        await StaysHeldAsync(always, ttl * 2);
+        Assert.Throws<LockLostException>(never.ThrowIfLost);
+    });
+
+    [Fact]
+    public Task L17_MaxHold_ends_the_lease_exactly_there() => TimelyAsync(async ttl =>
+    {
+        var key = NewKey();
+        var locks = NewLocks(new LockOptions { Ttl = ttl, MaxHold = ttl * 1.5 });
+        var since = Clock.GetTimestamp();
+        var handle = await locks.LockAsync(key);
+        Assert.InRange(handle.Remaining, TimeSpan.Zero, ttl);
+        await StaysHeldAsync(handle, ttl * 1.25);
+        Assert.InRange(handle.Remaining, TimeSpan.Zero, (ttl * 1.5) - Clock.GetElapsedTime(since) + Margin);
+        await AdvanceAsync((ttl * 0.25) + Margin);
+        var exception = Assert.Throws<LockLostException>(handle.ThrowIfLost);
+        Assert.Equal(LostReason.MaxHoldReached, exception.Reason);
+        Assert.True(handle.LostToken.IsCancellationRequested);
+        await using var next = await TakeAsync(NewLocks(), key);
+    });
+
+    [Fact]
+    public async Task L17_No_extension_reaches_beyond_max_hold()
+    {
+        var key = NewKey();
+        var handle = await TakeAsync(Locks, key, new LockOptions { Ttl = ShortTtl, MaxHold = ShortTtl });
+        Assert.True(await handle.TryExtendAsync(LongTtl));
+        Assert.InRange(handle.Remaining, TimeSpan.Zero, ShortTtl);
+        await OutliveAsync(ShortTtl);
+        Assert.Equal(LostReason.MaxHoldReached, handle.LostReason);
+        await using var next = await TakeAsync(NewLocks(), key);
+    }
+
+    [Fact]
+    public async Task L18_Remaining_is_at_most_the_ttl_and_falls_with_time()
+    {
+        await using var handle = await TakeAsync(Locks, NewKey(), Fixed(LongTtl));
+        var first = handle.Remaining;
+        Assert.InRange(first, LongTtl / 2, LongTtl);
+        await AdvanceAsync(TimeSpan.FromMilliseconds(20));
+        Assert.InRange(handle.Remaining, LongTtl / 2, first - TimeSpan.FromMilliseconds(15));
+    }
+
+    [Fact]
+    public async Task L19_Extending_restarts_the_ttl_and_returns_the_same_handle()
+    {
+        var key = NewKey();
+        await using var handle = await TakeAsync(Locks, key, Fixed(LongTtl));
+        Assert.Same(handle, await handle.ExtendAsync(LongTtl * 2));
+        Assert.InRange(handle.Remaining, LongTtl, LongTtl * 2);
+        Assert.InRange((await Locks.GetAsync(key))!.Remaining, LongTtl, LongTtl * 2);
+        Assert.True(await handle.TryExtendAsync(ShortTtl));
+        Assert.InRange(handle.Remaining, TimeSpan.Zero, ShortTtl);
+        await OutliveAsync(ShortTtl);
+        Assert.Throws<LockLostException>(handle.ThrowIfLost);
+        await using var next = await TakeAsync(NewLocks(), key);
+    }
+
+    [Fact]
+    public async Task L20_Extending_a_lost_lease_throws_or_is_false_and_changes_nothing()
+    {
+        var key = NewKey();
+        var handle = await TakeAsync(Locks, key, Fixed(ShortTtl));
+        await OutliveAsync(ShortTtl);
+        Assert.False(await handle.TryExtendAsync(LongTtl));
+        var exception = await Assert.ThrowsAsync<LockLostException>(async () => await handle.ExtendAsync(LongTtl));
+        Assert.Equal(handle.Id, exception.Id);
+        Assert.Null(await Locks.GetAsync(key));
+
+        await using var next = await TakeAsync(NewLocks(), key);
+        Assert.False(await handle.TryExtendAsync(LongTtl));
+        Assert.Equal(next.Id, (await Locks.GetAsync(key))?.Id);
+    }
+
+    [Fact]
+    public async Task L35_A_lock_without_expiry_stays_until_it_is_given_back()
+    {
+        var key = NewKey();
+        if (!SupportsNoExpiry)
+        {
+            await Assert.ThrowsAnyAsync<ArgumentException>(async () => await Locks.LockAsync(key, Fixed(Timeout.InfiniteTimeSpan)));
+            Assert.Null(await Locks.GetAsync(key));
+            return;
+        }
+
+        await using var handle = await Locks.LockAsync(key, Fixed(Timeout.InfiniteTimeSpan));
+        Assert.Equal(Timeout.InfiniteTimeSpan, handle.Remaining);
+        Assert.Equal(Timeout.InfiniteTimeSpan, (await Locks.GetAsync(key))!.Remaining);
+        await OutliveAsync(ShortTtl);
+        await AssertBusyAsync(NewLocks(), key);
+        handle.ThrowIfLost();
+        Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
+        Assert.Null(await Locks.GetAsync(key));
+    }
+
+    [Fact]
+    public Task L44_A_handle_that_was_dropped_stops_renewing() => TimelyAsync(async ttl =>
+    {
+        var key = NewKey();
+        var locks = NewLocks(new LockOptions { Ttl = ttl });
+        var other = NewLocks();
+        Drop(locks, key);
+        ILockHandle? next = null;
+        var since = Clock.GetTimestamp();
+        while (next is null)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            Assert.True(Clock.GetElapsedTime(since) < (ttl * 3) + Eventually.Patience, "a dropped handle was renewed on and on");
+            await AdvanceAsync(ttl / 10);
+            await Eventually.SettleAsync();
+            next = await other.TryLockAsync(key);
+        }
+
+        await next.DisposeAsync();
+    });
+
+    /// <summary>Takes a lock on a stack of its own and forgets the handle.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Drop(ILock locks, string key) =>
+        Assert.NotNull(Task.Run(async () => (await locks.LockAsync(key)).Id).GetAwaiter().GetResult());
+
+    private async Task StaysHeldAsync(ILockHandle handle, TimeSpan time)
+    {
+        var other = NewLocks();
+        var since = Clock.GetTimestamp();
+        while (Clock.GetElapsedTime(since) < time)
+        {
+            await AdvanceAsync(time / 40);
+            await Eventually.SettleAsync();
+            await AssertBusyAsync(other, handle.Key);
+            handle.ThrowIfLost();
+            Assert.False(handle.LostToken.IsCancellationRequested);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+namespace Locking.Conformance;
+
+public abstract partial class LockConformance
+{
+    /// <summary>Disposal may take a moment to give locks back, and never the time of a lease or a wait.</summary>
+    private static readonly TimeSpan Promptly = TimeSpan.FromSeconds(10);
+
+    [Fact]
+    public async Task L22_Disposing_gives_back_what_is_still_held_and_its_holder_is_told()
+    {
+        var (first, second) = (NewKey(), NewKey());
+        var locks = CreateLock(new LockOptions { Ttl = LongTtl }, null);
+        var handle = await TakeAsync(locks, first);
+        await TakeAsync(locks, second, Fixed(LongTtl));
+        await Eventually.DoneAsync(locks.DisposeAsync().AsTask(), "disposal", Promptly);
+        await using var one = await TakeAsync(Locks, first);
+        await using var two = await TakeAsync(Locks, second);
+        await Eventually.TrueAsync(() => handle.LostToken.IsCancellationRequested, "the holder's loss");
+        Assert.Equal(LostReason.LockDisposed, handle.LostReason);
+        Assert.Throws<LockLostException>(handle.ThrowIfLost);
+        await handle.DisposeAsync();
+        one.ThrowIfLost();
+    }
+
+    [Fact]
+    public async Task L22_Disposing_keeps_the_locks_that_are_to_be_kept()
+    {
+        var key = NewKey();
+        var locks = CreateLock(new LockOptions { Ttl = LongTtl, KeepOnDisconnect = true }, null);
+        var handle = await TakeAsync(locks, key);
+        await Eventually.DoneAsync(locks.DisposeAsync().AsTask(), "disposal", Promptly);
+        await AssertBusyAsync(Locks, key);
+        Assert.Equal(UnlockOutcome.Released, await Locks.UnlockAsync(key, handle.Id));
+    }
+
+    [Fact]
+    public async Task L22_Disposing_ends_every_wait_and_refuses_every_later_call()
+    {
+        var key = NewKey();
+        await using var handle = await TakeAsync(Locks, key);
+        var locks = CreateLock(null, "ns");
+        var waiting = Enumerable.Range(0, 3).Select(_ => locks.LockAsync(key).AsTask())
+            .Append(locks.TryLockAsync(key, new LockOptions { WaitTimeout = Timeout.InfiniteTimeSpan }).AsTask()!)
+            .ToList();
+        await Eventually.SettleAsync();
+        await Eventually.DoneAsync(locks.DisposeAsync().AsTask(), "disposal", Promptly);
+        foreach (var wait in waiting)
+            await Assert.ThrowsAsync<ObjectDisposedException>(() => Eventually.DoneAsync(wait, "a wait", Promptly));
+        await locks.DisposeAsync();
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await locks.LockAsync(key));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await locks.TryLockAsync(key));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await locks.LockNsAsync(key));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await locks.GetAsync(key));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await locks.UnlockAsync(key, handle.Id));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await locks.TryExtendAsync(key, handle.Id, LongTtl));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await locks.ForceUnlockAsync(key));
+        Assert.Throws<ObjectDisposedException>(() => locks.ListAsync());
+        handle.ThrowIfLost();
+        await handle.UnlockAsync();
+        await using var next = await TakeAsync(Locks, key);
+    }
+
+    [Fact]
+    public async Task L28_A_namespace_goes_before_the_key_with_a_colon()
+    {
+        var (ns, key) = (NewKey(), NewKey());
+        var locks = NewLocks(ns: ns);
+        Assert.Equal(ns, locks.Namespace);
+        await using var handle = await locks.LockNsAsync(key);
+        Assert.Equal($"{ns}:{key}", handle.Key);
+        Assert.Null(await locks.TryLockNsAsync(key));
+        await AssertBusyAsync(Locks, $"{ns}:{key}");
+        Assert.Equal(handle.Id, (await Locks.GetAsync($"{ns}:{key}"))?.Id);
+        await using var bare = await TakeAsync(locks, key);
+        await using var elsewhere = await NewLocks(ns: ns + "2").TryLockNsAsync(key);
+        Assert.NotNull(elsewhere);
+    }
+
+    [Fact]
+    public async Task L28_Without_a_namespace_the_namespaced_calls_are_refused()
+    {
+        Assert.Null(Locks.Namespace);
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await Locks.LockNsAsync(NewKey()));
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await Locks.TryLockNsAsync(NewKey()));
+    }
+
+    [Fact]
+    public async Task L29_A_bound_lock_is_a_mutex_with_a_boolean_answer()
+    {
+        var key = NewKey();
+        await using var mutex = Locks.Bind(key, new LockOptions { WaitTimeout = TimeSpan.Zero });
+        await using var rival = NewLocks().Bind(key, new LockOptions { WaitTimeout = TimeSpan.Zero });
+        Assert.Null(mutex.Handle);
+        Assert.Equal(UnlockOutcome.AlreadyExpired, await mutex.UnlockAsync());
+        Assert.True(await mutex.LockAsync());
+        Assert.False(await rival.LockAsync());
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await mutex.LockAsync());
+        Assert.Equal((key, key), (mutex.Key, mutex.Handle!.Key));
+        mutex.Handle.ThrowIfLost();
+        Assert.Equal(UnlockOutcome.Released, await mutex.UnlockAsync());
+        Assert.True(await rival.LockAsync());
+        Assert.False(await mutex.LockAsync());
+        Assert.Equal(UnlockOutcome.Released, await rival.UnlockAsync());
+        Assert.True(await mutex.LockAsync());
+    }
+}

@@ -1,0 +1,56 @@
+using Locking.Conformance;
+
+namespace Locking.InMemory.Tests;
+
+public class InMemoryLockConformanceTests : LockConformance
+{
+    private readonly Lazy<InMemoryLockTable> _table;
+
+    public InMemoryLockConformanceTests() => _table = new Lazy<InMemoryLockTable>(() => new InMemoryLockTable(Clock));
+
+    protected LockProviderContext Context => LockProviderContext.Default with { TimeProvider = Clock };
+
+    protected InMemoryLockTable Table => _table.Value;
+
+    protected override ILock CreateLock(LockOptions? defaults, string? ns) => new InMemoryLock(defaults, ns, Context, Table);
+
+    public override async Task DisposeAsync()
+    {
+        await base.DisposeAsync();
+        Table.Dispose();
+    }
+}
+
+/// <summary>The same on a clock that stands still.</summary>
+public sealed class InMemoryLockConformanceOnFakeTimeTests : InMemoryLockConformanceTests
+{
+    private readonly FakeTimeProvider _time = new();
+
+    protected override TimeProvider Clock => _time;
+
+    protected override Task AdvanceAsync(TimeSpan by)
+    {
+        _time.Advance(by);
+        return Task.CompletedTask;
+    }
+}
+
+/// <summary>The general engine over the store of the same table: both ways must be the same to their users.</summary>
+public class EngineOverInMemoryStoreConformanceTests : InMemoryLockConformanceTests
+{
+    protected override ILock CreateLock(LockOptions? defaults, string? ns) => new StoreLock(new InMemoryLockStore(Table), defaults, ns, Context);
+}
+
+/// <summary>The same on a clock that stands still.</summary>
+public sealed class EngineOverInMemoryStoreConformanceOnFakeTimeTests : EngineOverInMemoryStoreConformanceTests
+{
+    private readonly FakeTimeProvider _time = new();
+
+    protected override TimeProvider Clock => _time;
+
+    protected override Task AdvanceAsync(TimeSpan by)
+    {
+        _time.Advance(by);
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,182 @@
+using Microsoft.Extensions.Logging;
+
+namespace Locking.Tests.Configuration;
+
+/// <summary>Settings and the backends that have them: see docs/decisions/0003.</summary>
+public sealed class BackendRuleTests
+{
+    [Theory]
+    [InlineData("inMemory", "")]
+    [InlineData("broker", "\"connection\":{\"host\":\"h\",\"port\":1}")]
+    [InlineData("redis", "\"connection\":{\"url\":\"redis://h\"}")]
+    [InlineData("redLock", "\"connection\":{\"endpoints\":[{\"host\":\"a\"},{\"host\":\"b\"},{\"host\":\"c\"}]}")]
+    [InlineData("mongo", "\"connection\":{\"url\":\"mongodb://h\",\"collection\":\"c\"}")]
+    public async Task A_configuration_moves_by_its_type_and_connection_alone(string type, string connection)
+    {
+        const string Rest =
+            """
+            "namespace": "app",
+            "lockOptions": {
+              "ttl": 20000, "autoRenew": true, "renewInterval": 5000, "maxHold": 60000, "waitTimeout": 5000, "retryCount": 3, "retryDelay": 10,
+              "retryJitter": 5, "wait": "notify", "pollInterval": 1000, "fair": false, "driftFactor": 0.02, "nodeTimeout": 60, "quorum": 2,
+              "fenceRetention": 1000, "replicas": 0, "replicaTimeout": 100, "owner": "me", "keepOnDisconnect": true, "releaseTimeout": 900,
+              "format": "native"
+            }
+            """;
+        var json = $$"""{"type":"{{type}}",{{connection}}{{(connection.Length > 0 ? "," : "")}}{{Rest}}}""";
+
+        var config = await CapturingProvider.ResolveAsync(json);
+
+        Assert.Equal(type, config.Type);
+        Assert.Equal(LockConfig.Parse(json).LockOptions, config.LockOptions);
+        Assert.NotNull(config.Connection);
+    }
+
+    [Fact]
+    public void What_is_ignored_is_named_in_the_log()
+    {
+        var logs = new RecordingLogs();
+        _ = Lock.Create(
+            """{"type":"broker","lockOptions":{"driftFactor":0.01,"pollInterval":100,"ttl":1000}}""",
+            context: new LockProviderContext(TimeProvider.System, logs),
+            providers: [new CapturingProvider("broker")]);
+
+        Assert.Contains(
+            "Settings that the lock backend broker has no use for are ignored: lockOptions.pollInterval, lockOptions.driftFactor",
+            logs.At(LogLevel.Information));
+    }
+
+    [Theory]
+    [InlineData("mongo", "\"fair\":true", "lockOptions.fair", "inMemory or broker or redis")]
+    [InlineData("redLock", "\"fair\":true", "lockOptions.fair", "inMemory or broker or redis")]
+    [InlineData("mongo", "\"replicas\":1", "lockOptions.replicas", "redis has")]
+    [InlineData("inMemory", "\"replicas\":1", "lockOptions.replicas", "redis has")]
+    [InlineData("broker", "\"format\":\"dist-lock\"", "lockOptions.format", "redis or redLock has")]
+    [InlineData("redLock", "\"format\":\"dist-lock\"", "lockOptions.format", "\"redlock.net\"")]
+    [InlineData("broker", "\"keyPrefix\":\"p\"", "lockOptions.keyPrefix", "Use namespace")]
+    public void What_a_backend_cannot_give_is_an_error_that_says_who_can(string type, string option, string path, string part)
+    {
+        var problem = Refused($$$"""{"type":"{{{type}}}",{{{Endpoints(type)}}}"lockOptions":{{{{option}}}}}""");
+
+        Assert.Equal(path, problem.Path);
+        Assert.Contains(part, problem.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("broker", "\"url\":\"tcp://h\"", "connection.url", "redis or mongo has. Use host and port, or path.")]
+    [InlineData("broker", "\"password\":\"hunter2\"", "connection.password", "see secret")]
+    [InlineData("broker", "\"db\":1", "connection.db", "redis or redLock has.")]
+    [InlineData("redis", "\"launch\":true", "connection.launch", "redis does not have this; broker has.")]
+    [InlineData("redis", "\"secret\":\"hunter2\"", "connection.secret", "broker has.")]
+    [InlineData("redis", "\"collection\":\"c\"", "connection.collection", "mongo has.")]
+    [InlineData("redis", "\"endpoints\":[{}]", "connection.endpoints", "redLock has.")]
+    [InlineData("mongo", "\"db\":1", "connection.db", "see database")]
+    [InlineData("mongo", "\"path\":\"/s\"", "connection.path", "broker or redis has.")]
+    [InlineData("redLock", "\"endpoints\":[{\"host\":\"a\"}],\"host\":\"h\"", "connection.host", "Say it for each of the endpoints.")]
+    [InlineData("redLock", "\"endpoints\":[{\"host\":\"a\",\"launch\":true}]", "connection.endpoints[0].launch", "broker has this")]
+    [InlineData("redLock", "\"host\":\"h\"", "connection.endpoints", "is needed by redLock")]
+    [InlineData("redis", "\"host\":\"h\",\"url\":\"redis://:hunter2@h\"", "connection", "by host and port, by url")]
+    [InlineData("broker", "\"port\":1,\"path\":\"/s\"", "connection", "by host and port, by path")]
+    [InlineData("redLock", "\"endpoints\":[{\"host\":\"a\",\"url\":\"redis://h\"}]", "connection.endpoints[0]", "more than once")]
+    public void A_connection_that_is_not_the_backends_is_an_error(string type, string connection, string path, string part)
+    {
+        var problem = Refused($$$"""{"type":"{{{type}}}","connection":{{{{connection}}}}}""");
+
+        Assert.Equal(path, problem.Path);
+        Assert.Contains(part, problem.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", problem.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task In_memory_ignores_a_connection_when_it_is_asked_for()
+    {
+        var config = await CapturingProvider.ResolveAsync("""{"type":"inMemory","connection":{"host":"h","password":"p"}}""");
+
+        Assert.Equal(new LockConnection(), config.Connection);
+    }
+
+    [Fact]
+    public void A_connection_without_a_type_is_an_error_and_not_in_memory()
+    {
+        var problem = Refused("""{"connection":{"host":"h"}}""");
+
+        Assert.Equal("type", problem.Path);
+        Assert.Contains("although connection.host says how to reach a server", problem.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_quorum_refuses_locks_without_expiry()
+    {
+        var problem = Refused($$$"""{"type":"redLock",{{{Endpoints("redLock")}}}"lockOptions":{"ttl":null}}""");
+
+        Assert.Equal("lockOptions.ttl", problem.Path);
+        Assert.Contains("Allowed for redLock", problem.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(2, true)]
+    [InlineData(3, true)]
+    [InlineData(4, false)]
+    public async Task A_quorum_is_a_majority_at_least(int quorum, bool allowed)
+    {
+        var json = $$$"""{"type":"redLock",{{{Endpoints("redLock")}}}"lockOptions":{"quorum":{{{quorum}}}}}""";
+        if (allowed)
+        {
+            Assert.Equal(quorum, (await CapturingProvider.ResolveAsync(json)).LockOptions!.Quorum);
+            return;
+        }
+
+        var problem = Refused(json);
+        Assert.Equal("lockOptions.quorum", problem.Path);
+        Assert.Contains("2 to 3 with 3 endpoints", problem.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"type":"inMemory","lockOptions":{"renewInterval":15001}}""", "15000, half of the ttl of 30000 ms")]
+    [InlineData("""{"type":"inMemory","lockOptions":{"ttl":1000,"renewInterval":501}}""", "1 to 500")]
+    [InlineData("""{"type":"inMemory","preset":"live-mutex","lockOptions":{"renewInterval":2001}}""", "1 to 2000")]
+    public void Renewals_come_at_least_twice_per_ttl(string json, string part)
+    {
+        var problem = Refused(json);
+
+        Assert.Equal("lockOptions.renewInterval", problem.Path);
+        Assert.Contains(part, problem.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_is_said_once_for_all_endpoints_reaches_each()
+    {
+        var config = await CapturingProvider.ResolveAsync(
+            """
+            {"type":"redLock","connection":{"password":"p","username":"u","tls":true,"commandTimeout":100,
+              "endpoints":[{"host":"a"},{"host":"b","password":"own","tls":false},{"url":"redis://x:y@c"}]}}
+            """);
+
+        var each = config.Connection!.Endpoints!;
+        var timeout = TimeSpan.FromMilliseconds(100);
+        Assert.Equal(new LockConnection { Host = "a", Username = "u", Password = "p", Tls = true, CommandTimeout = timeout }, each[0]);
+        Assert.Equal(new LockConnection { Host = "b", Password = "own", Tls = false, CommandTimeout = timeout }, each[1]);
+        Assert.Equal(new LockConnection { Url = "redis://x:y@c", Tls = true, CommandTimeout = timeout }, each[2]);
+    }
+
+    [Fact]
+    public async Task A_type_of_somebody_else_judges_its_settings_itself()
+    {
+        var config = await CapturingProvider.ResolveAsync(
+            """{"type":"etcd","connection":{"url":"x","db":1,"launch":true},"lockOptions":{"replicas":2,"fair":true,"keyPrefix":"p"}}""");
+
+        Assert.Equal(1, config.Connection!.Db);
+        Assert.Equal(2, config.LockOptions!.Replicas);
+    }
+
+    private static LockConfigException Refused(string json)
+    {
+        var config = LockConfig.Parse(json);
+        return Assert.Throws<LockConfigException>(
+            () => Lock.Create(config, providers: [new CapturingProvider(config.Type ?? "inMemory")]));
+    }
+
+    private static string Endpoints(string type) =>
+        type == "redLock" ? """ "connection":{"endpoints":[{"host":"a"},{"host":"b"},{"host":"c"}]}, """ : "";
+}

@@ -1,0 +1,180 @@
+using Locking.Conformance;
+using Locking.Tests.Factory;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Locking.Tests.DependencyInjection;
+
+[Collection(nameof(LockConfigVariable))]
+public sealed class AddLockTests : IDisposable
+{
+    private readonly string? _before = Environment.GetEnvironmentVariable("LOCK_CONFIG");
+    private readonly CapturingProvider _mine = new("mine");
+
+    public AddLockTests() => Environment.SetEnvironmentVariable("LOCK_CONFIG", null);
+
+    public void Dispose() => Environment.SetEnvironmentVariable("LOCK_CONFIG", _before);
+
+    [Fact]
+    public async Task The_section_lock_configures_one_singleton_that_is_disposed_with_the_host()
+    {
+        var host = Build(builder => builder.Services.AddLock(), ("Lock:type", "mine"), ("Lock:namespace", "app"));
+
+        await host.StartAsync();
+        var locks = host.Services.GetRequiredService<ILock>();
+        Assert.Same(locks, host.Services.GetRequiredService<ILock>());
+        Assert.Equal("app", locks.Namespace);
+        await using (var handle = await locks.LockAsync("k"))
+            Assert.Equal(1, handle.FencingToken);
+        await host.StopAsync();
+        Assert.False(_mine.Store!.IsDisposed);
+        host.Dispose();
+
+        Assert.True(_mine.Store.IsDisposed);
+    }
+
+    [Fact]
+    public async Task The_environment_variable_wins_over_the_section()
+    {
+        Environment.SetEnvironmentVariable("LOCK_CONFIG", """{"type":"mine","namespace":"variable"}""");
+
+        using var host = Build(builder => builder.Services.AddLock(), ("Lock:type", "unknown"));
+        await host.StartAsync();
+
+        Assert.Equal("variable", host.Services.GetRequiredService<ILock>().Namespace);
+    }
+
+    [Fact]
+    public async Task A_section_a_configuration_and_a_callback_can_be_given()
+    {
+        (string, string)[] settings = [("Lock:type", "mine"), ("Other:type", "mine"), ("Other:namespace", "other"), ("Ns", "computed")];
+
+        using var whole = Build(builder => builder.Services.AddLock(builder.Configuration), settings);
+        using var section = Build(builder => builder.Services.AddLock(builder.Configuration.GetSection("Other")), settings);
+        using var config = Build(builder => builder.Services.AddLock(new LockConfig { Type = "mine", Namespace = "code" }), settings);
+        using var callback = Build(
+            builder => builder.Services.AddLock(
+                provider => new LockConfig { Type = "mine", Namespace = provider.GetRequiredService<IConfiguration>()["Ns"] }),
+            settings);
+
+        foreach (var (host, ns) in ((IHost, string?)[])[(whole, null), (section, "other"), (config, "code"), (callback, "computed")])
+        {
+            await host.StartAsync();
+            Assert.Equal(ns, host.Services.GetRequiredService<ILock>().Namespace);
+        }
+    }
+
+    [Fact]
+    public async Task Locks_under_keys_stand_beside_each_other()
+    {
+        using var host = Build(
+            builder => builder.Services
+                .AddLock(new LockConfig { Type = "mine" })
+                .AddKeyedLock("a", new LockConfig { Type = "mine", Namespace = "a" })
+                .AddKeyedLock("b", builder.Configuration.GetSection("B"))
+                .AddKeyedLock("c", _ => new LockConfig { Type = "mine", Namespace = "c" }),
+            ("B:type", "mine"),
+            ("B:namespace", "b"));
+        await host.StartAsync();
+
+        Assert.Null(host.Services.GetRequiredService<ILock>().Namespace);
+        foreach (var key in (string[])["a", "b", "c"])
+            Assert.Equal(key, host.Services.GetRequiredKeyedService<ILock>(key).Namespace);
+    }
+
+    [Theory]
+    [InlineData("Lock:lockOptions:ttl", "soon", "lockOptions.ttl: \"soon\" is not a value for this setting.")]
+    [InlineData("Lock:type", "rediss", "type: There is no provider for \"rediss\".")]
+    [InlineData("Lock:lockOptions:fiar", "true", "Did you mean fair?")]
+    public async Task A_bad_configuration_fails_the_start_before_any_service_runs(string key, string value, string part)
+    {
+        var service = new StartedService();
+        using var host = Build(
+            builder =>
+            {
+                builder.Services.AddSingleton<IHostedService>(service);
+                builder.Services.AddLock();
+            },
+            ("Lock:connection", ""),
+            (key, value));
+
+        var problem = await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync());
+
+        Assert.Contains(part, problem.Message, StringComparison.Ordinal);
+        Assert.False(service.IsStarted);
+    }
+
+    [Fact]
+    public async Task A_bad_configuration_under_a_key_fails_the_start_too()
+    {
+        using var host = Build(
+            builder => builder.Services.AddKeyedLock("a", new LockConfig { Type = "mine", LockOptions = new LockOptions { Replicas = 1 }, Preset = "?" }));
+
+        Assert.Equal("preset", (await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync())).Path);
+    }
+
+    [Fact]
+    public async Task A_section_that_does_not_exist_fails_the_start()
+    {
+        using var host = Build(builder => builder.Services.AddLock(builder.Configuration.GetSection("Lokc")));
+
+        var problem = await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync());
+
+        Assert.Contains("no configuration section 'Lokc'", problem.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Clock_logs_and_providers_come_from_the_container()
+    {
+        var logs = new RecordingLogs();
+        var clock = new FakeTimeProvider();
+        await using var services = new ServiceCollection()
+            .AddSingleton<ILoggerFactory>(logs)
+            .AddSingleton<TimeProvider>(clock)
+            .AddSingleton<ILockProvider>(_mine)
+            .AddLock(new LockConfig { Type = "mine" })
+            .BuildServiceProvider();
+
+        Assert.NotNull(services.GetRequiredService<ILock>());
+
+        Assert.Same(logs, _mine.Context!.LoggerFactory);
+        Assert.Same(clock, _mine.Context.TimeProvider);
+    }
+
+    [Fact]
+    public async Task A_bare_container_is_enough()
+    {
+        await using var services = new ServiceCollection()
+            .AddSingleton<ILockProvider>(_mine)
+            .AddLock(new LockConfig { Type = "mine" })
+            .BuildServiceProvider();
+
+        await using var handle = await services.GetRequiredService<ILock>().LockAsync("k");
+
+        Assert.Same(TimeProvider.System, _mine.Context!.TimeProvider);
+    }
+
+    private IHost Build(Action<HostApplicationBuilder> configure, params (string Key, string Value)[] settings)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
+        builder.Services.AddSingleton<ILockProvider>(_mine);
+        configure(builder);
+        return builder.Build();
+    }
+
+    private sealed class StartedService : IHostedService
+    {
+        public bool IsStarted { get; private set; }
+
+        public Task StartAsync(CancellationToken cancellationToken)
+        {
+            IsStarted = true;
+            return Task.CompletedTask;
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

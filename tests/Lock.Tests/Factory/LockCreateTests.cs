@@ -1,0 +1,122 @@
+using Microsoft.Extensions.Logging;
+
+namespace Locking.Tests.Factory;
+
+[CollectionDefinition(nameof(LockConfigVariable), DisableParallelization = true)]
+public sealed class LockConfigVariable;
+
+/// <summary><c>Lock.Create</c>: which provider it finds, and what that is given.</summary>
+[Collection(nameof(LockConfigVariable))]
+public sealed class LockCreateTests : IDisposable
+{
+    private readonly string? _before = Environment.GetEnvironmentVariable("LOCK_CONFIG");
+    private readonly RecordingLogs _logs = new();
+    private readonly CapturingProvider _mine = new("mine");
+
+    public void Dispose() => Environment.SetEnvironmentVariable("LOCK_CONFIG", _before);
+
+    [Fact]
+    public async Task Without_a_configuration_locks_are_in_memory_with_one_warning()
+    {
+        Environment.SetEnvironmentVariable("LOCK_CONFIG", "");
+
+        await using var locks = Lock.Create(context: Context, providers: [new CapturingProvider("inMemory")]);
+
+        await using var handle = await locks.LockAsync("k");
+        Assert.Equal("k", handle.Key);
+        Assert.Contains("LOCK_CONFIG is not set", Assert.Single(_logs.At(LogLevel.Warning)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task In_memory_that_was_asked_for_warns_of_nothing()
+    {
+        await using var locks = Lock.Create("""{"type":"INMEMORY"}""", context: Context, providers: [new CapturingProvider("inMemory")]);
+
+        Assert.Empty(_logs.At(LogLevel.Warning));
+    }
+
+    [Fact]
+    public async Task The_environment_says_which_backend()
+    {
+        Environment.SetEnvironmentVariable("LOCK_CONFIG", """{"type":"Mine","namespace":"app"}""");
+
+        await using var locks = Lock.Create(context: Context, providers: [_mine]);
+
+        await using var handle = await locks.LockNsAsync("k");
+        Assert.Equal("app:k", handle.Key);
+        Assert.Equal("mine", _mine.Config!.Type);
+        Assert.NotNull(_mine.Config.LockOptions);
+        Assert.Same(_logs, _mine.Context!.LoggerFactory);
+    }
+
+    [Fact]
+    public async Task A_namespace_in_code_wins_over_the_outer_and_the_inner()
+    {
+        const string Json = """{"namespace":"outer","lockConfig":{"type":"mine","namespace":"inner"}}""";
+        Environment.SetEnvironmentVariable("LOCK_CONFIG", Json);
+
+        await using var fromEnvironment = Lock.Create(@namespace: "code", providers: [_mine]);
+        await using var fromJson = Lock.Create(Json, "code", providers: [_mine]);
+        await using var withoutOne = Lock.Create(Json, "", providers: [_mine]);
+
+        Assert.Equal(("code", "code", "outer"), (fromEnvironment.Namespace, fromJson.Namespace, withoutOne.Namespace));
+    }
+
+    [Fact]
+    public async Task A_backend_of_ones_own_is_found_by_its_type_and_owned()
+    {
+        var locks = Lock.Create(new LockConfig { Type = "mine" }, providers: [_mine]);
+        await locks.DisposeAsync();
+
+        Assert.True(_mine.Store!.IsDisposed);
+    }
+
+    [Fact]
+    public async Task A_provider_that_makes_whole_locks_is_asked_for_one()
+    {
+        var direct = new DirectProvider();
+
+        await using var locks = Lock.Create("""{"type":"direct","lockOptions":{"ttl":5}}""", providers: [_mine, direct]);
+
+        Assert.Same(direct.Made, locks);
+        Assert.Equal(TimeSpan.FromMilliseconds(5), direct.Config!.LockOptions!.Ttl);
+    }
+
+    [Fact]
+    public void An_unknown_type_names_the_registered_ones()
+    {
+        var problem = Assert.Throws<LockConfigException>(() => Lock.Create("""{"type":"mien"}""", providers: [_mine]));
+
+        Assert.Equal("type", problem.Path);
+        Assert.Contains("There is no provider for \"mien\". Did you mean mine?", problem.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_bad_environment_fails_at_once()
+    {
+        Environment.SetEnvironmentVariable("LOCK_CONFIG", """{"lockOptions":{"ttl":"x"}}""");
+
+        var problem = Assert.Throws<LockConfigException>(() => Lock.Create());
+
+        Assert.Contains("In the environment variable LOCK_CONFIG", problem.Message, StringComparison.Ordinal);
+    }
+
+    private LockProviderContext Context => new(TimeProvider.System, _logs);
+
+    private sealed class DirectProvider : IDirectLockProvider
+    {
+        public LockConfig? Config { get; private set; }
+
+        public ILock? Made { get; private set; }
+
+        public string Type => "direct";
+
+        public ILock CreateLock(LockConfig config, LockProviderContext context)
+        {
+            Config = config;
+            return Made = new StoreLock(new SmallestStore(Type), config.LockOptions, config.Namespace, context);
+        }
+
+        public ILockStore CreateStore(LockConfig config, LockProviderContext context) => throw new NotSupportedException();
+    }
+}

@@ -1,0 +1,31 @@
+namespace Locking.Tests;
+
+/// <summary>A provider that keeps the configuration it is given. Its store is the smallest there is: one lease per key, which never expires.</summary>
+public sealed class CapturingProvider(string type) : ILockProvider
+{
+    public LockConfig? Config { get; private set; }
+
+    public LockProviderContext? Context { get; private set; }
+
+    public SmallestStore? Store { get; private set; }
+
+    public string Type => type;
+
+    public ILockStore CreateStore(LockConfig config, LockProviderContext context)
+    {
+        Config = config;
+        Context = context;
+        return Store = new SmallestStore(type);
+    }
+
+    /// <summary>What a provider of this type is given for a configuration.</summary>
+    public static async Task<LockConfig> ResolveAsync(LockConfig config)
+    {
+        var type = config.ApplyPreset().Type ?? "inMemory";
+        var provider = new CapturingProvider(type);
+        await Lock.Create(config, providers: [provider]).DisposeAsync();
+        return provider.Config!;
+    }
+
+    public static Task<LockConfig> ResolveAsync(string json) => ResolveAsync(LockConfig.Parse(json));
+}
