@@ -35,6 +35,7 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
     public async Task<(RedisResult Answer, int Replicas)> EvaluateAsync(
         RedisScript script, RedisKey[] keys, RedisValue[] values, Func<RedisResult, bool> hasChanged, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         var pending = new Pending(script, keys, values, hasChanged);
         ObjectDisposedException.ThrowIf(!_pending.Writer.TryWrite(pending), typeof(RedisLockStore));
         return await pending.Done.Task.WaitAsync(cancellationToken).ConfigureAwait(false);

@@ -6,5 +6,7 @@ internal static class BuiltInProviders
     public static IReadOnlyList<ILockProvider> All { get; } =
     [
         new InMemoryLockProvider(),
+        new RedisLockProvider(),
+        new RedLockLockProvider(),
     ];
 }
