@@ -80,6 +80,7 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
         RedisValue[] values =
         [
             request.HolderId, TtlValue(request.Ttl), _retentionValue, request.Owner, request.Queue ? 1 : 0, s_claimWindow, s_silentQueueLife,
+            _layout.OthersGiveNotice ? 1 : 0,
         ];
         if (_replicated is not null)
             return await AcquireReplicatedAsync(_replicated, request, keys, names, values, cancellationToken).ConfigureAwait(false);

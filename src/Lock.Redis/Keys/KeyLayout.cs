@@ -28,6 +28,9 @@ internal sealed class KeyLayout
     /// <summary>The channel where releases are announced.</summary>
     public string Channel { get; }
 
+    /// <summary>Whether the other clients of this format announce their releases as we do.</summary>
+    public bool OthersGiveNotice => Format == LockFormats.SimpleRedisMutex;
+
     /// <summary>The layout of a format, with its own prefix or another.</summary>
     public static KeyLayout Of(string? format, string? prefix) => (format ?? LockFormats.Native) switch
     {
@@ -45,6 +48,9 @@ internal sealed class KeyLayout
     /// <summary>What is announced when this holder releases.</summary>
     public RedisValue NoticeOf(in LockKeys keys, string holderId) =>
         Format == LockFormats.SimpleRedisMutex ? SimpleRedisMutexNotice.Write(keys.Record, holderId) : (RedisValue)keys.Record;
+
+    /// <summary>A notice about no lock, in a form that the format's other clients can read.</summary>
+    public string ProbeOf(string text) => Format == LockFormats.SimpleRedisMutex ? SimpleRedisMutexNotice.Write(text, "")! : text;
 
     /// <summary>Which record a notice is about; null when that cannot be told.</summary>
     public string? RecordOf(RedisValue notice) =>

@@ -1,6 +1,7 @@
 -- Takes the lock for a holder, or tells what is left of the present lease.
 -- KEYS: record, fence, queue.
--- ARGV: holder id, ttl (-1: none), retention of the fence, owner, 1 to keep a place in the queue, window of an offer, life of a silent queue.
+-- ARGV: holder id, ttl (-1: none), retention of the fence, owner, 1 to keep a place in the queue, window of an offer, life of a silent queue,
+-- 1 when the format's other clients give notice.
 -- Answers the fencing token, or a busy answer (see fence.lua).
 local record, fence, queue = KEYS[1], KEYS[2], KEYS[3]
 local id, ttl, retention, owner = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -35,7 +36,7 @@ end
 
 if holder then
   if queued then withdraw_offer(queue) end
-  return busy(holding(record, fence, holder))
+  return busy(holding(record, fence, holder, ARGV[8] == '1'))
 end
 
 local kept = kept_for_another(queue, id, tonumber(ARGV[6]))

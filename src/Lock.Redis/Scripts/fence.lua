@@ -28,11 +28,11 @@ local function write_fence(key, token, id, owner, ttl, retention)
   end
 end
 
--- What a busy answer tells of the holder: milliseconds left (-1: no expiry), and whether it is one of us. The fence names each holder
--- of ours; who is not named there has written the record with another client.
-local function holding(record, fence, holder)
+-- What a busy answer tells of the holder: milliseconds left (-1: no expiry), and whether it is a stranger, who gives no notice of its
+-- release. The fence names each holder of ours; who is not named there has written the record with another client.
+local function holding(record, fence, holder, notifies)
   local _, id = read_fence(fence)
-  return redis.call('pttl', record), id ~= holder
+  return redis.call('pttl', record), id ~= holder and (holder == '' or not notifies)
 end
 
 -- A busy answer as one number below zero. Clients unfold it.

@@ -142,7 +142,7 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
             string text;
             lock (_gate)
             {
-                text = _probeText = _probePrefix + ++_probes;
+                text = _probeText = layout.ProbeOf(_probePrefix + ++_probes);
                 _probe = heard;
             }
 
@@ -229,13 +229,13 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
                 heard = _probe;
                 _probe = null;
             }
-            else if (text?.StartsWith('\u0001') != true)
+            else if (layout.RecordOf(message) is not { } record)
             {
-                var record = layout.RecordOf(message);
-                if (record is null)
-                    ears = [.. _watches.Values.SelectMany(list => list)];
-                else if (_watches.TryGetValue(record, out var list))
-                    ears = [.. list];
+                ears = [.. _watches.Values.SelectMany(list => list)];
+            }
+            else if (_watches.TryGetValue(record, out var list))
+            {
+                ears = [.. list];
             }
         }
 
