@@ -12,11 +12,28 @@ need() { # need COMMAND PACKAGE
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" > /dev/null
 }
 
+# The engine behind the tests of the mongo backend, and MongoDB's Node driver, which checks the gateway in front of it (docs/mongo.md).
+start_mongo() {
+  [ -e .testbed/mongo/packages.txt ] || eng/mongo-testbed.sh install
+  if [ ! -d .testbed/node/node_modules/mongodb ]; then
+    need node nodejs
+    need npm npm
+    eng/mongo-testbed.sh driver
+  fi
+  echo "export LOCK_TEST_MONGO_PG=$(eng/mongo-testbed.sh start)" >> .testbed/env
+}
+
+stop_mongo() { [ ! -e .testbed/mongo/packages.txt ] || eng/mongo-testbed.sh stop; }
+
 start() {
   mkdir -p .testbed
   : > .testbed/env
+  start_mongo
 }
 
-stop() { rm -f .testbed/env; }
+stop() {
+  rm -f .testbed/env
+  stop_mongo
+}
 
 "$1"

@@ -1,1 +1,3 @@
-return 0;
+using Locking;
+
+return CommandProgram.Run(args);

@@ -8,5 +8,7 @@ internal static class BuiltInProviders
         new InMemoryLockProvider(),
         new RedisLockProvider(),
         new RedLockLockProvider(),
+        new BrokerLockProvider(),
+        new MongoLockProvider(),
     ];
 }

@@ -1,0 +1,75 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Locking;
+
+/// <summary>Where a client looks for its broker.</summary>
+internal sealed record BrokerAddress(string? Path, string Host, int Port)
+{
+    public static BrokerAddress Of(LockConnection? connection)
+    {
+        if (connection?.Path is { } path)
+        {
+            if (connection.Host is not null || connection.Port is not null)
+                throw new LockConfigException("connection.path", "connection.path and connection.host or port exclude each other: give one of them.");
+            return new BrokerAddress(CheckedPath(path), "", 0);
+        }
+
+        return new BrokerAddress(null, connection?.Host ?? "127.0.0.1", connection?.Port ?? BrokerServerOptions.DefaultPort);
+    }
+
+    /// <summary>Whether a broker for it can be started on this machine.</summary>
+    public bool IsLocal => Path is not null || string.Equals(Host, "localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(Host, out var address) && IPAddress.IsLoopback(address));
+
+    /// <summary>Connects. Faults of the network arrive as they are.</summary>
+    /// <exception cref="LockStoreException">The directory of this user's own socket is somebody else's.</exception>
+    public async ValueTask<Socket> ConnectAsync(bool noDelay, CancellationToken cancellationToken)
+    {
+        if (Path is not null)
+        {
+            // This user's own directory has a name that anybody can guess and make first.
+            if (Path == BrokerPaths.DefaultSocket && Directory.Exists(BrokerPaths.DefaultDirectory))
+                SocketDirectory.Check(BrokerPaths.DefaultDirectory);
+            return await ConnectAsync(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified),
+                new UnixDomainSocketEndPoint(Path), cancellationToken).ConfigureAwait(false);
+        }
+
+        EndPoint endPoint = IPAddress.TryParse(Host, out var address) ? new IPEndPoint(address, Port) : new DnsEndPoint(Host, Port);
+        var socket = address is null
+            ? new Socket(SocketType.Stream, ProtocolType.Tcp)
+            : new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        socket.NoDelay = noDelay;
+        return await ConnectAsync(socket, endPoint, cancellationToken).ConfigureAwait(false);
+    }
+
+    public override string ToString() => Path is not null ? $"'{Path}'" : string.Create(CultureInfo.InvariantCulture, $"{Host}:{Port}");
+
+    private static async ValueTask<Socket> ConnectAsync(Socket socket, EndPoint endPoint, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await socket.ConnectAsync(endPoint, cancellationToken).ConfigureAwait(false);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static string CheckedPath(string path)
+    {
+        try
+        {
+            _ = new UnixDomainSocketEndPoint(path);
+            return path;
+        }
+        catch (ArgumentException e)
+        {
+            throw new LockConfigException("connection.path", $"connection.path '{path}' cannot be a Unix socket: {e.Message}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Locking;
+
+/// <summary>Starts a broker on this machine when nothing listens.</summary>
+/// <remarks>
+/// The new process belongs to nobody's session: it has no terminal, its standard streams lead nowhere, and it gets only what it needs
+/// of the environment. Where several start one at the same time, the one that gets the socket stays and the others end by themselves.
+/// </remarks>
+public sealed record BrokerLauncher
+{
+    private static readonly string[] _passedOn =
+    [
+        "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "DOTNET_ROOT", "DOTNET_ROOT_X64", "DOTNET_ROOT_ARM64", "DOTNET_CLI_HOME",
+        "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "DOTNET_gcServer", "DOTNET_GCHeapHardLimit", "DOTNET_TieredPGO",
+        "SystemRoot", "SystemDrive", "USERPROFILE", "LOCALAPPDATA", "TEMP", "TMP",
+    ];
+
+    /// <summary>The program and its first arguments. <c>--path SOCKET</c> or <c>--host HOST --port PORT</c>, and <c>--idle-exit TIME</c>
+    /// are added. Default: <c>lock broker</c>, found in the search path.</summary>
+    public IReadOnlyList<string> Command { get; init; } = ["lock", "broker"];
+
+    /// <summary>After how long without clients and locks the broker ends. At least 1 s. Default 10 minutes.</summary>
+    public TimeSpan IdleExit { get; init => field = value >= TimeSpan.FromSeconds(1)
+        ? value
+        : throw new ArgumentOutOfRangeException(nameof(IdleExit), value, "IdleExit must be at least 1 s."); } = TimeSpan.FromMinutes(10);
+
+    /// <summary>The name of the environment variable by which a launched broker gets its secret, which no command line must show.</summary>
+    public const string SecretVariable = "LOCK_BROKER_SECRET";
+
+    /// <summary>What a launched process calls first, so that no terminal that closes ends it.</summary>
+    public static void LeaveSession() => UnixFiles.LeaveSession();
+
+    /// <summary>Starts it, and does not wait until it listens.</summary>
+    /// <exception cref="LockStoreException">The program could not be started.</exception>
+    internal void Launch(BrokerAddress address, string? secret)
+    {
+        if (address.Path is not null)
+            SocketDirectory.Prepare(Path.GetDirectoryName(Path.GetFullPath(address.Path))!);
+        var arguments = new List<string>(Command);
+        if (address.Path is not null)
+            arguments.AddRange(["--path", address.Path]);
+        else
+            arguments.AddRange(["--host", address.Host, "--port", address.Port.ToString(CultureInfo.InvariantCulture)]);
+        arguments.AddRange(["--idle-exit", ((long)IdleExit.TotalMilliseconds).ToString(CultureInfo.InvariantCulture) + "ms"]);
+        var start = OperatingSystem.IsWindows() ? WindowsStart(arguments) : UnixStart(arguments);
+        Restrict(start.Environment, secret);
+        try
+        {
+            using var process = Process.Start(start);
+            if (!OperatingSystem.IsWindows())
+                process?.WaitForExit();
+            if (!OperatingSystem.IsWindows() && process?.ExitCode == 127)
+                throw CannotStart($"'{Command[0]}' was not found");
+        }
+        catch (Exception e) when (e is System.ComponentModel.Win32Exception or InvalidOperationException or IOException)
+        {
+            throw CannotStart(e.Message, e);
+        }
+    }
+
+    /// <summary>A shell that ends at once leaves the broker to the system, so that no dead child stays behind here; what it inherited
+    /// beyond the standard streams is closed, or a pipe of the caller's would stay open as long as the broker lives.</summary>
+    private static ProcessStartInfo UnixStart(List<string> arguments)
+    {
+        var start = new ProcessStartInfo("/bin/sh") { UseShellExecute = false, WorkingDirectory = "/" };
+        start.ArgumentList.Add("-c");
+        start.ArgumentList.Add("command -v \"$1\" >/dev/null || exit 127; trap '' HUP; "
+            + "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; \"$@\" </dev/null >/dev/null 2>&1 &");
+        start.ArgumentList.Add("sh");
+        foreach (var argument in arguments)
+            start.ArgumentList.Add(argument);
+        return start;
+    }
+
+    private static ProcessStartInfo WindowsStart(List<string> arguments)
+    {
+        var start = new ProcessStartInfo(arguments[0]) { UseShellExecute = false, CreateNoWindow = true };
+        for (var i = 1; i < arguments.Count; i++)
+            start.ArgumentList.Add(arguments[i]);
+        return start;
+    }
+
+    private static void Restrict(IDictionary<string, string?> environment, string? secret)
+    {
+        foreach (var name in new List<string>(environment.Keys))
+        {
+            if (!_passedOn.Contains(name, StringComparer.OrdinalIgnoreCase) && !name.StartsWith("LC_", StringComparison.Ordinal))
+                environment.Remove(name);
+        }
+
+        if (secret is not null)
+            environment[SecretVariable] = secret;
+    }
+
+    private LockStoreException CannotStart(string why, Exception? inner = null) => new(
+        $"No broker runs, and one cannot be started with '{string.Join(' ', Command)}': {why}.", isTransient: false, inner)
+    {
+        MayHaveBeenApplied = false,
+    };
+}

@@ -1,0 +1,216 @@
+using System.Runtime.CompilerServices;
+
+namespace Locking;
+
+/// <summary>Locks at a broker, over one connection for all keys.</summary>
+/// <remarks>
+/// Waiting requests stand in the broker's queue. After a broken connection they are asked again, and what is held is reclaimed by id;
+/// what the broker does not know any more, or somebody else has, is raised as <see cref="LeaseLost"/>.
+/// </remarks>
+public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseStore, ILossSignal
+{
+    private readonly BrokerClient _client;
+
+    /// <summary>Creates a store; the first request connects.</summary>
+    /// <param name="connection">Where the broker is; null for the default TCP port on this machine.</param>
+    /// <param name="launcher">How one is started where <see cref="LockConnection.Launch"/> asks for it; null for the default.</param>
+    /// <param name="context">Clock and logs; null for the system's clock and no logs.</param>
+    /// <exception cref="LockConfigException">The connection's settings do not fit together.</exception>
+    public BrokerLockStore(LockConnection? connection, BrokerLauncher? launcher = null, LockProviderContext? context = null)
+    {
+        _client = new BrokerClient(connection, launcher ?? new BrokerLauncher(), context ?? LockProviderContext.Default);
+    }
+
+    /// <inheritdoc/>
+    public event Action<StoreLoss>? LeaseLost
+    {
+        add => _client.Lost += value;
+        remove => _client.Lost -= value;
+    }
+
+    /// <inheritdoc/>
+    public string Type => "broker";
+
+    /// <inheritdoc/>
+    public async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var (answer, _) = await AskAsync(
+            request, static (connection, pending, _) => connection.AskAcquire(pending), 0, true, cancellationToken).ConfigureAwait(false);
+        return answer.Kind switch
+        {
+            AnswerKind.Granted => AcquireReply.Granted(answer.Token, answer.Queued),
+            AnswerKind.Busy => AcquireReply.Busy(answer.Remaining),
+            _ => throw Unexpected(answer),
+        };
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<AcquireReply> AcquireAsync(AcquireRequest request, TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        cancellationToken.ThrowIfCancellationRequested();
+        var began = _client.Time.GetTimestamp();
+        var connection = await _client.ConnectAsync(cancellationToken).ConfigureAwait(false);
+        var waiter = new PendingAnswer(_client.NextNumber(), request, waits: true);
+        _client.Enlist(waiter);
+        try
+        {
+            connection.AskAcquire(waiter);
+            var answer = await WaitAsync(waiter, atMost, cancellationToken).ConfigureAwait(false);
+            if (answer.Kind == AnswerKind.Granted)
+            {
+                // Counted since the request was last sent, which may have been on a later connection than the first.
+                var sentAfter = _client.Time.GetElapsedTime(began, waiter.SentAt);
+                return AcquireReply.Granted(answer.Token, sentAfter + answer.Queued);
+            }
+
+            return answer.Kind == AnswerKind.Busy ? AcquireReply.Busy(answer.Remaining) : throw Unexpected(answer);
+        }
+        finally
+        {
+            _client.Delist(waiter);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
+    {
+        var (answer, pending) = await AskAsync(
+            null, static (connection, pending, s) => connection.AskExtend(pending, s.key, s.holderId, s.ttl), (key, holderId, ttl), true,
+            cancellationToken).ConfigureAwait(false);
+        if (answer.Kind == AnswerKind.Done)
+            _client.Leases.Extended(holderId, ttl, pending.SentAt);
+        else if (answer.Kind is AnswerKind.None or AnswerKind.Other)
+            _client.Leases.Remove(holderId);
+        return ReplyOf(answer);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
+    {
+        // First: a lease that is being given back must not be reclaimed, whatever becomes of this request.
+        var mayLive = !_client.Leases.HasRunOut(holderId);
+        _client.Leases.Remove(holderId);
+        var (answer, _) = await AskAsync(
+            null, static (connection, pending, s) => connection.AskRelease(pending, s.key, s.holderId), (key, holderId), false, cancellationToken,
+            mayLive).ConfigureAwait(false);
+        return ReplyOf(answer);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken)
+    {
+        var (answer, _) = await AskAsync(
+            null, static (connection, pending, key) => connection.AskGet(pending, key), key, true, cancellationToken).ConfigureAwait(false);
+        return answer.Kind switch
+        {
+            AnswerKind.Info => answer.Info,
+            AnswerKind.None => null,
+            _ => throw Unexpected(answer),
+        };
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var (answer, pending) = await AskAsync(
+            null, static (connection, pending, prefix) => connection.AskList(pending, prefix), prefix, true, cancellationToken)
+            .ConfigureAwait(false);
+        if (answer.Kind != AnswerKind.Done)
+            throw Unexpected(answer);
+        foreach (var info in pending.Items)
+            yield return info;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
+    {
+        var (answer, _) = await AskAsync(
+            null, static (connection, pending, key) => connection.AskForce(pending, key), key, false, cancellationToken).ConfigureAwait(false);
+        return ReplyOf(answer) == StoreReply.Done;
+    }
+
+    /// <summary>Hangs up. The broker gives up what is still held over the connection, but for what was taken with
+    /// <see cref="AcquireRequest.KeepOnDisconnect"/>.</summary>
+    public ValueTask DisposeAsync() => _client.DisposeAsync();
+
+    /// <summary>Asks and hears the answer. What may be asked twice is asked again when the connection breaks before the answer: most
+    /// often the broker was restarted, and the next connection knows.</summary>
+    private async ValueTask<(BrokerAnswer Answer, PendingAnswer Pending)> AskAsync<T>(
+        AcquireRequest? acquire, Action<BrokerConnection, PendingAnswer, T> ask, T state, bool mayRepeat, CancellationToken cancellationToken,
+        bool mayUnlock = false)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var began = _client.Time.GetTimestamp();
+        while (true)
+        {
+            var connection = await _client.ConnectAsync(cancellationToken).ConfigureAwait(false);
+            var pending = new PendingAnswer(_client.NextNumber(), acquire, waits: false) { MayUnlock = mayUnlock };
+            ask(connection, pending, state);
+            BrokerAnswer answer;
+            try
+            {
+                answer = cancellationToken.CanBeCanceled
+                    ? await pending.Task.WaitAsync(cancellationToken).ConfigureAwait(false)
+                    : await pending.Task.ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                connection.Forget(pending);
+                throw;
+            }
+
+            if (answer.Kind != AnswerKind.Lost || !mayRepeat || _client.Time.GetElapsedTime(began) >= _client.CommandTimeout)
+                return (answer, pending);
+            mayRepeat = false;
+        }
+    }
+
+    /// <summary>Waits for the grant; when the time is up, gives the place up and hears whether the grant was faster.</summary>
+    private async ValueTask<BrokerAnswer> WaitAsync(PendingAnswer waiter, TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await waiter.Task.WaitAsync(atMost, _client.Time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            _client.Current?.TellWithdraw(waiter);
+            throw;
+        }
+        catch (TimeoutException)
+        {
+            if (_client.Current is not { } connection)
+                return new BrokerAnswer(AnswerKind.Busy);
+            connection.TellWithdraw(waiter);
+        }
+
+        try
+        {
+            return await waiter.Task.WaitAsync(_client.CommandTimeout, _client.Time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException e)
+        {
+            throw NoAnswer(e);
+        }
+    }
+
+    private StoreReply ReplyOf(BrokerAnswer answer) => answer.Kind switch
+    {
+        AnswerKind.Done => StoreReply.Done,
+        AnswerKind.None => StoreReply.NotHeld,
+        AnswerKind.Other => StoreReply.HeldByAnother,
+        _ => throw Unexpected(answer),
+    };
+
+    private LockStoreException Unexpected(BrokerAnswer answer) => answer.Kind == AnswerKind.Refused
+        ? new LockStoreException($"The broker at {_client.Address} refused the request: {answer.Error}.", isTransient: false) { MayHaveBeenApplied = false }
+        : NoAnswer(null);
+
+    private LockStoreException NoAnswer(Exception? inner) => new(
+        $"The broker at {_client.Address} did not answer: the connection broke, or no answer came within "
+        + $"{_client.CommandTimeout.TotalMilliseconds} ms (connection.commandTimeout).",
+        isTransient: true,
+        inner);
+}

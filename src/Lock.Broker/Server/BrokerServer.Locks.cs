@@ -1,0 +1,153 @@
+namespace Locking;
+
+/// <summary>The steps of the table, with what a broker adds: who hears of a claim, the record for the next broker, the wait after a crash.</summary>
+public sealed partial class BrokerServer
+{
+    private const int RememberedEnds = 10_000;
+
+    private readonly Lock _endedGate = new();
+    private readonly HashSet<(string Key, string Id)> _ended = [];
+    private readonly Queue<(string Key, string Id)> _endedOrder = [];
+
+    /// <summary>Makes sure that the next broker knows of a lease of this length.</summary>
+    internal void Cover(TimeSpan ttl)
+    {
+        try
+        {
+            Volatile.Read(ref _state)?.Cover(ttl, Table.LastToken);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException)
+        {
+            LogStateFailed(e);
+        }
+    }
+
+    /// <summary>Acquires for a session. The claim in the result belongs to that session, unless the answer is busy.</summary>
+    internal AcquireResult Acquire(BrokerClaim claim, AcquireTerms terms, ClientSession session, long number, out ClaimNotices notices)
+    {
+        if (TryHoldBack(claim, terms, session, number, out var heldBack))
+        {
+            notices = default;
+            return heldBack;
+        }
+
+        // Before the step, since the grant may come on another thread before the step has returned here.
+        claim.Attach(session, number);
+        var result = Table.Acquire(claim, Limited(terms), out notices);
+        if (!ReferenceEquals(result.Claim, claim) || result.Status == AcquireStatus.Busy)
+            claim.Ended();
+        if (result.Status is AcquireStatus.AlreadyHeld or AcquireStatus.AlreadyQueued)
+            Adopt((BrokerClaim)result.Claim, session, number);
+        if (result.Status is AcquireStatus.Granted or AcquireStatus.AlreadyHeld)
+            Cover(claim.Ttl);
+        return result;
+    }
+
+    /// <summary>Puts a lease back that a broker before this one had granted, or gives one that lives here to the session that has come back.</summary>
+    internal StoreReply Reclaim(BrokerClaim claim, long token, ClientSession session, long number)
+    {
+        if (Find(claim.Key, claim.Id) is { State: ClaimState.Held } living)
+        {
+            Adopt(living, session, number);
+            living.Answered();
+            return StoreReply.Done;
+        }
+
+        // Once the wait is over, somebody else may have had the lock since: what is not there now has been lost.
+        if (!IsWaiting || token <= 0)
+            return Table.Report(claim.Key).HolderIds.Count > 0 ? StoreReply.HeldByAnother : StoreReply.NotHeld;
+        Cover(claim.Ttl);
+        claim.Attach(session, number);
+        if (Table.Reclaim(claim, token))
+            return StoreReply.Done;
+        claim.Ended();
+        return StoreReply.HeldByAnother;
+    }
+
+    internal BrokerClaim? Find(string key, string id) => FindHeldBack(key, id) ?? (BrokerClaim?)Table.Find(key, id);
+
+    /// <summary>How many wait for a key.</summary>
+    internal int WaitersOf(string key) => Table.Report(key).Waiters;
+
+    internal StoreReply Extend(string key, string id, TimeSpan ttl)
+    {
+        Cover(ttl);
+        return Table.TryExtend(key, id, ttl);
+    }
+
+    internal StoreReply Release(string key, string id, out int waiters, out ClaimNotices notices)
+    {
+        waiters = 0;
+        notices = default;
+        if (Find(key, id) is not BrokerClaim claim)
+            return Table.Report(key).HolderIds.Count > 0 ? StoreReply.HeldByAnother : StoreReply.NotHeld;
+        if (claim.IsHeldBack)
+        {
+            DropHeldBack(claim);
+            return StoreReply.Done;
+        }
+
+        var reply = Table.Release(key, id, out waiters, out notices);
+        claim.Ended();
+        return reply;
+    }
+
+    /// <summary>Ends a claim, whether it holds or waits.</summary>
+    internal void End(BrokerClaim claim)
+    {
+        if (claim.IsHeldBack)
+            DropHeldBack(claim);
+        else
+            Table.End(claim);
+        claim.Ended();
+    }
+
+    /// <summary>Takes a claim out of the queue; one that holds stays.</summary>
+    internal bool Withdraw(BrokerClaim claim)
+    {
+        if (claim.IsHeldBack)
+            DropHeldBack(claim);
+        else if (!Table.Withdraw(claim))
+            return false;
+        claim.Ended();
+        return true;
+    }
+
+    /// <summary>True when nobody waits or holds with this id any more; false when it holds.</summary>
+    internal bool TryWithdraw(string key, string id) => Find(key, id) is not { } claim || Withdraw(claim) || claim.State != ClaimState.Held;
+
+    internal int Force(string key, out ClaimNotices notices) => Table.Force(key, out notices);
+
+    /// <summary>A published client whose lease ran out unlocks once more without hearing an error, as from the original.</summary>
+    internal void RememberEnded(BrokerClaim claim)
+    {
+        lock (_endedGate)
+        {
+            if (!_ended.Add((claim.Key, claim.Id)))
+                return;
+            _endedOrder.Enqueue((claim.Key, claim.Id));
+            if (_endedOrder.Count > RememberedEnds)
+                _ended.Remove(_endedOrder.Dequeue());
+        }
+    }
+
+    internal bool ForgetEnded(string key, string id)
+    {
+        lock (_endedGate)
+            return _ended.Remove((key, id));
+    }
+
+    private static void Adopt(BrokerClaim claim, ClientSession session, long number)
+    {
+        claim.Attach(session, number);
+
+        // It may have ended before it was given to this session, and then nobody would take it from the session again.
+        if (claim.State is not (ClaimState.Held or ClaimState.Waiting) && !claim.IsHeldBack)
+            claim.Ended();
+    }
+
+    private AcquireTerms Limited(AcquireTerms terms) => terms with
+    {
+        MaxWaiters = Options.Limits.WaitersPerKey,
+    };
+}

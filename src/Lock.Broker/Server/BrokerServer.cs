@@ -1,0 +1,287 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+
+namespace Locking;
+
+/// <summary>The lock server: speaks the live-mutex protocol, and our own messages on the same lines, over a Unix socket, TCP, or both.</summary>
+/// <remarks>
+/// <para>No thread is blocked per connection, and a bad line, a slow reader or a client that dies never harms another client.</para>
+/// <para>
+/// A lock is given up early only when its client closed the connection itself; when a connection breaks, its leases stand until their TTL.
+/// After a crash a broker with a state file grants nothing that may still be held: only clients that reclaim what they have are served.
+/// </para>
+/// </remarks>
+public sealed partial class BrokerServer : IAsyncDisposable
+{
+    /// <summary>After a crash, a never-expiring lease is waited for this long, counted from its last grant or check.</summary>
+    internal static readonly TimeSpan PermanentWait = TimeSpan.FromSeconds(60);
+
+    /// <summary>The longest lease, in milliseconds: 10,000 days.</summary>
+    internal const long LongestTtl = 10_000L * 24 * 60 * 60 * 1000;
+
+    private readonly ILogger _logger;
+    private readonly Lock _gate = new();
+    private readonly HashSet<ClientSession> _sessions = [];
+    private readonly List<Socket> _listeners = [];
+    private readonly List<Task> _loops = [];
+    private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _stopping = new();
+    private FileStream? _lockFile;
+    private StateFile? _state;
+    private ITimer? _housekeeping;
+    private long _idleSince;
+    private bool _closing;
+    private Task? _stop;
+
+    /// <summary>Creates a broker that does not listen yet.</summary>
+    /// <param name="options">Where to listen, and limits.</param>
+    /// <param name="context">Clock and logs; null for the system's clock and no logs.</param>
+    /// <exception cref="ArgumentException">Neither a path nor a host, or a host beyond the loopback with neither secret nor
+    /// <see cref="BrokerServerOptions.Insecure"/>.</exception>
+    public BrokerServer(BrokerServerOptions options, LockProviderContext? context = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        Options = options;
+        context ??= LockProviderContext.Default;
+        TimeProvider = context.TimeProvider;
+        _logger = context.LoggerFactory.CreateLogger("Locking.Broker");
+        Table = new LockTable(TimeProvider);
+        if (options.Path is null && options.Host is null)
+            throw new ArgumentException("A broker needs a path (Unix socket) or a host (TCP) to listen on.", nameof(options));
+        if (options.Host is not null && options.Secret is null && !options.Insecure && !IsLoopback(options.Host))
+        {
+            throw new ArgumentException($"Listening on '{options.Host}' lets other machines in: give a secret, or set Insecure (--insecure) "
+                + "to allow everybody who can reach the port to take and break locks.", nameof(options));
+        }
+    }
+
+    /// <summary>The options it was made with.</summary>
+    public BrokerServerOptions Options { get; }
+
+    /// <summary>The TCP port in use, or 0 when it does not listen by TCP.</summary>
+    public int Port { get; private set; }
+
+    /// <summary>Completes when the broker has ended: disposed, or idle for long enough.</summary>
+    public Task Completion => _completion.Task;
+
+    /// <summary>How many clients are connected.</summary>
+    public int ConnectionCount
+    {
+        get
+        {
+            lock (_gate)
+                return _sessions.Count;
+        }
+    }
+
+    internal LockTable Table { get; }
+
+    internal TimeProvider TimeProvider { get; }
+
+    /// <summary>Begins to listen.</summary>
+    /// <returns>False when another broker lives at the same Unix socket: nothing was done, and clients find that one.</returns>
+    /// <exception cref="LockStoreException">It cannot listen there; the message names the path or port and what is wrong.</exception>
+    public bool TryStart()
+    {
+        try
+        {
+            if (Options.Path is not null && !TryTakeSocketPath(Options.Path))
+                return false;
+            OpenState();
+            if (Options.Path is not null)
+                Listen(new UnixDomainSocketEndPoint(Options.Path), Options.Path);
+            if (Options.Host is not null)
+                ListenTcp(Options.Host);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SocketException or ArgumentException)
+        {
+            CloseFiles();
+            throw new LockStoreException($"The broker cannot listen on {Where()}: {e.Message}", isTransient: false, e) { MayHaveBeenApplied = false };
+        }
+        catch
+        {
+            CloseFiles();
+            throw;
+        }
+
+        _idleSince = TimeProvider.GetTimestamp();
+        _housekeeping = TimeProvider.CreateTimer(static s => ((BrokerServer)s!).KeepHouse(), this, HousekeepingPeriod, HousekeepingPeriod);
+        lock (_gate)
+        {
+            foreach (var listener in _listeners)
+                _loops.Add(AcceptAsync(listener));
+        }
+
+        LogListening(Where(), _state?.Wait ?? TimeSpan.Zero);
+        return true;
+    }
+
+    /// <summary>Stops listening and closes every connection. Leases that live are not announced as lost: a client whose broker goes
+    /// away keeps its lease until its validity ends, and a broker that follows serves reclaims first.</summary>
+    public ValueTask DisposeAsync() => new(StopAsync());
+
+    private static bool IsLoopback(string host) =>
+        string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+
+    private string Where() => (Options.Path, Options.Host) switch
+    {
+        (null, _) => $"{Options.Host}:{(Port == 0 ? Options.Port : Port)}",
+        (_, null) => $"'{Options.Path}'",
+        _ => $"'{Options.Path}' and {Options.Host}:{(Port == 0 ? Options.Port : Port)}",
+    };
+
+    /// <summary>
+    /// One broker per path: whoever holds the lock file is it, and only it may remove a socket that a dead one left behind. The lock file
+    /// itself is never removed, since two starters could then hold two different files of the same name.
+    /// </summary>
+    private bool TryTakeSocketPath(string path)
+    {
+        SocketDirectory.Prepare(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        try
+        {
+            _lockFile = new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e) when (e is not (DirectoryNotFoundException or FileNotFoundException or PathTooLongException))
+        {
+            if (!IsSharingViolation(e))
+                throw;
+            return false;
+        }
+
+        File.Delete(path);
+        return true;
+    }
+
+    private static bool IsSharingViolation(IOException e)
+    {
+        // EWOULDBLOCK on Linux (11) and macOS (35); ERROR_SHARING_VIOLATION on Windows.
+        var code = e.HResult & 0xffff;
+        return OperatingSystem.IsWindows() ? code is 32 or 33 : code == (OperatingSystem.IsMacOS() ? 35 : 11);
+    }
+
+    private void OpenState()
+    {
+        var path = Options.StatePath ?? (Options.Path is not null ? Options.Path + ".state" : DefaultStatePath());
+        if (path.Length == 0)
+            return;
+        _state = new StateFile(path, durable: Options.Host is not null && !IsLoopback(Options.Host), TimeProvider);
+        Table.RaiseTokens(_state.LastToken);
+        BeginWait(_state.Wait);
+    }
+
+    private string DefaultStatePath()
+    {
+        if (Options.Port == 0)
+            return "";
+        SocketDirectory.Prepare(BrokerPaths.DefaultDirectory);
+        return Path.Combine(BrokerPaths.DefaultDirectory, $"broker-{Options.Port}.state");
+    }
+
+    private void ListenTcp(string host)
+    {
+        var addresses = IPAddress.TryParse(host, out var address) ? [address] : Dns.GetHostAddresses(host);
+        foreach (var one in addresses)
+        {
+            Listen(new IPEndPoint(one, Port == 0 ? Options.Port : Port), null);
+            Port = ((IPEndPoint)_listeners[^1].LocalEndPoint!).Port;
+        }
+    }
+
+    private void Listen(EndPoint endPoint, string? path)
+    {
+        var listener = new Socket(endPoint.AddressFamily, SocketType.Stream, path is null ? ProtocolType.Tcp : ProtocolType.Unspecified);
+        _listeners.Add(listener);
+        listener.Bind(endPoint);
+        if (path is not null && !OperatingSystem.IsWindows())
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        listener.Listen(1024);
+    }
+
+    private async Task AcceptAsync(Socket listener)
+    {
+        while (true)
+        {
+            Socket socket;
+            try
+            {
+                socket = await listener.AcceptAsync(_stopping.Token).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+            {
+                return;
+            }
+            catch (SocketException e)
+            {
+                // Out of file descriptors, or a client that was gone before it was taken: the others must still come in.
+                LogAcceptFailed(e);
+                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider, CancellationToken.None).ConfigureAwait(false);
+                continue;
+            }
+
+            Admit(socket);
+        }
+    }
+
+    private void Admit(Socket socket)
+    {
+        if (socket.AddressFamily != AddressFamily.Unix)
+            socket.NoDelay = true;
+        ClientSession session;
+        lock (_gate)
+        {
+            if (_closing || _sessions.Count >= Options.Limits.Connections)
+            {
+                socket.Dispose();
+                return;
+            }
+
+            session = new ClientSession(this, socket);
+            _sessions.Add(session);
+        }
+
+        _ = session.RunAsync();
+    }
+
+    private Task StopAsync()
+    {
+        lock (_gate)
+        {
+            _closing = true;
+            return _stop ??= StopCoreAsync();
+        }
+    }
+
+    private async Task StopCoreAsync()
+    {
+        await Task.Yield();
+        if (_housekeeping is not null)
+            await _housekeeping.DisposeAsync().ConfigureAwait(false);
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        ClientSession[] sessions;
+        lock (_gate)
+            sessions = [.. _sessions];
+        foreach (var session in sessions)
+            session.Cut();
+        Table.Dispose();
+        if (Table.KeyCount == 0)
+            _state?.CloseClean(Table.LastToken);
+        if (_lockFile is not null && Options.Path is not null)
+            File.Delete(Options.Path);
+        CloseFiles();
+        await Task.WhenAll(_loops).ConfigureAwait(false);
+        _stopping.Dispose();
+        LogEnded(Where());
+        _completion.TrySetResult();
+    }
+
+    private void CloseFiles()
+    {
+        foreach (var listener in _listeners)
+            listener.Dispose();
+        _state?.Dispose();
+        _state = null;
+        _lockFile?.Dispose();
+        _lockFile = null;
+    }
+}

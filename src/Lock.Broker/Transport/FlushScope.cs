@@ -1,0 +1,39 @@
+namespace Locking;
+
+/// <summary>
+/// Puts off the flushes of one thread while it handles a batch of lines, so that each connection that is answered meanwhile gets one
+/// write for all of them.
+/// </summary>
+internal static class FlushScope
+{
+    [ThreadStatic]
+    private static List<OutputQueue>? t_dirty;
+
+    [ThreadStatic]
+    private static bool t_open;
+
+    /// <summary>Opens the scope of this thread. No await may stand between this and <see cref="Close"/>.</summary>
+    public static void Open()
+    {
+        t_open = true;
+        t_dirty ??= [];
+    }
+
+    /// <summary>Flushes at the end of the scope, or at once where none is open.</summary>
+    public static void Flush(OutputQueue output)
+    {
+        if (!t_open)
+            output.Flush();
+        else if (t_dirty!.Count == 0 || !ReferenceEquals(t_dirty[^1], output))
+            t_dirty.Add(output);
+    }
+
+    /// <summary>Flushes all that was put off.</summary>
+    public static void Close()
+    {
+        t_open = false;
+        foreach (var output in t_dirty!)
+            output.Flush();
+        t_dirty.Clear();
+    }
+}

@@ -1,0 +1,136 @@
+using System.Net.Sockets;
+
+namespace Locking;
+
+/// <summary>
+/// The outgoing side of one connection: lines are appended by anybody, and sent in as few writes as possible by one pump, which never
+/// blocks a thread.
+/// </summary>
+internal sealed class OutputQueue
+{
+    private const int KeptBuffer = 64 * 1024;
+
+    private readonly Lock _gate = new();
+    private readonly Socket _socket;
+    private readonly int _limit;
+    private byte[] _pending = [];
+    private byte[] _spare = [];
+    private int _length;
+    private bool _sending;
+    private bool _closed;
+    private TaskCompletionSource? _drained;
+
+    public OutputQueue(Socket socket, int limit)
+    {
+        _socket = socket;
+        _limit = limit;
+    }
+
+    /// <summary>Adds lines; they leave with the next <see cref="Flush"/>.</summary>
+    /// <returns>False when the other side reads so slowly that the limit is reached: the connection must be cut.</returns>
+    public bool Append(ReadOnlySpan<byte> lines)
+    {
+        lock (_gate)
+        {
+            if (_closed)
+                return true;
+            if (_length + lines.Length > _limit)
+                return false;
+            if (_pending.Length - _length < lines.Length)
+                Array.Resize(ref _pending, Math.Max(Math.Max(_pending.Length * 2, 1024), _length + lines.Length));
+            lines.CopyTo(_pending.AsSpan(_length));
+            _length += lines.Length;
+            return true;
+        }
+    }
+
+    /// <summary>Starts sending, unless that is under way; what was appended meanwhile goes with the next write of the running pump.</summary>
+    public void Flush()
+    {
+        lock (_gate)
+        {
+            if (_sending || _closed || _length == 0)
+                return;
+            _sending = true;
+        }
+
+        _ = PumpAsync();
+    }
+
+    /// <summary>Completes when all that was appended so far has been handed to the system, or the connection is closed.</summary>
+    public Task WhenDrainedAsync()
+    {
+        lock (_gate)
+        {
+            if (_closed || (_length == 0 && !_sending))
+                return Task.CompletedTask;
+            return (_drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+    }
+
+    /// <summary>What waits to be sent.</summary>
+    public int Pending
+    {
+        get
+        {
+            lock (_gate)
+                return _length;
+        }
+    }
+
+    /// <summary>Drops what was not sent.</summary>
+    public void Close()
+    {
+        TaskCompletionSource? drained;
+        lock (_gate)
+        {
+            _closed = true;
+            _length = 0;
+            _pending = [];
+            _spare = [];
+            (drained, _drained) = (_drained, null);
+        }
+
+        drained?.TrySetResult();
+    }
+
+    private async Task PumpAsync()
+    {
+        try
+        {
+            while (Next(out var batch))
+            {
+                for (var rest = batch; rest.Length > 0;)
+                    rest = rest[await _socket.SendAsync(rest, SocketFlags.None).ConfigureAwait(false)..];
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // The reading side notices how the connection ended, and that decides what becomes of its locks.
+            Close();
+        }
+    }
+
+    /// <summary>Takes all that waits, or ends the pump.</summary>
+    private bool Next(out ReadOnlyMemory<byte> batch)
+    {
+        TaskCompletionSource? drained;
+        lock (_gate)
+        {
+            if (_length > 0 && !_closed)
+            {
+                batch = _pending.AsMemory(0, _length);
+                (_pending, _spare) = (_spare.Length <= KeptBuffer ? _spare : [], _pending);
+                _length = 0;
+                return true;
+            }
+
+            _sending = false;
+            batch = default;
+            (drained, _drained) = (_drained, null);
+        }
+
+        drained?.TrySetResult();
+        return false;
+    }
+}

@@ -1,0 +1,86 @@
+using System.Globalization;
+
+namespace Locking;
+
+/// <summary>The whole command: finds what is meant, runs it, and turns what went wrong into a line and an exit code.</summary>
+internal static class CommandProgram
+{
+    public static int Run(string[] words)
+    {
+        try
+        {
+            if (words.Length == 0)
+            {
+                Streams.Error($"a command is missing.\n\n{HelpText.Overview()}");
+                return ExitCode.Usage;
+            }
+
+            if (words[0] is "--help" or "-h" or "help")
+                return Help(words);
+            if (words[0] == "--version")
+            {
+                Streams.Out($"lock {Version}\n");
+                return ExitCode.Done;
+            }
+
+            var command = CommandTable.Find(words[0]) ?? throw new UsageException(
+                $"'{words[0]}' is no command.{Suggestions.For(words[0], CommandTable.Names)}");
+            return RunCommandLine(command, words);
+        }
+        catch (UsageException problem)
+        {
+            var name = problem.Command is { } command ? $"lock {command.Name}" : "lock";
+            Streams.Error($"{Printable.Text(problem.Message)} See: {name} --help");
+            return ExitCode.Usage;
+        }
+        catch (LockConfigException problem)
+        {
+            Streams.Error($"bad configuration: {problem.Message}");
+            return ExitCode.Usage;
+        }
+        catch (ArgumentException problem)
+        {
+            Streams.Error(problem.Message);
+            return ExitCode.Usage;
+        }
+        catch (LockStoreException problem)
+        {
+            Streams.Error(problem.Message);
+            return ExitCode.Unavailable;
+        }
+    }
+
+    /// <summary>The version, as <c>1.2.3</c>.</summary>
+    public static string Version => typeof(CommandProgram).Assembly.GetName().Version!.ToString(3);
+
+    private static int RunCommandLine(CommandSpec command, string[] words)
+    {
+        var rest = words.AsSpan(1);
+        foreach (var word in rest)
+        {
+            if (word == "--")
+                break;
+            if (SharedOptions.Help.IsNamed(word))
+            {
+                Streams.Out(HelpText.Of(command));
+                return ExitCode.Done;
+            }
+        }
+
+        return command.Run(CommandLine.Parse(command, rest));
+    }
+
+    private static int Help(string[] words)
+    {
+        if (words.Length < 2)
+        {
+            Streams.Out(HelpText.Overview());
+            return ExitCode.Done;
+        }
+
+        var command = CommandTable.Find(words[1]) ?? throw new UsageException(
+            $"'{words[1]}' is no command.{Suggestions.For(words[1], CommandTable.Names)}");
+        Streams.Out(HelpText.Of(command));
+        return ExitCode.Done;
+    }
+}

@@ -1,0 +1,156 @@
+using System.Globalization;
+
+namespace Locking;
+
+/// <summary><c>lock broker</c>: a broker in the foreground.</summary>
+internal static class BrokerCommand
+{
+    private const string SecretVariable = "LOCK_BROKER_SECRET";
+
+    private static readonly OptionSpec _path = new("--path", null, "SOCKET",
+        "The Unix socket. Its directory is made when missing, and must be closed to other users. Default: this user's own.");
+
+    private static readonly OptionSpec _host = new("--host", null, "HOST", "Listen by TCP on this address or name.");
+
+    private static readonly OptionSpec _port = new("--port", null, "PORT", "The TCP port, 0 for any free one. Default: 6970.");
+
+    private static readonly OptionSpec _idleExit = new("--idle-exit", null, "TIME",
+        "End when there was no connection and no lock for so long. Default: never.");
+
+    private static readonly OptionSpec _secretFile = new("--secret-file", null, "FILE",
+        "The file with the shared secret. Default: the environment variable LOCK_BROKER_SECRET. Never on the command line, where others see it.");
+
+    private static readonly OptionSpec _insecure = new("--insecure", null, null, "Allow listening beyond this machine without a secret.");
+
+    private static readonly OptionSpec _launched = new("--launched", null, null,
+        "Leave the terminal's session and say nothing: for a broker that was started because somebody needed one.");
+
+    public static CommandSpec Spec { get; } = new()
+    {
+        Name = "broker",
+        Summary = "Serve locks to this machine or a small network, in the foreground.",
+        Usage = "[--path SOCKET | --host HOST [--port PORT]] [--idle-exit TIME] [--secret-file FILE] [--insecure] [--launched]",
+        Options = [_path, _host, _port, _idleExit, _secretFile, _insecure, _launched, SharedOptions.Json, SharedOptions.Help],
+        Description = """
+            Listens on a Unix socket (the default), by TCP, or both. Usually nobody has to start one: the other commands start this
+            user's own when it is absent. TERM and INT end it; leases that live then stand, and a broker that follows serves their
+            holders first.
+            """,
+        Examples =
+        [
+            "lock broker                                       this user's own socket",
+            "lock broker --host 127.0.0.1 --port 6970          for clients of live-mutex, too",
+            "LOCK_BROKER_SECRET=... lock broker --host 0.0.0.0 --port 6970",
+        ],
+        ExitCodes =
+        [
+            "0     ended by TERM or INT, or idle for long enough",
+            "1     another broker listens at that socket already",
+            "64    bad usage",
+            "69    it cannot listen there",
+        ],
+        Run = Run,
+    };
+
+    private static int Run(ParsedArguments arguments)
+    {
+        var options = Options(arguments);
+        var launched = arguments.Has(_launched);
+        if (launched)
+            BrokerLauncher.LeaveSession();
+        using var signals = new SignalRelay();
+        var server = new BrokerServer(options);
+        if (!server.TryStart())
+        {
+            server.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            if (!launched)
+                Streams.Error($"another broker listens at '{options.Path}' already.");
+            return ExitCode.Not;
+        }
+
+        if (!launched)
+            Announce(server, arguments.Has(SharedOptions.Json));
+        ServeAsync(server, signals.Stopping).GetAwaiter().GetResult();
+        return ExitCode.Done;
+    }
+
+    private static async Task ServeAsync(BrokerServer server, CancellationToken stopping)
+    {
+        await using (server.ConfigureAwait(false))
+        {
+            try
+            {
+                await server.Completion.WaitAsync(stopping).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                // Told to end: closing is all that is left.
+            }
+        }
+    }
+
+    private static BrokerServerOptions Options(ParsedArguments arguments)
+    {
+        var host = arguments.Value(_host);
+        if (arguments.Has(_port) && host is null)
+            throw new UsageException("--port needs --host.", arguments.Command);
+        var options = new BrokerServerOptions
+        {
+            Path = arguments.Value(_path) ?? (host is null ? BrokerPaths.DefaultSocket : null),
+            Host = host,
+            Port = arguments.Number(_port, 0, 65535) ?? BrokerServerOptions.DefaultPort,
+            Secret = Secret(arguments),
+            Insecure = arguments.Has(_insecure),
+        };
+        return arguments.Span(_idleExit) is { } idle ? options with { IdleExit = idle } : options;
+    }
+
+    private static string? Secret(ParsedArguments arguments)
+    {
+        string? secret;
+        if (arguments.Value(_secretFile) is { } file)
+        {
+            try
+            {
+                secret = File.ReadAllText(file).TrimEnd('\r', '\n');
+            }
+            catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+            {
+                throw new UsageException($"--secret-file: '{file}' cannot be read: {problem.Message}", arguments.Command);
+            }
+
+            if (secret.Length == 0)
+                throw new UsageException($"--secret-file: '{file}' is empty.", arguments.Command);
+            return secret;
+        }
+
+        secret = Environment.GetEnvironmentVariable(SecretVariable);
+        return string.IsNullOrEmpty(secret) ? null : secret;
+    }
+
+    private static void Announce(BrokerServer server, bool json)
+    {
+        var options = server.Options;
+        if (json)
+        {
+            Streams.Out(Json.Object(writer =>
+            {
+                writer.WriteString("event", "listening");
+                writer.WriteString("path", options.Path);
+                writer.WriteString("host", options.Host);
+                if (options.Host is null)
+                    writer.WriteNull("port");
+                else
+                    writer.WriteNumber("port", server.Port);
+                writer.WriteNumber("pid", Environment.ProcessId);
+                writer.WriteString("version", CommandProgram.Version);
+            }));
+            return;
+        }
+
+        var where = options.Host is null ? options.Path : $"{options.Host}:{server.Port.ToString(CultureInfo.InvariantCulture)}";
+        if (options is { Host: not null, Path: not null })
+            where = $"{options.Path} and {where}";
+        Streams.Error($"the broker listens on {where} (pid {Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}).");
+    }
+}

@@ -1,0 +1,52 @@
+namespace Locking;
+
+/// <summary><c>lock extend</c>: restarts a lease.</summary>
+internal static class ExtendCommand
+{
+    public static CommandSpec Spec { get; } = new()
+    {
+        Name = "extend",
+        Summary = "Restart the ttl of a lock by its id.",
+        Usage = "KEY --id ID --ttl TIME [--ns NS]",
+        Arguments = ["KEY"],
+        RequiredArguments = 1,
+        Options =
+        [
+            SharedOptions.Id, SharedOptions.Ttl, SharedOptions.Namespace, SharedOptions.Config, SharedOptions.Json, SharedOptions.Help,
+        ],
+        Description = "The lease then ends TIME from now. A lease that has run out cannot be extended, even when nobody took the lock.",
+        Examples = ["lock extend deploy --id \"$id\" --ttl 10m || exit 1"],
+        ExitCodes =
+        [
+            "0     extended",
+            "1     that id does not hold it (any more); nothing has changed",
+            "64    bad usage or configuration",
+            "69    the backend is not reachable or does not answer",
+        ],
+        Run = Run,
+    };
+
+    private static int Run(ParsedArguments arguments)
+    {
+        var key = Configured.KeyOf(arguments);
+        var id = arguments.Value(SharedOptions.Id) ?? throw new UsageException("--id ID is missing.", arguments.Command);
+        var ttl = arguments.Span(SharedOptions.Ttl, allowNever: true) ?? throw new UsageException("--ttl TIME is missing.", arguments.Command);
+        var locks = Configured.Read(arguments).Open();
+        var extended = locks.TryExtendAsync(key, id, ttl).AsTask().GetAwaiter().GetResult();
+        if (arguments.Has(SharedOptions.Json))
+        {
+            Streams.Out(Json.Object(writer =>
+            {
+                writer.WriteString("key", key);
+                writer.WriteBoolean("extended", extended);
+                writer.WriteSpan("ttl", ttl);
+            }));
+        }
+        else if (!extended)
+        {
+            Streams.Error($"'{Printable.Text(key)}': that id does not hold it.");
+        }
+
+        return extended ? ExitCode.Done : ExitCode.Not;
+    }
+}

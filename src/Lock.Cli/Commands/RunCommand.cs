@@ -1,0 +1,103 @@
+namespace Locking;
+
+/// <summary><c>lock run</c>: a command under a lock.</summary>
+internal static class RunCommand
+{
+    private static readonly OptionSpec _noWait = new("--no-wait", "-n", null, "Do not wait: give up at once when somebody holds the lock.");
+
+    private static readonly OptionSpec _wait = new("--wait", "-w", "SECONDS", "Wait at most so long; 0.5 and 500ms are fine too.");
+
+    private static readonly OptionSpec _busyCode = new("-E", null, "CODE", "The exit code when the lock was not acquired in time. Default: 1.");
+
+    private static readonly OptionSpec _grace = new("--grace", null, "TIME",
+        "How long the command may take to end after its lock was lost, before it is killed. Default: 5s.");
+
+    public static CommandSpec Spec { get; } = new()
+    {
+        Name = "run",
+        Summary = "Run a command under a lock.",
+        Usage = "[-n | -w SECONDS] [--ttl TIME] [-E CODE] [--ns NS] [--grace TIME] KEY -- COMMAND [ARGUMENT...]",
+        Arguments = ["KEY"],
+        RequiredArguments = 1,
+        TakesCommand = true,
+        Options = [_noWait, _wait, SharedOptions.Ttl, _busyCode, SharedOptions.Namespace, _grace, SharedOptions.Config, SharedOptions.Help],
+        Description = """
+            Waits until KEY is free, runs COMMAND, and gives the lock back when it has ended. The lease is renewed meanwhile.
+            Everything that uses the same KEY and the same backend takes turns, first come first served.
+
+            COMMAND has standard input, output and error, and gets the signals sent to lock (INT, TERM, HUP, QUIT, USR1, USR2,
+            WINCH, CONT), with all that it has started in its process group. Its environment has LOCK_KEY, LOCK_ID,
+            LOCK_FENCING_TOKEN (a number that rises with every grant of the key) and LOCK_OWNER.
+
+            If the lock is lost, COMMAND gets TERM, and KILL after the grace. If lock itself is killed, COMMAND is killed, and only
+            then the lock is free. A COMMAND that ignores TERM keeps running and keeps the lock; kill -9 of lock ends both.
+            """,
+        Examples =
+        [
+            "lock run nightly-report -- ./report.sh            wait for our turn, then run",
+            "lock run -n backup -- backup.sh                   do nothing when a backup is running",
+            "lock run -w 30 -E 75 deploy -- ./deploy.sh        give up after 30 s with exit code 75",
+            "lock run counter -- sh -c 'echo $LOCK_FENCING_TOKEN >> log'",
+        ],
+        ExitCodes =
+        [
+            "N     what COMMAND gave; 128 + n when signal n ended it",
+            "1     not acquired in time (-E chooses another)",
+            "64    bad usage or configuration",
+            "69    the backend is not reachable or does not answer",
+            "75    the lock was lost while COMMAND ran",
+            "126   COMMAND cannot be executed",
+            "127   there is no such COMMAND",
+        ],
+        Run = Run,
+    };
+
+    private static int Run(ParsedArguments arguments)
+    {
+        var busyCode = arguments.Number(_busyCode, 0, 255) ?? ExitCode.Not;
+        var grace = arguments.Span(_grace, allowZero: true) ?? TimeSpan.FromSeconds(5);
+        var options = Options(arguments);
+        var key = Configured.KeyOf(arguments);
+        var configured = Configured.Read(arguments);
+        if (CommandFinder.Find(arguments.Tail[0], out var path) is var missing and not ExitCode.Done)
+            return RunSession.NotStarted(arguments.Tail[0], missing);
+
+        using var signals = new SignalRelay();
+        var locks = configured.Open();
+        ILockHandle handle;
+        try
+        {
+            handle = locks.LockAsync(key, options, signals.Stopping).AsTask().GetAwaiter().GetResult();
+        }
+        catch (LockTimeoutException)
+        {
+            return busyCode;
+        }
+        catch (OperationCanceledException) when (signals.Received != 0)
+        {
+            // The request is taken back in the background: see that it is, before the process ends.
+            locks.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            return ExitCode.OfSignal(signals.Received);
+        }
+
+        return new RunSession(configured, handle, grace).Run(arguments.Tail, path, signals);
+    }
+
+    private static LockOptions Options(ParsedArguments arguments)
+    {
+        // The lock outlives our connection until its ttl, so that it is not free before the watcher has ended the command.
+        var options = new LockOptions { AutoRenew = true, KeepOnDisconnect = true };
+        if (arguments.Span(SharedOptions.Ttl, allowNever: true) is { } ttl)
+            options = options with { Ttl = ttl };
+        var wait = arguments.Span(_wait, allowZero: true);
+        if (arguments.Has(_noWait))
+        {
+            if (wait is not null)
+                throw new UsageException("-n and -w exclude each other.", arguments.Command);
+            return options with { WaitTimeout = TimeSpan.Zero };
+        }
+
+        // What is said here rules, whatever number of attempts is configured.
+        return wait is null ? options : options with { WaitTimeout = wait, RetryCount = -1 };
+    }
+}

@@ -1,0 +1,52 @@
+namespace Locking;
+
+/// <summary>The configuration of one run of the command.</summary>
+/// <param name="Config">The configuration.</param>
+/// <param name="Text">The text it came from, for processes that must find the same locks; null for this user's own broker.</param>
+internal sealed record Configured(LockConfig Config, string? Text)
+{
+    /// <summary>Reads <c>--config</c>, else <c>LOCK_CONFIG</c>, else takes this user's own broker.</summary>
+    /// <exception cref="LockConfigException">The configuration is wrong, or one that makes no sense here.</exception>
+    public static Configured Read(ParsedArguments arguments)
+    {
+        var text = arguments.Value(SharedOptions.Config);
+        if (text is { Length: 0 })
+            throw arguments.Bad(SharedOptions.Config, text, "JSON, or @ and the name of a file that holds it");
+        text ??= Environment.GetEnvironmentVariable(LockConfigExtensions.EnvironmentVariable);
+        if (string.IsNullOrWhiteSpace(text))
+        {
+            var own = new LockConnection { Path = BrokerPaths.DefaultSocket, Launch = true };
+            return new Configured(new LockConfig { Type = "broker", Connection = own }, null);
+        }
+
+        // @file is relative to where we are; so is it for the watcher, which starts in the same directory.
+        var config = LockConfig.Parse(text).ApplyPreset();
+        if (string.Equals(config.Type ?? "inMemory", "inMemory", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new LockConfigException("type", $"{(config.Type is null ? "no type is given, which means inMemory, and " : "")}"
+                + "inMemory locks end with the process that takes them: two commands would never exclude each other. Allowed here: broker, "
+                + "redis, redLock, mongo; without any configuration the command uses this user's own broker.");
+        }
+
+        if (string.Equals(config.Type, "broker", StringComparison.OrdinalIgnoreCase))
+            config = config with { Connection = WithLaunch(config.Connection ?? new LockConnection { Path = BrokerPaths.DefaultSocket }) };
+        return new Configured(config, text);
+    }
+
+    /// <summary>The locks.</summary>
+    public ILock Open() => Lock.Create(
+        Config, providers: [new BrokerLockProvider { Launcher = new BrokerLauncher { Command = ThisProgram.BrokerCommand() } }]);
+
+    /// <summary>The whole key of a command line's KEY.</summary>
+    public static string KeyOf(ParsedArguments arguments)
+    {
+        var key = arguments.Argument(0)!;
+        if (key.Length == 0)
+            throw new UsageException("KEY is empty.", arguments.Command);
+        return arguments.Value(SharedOptions.Namespace) is { Length: > 0 } ns ? $"{ns}:{key}" : key;
+    }
+
+    /// <summary>A socket is of this machine, so a broker can be started there; one that is meant to be elsewhere cannot.</summary>
+    private static LockConnection WithLaunch(LockConnection connection) =>
+        connection is { Launch: null, Path: { Length: > 0 } path } ? connection with { Launch = true, Path = Path.GetFullPath(path) } : connection;
+}

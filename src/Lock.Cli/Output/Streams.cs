@@ -1,0 +1,33 @@
+using System.Text;
+
+namespace Locking;
+
+/// <summary>Writes to the standard streams as they are: nothing is buffered, and the terminal's settings are left alone.</summary>
+internal static class Streams
+{
+    /// <summary>Writes a text to standard output.</summary>
+    public static void Out(string text)
+    {
+        using var stream = Console.OpenStandardOutput();
+        Write(stream, text);
+    }
+
+    /// <summary>Writes a line to standard error, with the name of the command before it.</summary>
+    public static void Error(string line)
+    {
+        using var stream = Console.OpenStandardError();
+        Write(stream, $"lock: {line}\n");
+    }
+
+    private static void Write(Stream stream, string text)
+    {
+        try
+        {
+            stream.Write(Encoding.UTF8.GetBytes(text));
+        }
+        catch (IOException)
+        {
+            // Nobody reads any more (a closed pipe): there is nobody to tell.
+        }
+    }
+}

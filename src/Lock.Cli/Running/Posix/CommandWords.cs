@@ -1,0 +1,46 @@
+using System.Text;
+
+namespace Locking;
+
+/// <summary>The words of a command line as they were given: .NET reads them as UTF-8 and replaces what is not.</summary>
+internal static class CommandWords
+{
+    /// <summary>The words as bytes.</summary>
+    public static byte[][] AsGiven(string[] words)
+    {
+        var result = new byte[words.Length][];
+        var raw = NeedsRaw(words) ? Raw() : [];
+        for (var i = 0; i < words.Length; i++)
+        {
+            result[i] = raw.Count >= words.Length ? raw[raw.Count - words.Length + i] : Encoding.UTF8.GetBytes(words[i]);
+        }
+
+        return result;
+    }
+
+    private static bool NeedsRaw(string[] words)
+    {
+        foreach (var word in words)
+        {
+            if (word.Contains('\uFFFD', StringComparison.Ordinal))
+                return OperatingSystem.IsLinux();
+        }
+
+        return false;
+    }
+
+    /// <summary>The whole command line of this process; the command's words are its last ones.</summary>
+    private static List<byte[]> Raw()
+    {
+        var words = new List<byte[]>();
+        var all = File.ReadAllBytes("/proc/self/cmdline").AsSpan();
+        while (!all.IsEmpty)
+        {
+            var end = all.IndexOf((byte)0);
+            words.Add(all[..(end < 0 ? all.Length : end)].ToArray());
+            all = end < 0 ? [] : all[(end + 1)..];
+        }
+
+        return words;
+    }
+}

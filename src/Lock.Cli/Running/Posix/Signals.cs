@@ -1,0 +1,87 @@
+using System.Runtime.InteropServices;
+
+namespace Locking;
+
+/// <summary>Signal numbers of this system, and what this process was told to do with them.</summary>
+internal static unsafe class Signals
+{
+    public const int Hangup = 1;
+    public const int Interrupt = 2;
+    public const int Quit = 3;
+    public const int Kill = 9;
+    public const int Pipe = 13;
+    public const int Terminate = 15;
+
+    // A sigset_t or a struct sigaction fits in here on every system we run on.
+    private const int Room = 256;
+    private const nint Ignore = 1;
+
+    public static int User1 => OperatingSystem.IsMacOS() ? 30 : 10;
+
+    public static int User2 => OperatingSystem.IsMacOS() ? 31 : 12;
+
+    public static int Continue => OperatingSystem.IsMacOS() ? 19 : 18;
+
+    public static int Stop => OperatingSystem.IsMacOS() ? 17 : 19;
+
+    public static int TerminalStop => OperatingSystem.IsMacOS() ? 18 : 20;
+
+    public static int TerminalInput => 21;
+
+    public static int TerminalOutput => 22;
+
+    public static int WindowChange => 28;
+
+    /// <summary>The number of a signal that a handler was given: negative values are .NET's own names.</summary>
+    public static int NumberOf(PosixSignal signal)
+    {
+        switch (signal)
+        {
+            case PosixSignal.SIGHUP:
+                return Hangup;
+            case PosixSignal.SIGINT:
+                return Interrupt;
+            case PosixSignal.SIGQUIT:
+                return Quit;
+            case PosixSignal.SIGTERM:
+                return Terminate;
+            default:
+                if (OperatingSystem.IsWindows())
+                    return (int)signal;
+                return signal switch
+                {
+                    PosixSignal.SIGCONT => Continue,
+                    PosixSignal.SIGWINCH => WindowChange,
+                    PosixSignal.SIGTSTP => TerminalStop,
+                    _ => (int)signal,
+                };
+        }
+    }
+
+    /// <summary>Whether whoever started this process wants a signal ignored, as <c>nohup</c> does.</summary>
+    public static bool IsIgnored(int signal)
+    {
+        var action = stackalloc byte[Room];
+        return LibC.sigaction(signal, null, action) == 0 && *(nint*)action == Ignore;
+    }
+
+    /// <summary>Ignores a signal in this process.</summary>
+    public static void SetIgnored(int signal) => LibC.signal(signal, Ignore);
+
+    /// <summary>Stops the other processes of our group, as Ctrl-Z would have done had the terminal been ours.</summary>
+    public static void StopOthersOfGroup()
+    {
+        var ours = stackalloc byte[Room];
+        LibC.sigaction(TerminalStop, null, ours);
+        LibC.signal(TerminalStop, Ignore);
+        LibC.kill(0, TerminalStop);
+        LibC.sigaction(TerminalStop, ours, null);
+    }
+
+    /// <summary>Ends this process by a signal, so that its parent sees how it ended. Returns only if the signal is blocked.</summary>
+    public static void Raise(int signal)
+    {
+        LibC.signal(signal, 0);
+        LibC.kill(LibC.getpid(), signal);
+    }
+}

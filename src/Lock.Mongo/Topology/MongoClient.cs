@@ -1,0 +1,99 @@
+using System.Collections.Concurrent;
+
+namespace Locking;
+
+/// <summary>The provider's own client: finds the server that takes writes and runs commands there.</summary>
+internal sealed class MongoClient : IMongoCommandRunner, IDisposable
+{
+    private readonly ConcurrentDictionary<MongoEndpoint, MongoConnectionPool> _pools = new();
+    private readonly MongoClientSettings _settings;
+    private readonly MongoConnector _connector;
+    private readonly MongoTopology _topology;
+    private readonly TimeProvider _time;
+    private volatile bool _disposed;
+
+    public MongoClient(MongoClientSettings settings, TimeProvider? time = null)
+    {
+        _settings = settings;
+        _time = time ?? TimeProvider.System;
+        _connector = new MongoConnector(settings, _time);
+        _topology = new MongoTopology(settings, _connector, _time);
+    }
+
+    public async ValueTask<ReadOnlyMemory<byte>> RunAsync(string database, ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
+    {
+        long start = _time.GetTimestamp();
+        while (true)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            MongoEndpoint primary = await _topology.GetPrimaryAsync(cancellationToken).ConfigureAwait(false);
+            bool mayTryAgain = _settings.ServerSelectionTimeout == Timeout.InfiniteTimeSpan || _time.GetElapsedTime(start) < _settings.ServerSelectionTimeout;
+            try
+            {
+                ReadOnlyMemory<byte> reply = await RunOnAsync(primary, database, command, cancellationToken).ConfigureAwait(false);
+                if (!NeedsAnotherServer(primary, reply) || !mayTryAgain) return reply;
+            }
+            catch (LockStoreException e) when (e is { MayHaveBeenApplied: false, IsTransient: true } && mayTryAgain)
+            {
+                Abandon(primary);
+            }
+            catch (LockStoreException)
+            {
+                Abandon(primary);
+                throw;
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        _topology.Dispose();
+        foreach (MongoConnectionPool pool in _pools.Values) pool.Dispose();
+    }
+
+    /// <summary>Looks whether the server lost its role. Only what certainly did not run is worth another try here; the rest is the caller's to judge.</summary>
+    private bool NeedsAnotherServer(MongoEndpoint primary, ReadOnlyMemory<byte> reply)
+    {
+        try
+        {
+            MongoReply parsed = MongoReply.Parse(reply.Span);
+            if (parsed.Ok || !parsed.IsNotPrimary) return false;
+            Abandon(primary);
+            return parsed.IsRefusedBeforeRunning;
+        }
+        catch (BsonFormatException e)
+        {
+            throw MongoFailure.Create($"The reply of {primary} cannot be understood: {e.Message}", isTransient: true, mayHaveRun: true, e);
+        }
+    }
+
+    private async ValueTask<ReadOnlyMemory<byte>> RunOnAsync(MongoEndpoint primary, string database, ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
+    {
+        MongoConnectionPool pool = _pools.GetOrAdd(primary, static (endpoint, client) => new MongoConnectionPool(endpoint, client._settings, client._connector, client._time), this);
+        MongoConnection connection = await pool.RentAsync(cancellationToken).ConfigureAwait(false);
+        using var timeout = new CancellationTokenSource(_settings.CommandTimeout, _time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        try
+        {
+            return await connection.ExchangeAsync(database, command, both.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw MongoFailure.Create(
+                $"{primary} did not answer within commandTimeout ({_settings.CommandTimeout.TotalMilliseconds:0} ms).", isTransient: true, mayHaveRun: true, e);
+        }
+        finally
+        {
+            pool.Return(connection);
+        }
+    }
+
+    private void Abandon(MongoEndpoint endpoint)
+    {
+        _topology.Forget(endpoint);
+        if (_pools.TryGetValue(endpoint, out MongoConnectionPool? pool)) pool.Clear();
+    }
+}

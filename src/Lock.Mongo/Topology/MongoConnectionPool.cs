@@ -1,0 +1,79 @@
+using System.Collections.Concurrent;
+
+namespace Locking;
+
+/// <summary>Connections to one server, the one used last first.</summary>
+internal sealed class MongoConnectionPool(MongoEndpoint endpoint, MongoClientSettings settings, MongoConnector connector, TimeProvider time) : IDisposable
+{
+    private readonly ConcurrentStack<MongoConnection> _idle = new();
+    private readonly SemaphoreSlim _slots = new(settings.MaxPoolSize);
+    private int _generation;
+    private volatile bool _disposed;
+
+    /// <summary>A connection for one exchange; give it back with <see cref="Return"/> in any case.</summary>
+    /// <exception cref="LockStoreException">None became free, or none could be opened.</exception>
+    public async ValueTask<MongoConnection> RentAsync(CancellationToken cancellationToken)
+    {
+        await TakeSlotAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            while (_idle.TryPop(out MongoConnection? idle))
+            {
+                if (IsUsable(idle) && !idle.LooksDead()) return idle;
+                idle.Dispose();
+            }
+
+            return await connector.ConnectAsync(endpoint, Volatile.Read(ref _generation), cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            _slots.Release();
+            throw;
+        }
+    }
+
+    public void Return(MongoConnection connection)
+    {
+        connection.IdleSince = time.GetTimestamp();
+        if (IsUsable(connection)) _idle.Push(connection);
+        else connection.Dispose();
+        // Disposed between the check and the push: nobody else would empty the stack.
+        if (_disposed) Clear();
+        _slots.Release();
+    }
+
+    /// <summary>Closes all that is idle; what is in use is closed when it comes back.</summary>
+    public void Clear()
+    {
+        Interlocked.Increment(ref _generation);
+        while (_idle.TryPop(out MongoConnection? idle)) idle.Dispose();
+    }
+
+    public void Dispose()
+    {
+        _disposed = true;
+        Clear();
+    }
+
+    private bool IsUsable(MongoConnection connection) =>
+        !connection.IsClosed && !_disposed && connection.Generation == Volatile.Read(ref _generation)
+        && (settings.MaxIdleTime == Timeout.InfiniteTimeSpan || time.GetElapsedTime(connection.IdleSince) < settings.MaxIdleTime);
+
+    private async ValueTask TakeSlotAsync(CancellationToken cancellationToken)
+    {
+        if (_slots.Wait(0, CancellationToken.None)) return;
+        using var timeout = new CancellationTokenSource(settings.WaitQueueTimeout, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        try
+        {
+            await _slots.WaitAsync(both.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw MongoFailure.Create(
+                $"No connection to {endpoint} became free within waitQueueTimeoutMS ({settings.WaitQueueTimeout.TotalMilliseconds:0}). Raise maxPoolSize (currently {settings.MaxPoolSize}).",
+                isTransient: true, mayHaveRun: false, e);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Locking;
+
+/// <summary>Our client against npm's live-mutex broker.</summary>
+public sealed class PublishedBrokerTests : IAsyncLifetime
+{
+    private static readonly TimeSpan _ttl = TimeSpan.FromSeconds(30);
+
+    private readonly NodeDriver _node = NodeDriver.Start();
+    private readonly List<IAsyncDisposable> _stores = [];
+    private int _port;
+
+    public async Task InitializeAsync()
+    {
+        _port = FreePort();
+        await _node.MustAsync("broker", new { options = new { port = _port, host = "127.0.0.1" } });
+        await _node.MustAsync("open", new { client = "a", options = new { port = _port, host = "127.0.0.1" } });
+    }
+
+    public async Task DisposeAsync()
+    {
+        foreach (var store in _stores)
+            await store.DisposeAsync();
+        await _node.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Lock_and_unlock_without_a_token()
+    {
+        var reply = await Store().TryAcquireAsync(Request("k", out var id), default);
+        Assert.True(reply.IsGranted);
+        Assert.Null(reply.FencingToken);
+        var other = Store();
+        Assert.False((await other.TryAcquireAsync(Request("k", out _), default)).IsGranted);
+        Assert.Equal(StoreReply.Done, await ((BrokerLockStore)_stores[0]).TryReleaseAsync("k", id, default));
+        Assert.True((await other.TryAcquireAsync(Request("k", out _), default)).IsGranted);
+    }
+
+    [Fact]
+    public async Task Handles_work_with_a_fixed_lease()
+    {
+        await using var locks = new StoreLock(Store(), new LockOptions { AutoRenew = false });
+        await using var handle = await locks.LockAsync("k");
+        Assert.Null(handle.FencingToken);
+        Assert.InRange(handle.Remaining.TotalSeconds, 25, 30);
+        Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
+    }
+
+    [Fact]
+    public async Task It_waits_for_their_client_and_their_client_for_it()
+    {
+        await _node.MustAsync("acquire", new { client = "a", key = "k" });
+        var store = Store();
+        var waiting = store.AcquireAsync(Request("k", out var id), Timeout.InfiniteTimeSpan, default).AsTask();
+        await Task.Delay(200);
+        Assert.False(waiting.IsCompleted);
+        await _node.MustAsync("release", new { client = "a", key = "k" });
+        Assert.True((await waiting.WaitAsync(TimeSpan.FromSeconds(5))).IsGranted);
+        var theirs = _node.MustAsync("acquire", new { client = "a", key = "k" });
+        await Task.Delay(100);
+        Assert.False(theirs.IsCompleted);
+        Assert.Equal(StoreReply.Done, await store.TryReleaseAsync("k", id, default));
+        await theirs;
+    }
+
+    [Fact]
+    public async Task A_long_wait_does_not_count_against_the_lease()
+    {
+        await _node.MustAsync("acquire", new { client = "a", key = "k" });
+        var began = TimeProvider.System.GetTimestamp();
+        var waiting = Store().AcquireAsync(Request("k", out _, TimeSpan.FromMilliseconds(800)), Timeout.InfiniteTimeSpan, default).AsTask();
+        await Task.Delay(1500);
+        await _node.MustAsync("release", new { client = "a", key = "k" });
+        var reply = await waiting.WaitAsync(TimeSpan.FromSeconds(5));
+        Assert.True(reply.IsGranted);
+
+        // Never later than the grant itself, and not so early that the lease would seem to be over.
+        Assert.InRange(reply.QueuedFor, TimeSpan.FromMilliseconds(1000), TimeProvider.System.GetElapsedTime(began));
+    }
+
+    [Fact]
+    public async Task A_wait_that_ends_leaves_the_queue_and_stalls_nobody()
+    {
+        await _node.MustAsync("acquire", new { client = "a", key = "k", @as = "1" });
+        var store = Store();
+        Assert.False((await store.AcquireAsync(Request("k", out _), TimeSpan.FromMilliseconds(100), default)).IsGranted);
+        await _node.MustAsync("release", new { client = "a", key = "k", @as = "1" });
+        await _node.MustAsync("acquire", new { client = "a", key = "k", @as = "2" }).WaitAsync(TimeSpan.FromSeconds(2));
+    }
+
+    [Fact]
+    public async Task Force_takes_the_lock_from_their_client()
+    {
+        await _node.MustAsync("acquire", new { client = "a", key = "k" });
+        var store = Store();
+        Assert.True(await store.ForceReleaseAsync("k", default));
+        Assert.True((await store.TryAcquireAsync(Request("k", out _), default)).IsGranted);
+    }
+
+    [Fact]
+    public async Task What_it_lacks_is_said()
+    {
+        var store = Store();
+        var request = Request("k", out var id);
+        await store.TryAcquireAsync(request, default);
+        var extend = await Assert.ThrowsAsync<LockStoreException>(() => store.TryExtendAsync("k", id, _ttl, default).AsTask());
+        Assert.False(extend.IsTransient);
+        Assert.Contains("cannot lengthen a lease", extend.Message);
+        Assert.Contains("cannot tell who holds", (await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask())).Message);
+        var kept = new AcquireRequest("x", Guid.NewGuid().ToString(), "test", _ttl) { KeepOnDisconnect = true };
+        Assert.Contains("keepOnDisconnect", (await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(kept, default).AsTask())).Message);
+    }
+
+    [Fact]
+    public async Task A_secret_is_not_given_to_it()
+    {
+        var store = new BrokerLockStore(new LockConnection { Port = _port, Secret = "hidden" });
+        _stores.Add(store);
+        var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(Request("k", out _), default).AsTask());
+        Assert.Contains("connection.secret", refused.Message);
+        Assert.DoesNotContain("hidden", refused.ToString());
+    }
+
+    [Fact]
+    public async Task Leases_are_lost_with_the_connection()
+    {
+        var store = Store();
+        await store.TryAcquireAsync(Request("k", out var id), default);
+        var lost = new TaskCompletionSource<StoreLoss>(TaskCreationOptions.RunContinuationsAsynchronously);
+        store.LeaseLost += loss => lost.TrySetResult(loss);
+        await _node.DisposeAsync();
+        Assert.Equal(new StoreLoss("k", id, LostReason.SessionLost), await lost.Task.WaitAsync(TimeSpan.FromSeconds(5)));
+    }
+
+    private static AcquireRequest Request(string key, out string id, TimeSpan? ttl = null) =>
+        new(key, id = Guid.NewGuid().ToString(), "test", ttl ?? _ttl);
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        do
+        {
+            listener.Start();
+            var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+            listener.Stop();
+
+            // The published broker accepts no port above this.
+            if (port < 49_151)
+                return port;
+        }
+        while (true);
+    }
+
+    private BrokerLockStore Store()
+    {
+        var store = new BrokerLockStore(new LockConnection { Port = _port });
+        _stores.Add(store);
+        return store;
+    }
+}

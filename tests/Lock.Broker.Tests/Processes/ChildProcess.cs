@@ -1,0 +1,68 @@
+using System.Diagnostics;
+
+namespace Locking;
+
+/// <summary>The holder program as a child that can be killed, paused and asked. Killed at the latest when it is disposed.</summary>
+internal sealed class ChildProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
+
+    private readonly Process _process;
+
+    private ChildProcess(Process process) => _process = process;
+
+    public static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "Lock.HolderProcess.dll");
+
+    public int Id => _process.Id;
+
+    public static ChildProcess Start(string? config, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true };
+        start.ArgumentList.Add(Program);
+        foreach (var argument in arguments)
+            start.ArgumentList.Add(argument);
+        if (config is not null)
+            start.Environment["LOCK_CONFIG"] = config;
+        return new ChildProcess(Process.Start(start)!);
+    }
+
+    public async Task<string> ReadLineAsync() =>
+        await _process.StandardOutput.ReadLineAsync().WaitAsync(_patience) ?? throw new InvalidOperationException("The child has ended.");
+
+    public async Task<string> AskAsync(string line)
+    {
+        await _process.StandardInput.WriteLineAsync(line);
+        return await ReadLineAsync();
+    }
+
+    /// <summary>kill -9.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync().WaitAsync(_patience);
+    }
+
+    public Task PauseAsync() => SignalAsync("-STOP");
+
+    public Task ResumeAsync() => SignalAsync("-CONT");
+
+    public async Task<int> ExitAsync()
+    {
+        await _process.WaitForExitAsync().WaitAsync(_patience);
+        return _process.ExitCode;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+            await KillAsync();
+        _process.Dispose();
+    }
+
+    private async Task SignalAsync(string signal)
+    {
+        using var kill = Process.Start("kill", [signal, $"{_process.Id}"]);
+        await kill.WaitForExitAsync().WaitAsync(_patience);
+        Assert.Equal(0, kill.ExitCode);
+    }
+}

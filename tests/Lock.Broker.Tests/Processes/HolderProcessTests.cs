@@ -1,0 +1,139 @@
+using System.Text.Json;
+
+namespace Locking;
+
+public sealed class HolderProcessTests
+{
+    [Fact]
+    public async Task A_killed_holder_frees_its_lock_at_once()
+    {
+        await using var broker = new TestBroker();
+        await using var holder = ChildProcess.Start(Config(broker, ttl: 60_000), "hold", "k");
+        var token = TokenOf(await holder.ReadLineAsync());
+        var waiting = broker.Lock().LockAsync("k").AsTask();
+        while (broker.Server.WaitersOf("k") == 0)
+            await Task.Delay(5);
+        await holder.KillAsync();
+        await using var handle = await waiting.WaitAsync(TimeSpan.FromSeconds(5));
+        Assert.True(handle.FencingToken > token);
+    }
+
+    [Fact]
+    public async Task A_holder_that_was_paused_past_its_lease_knows_it_first_thing_and_its_late_write_is_refused()
+    {
+        await using var broker = new TestBroker();
+        var resource = new FencedResource();
+        await using var holder = ChildProcess.Start(Config(broker, ttl: 600), "hold", "k");
+        var token = TokenOf(await holder.ReadLineAsync());
+        Assert.True(resource.TryWrite(token, "before"));
+        Assert.Equal("fine", await holder.AskAsync("check"));
+
+        await holder.PauseAsync();
+        await using var next = await broker.Lock().LockAsync("k").AsTask().WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.True(resource.TryWrite(next.FencingToken!.Value, "next"));
+        await holder.ResumeAsync();
+
+        Assert.StartsWith("lost", await holder.AskAsync("check"));
+        Assert.False(resource.TryWrite(long.Parse(await holder.AskAsync("token")), "late"));
+        Assert.Equal("next", resource.Value);
+    }
+
+    [Fact]
+    public async Task A_killed_broker_loses_no_lease_and_no_waiter()
+    {
+        var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        var path = Path.Combine(directory, "broker.sock");
+        try
+        {
+            var broker = ChildProcess.Start(null, "broker", "--path", path, "--idle-exit", "60000");
+            Assert.Equal("listening", await broker.ReadLineAsync());
+            await using var locks = new StoreLock(new BrokerLockStore(new LockConnection { Path = path }));
+            await using var others = new StoreLock(new BrokerLockStore(new LockConnection { Path = path }));
+            var handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromSeconds(3), AutoRenew = true });
+            var waiting = others.LockAsync("k").AsTask();
+            await others.GetAsync("k");
+
+            await broker.KillAsync();
+            await broker.DisposeAsync();
+            await using var next = ChildProcess.Start(null, "broker", "--path", path, "--idle-exit", "60000");
+            Assert.Equal("listening", await next.ReadLineAsync());
+
+            // Renewed at the new broker, and not given to the waiter while it lives.
+            var until = DateTime.UtcNow.AddSeconds(4);
+            while (DateTime.UtcNow < until)
+            {
+                handle.ThrowIfLost();
+                Assert.False(waiting.IsCompleted);
+                await Task.Delay(50);
+            }
+
+            Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
+            await using var granted = await waiting.WaitAsync(TimeSpan.FromSeconds(10));
+            Assert.True(granted.FencingToken > handle.FencingToken);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Ten_starters_at_once_end_with_one_broker_and_take_turns()
+    {
+        var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        var path = Path.Combine(directory, "broker.sock");
+        var file = Path.Combine(directory, "counter");
+        try
+        {
+            var config = JsonSerializer.Serialize(new { type = "broker", connection = new { path, launch = true, connectTimeout = 20_000 } });
+            var children = new List<ChildProcess>();
+            for (var i = 0; i < 10; i++)
+                children.Add(ChildProcess.Start(config, "count", file, "5"));
+            foreach (var child in children)
+            {
+                Assert.Equal(0, await child.ExitAsync());
+                await child.DisposeAsync();
+            }
+
+            var tokens = (await File.ReadAllLinesAsync(file)).Select(line => long.Parse(line.Split(' ')[0])).ToList();
+            Assert.Equal(50, tokens.Count);
+            Assert.Equal(tokens.Order(), tokens);
+            Assert.Equal(50, tokens.Distinct().Count());
+
+            // The broker ends by itself once it is idle, and takes its socket with it.
+            var until = DateTime.UtcNow.AddSeconds(15);
+            while (File.Exists(path) && DateTime.UtcNow < until)
+                await Task.Delay(50);
+            Assert.False(File.Exists(path));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    private static string Config(TestBroker broker, int ttl) => JsonSerializer.Serialize(
+        new { type = "broker", connection = new { path = broker.Path }, lockOptions = new { ttl } });
+
+    private static long TokenOf(string line)
+    {
+        Assert.StartsWith("held ", line);
+        return long.Parse(line[5..]);
+    }
+
+    /// <summary>Refuses a write whose token is lower than one it has seen.</summary>
+    private sealed class FencedResource
+    {
+        private long _highest;
+
+        public string Value { get; private set; } = "";
+
+        public bool TryWrite(long token, string value)
+        {
+            if (token < _highest)
+                return false;
+            (_highest, Value) = (token, value);
+            return true;
+        }
+    }
+}

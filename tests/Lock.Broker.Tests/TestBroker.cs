@@ -1,0 +1,76 @@
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Locking;
+
+/// <summary>A broker in this process, on a Unix socket in a directory of its own, and on a free TCP port.</summary>
+internal sealed class TestBroker : IAsyncDisposable
+{
+    private readonly string _directory;
+    private readonly BrokerServerOptions _options;
+    private readonly List<IAsyncDisposable> _clients = [];
+
+    public TestBroker(Func<BrokerServerOptions, BrokerServerOptions>? configure = null)
+    {
+        _directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        Path = System.IO.Path.Combine(_directory, "broker.sock");
+        var options = new BrokerServerOptions { Path = Path, Host = "127.0.0.1", Port = 0 };
+        _options = configure is null ? options : configure(options);
+        Start();
+    }
+
+    public string Path { get; }
+
+    public BrokerServer Server { get; private set; } = null!;
+
+    public LockConnection Connection => new() { Path = Path, Secret = _options.Secret };
+
+    public LockConnection TcpConnection => new() { Host = "127.0.0.1", Port = Server.Port, Secret = _options.Secret };
+
+    /// <summary>A store over this broker, disposed with it.</summary>
+    public BrokerLockStore Store(LockConnection? connection = null)
+    {
+        var store = new BrokerLockStore(connection ?? Connection);
+        _clients.Add(store);
+        return store;
+    }
+
+    /// <summary>A whole lock over this broker, disposed with it.</summary>
+    public StoreLock Lock(LockOptions? options = null)
+    {
+        var locks = new StoreLock(new BrokerLockStore(Connection), options);
+        _clients.Add(locks);
+        return locks;
+    }
+
+    /// <summary>A client that speaks lines by hand.</summary>
+    public async Task<RawClient> RawAsync(bool tcp = false)
+    {
+        var client = tcp
+            ? await RawClient.TcpAsync(Server.Port)
+            : await RawClient.UnixAsync(Path);
+        _clients.Add(client);
+        return client;
+    }
+
+    /// <summary>Ends the broker and starts another one at the same place.</summary>
+    public async Task RestartAsync()
+    {
+        await Server.DisposeAsync();
+        Start();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var client in _clients)
+            await client.DisposeAsync();
+        await Server.DisposeAsync();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    private void Start()
+    {
+        Server = new BrokerServer(_options with { Port = Server?.Port ?? _options.Port });
+        Assert.True(Server.TryStart());
+    }
+}

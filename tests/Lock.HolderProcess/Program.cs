@@ -1,0 +1,89 @@
+using Locking;
+
+// hold KEY                                       takes KEY with LOCK_CONFIG, and then does what its standard input says
+// count FILE TIMES                               takes the lock "counter" TIMES times with LOCK_CONFIG, and adds a line to FILE under it
+// broker --path PATH --idle-exit MILLISECONDS    is a broker
+return args switch
+{
+    ["hold", var key] => await Holder.RunAsync(key),
+    ["count", var file, var times] => await Counter.RunAsync(file, int.Parse(times)),
+    ["broker", "--path", var path, "--idle-exit", var idle] => await Broker.RunAsync(path, int.Parse(idle)),
+    _ => 64,
+};
+
+internal static class Holder
+{
+    /// <summary>Says "held TOKEN", then answers each line: "check" with "fine" or "lost REASON", "token" with the token, "unlock" with the
+    /// outcome. Ends with its input.</summary>
+    public static async Task<int> RunAsync(string key)
+    {
+        await using var locks = Lock.Create(providers: [new BrokerLockProvider()]);
+        await using var handle = await locks.LockAsync(key);
+        Console.WriteLine($"held {handle.FencingToken}");
+        while (Console.ReadLine() is { } command)
+        {
+            Console.WriteLine(command switch
+            {
+                "check" => Check(handle),
+                "token" => $"{handle.FencingToken}",
+                "unlock" => $"{await handle.UnlockAsync()}",
+                _ => "what?",
+            });
+        }
+
+        return 0;
+    }
+
+    private static string Check(ILockHandle handle)
+    {
+        try
+        {
+            handle.ThrowIfLost();
+            return "fine";
+        }
+        catch (LockLostException)
+        {
+            return $"lost {handle.LostReason}";
+        }
+    }
+}
+
+internal static class Counter
+{
+    public static async Task<int> RunAsync(string file, int times)
+    {
+        await using var locks = Lock.Create(providers: [new BrokerLockProvider { Launcher = Broker.Launcher }]);
+        for (var i = 0; i < times; i++)
+        {
+            await using var handle = await locks.LockAsync("counter");
+            var before = File.Exists(file) ? await File.ReadAllTextAsync(file) : "";
+            await File.WriteAllTextAsync(file, $"{before}{handle.FencingToken} {Environment.ProcessId}\n");
+        }
+
+        return 0;
+    }
+}
+
+internal static class Broker
+{
+    public static BrokerLauncher Launcher { get; } = new()
+    {
+        Command = ["dotnet", typeof(Broker).Assembly.Location, "broker"],
+        IdleExit = TimeSpan.FromSeconds(1),
+    };
+
+    public static async Task<int> RunAsync(string path, int idleMilliseconds)
+    {
+        BrokerLauncher.LeaveSession();
+        await using var server = new BrokerServer(new BrokerServerOptions { Path = path, IdleExit = TimeSpan.FromMilliseconds(idleMilliseconds) });
+        if (!server.TryStart())
+        {
+            Console.WriteLine("another broker runs");
+            return 0;
+        }
+
+        Console.WriteLine("listening");
+        await server.Completion;
+        return 0;
+    }
+}

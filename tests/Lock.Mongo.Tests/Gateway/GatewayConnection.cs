@@ -1,0 +1,225 @@
+using System.Buffers.Binary;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Text;
+using Npgsql;
+
+namespace Locking;
+
+/// <summary>One client: frames in, frames out, faults in between.</summary>
+internal sealed class GatewayConnection(MongoGateway gateway, Socket socket, int id)
+{
+    private const int OpMsg = 2013;
+    private const int OpQuery = 2004;
+    private const int OpReply = 1;
+    private int _replyId;
+
+    public MongoGateway Gateway => gateway;
+
+    public int Id => id;
+
+    public GatewayScram Scram { get; } = new(gateway.Engine);
+
+    public void Close() => socket.Dispose();
+
+    public async Task ServeAsync()
+    {
+        if (socket.AddressFamily != AddressFamily.Unix) socket.NoDelay = true;
+        try
+        {
+            await using Stream stream = await OpenAsync();
+            var commands = new GatewayCommands(this);
+            while (await ServeOneAsync(stream, commands))
+            {
+            }
+        }
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or AuthenticationException or BsonFormatException)
+        {
+            // The client went away, or does not speak the protocol: a server drops it.
+        }
+        finally
+        {
+            socket.Dispose();
+        }
+    }
+
+    private async Task<Stream> OpenAsync()
+    {
+        var plain = new NetworkStream(socket, ownsSocket: true);
+        if (gateway.Options.Certificate is null) return plain;
+        var secure = new SslStream(plain);
+        await secure.AuthenticateAsServerAsync(gateway.Options.Certificate);
+        return secure;
+    }
+
+    private async Task<bool> ServeOneAsync(Stream stream, GatewayCommands commands)
+    {
+        var header = new byte[16];
+        await stream.ReadExactlyAsync(header);
+        int length = BinaryPrimitives.ReadInt32LittleEndian(header);
+        int requestId = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(4));
+        int operation = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(12));
+        if (length is < 16 or > 48_000_000) return false;
+        var body = new byte[length - 16];
+        await stream.ReadExactlyAsync(body);
+
+        GatewayRequest? request = operation switch
+        {
+            OpMsg => GatewayRequest.FromMessage(body),
+            OpQuery => GatewayRequest.FromQuery(body), // drivers open with it
+            _ => null,
+        };
+        if (request is null) return false;
+        if (request.Name is not ("hello" or "isMaster" or "ismaster")) gateway.Log.Enqueue(request.Name);
+
+        GatewayFault? fault = gateway.Faults.Take(request.Name);
+        if (fault == GatewayFault.CloseBefore) return false;
+        if (fault == GatewayFault.Delay) await gateway.Faults.HoldAsync();
+        byte[] reply = fault switch
+        {
+            GatewayFault.NotWritablePrimary => GatewayErrors.Reply(10107, "NotWritablePrimary", "not primary"),
+            GatewayFault.DuplicateKey => GatewayErrors.Reply(11000, "DuplicateKey", "E11000 duplicate key error"),
+            _ => await ExecuteAsync(commands, request),
+        };
+        if (fault == GatewayFault.InterruptedAfter) reply = GatewayErrors.Reply(11602, "InterruptedDueToReplStateChange", "operation was interrupted");
+        if (fault == GatewayFault.WriteConcernTimeout) reply = WithWriteConcernError(reply);
+        if (fault == GatewayFault.LoseReply) return false;
+        if (request.MoreToCome) return true;
+
+        byte[] frame = Frame(reply, requestId, operation);
+        return await SendAsync(stream, frame, fault);
+    }
+
+    private static async Task<byte[]> ExecuteAsync(GatewayCommands commands, GatewayRequest request)
+    {
+        try
+        {
+            return await commands.RunAsync(request);
+        }
+        catch (PostgresException e)
+        {
+            (int code, string name) = GatewayErrors.Of(e.SqlState);
+            return GatewayErrors.Reply(code, name, code == 11000 ? $"E11000 duplicate key error collection: {request.Database}.{request.Collection} {e.MessageText}" : e.MessageText);
+        }
+        catch (NpgsqlException e)
+        {
+            return GatewayErrors.Reply(91, "ShutdownInProgress", e.Message);
+        }
+    }
+
+    private static byte[] WithWriteConcernError(byte[] reply)
+    {
+        var writer = new BsonWriter();
+        BsonRewrite.CopyInto(writer, reply, static (_, _) => false);
+        return writer.Document("writeConcernError").Int32("code", 64).String("codeName", "WriteConcernTimeout").String("errmsg", "waiting for replication timed out").End().ToDocument().ToArray();
+    }
+
+    private static async Task<bool> SendAsync(Stream stream, byte[] frame, GatewayFault? fault)
+    {
+        switch (fault)
+        {
+            case GatewayFault.TruncateReply:
+                await stream.WriteAsync(frame.AsMemory(0, frame.Length / 2));
+                return false;
+            case GatewayFault.OversizeReply:
+                BinaryPrimitives.WriteInt32LittleEndian(frame, 48_000_001);
+                break;
+            case GatewayFault.MalformedReply:
+                // The document's length does not agree with the message's.
+                BinaryPrimitives.WriteInt32LittleEndian(frame.AsSpan(21), frame.Length);
+                break;
+            case GatewayFault.WrongRequestId:
+                BinaryPrimitives.WriteInt32LittleEndian(frame.AsSpan(8), -1);
+                break;
+            default:
+                break;
+        }
+
+        await stream.WriteAsync(frame);
+        return true;
+    }
+
+    private byte[] Frame(byte[] reply, int requestId, int operation)
+    {
+        int before = operation == OpMsg ? 21 : 36;
+        var frame = new byte[before + reply.Length];
+        Span<byte> at = frame;
+        BinaryPrimitives.WriteInt32LittleEndian(at, frame.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(at[4..], ++_replyId);
+        BinaryPrimitives.WriteInt32LittleEndian(at[8..], requestId);
+        BinaryPrimitives.WriteInt32LittleEndian(at[12..], operation == OpMsg ? OpMsg : OpReply);
+        if (operation == OpQuery)
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(at[16..], 8);
+            BinaryPrimitives.WriteInt32LittleEndian(at[32..], 1);
+        }
+
+        reply.CopyTo(at[before..]);
+        return frame;
+    }
+}
+
+/// <summary>A command as it came, document sequences folded into the body.</summary>
+internal sealed record GatewayRequest(string Name, string Collection, string Database, byte[] Document, bool MoreToCome)
+{
+    public static GatewayRequest FromMessage(ReadOnlySpan<byte> body)
+    {
+        int flags = BinaryPrimitives.ReadInt32LittleEndian(body);
+        ReadOnlySpan<byte> sections = (flags & 1) != 0 ? body[4..^4] : body[4..];
+        byte[] main = [];
+        var sequences = new List<byte[]>();
+        while (sections.Length > 0)
+        {
+            byte kind = sections[0];
+            int size = BinaryPrimitives.ReadInt32LittleEndian(sections[1..]);
+            byte[] content = sections.Slice(1, size).ToArray();
+            if (kind == 0) main = content;
+            else sequences.Add(content);
+            sections = sections[(1 + size)..];
+        }
+
+        return From(sequences.Count == 0 ? main : Fold(main, sequences), "test", (flags & 2) != 0);
+    }
+
+    public static GatewayRequest FromQuery(ReadOnlySpan<byte> body)
+    {
+        int end = body[4..].IndexOf((byte)0);
+        string collection = Encoding.UTF8.GetString(body.Slice(4, end));
+        ReadOnlySpan<byte> query = body[(4 + end + 1 + 8)..];
+        return From(query[..BinaryPrimitives.ReadInt32LittleEndian(query)].ToArray(), collection[..collection.IndexOf('.', StringComparison.Ordinal)], moreToCome: false);
+    }
+
+    private static GatewayRequest From(byte[] document, string database, bool moreToCome)
+    {
+        var reader = new BsonReader(document);
+        reader.Read();
+        string name = reader.Current.NameText;
+        string collection = reader.Current.Type == BsonType.String ? reader.Current.AsString() : "";
+        if (BsonReader.TryFind(document, "$db"u8, out BsonElement db)) database = db.AsString();
+        return new GatewayRequest(name, collection, database, document, moreToCome);
+    }
+
+    private static byte[] Fold(byte[] main, List<byte[]> sequences)
+    {
+        var writer = new BsonWriter();
+        BsonRewrite.CopyInto(writer, main, static (_, _) => false);
+        foreach (byte[] sequence in sequences)
+        {
+            ReadOnlySpan<byte> rest = sequence.AsSpan(4);
+            int end = rest.IndexOf((byte)0);
+            writer.Array(Encoding.UTF8.GetString(rest[..end]));
+            rest = rest[(end + 1)..];
+            for (int i = 0; rest.Length > 0; i++)
+            {
+                int length = BinaryPrimitives.ReadInt32LittleEndian(rest);
+                writer.Raw(BsonType.Document, i.ToString(), rest[..length]);
+                rest = rest[length..];
+            }
+
+            writer.End();
+        }
+
+        return writer.ToDocument().ToArray();
+    }
+}

@@ -1,0 +1,150 @@
+namespace Locking;
+
+/// <summary>Each step when the answer is lost, damaged, or a refusal.</summary>
+public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoServer>
+{
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+    private readonly string _a = TestStore.NewId();
+    private readonly string _b = TestStore.NewId();
+
+    public static TheoryData<string> Passing =>
+    [
+        nameof(GatewayFault.CloseBefore), nameof(GatewayFault.LoseReply), nameof(GatewayFault.TruncateReply), nameof(GatewayFault.OversizeReply),
+        nameof(GatewayFault.MalformedReply), nameof(GatewayFault.WrongRequestId), nameof(GatewayFault.NotWritablePrimary),
+        nameof(GatewayFault.InterruptedAfter), nameof(GatewayFault.WriteConcernTimeout),
+    ];
+
+    [Theory]
+    [MemberData(nameof(Passing))]
+    public async Task One_fault_does_not_show(string fault)
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        await using var store = new TestStore(gateway.Uri);
+        var kind = Enum.Parse<GatewayFault>(fault);
+        await store.AcquireAsync("warm", _b);
+
+        gateway.Faults.Inject("findAndModify", kind);
+        AcquireReply reply = await store.AcquireAsync("k", _a);
+        Assert.True(reply.IsGranted);
+        Assert.Equal(reply.FencingToken, (await store.Store.GetAsync("k", default))!.FencingToken);
+
+        gateway.Faults.Inject("findAndModify", kind);
+        Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, TimeSpan.FromHours(1), default));
+        Assert.True((await store.Store.GetAsync("k", default))!.Remaining > Minute);
+
+        gateway.Faults.Inject("findAndModify", kind);
+        Assert.Equal(StoreReply.Done, await store.ReleaseAsync("k", _a));
+        Assert.Equal(StoreReply.NotHeld, await store.ReleaseAsync("k", _a));
+        Assert.True((await store.AcquireAsync("k", _b)).FencingToken > reply.FencingToken);
+    }
+
+    [Theory]
+    [MemberData(nameof(Passing))]
+    public async Task A_fault_that_stays_is_transient_and_says_whether_it_may_have_been_applied(string fault)
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        await using var store = new TestStore(gateway.Uri + "?serverSelectionTimeoutMS=1");
+        var kind = Enum.Parse<GatewayFault>(fault);
+        await store.AcquireAsync("warm", _b);
+        for (int i = 0; i < 20; i++) gateway.Faults.Inject("findAndModify", kind);
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        Assert.True(e.IsTransient);
+        Assert.Equal(kind != GatewayFault.NotWritablePrimary, e.MayHaveBeenApplied);
+    }
+
+    [Fact]
+    public async Task A_release_that_was_repeated_is_not_done_for_a_later_holder()
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        await using var store = new TestStore(gateway.Uri);
+        await store.AcquireAsync("k", _a);
+        await store.ReleaseAsync("k", _a);
+        await store.AcquireAsync("k", _b);
+        // The release of the old holder meets the new one, once with a lost reply.
+        gateway.Faults.Inject("findAndModify", GatewayFault.CloseBefore);
+        await store.ReleaseAsync("k", _a);
+        Assert.Equal(_b, (await store.Store.GetAsync("k", default))!.Id);
+    }
+
+    [Fact]
+    public async Task A_duplicate_key_is_repeated_at_once()
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        await using var store = new TestStore(gateway.Uri);
+        for (int i = 0; i < 6; i++) gateway.Faults.Inject("findAndModify", GatewayFault.DuplicateKey);
+        Assert.True((await store.AcquireAsync("k", _a)).IsGranted);
+
+        for (int i = 0; i < 16; i++) gateway.Faults.Inject("findAndModify", GatewayFault.DuplicateKey);
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k2", _a).AsTask());
+        Assert.True(e.IsTransient);
+        Assert.False(e.MayHaveBeenApplied);
+    }
+
+    [Fact]
+    public async Task A_silent_server_is_given_up_within_the_steps_limit()
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        await using var store = new TestStore(gateway.Uri + "?socketTimeoutMS=0", change: s => s with { StepTimeout = TimeSpan.FromMilliseconds(200) });
+        await store.AcquireAsync("warm", _b);
+        gateway.Faults.Inject("findAndModify", GatewayFault.Delay);
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        Assert.True(e.IsTransient);
+        Assert.True(e.MayHaveBeenApplied);
+        Assert.Contains("200 ms", e.Message, StringComparison.Ordinal);
+        gateway.Faults.Release();
+    }
+
+    [Fact]
+    public async Task The_primary_may_change_while_a_lock_is_held()
+    {
+        await using MongoGateway first = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
+        await using MongoGateway second = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
+        second.OtherPrimary = first.Address;
+        await using var store = new TestStore($"mongodb://{first.Address},{second.Address}/?replicaSet=rs0");
+        AcquireReply held = await store.AcquireAsync("k", _a);
+
+        second.OtherPrimary = null;
+        first.OtherPrimary = second.Address;
+        first.Faults.Inject("findAndModify", GatewayFault.NotWritablePrimary);
+        Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, Minute, default));
+        Assert.Equal(held.FencingToken, (await store.AcquireAsync("k", _a)).FencingToken);
+        Assert.Equal(StoreReply.Done, await store.ReleaseAsync("k", _a));
+    }
+
+    [Fact]
+    public async Task A_server_that_is_killed_and_back_knows_the_lock_still()
+    {
+        MongoGateway first = server.StartGateway();
+        int port = first.Port;
+        await using var store = new TestStore(first.Uri + "?serverSelectionTimeoutMS=100");
+        await store.AcquireAsync("k", _a);
+        await first.DisposeAsync();
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.Store.TryExtendAsync("k", _a, Minute, default).AsTask());
+        Assert.True(e.IsTransient);
+        await using MongoGateway second = server.StartGateway(port: port);
+        Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, Minute, default));
+        Assert.False((await store.AcquireAsync("k", _b)).IsGranted);
+    }
+
+    [Fact]
+    public async Task A_listing_survives_a_fault_on_its_first_command()
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        await using var store = new TestStore(gateway.Uri);
+        await store.AcquireAsync("k", _a);
+        gateway.Faults.Inject("aggregate", GatewayFault.LoseReply);
+        Assert.Single(await MongoLockStoreTests.ListAsync(store, ""));
+    }
+
+    [Fact]
+    public async Task Missing_rights_are_not_transient_and_say_what_to_do()
+    {
+        await using MongoGateway gateway = server.StartGateway(new GatewayOptions(Authentication: true));
+        await using var store = new TestStore(gateway.Uri);
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        Assert.False(e.IsTransient);
+        Assert.False(e.MayHaveBeenApplied);
+        Assert.Contains("requires authentication", e.Message, StringComparison.Ordinal);
+        Assert.Contains("readWrite", e.Message, StringComparison.Ordinal);
+    }
+}

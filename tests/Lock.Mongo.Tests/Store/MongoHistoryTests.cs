@@ -1,0 +1,62 @@
+using Locking.Conformance;
+
+namespace Locking;
+
+/// <summary>Many holders while the server misbehaves at random: what they were promised never overlaps, and tokens rise.</summary>
+public sealed class MongoHistoryTests(MongoServer server) : IClassFixture<MongoServer>
+{
+    private static readonly GatewayFault[] Faults =
+    [
+        GatewayFault.CloseBefore, GatewayFault.LoseReply, GatewayFault.TruncateReply, GatewayFault.MalformedReply, GatewayFault.NotWritablePrimary,
+        GatewayFault.InterruptedAfter, GatewayFault.WriteConcernTimeout, GatewayFault.DuplicateKey,
+    ];
+
+    [Theory]
+    [InlineData(20261122)]
+    [InlineData(7)]
+    public async Task Promises_hold_under_faults(int seed)
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        var history = new LockHistory(TimeProvider.System);
+        string key = Guid.NewGuid().ToString();
+        var random = new Random(seed);
+        using var stop = new CancellationTokenSource();
+        Task faults = Task.Run(() => InjectAsync(gateway, random, stop.Token));
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(i => Task.Run(() => HoldAsync(gateway.Uri, key, history, turns: 12))));
+        await stop.CancelAsync();
+        await faults;
+        Assert.True(history.Grants >= 20, $"only {history.Grants} grants: nothing is proved (seed {seed})");
+        history.Check();
+    }
+
+    private static async Task InjectAsync(MongoGateway gateway, Random random, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            if (random.Next(10) == 0) gateway.CloseConnections();
+            else gateway.Faults.Inject("findAndModify", Faults[random.Next(Faults.Length)]);
+            await Task.Delay(TimeSpan.FromMilliseconds(random.Next(1, 12)), TimeProvider.System, CancellationToken.None);
+        }
+    }
+
+    private async Task HoldAsync(string uri, string key, LockHistory history, int turns)
+    {
+        await using var locks = new StoreLock(MongoConformance.Create(uri, server.SharedCollection, TimeProvider.System));
+        var options = new LockOptions { Ttl = TimeSpan.FromSeconds(2), AutoRenew = false, RetryDelay = TimeSpan.FromMilliseconds(2), RetryJitter = TimeSpan.FromMilliseconds(2) };
+        for (int turn = 0; turn < turns; turn++)
+        {
+            try
+            {
+                await using ILockHandle handle = await locks.LockAsync(key, options);
+                history.Promised(handle);
+                if (turn % 3 == 0 && await handle.TryExtendAsync(TimeSpan.FromSeconds(2))) history.Promised(handle);
+                history.Ends(key, handle.Id, history.Now);
+                await handle.UnlockAsync();
+            }
+            catch (LockStoreException)
+            {
+                // The server misbehaved for longer than the engine waits: no promise was made.
+            }
+        }
+    }
+}
