@@ -68,16 +68,21 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
         {
             // A grant that came in the same moment counts.
             if (_table.Withdraw(claim))
+            {
+                claim.StopWaiting(); // another request of the same holder may wait on this claim
                 return AcquireReply.Busy(_table.Get(request.Key)?.Remaining ?? TimeSpan.Zero);
+            }
         }
         catch (OperationCanceledException)
         {
             _table.End(claim);
+            claim.StopWaiting();
             throw Refuse(cancellationToken) ?? new OperationCanceledException(cancellationToken);
         }
 
-        if (claim.State == ClaimState.Withdrawn)
-            return AcquireReply.Busy(_table.Get(request.Key)?.Remaining ?? TimeSpan.Zero); // its id was released meanwhile
+        // Its id was released meanwhile, by another request of the same holder say, or the lease ran out before this continued.
+        if (claim.State != ClaimState.Held)
+            return AcquireReply.Busy(_table.Get(request.Key)?.Remaining ?? TimeSpan.Zero);
         return AcquireReply.Granted(claim.FencingToken, _table.Clock.ToSpan(claim.GrantedAt - claim.ArrivedAt));
     }
 

@@ -163,9 +163,14 @@ internal sealed partial class LockTable : IDisposable
     {
         var key = claim.Key;
         var stripe = StripeOf(claim, key);
+
+        // Where waiters come and go, the second look under the gate would be paid every time.
+        if (Volatile.Read(ref stripe.BusyHash) == claim.Hash)
+            return false;
         stripe.Gate.Enter();
         if (stripe.Find(key, claim.Hash) is not null)
         {
+            stripe.BusyHash = claim.Hash;
             stripe.Gate.Exit();
             return false;
         }

@@ -12,6 +12,9 @@ internal sealed class Stripe(LockTable table)
     /// <summary>The gate. A field, since it is a structure that changes.</summary>
     public Gate Gate;
 
+    /// <summary>Hash of a key that was found taken a moment ago and is still in use; a hint that is read without the gate. 0: none.</summary>
+    public int BusyHash;
+
     private readonly Lock _timerGate = new();
     private KeyEntry?[] _buckets = new KeyEntry?[SmallestSize];
     private KeyEntry? _free;
@@ -78,6 +81,8 @@ internal sealed class Stripe(LockTable table)
             link = ref link!.Next;
         link = entry.Next;
         Count--;
+        if (BusyHash == entry.Hash)
+            BusyHash = 0;
         if (entry.Queue is { } queue)
         {
             Deadlines.Remove(queue);

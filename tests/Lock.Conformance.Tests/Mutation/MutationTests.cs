@@ -33,6 +33,45 @@ public sealed class MutationTests
         Assert.Contains(nameof(ModelStep.What.Extend), fault.ToString(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(Mistake.S01_Forgets_the_grant, "L02")]
+    [InlineData(Mistake.S05_Releases_by_key_alone, "L25")]
+    [InlineData(Mistake.S06_Expires_early, "L11")]
+    [InlineData(Mistake.S07_Extending_revives, "L26")]
+    [InlineData(Mistake.S08_Release_deletes_the_counter, "L37")]
+    [InlineData(Mistake.S09_Case_does_not_matter, "L39")]
+    [InlineData(Mistake.S10_Checks_then_acts, "L40")]
+    [InlineData(Mistake.S14_Get_shows_the_whole_ttl, "L23")]
+    [InlineData(Mistake.S15_The_prefix_is_a_pattern, "L24")]
+    [InlineData(Mistake.S18_Infinite_is_thirty_seconds, "L35")]
+    [InlineData(Mistake.S20_Force_answers_true_for_a_free_lock, "L27")]
+    public async Task A_lock_over_a_careless_store_fails_too(Mistake mistake, string guarantee)
+    {
+        Eventually.HavePatience(TimeSpan.FromMilliseconds(1500));
+        Assert.NotEmpty(await SuiteRunner.FailuresAsync(() => new Locks(mistake), guarantee));
+    }
+
+    [Fact]
+    public async Task A_lock_over_a_store_without_mistakes_passes() =>
+        Assert.Empty(await SuiteRunner.FailuresAsync(() => new Locks(Mistake.None), "L"));
+
+    private sealed class Locks(Mistake mistake) : LockConformance
+    {
+        private readonly FakeTimeProvider _time = new();
+        private TinyTable? _table;
+
+        protected override TimeProvider Clock => _time;
+
+        protected override Task AdvanceAsync(TimeSpan by)
+        {
+            _time.Advance(by);
+            return Task.CompletedTask;
+        }
+
+        protected override ILock CreateLock(LockOptions? defaults, string? ns) => new StoreLock(
+            new TinyLockStore(_table ??= new TinyTable(_time), mistake), defaults, ns, LockProviderContext.Default with { TimeProvider = _time });
+    }
+
     private sealed class Store(Mistake mistake) : LockStoreConformance
     {
         private readonly FakeTimeProvider _time = new();

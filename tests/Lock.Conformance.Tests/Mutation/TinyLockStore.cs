@@ -42,7 +42,9 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
         while (true)
         {
             var last = _table.Now >= end || (Is(Mistake.S22_The_wait_ends_too_early) && atMost > TimeSpan.Zero);
-            var reply = await StepAsync(() => Acquire(request, arrived, queue: true), cancellationToken);
+            var reply = Is(Mistake.S10_Checks_then_acts)
+                ? await CheckThenActAsync(request, cancellationToken)
+                : await StepAsync(() => Acquire(request, arrived, queue: true), cancellationToken);
             if (reply.IsGranted)
             {
                 if (Is(Mistake.S24_Queued_for_is_too_long))

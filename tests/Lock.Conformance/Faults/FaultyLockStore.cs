@@ -12,6 +12,7 @@ public class FaultyLockStore : DelegatingLockStore
     private readonly ConcurrentDictionary<StoreStep, ConcurrentQueue<StoreFault>> _script = new();
     private readonly ConcurrentQueue<Func<Task>> _lateRequests = new();
     private readonly Dictionary<string, (int Now, int Most)> _contenders = new(StringComparer.Ordinal);
+    private readonly CancellationTokenSource _ended = new();
     private readonly TaskCompletionSource _disposed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _lateReplies = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _waitingReplies;
@@ -60,7 +61,8 @@ public class FaultyLockStore : DelegatingLockStore
             return _contenders.TryGetValue(key, out var count) ? count.Most : 0;
     }
 
-    /// <summary>Lets the requests that are late arrive, in the order they were sent. Their answers go nowhere.</summary>
+    /// <summary>Lets the requests that are late arrive, in the order they were sent. Their answers go nowhere; one that waits in the backend's
+    /// queue is left there, at most until this store is disposed.</summary>
     public async Task DeliverLateRequestsAsync()
     {
         while (_lateRequests.TryDequeue(out var request))
@@ -118,10 +120,12 @@ public class FaultyLockStore : DelegatingLockStore
         RunAsync(new StoreCall(StoreStep.Force, key), stop => ((IForceReleaseStore)Inner).ForceReleaseAsync(key, stop), cancellationToken);
 
     /// <summary>Ends the calls that hang, and disposes the store inside.</summary>
-    public override ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
         _disposed.TrySetResult();
-        return base.DisposeAsync();
+        await _ended.CancelAsync().ConfigureAwait(false);
+        await base.DisposeAsync().ConfigureAwait(false);
+        GC.SuppressFinalize(this);
     }
 
     private async ValueTask<AcquireReply> ContendAsync(
@@ -156,7 +160,7 @@ public class FaultyLockStore : DelegatingLockStore
             case StoreFault.FaultKind.LostRequest:
                 throw fault.Exception();
             case StoreFault.FaultKind.LateRequest:
-                _lateRequests.Enqueue(async () => await forward(CancellationToken.None).ConfigureAwait(false));
+                _lateRequests.Enqueue(() => DeliverAsync(call, forward));
                 throw fault.Exception();
             case StoreFault.FaultKind.LostReply:
                 await forward(cancellationToken).ConfigureAwait(false);
@@ -172,6 +176,19 @@ public class FaultyLockStore : DelegatingLockStore
             default:
                 throw new InvalidOperationException($"Unknown fault {fault.Kind}.");
         }
+    }
+
+    private async Task DeliverAsync<T>(StoreCall call, Func<CancellationToken, ValueTask<T>> forward)
+    {
+        if (call.Step != StoreStep.Wait)
+        {
+            await forward(CancellationToken.None).ConfigureAwait(false);
+            return;
+        }
+
+        var waiting = Task.Run(async () => await forward(_ended.Token).ConfigureAwait(false));
+        _ = waiting.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        await Eventually.SettleAsync().ConfigureAwait(false);
     }
 
     private delegate ref int Counter();

@@ -239,12 +239,12 @@ public abstract partial class LockConformance
         var other = NewLocks();
         Drop(locks, key);
         ILockHandle? next = null;
-        var since = Clock.GetTimestamp();
+        var since = TimeProvider.System.GetTimestamp();
         while (next is null)
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();
-            Assert.True(Clock.GetElapsedTime(since) < (ttl * 3) + Eventually.Patience, "a dropped handle was renewed on and on");
+            Assert.True(TimeProvider.System.GetElapsedTime(since) < (ttl * 3) + Eventually.Patience, "a dropped handle was renewed on and on");
             await AdvanceAsync(ttl / 10);
             await Eventually.SettleAsync();
             next = await other.TryLockAsync(key);

@@ -87,6 +87,26 @@ public abstract partial class LockStoreConformance
     }
 
     [Fact]
+    public async Task S22_A_waiter_that_asks_twice_is_not_left_waiting_when_one_of_the_requests_ends()
+    {
+        // As when a request is repeated on a new connection and the old one turns up late.
+        var (key, holder, waiter) = (NewKey(), NewId(), NewId());
+        await TakeAsync(Store, key, holder);
+        using var stop = new CancellationTokenSource();
+        var first = QueueAsync(NewStore(), key, waiter, cancellationToken: stop.Token);
+        await Eventually.SettleAsync();
+        var second = QueueAsync(NewStore(), key, waiter);
+        await Eventually.SettleAsync();
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Eventually.DoneAsync(first, "the cancelled request"));
+        Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, holder, CancellationToken.None));
+        var reply = await Eventually.DoneAsync(second, "the other request");
+        if (!reply.IsGranted)
+            await TakeAsync(Store, key, waiter);
+        await AssertHeldByAsync(Store, key, waiter);
+    }
+
+    [Fact]
     public Task S23_Waiters_are_served_in_the_order_they_came_where_the_store_is_fair() => TimelyAsync(async ttl =>
     {
         var (key, holder) = (NewKey(), NewId());

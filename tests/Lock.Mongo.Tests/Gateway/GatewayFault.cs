@@ -45,6 +45,9 @@ internal sealed class GatewayFaults
     private TaskCompletionSource _release = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _delayed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>Decides, command by command, where no fault waits; called by one thread at a time.</summary>
+    public Func<string, GatewayFault?>? Decide { get; set; }
+
     /// <summary>Completes when a delayed command has arrived.</summary>
     public Task Delayed => _delayed.Task;
 
@@ -58,7 +61,7 @@ internal sealed class GatewayFaults
         lock (_gate)
         {
             int index = _waiting.FindIndex(w => w.Command == command);
-            if (index < 0) return null;
+            if (index < 0) return Decide?.Invoke(command);
             GatewayFault fault = _waiting[index].Fault;
             _waiting.RemoveAt(index);
             return fault;
