@@ -146,7 +146,7 @@ public sealed class MinorityTests
             await Task.Delay(50);
         }
 
-        Assert.True(asked > 20, "the lease should have lasted a while");
+        Assert.True(asked >= 4, "both contenders should have tried while the lease lasted");
         // When the longest lease is over, the node votes again, and everybody can have the lock with any majority.
         quorum.Servers[0].Freeze();
         await using var locks = new StoreLock(quorum.NewStore(options), options);

@@ -27,3 +27,11 @@ public sealed class NativeConformanceTests(QuorumFixture fixture) : RedLockConfo
 
 public sealed class RedLockNetConformanceTests(QuorumFixture fixture)
     : RedLockConformance(fixture, LockFormats.RedLockNet), IClassFixture<QuorumFixture>;
+
+/// <summary>The whole lock: the engine over the quorum.</summary>
+public sealed class RedLockWholeLockTests(QuorumFixture fixture) : LockConformance, IClassFixture<QuorumFixture>
+{
+    protected override bool SupportsNoExpiry => false;
+
+    protected override ILock CreateLock(LockOptions? defaults, string? ns) => new StoreLock(fixture.Quorum.NewStore(), defaults, ns);
+}

@@ -22,3 +22,20 @@ public sealed class SimpleRedisMutexConformanceTests(RedisFixture redis)
     : RedisConformance(redis, LockFormats.SimpleRedisMutex), IClassFixture<RedisFixture>;
 
 public sealed class DistLockConformanceTests(RedisFixture redis) : RedisConformance(redis, LockFormats.DistLock), IClassFixture<RedisFixture>;
+
+/// <summary>Random steps against a model.</summary>
+public sealed class RedisModelTests(RedisFixture redis) : LockStoreModelConformance, IClassFixture<RedisFixture>
+{
+    protected override ILockStore CreateStore() => redis.NewStore();
+}
+
+/// <summary>The whole lock: the engine over the store.</summary>
+public abstract class RedisWholeLock(RedisFixture redis, bool fair) : LockConformance
+{
+    protected override ILock CreateLock(LockOptions? defaults, string? ns) =>
+        new StoreLock(redis.NewStore(), (defaults ?? new LockOptions()) with { Fair = fair }, ns);
+}
+
+public sealed class RedisWholeLockTests(RedisFixture redis) : RedisWholeLock(redis, fair: false), IClassFixture<RedisFixture>;
+
+public sealed class FairRedisWholeLockTests(RedisFixture redis) : RedisWholeLock(redis, fair: true), IClassFixture<RedisFixture>;
