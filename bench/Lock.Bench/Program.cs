@@ -1,10 +1,12 @@
 using Locking.Bench;
 using Locking.Bench.InMemory;
+using Locking.Bench.Redis;
 
 // One suite per backend; each is one entry here and one folder beside this file.
 Dictionary<string, Func<IBenchSuite>> suites = new(StringComparer.OrdinalIgnoreCase)
 {
     ["inmemory"] = static () => new InMemorySuite(),
+    ["redis"] = static () => new RedisSuite(),
 };
 
 var rounds = 51;

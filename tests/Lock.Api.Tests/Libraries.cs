@@ -11,6 +11,8 @@ public static class Libraries
         "Lock.Core",
         "Lock.InMemory",
         "Lock.Broker",
+        "Lock.Redis",
+        "Lock.RedLock",
         "Lock",
     ];
 

@@ -6,6 +6,8 @@ internal static class BuiltInProviders
     public static IReadOnlyList<ILockProvider> All { get; } =
     [
         new InMemoryLockProvider(),
+        new RedisLockProvider(),
+        new RedLockLockProvider(),
         new BrokerLockProvider(),
         new MongoLockProvider(),
     ];

@@ -1,0 +1,29 @@
+using StackExchange.Redis;
+
+namespace Locking.Bench.Redis;
+
+/// <summary>What a lock costs at the least: SET NX PX and a compare-and-delete script, two round trips of the same client.</summary>
+internal static class RawCycle
+{
+    private const string CompareAndDelete = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
+
+    private static readonly TimeSpan s_ttl = TimeSpan.FromSeconds(30);
+
+    public static async Task RunAsync(IDatabase database, byte[] release, RedisKey key, int cycles)
+    {
+        for (var i = 0; i < cycles; i++)
+        {
+            RedisValue id = Guid.NewGuid().ToString();
+            if (!await database.StringSetAsync(key, id, s_ttl, When.NotExists))
+                throw new InvalidOperationException("The raw lock was taken.");
+            await database.ScriptEvaluateAsync(release, [key], [id]);
+        }
+    }
+
+    public static async Task<byte[]> LoadAsync(IDatabase database, int port)
+    {
+        var answer = (string?)await database.ExecuteAsync("SCRIPT", "LOAD", CompareAndDelete)
+            ?? throw new InvalidOperationException($"The server on port {port} loads no script.");
+        return Convert.FromHexString(answer);
+    }
+}

@@ -1,0 +1,54 @@
+namespace Locking;
+
+/// <summary>One independent server of a quorum, as the algorithm sees it.</summary>
+internal interface IQuorumNode : IAsyncDisposable
+{
+    /// <summary>The server, for messages.</summary>
+    string Name { get; }
+
+    /// <summary>The server's locks, for the steps that need no more than a store.</summary>
+    ILockStore Store { get; }
+
+    /// <summary>Whether it is connected and may vote, so that a vote is one round trip.</summary>
+    bool IsReady { get; }
+
+    /// <summary>Whether it has not answered lately: it is asked again when it does.</summary>
+    bool IsSuspect { get; }
+
+    /// <summary>Asks for a vote, after connecting and admission where these are due.</summary>
+    /// <exception cref="LockStoreException">No answer.</exception>
+    Task<Vote> VoteAsync(AcquireRequest request, long proposedToken, CancellationToken cancellationToken);
+
+    /// <summary>Raises the holder's token to the one that was agreed on.</summary>
+    /// <returns>False when the holder does not hold the lock there.</returns>
+    Task<bool> RaiseTokenAsync(string key, string holderId, long token, CancellationToken cancellationToken);
+
+    /// <summary>Takes a vote back, in order behind the vote and before the next one.</summary>
+    Task WithdrawAsync(string key, string holderId, bool quietly, CancellationToken cancellationToken);
+
+    /// <summary>The same server with other store settings.</summary>
+    IQuorumNode WithOptions(LockOptions options);
+}
+
+/// <summary>What a server says to a holder.</summary>
+internal enum VoteKind
+{
+    /// <summary>Yes: the holder has the lock there.</summary>
+    Granted,
+
+    /// <summary>No: somebody else has it there.</summary>
+    Busy,
+
+    /// <summary>Nothing: it has restarted, and may have forgotten whom it voted for.</summary>
+    Abstained,
+}
+
+/// <summary>A vote.</summary>
+/// <param name="Kind">Yes, no, or nothing.</param>
+/// <param name="Token">Yes: the token there.</param>
+/// <param name="HeldBefore">Yes: the holder had the lock there already.</param>
+/// <param name="Remaining">No: what is left of the lease there. Nothing: for how long still.</param>
+/// <param name="HolderId">No: who has it.</param>
+/// <param name="IsStranger">No: whether that is a client of another library.</param>
+internal sealed record Vote(
+    VoteKind Kind, long Token = 0, bool HeldBefore = false, TimeSpan? Remaining = null, string? HolderId = null, bool IsStranger = false);

@@ -1,0 +1,151 @@
+namespace Locking;
+
+/// <summary>What is known of a server: whether it is admitted in this life, and whether it answers.</summary>
+/// <remarks>
+/// A server that failed to answer twice in a row is suspect: as long as the others suffice it is asked nothing but whether it is there,
+/// so that a dead or frozen one costs neither time nor a growing heap of requests.
+/// </remarks>
+internal sealed class NodeHealth : IAsyncDisposable
+{
+    private const int FailuresToSuspect = 2;
+    private static readonly TimeSpan s_probeInterval = TimeSpan.FromMilliseconds(200);
+
+    private readonly Lock _gate = new();
+    private readonly RedisVoter _voter;
+    private readonly Admission _admission;
+    private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _stopping = new();
+    private Task? _admitting;
+    private Task? _probing;
+    private int _failures;
+    private int _life;
+    private volatile bool _isAdmitted;
+
+    public NodeHealth(RedisVoter voter, Admission admission, TimeProvider time)
+    {
+        _voter = voter;
+        _admission = admission;
+        _time = time;
+        // A connection that was lost may come back to another life of the server, with a memory that is older than its votes.
+        voter.Store.Connection.Interrupted += Forget;
+    }
+
+    public bool IsAdmitted => _isAdmitted;
+
+    public bool IsSuspect => Volatile.Read(ref _failures) >= FailuresToSuspect;
+
+    /// <summary>The server has to be admitted anew.</summary>
+    public void Forget()
+    {
+        lock (_gate)
+        {
+            _life++;
+            _isAdmitted = false;
+        }
+    }
+
+    /// <summary>Admits the server; whoever comes meanwhile waits for the same admission.</summary>
+    /// <exception cref="LockStoreException">No answer.</exception>
+    public async Task AdmitAsync(CancellationToken cancellationToken)
+    {
+        Task admitting;
+        lock (_gate)
+        {
+            if (_admitting is not { IsCompleted: false } pending)
+                _admitting = pending = Task.Run(AdmitAsync, CancellationToken.None);
+            admitting = pending;
+        }
+
+        RedisConnection.Forget(admitting);
+        await WatchAsync(Counted(admitting)).WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Watches a request to the server, and remembers whether it was answered.</summary>
+    public async Task<T> WatchAsync<T>(Task<T> request)
+    {
+        try
+        {
+            var answer = await request.ConfigureAwait(false);
+            Volatile.Write(ref _failures, 0);
+            return answer;
+        }
+        catch (LockStoreException)
+        {
+            Failed();
+            throw;
+        }
+    }
+
+    /// <summary>A request was not answered in the time it was given.</summary>
+    public void Failed()
+    {
+        if (Interlocked.Increment(ref _failures) < FailuresToSuspect)
+            return;
+        lock (_gate)
+        {
+            if (_probing is not { IsCompleted: false } && !_stopping.IsCancellationRequested)
+                _probing = Task.Run(ProbeAsync, CancellationToken.None);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _voter.Store.Connection.Interrupted -= Forget;
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        Task? probing;
+        lock (_gate)
+            probing = _probing;
+        if (probing is not null)
+            await probing.ConfigureAwait(false);
+        _stopping.Dispose();
+    }
+
+    private static async Task<bool> Counted(Task task)
+    {
+        await task.ConfigureAwait(false);
+        return true;
+    }
+
+    private async Task AdmitAsync()
+    {
+        while (true)
+        {
+            int life;
+            lock (_gate)
+                life = _life;
+            await _admission.AdmitAsync(_voter, _stopping.Token).ConfigureAwait(false);
+            lock (_gate)
+            {
+                // Interrupted meanwhile: what was read may be of an earlier life.
+                if (life != _life)
+                    continue;
+                _isAdmitted = true;
+                return;
+            }
+        }
+    }
+
+    private async Task ProbeAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    await _voter.PingAsync(_stopping.Token).ConfigureAwait(false);
+                    Volatile.Write(ref _failures, 0);
+                    return;
+                }
+                catch (LockStoreException)
+                {
+                    await Task.Delay(s_probeInterval, _time, _stopping.Token).ConfigureAwait(false);
+                }
+            }
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException)
+        {
+            // The store was disposed.
+        }
+    }
+}

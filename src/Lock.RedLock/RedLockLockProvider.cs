@@ -1,0 +1,67 @@
+namespace Locking;
+
+/// <summary>Makes <see cref="RedLockLockStore"/>s: <c>type</c> <c>redLock</c>.</summary>
+public sealed class RedLockLockProvider : ILockProvider
+{
+    /// <inheritdoc/>
+    public string Type => "redLock";
+
+    /// <inheritdoc/>
+    public ILockStore CreateStore(LockConfig config, LockProviderContext context)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(context);
+        var options = config.LockOptions ?? new LockOptions();
+        var common = config.Connection ?? new LockConnection();
+        if (common.Endpoints is not { Count: > 0 } endpoints)
+            throw new LockConfigException("connection.endpoints", "must name at least one Redis server, each with host and port or url.");
+        if (common.Host is not null || common.Port is not null || common.Url is not null || common.Path is not null)
+            throw new LockConfigException("connection", "says where a server is beside its endpoints; put it into connection.endpoints.");
+        CheckOptions(options, endpoints.Count);
+
+        var stores = new List<RedisLockStore>();
+        for (var i = 0; i < endpoints.Count; i++)
+        {
+            var connector = RedisConnector.From(WithCommon(endpoints[i], common), $"connection.endpoints[{i}]");
+            if (stores.Exists(other => other.Connection.Server == connector.Server))
+                throw new LockConfigException($"connection.endpoints[{i}]", $"{connector.Server} is named twice; every endpoint must be a server of its own.");
+            stores.Add(new RedisLockStore(new RedisConnection(connector, context.TimeProvider), options, ownsConnection: true));
+        }
+
+        return Create(stores, options, context.TimeProvider, common.ConnectTimeout ?? TimeSpan.FromSeconds(3));
+    }
+
+    internal static RedLockLockStore Create(IReadOnlyList<RedisLockStore> stores, LockOptions options, TimeProvider time, TimeSpan connectTimeout)
+    {
+        var voters = stores.Select(store => new RedisVoter(store)).ToList();
+        var admission = new Admission(voters, options.Ttl is { } ttl && ttl > TimeSpan.Zero ? ttl : TimeSpan.FromSeconds(30), time);
+        var retention = options.FenceRetention ?? TimeSpan.FromHours(1);
+        var nodes = voters.Select(IQuorumNode (voter) => new RedisQuorumNode(voter, new NodeHealth(voter, admission, time), retention, owns: true)).ToList();
+        return new RedLockLockStore(nodes, options, time, connectTimeout, admission.Covers, admission);
+    }
+
+    private static void CheckOptions(LockOptions options, int nodes)
+    {
+        if (options.Ttl == Timeout.InfiniteTimeSpan)
+            throw new LockConfigException("lockOptions.ttl", "must be a time for redLock: a lock without expiry could never be settled after a node was lost.");
+        if (options.Format is not (null or LockFormats.Native or LockFormats.RedLockNet))
+            throw new LockConfigException("lockOptions.format", $"{options.Format} is for one server; redLock has {LockFormats.Native} and {LockFormats.RedLockNet}.");
+        if (options.Replicas is > 0)
+            throw new LockConfigException("lockOptions.replicas", $"{options.Replicas} is for type redis; redLock's servers are independent.");
+        if (options.Fair is true)
+            throw new LockConfigException("lockOptions.fair", "true is not possible: independent servers have no common order of arrival. Use type redis or broker.");
+        if (options.Quorum is { } quorum && (quorum > nodes || quorum < (nodes / 2) + 1))
+            throw new LockConfigException("lockOptions.quorum", $"{quorum} must be from {(nodes / 2) + 1} (a majority) to {nodes} (all endpoints).");
+    }
+
+    private static LockConnection WithCommon(LockConnection endpoint, LockConnection common) => endpoint with
+    {
+        Username = endpoint.Username ?? common.Username,
+        Password = endpoint.Password ?? common.Password,
+        Tls = endpoint.Tls ?? common.Tls,
+        Db = endpoint.Db ?? common.Db,
+        ConnectTimeout = endpoint.ConnectTimeout ?? common.ConnectTimeout,
+        CommandTimeout = endpoint.CommandTimeout ?? common.CommandTimeout,
+        NoDelay = endpoint.NoDelay ?? common.NoDelay,
+    };
+}

@@ -1,0 +1,212 @@
+namespace Locking;
+
+/// <summary>Locks on a quorum of independent Redis servers: a lease counts when a majority of them gave it.</summary>
+/// <remarks>
+/// <para>Any minority of the servers may be down, frozen, slow, cut off or restarted without their data, at any time, without a second
+/// holder and without more than the wait for a node. A server that restarted does not vote until the longest lease has ended.</para>
+/// <para>The fencing token is fixed on a majority before the grant is answered, so that the next grant, whatever majority gives it, has a
+/// higher one. A token that is proposed with the vote makes that one round; only servers that disagree take a second.</para>
+/// <para>Not promised: order between processes; anything at all when a majority has lost its memory at once.</para>
+/// </remarks>
+public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForceReleaseStore, IConfigurableStore
+{
+    private static readonly TimeSpan s_shortestNodeTimeout = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_longestNodeTimeout = TimeSpan.FromDays(40);
+
+    private readonly IReadOnlyList<IQuorumNode> _nodes;
+    private readonly LockOptions _options;
+    private readonly TimeProvider _time;
+    private readonly TimeSpan _connectTimeout;
+    private readonly Action<TimeSpan> _covers;
+    private readonly IDisposable? _owned;
+    private readonly CancellationTokenSource _disposing;
+    private readonly LateVotes _late;
+    private readonly int _quorum;
+
+    internal RedLockLockStore(
+        IReadOnlyList<IQuorumNode> nodes,
+        LockOptions options,
+        TimeProvider time,
+        TimeSpan connectTimeout,
+        Action<TimeSpan> covers,
+        IDisposable? owned,
+        CancellationTokenSource? disposing = null,
+        LateVotes? late = null)
+    {
+        _nodes = nodes;
+        _options = options;
+        _time = time;
+        _connectTimeout = connectTimeout;
+        _covers = covers;
+        _owned = owned;
+        _disposing = disposing ?? new CancellationTokenSource();
+        _late = late ?? new LateVotes();
+        _quorum = Math.Max(options.Quorum ?? 0, (nodes.Count / 2) + 1);
+    }
+
+    /// <inheritdoc/>
+    public string Type => "redLock";
+
+    /// <inheritdoc/>
+    public async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        Begin(cancellationToken);
+        if (request.Ttl == Timeout.InfiniteTimeSpan)
+            throw new ArgumentException("A redLock lease must have a ttl: without expiry it could never be settled after a node was lost.", nameof(request));
+        _covers(request.Ttl);
+
+        // Nodes that still have to connect are not waited for once the rest has decided. They go on voting for a lease that was granted,
+        // until it is released: a lease on a bare majority would not survive the next node.
+        using var late = _late.Begin(request.HolderId, cancellationToken);
+        var asked = Asked();
+        var limit = TimeoutFor(request.Ttl, asked);
+        var proposed = Proposal();
+        var votes = new Task<Vote>[asked.Count];
+        for (var i = 0; i < votes.Length; i++)
+            votes[i] = asked[i].VoteAsync(request, proposed, asked[i].IsReady ? CancellationToken.None : late.Token);
+        try
+        {
+            var ballot = await Ballot<Vote>.HoldAsync(votes, Decides, limit, _time, cancellationToken).ConfigureAwait(false);
+            var reply = await ConcludeAsync(request, asked, ballot, limit, late, cancellationToken).ConfigureAwait(false);
+            if (reply.IsGranted)
+                late.KeepUntil(Task.WhenAll(votes));
+            return reply;
+        }
+        catch (OperationCanceledException)
+        {
+            late.Stop();
+            _ = WithdrawAsync(asked, request, ballot: null);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
+    {
+        Begin(cancellationToken);
+        if (ttl == Timeout.InfiniteTimeSpan)
+            throw new ArgumentException("A redLock lease must have a ttl.", nameof(ttl));
+        _covers(ttl);
+        var replies = await AskStoresAsync(
+            "extend", asked => TimeoutFor(ttl, asked), store => store.TryExtendAsync(key, holderId, ttl, CancellationToken.None), cancellationToken).ConfigureAwait(false);
+        return replies.Conclude(StoreReply.Done, _quorum) ?? throw replies.TooFew("extend", _quorum);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
+    {
+        Begin(cancellationToken);
+        _late.Stop(holderId);
+        var replies = await AskStoresAsync(
+            "release", _ => _connectTimeout, store => store.TryReleaseAsync(key, holderId, CancellationToken.None), cancellationToken)
+            .ConfigureAwait(false);
+        return replies.ConcludeRelease(_quorum) ?? throw replies.TooFew("release", _quorum);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
+    {
+        Begin(cancellationToken);
+        var replies = await AskStoresAsync(
+            "force",
+            _ => _connectTimeout,
+            async store => await ((IForceReleaseStore)store).ForceReleaseAsync(key, CancellationToken.None).ConfigureAwait(false)
+                ? StoreReply.Done
+                : StoreReply.NotHeld,
+            cancellationToken).ConfigureAwait(false);
+        return replies.ConcludeRelease(_quorum) is { } reply ? reply == StoreReply.Done : throw replies.TooFew("force", _quorum);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReleaseWatch> WatchAsync(string key, CancellationToken cancellationToken)
+    {
+        Begin(cancellationToken);
+        return await QuorumWatch.BeginAsync(
+            [.. _nodes.Select(node => (IReleaseSignal)node.Store)], key, _quorum, _connectTimeout, _time, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public ILockStore WithOptions(LockOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Format is not (null or LockFormats.Native or LockFormats.RedLockNet))
+            throw new ArgumentException($"The format {options.Format} is for one server; redLock has {LockFormats.Native} and {LockFormats.RedLockNet}.", nameof(options));
+        if (options.Replicas is > 0)
+            throw new ArgumentException("Replicas are for type redis; redLock's servers are independent.", nameof(options));
+        if (options.Quorum is { } quorum && (quorum > _nodes.Count || quorum < (_nodes.Count / 2) + 1))
+            throw new ArgumentException($"The quorum {quorum} must be from {(_nodes.Count / 2) + 1} (a majority) to {_nodes.Count}.", nameof(options));
+        var merged = _options with
+        {
+            Format = options.Format ?? _options.Format,
+            KeyPrefix = options.KeyPrefix ?? _options.KeyPrefix,
+            FenceRetention = options.FenceRetention ?? _options.FenceRetention,
+            NodeTimeout = options.NodeTimeout ?? _options.NodeTimeout,
+            Quorum = options.Quorum ?? _options.Quorum,
+        };
+        return new RedLockLockStore([.. _nodes.Select(node => node.WithOptions(options))], merged, _time, _connectTimeout, _covers, owned: null, _disposing, _late);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_owned is null || _disposing.IsCancellationRequested)
+            return;
+        await _disposing.CancelAsync().ConfigureAwait(false);
+        foreach (var node in _nodes)
+            await node.DisposeAsync().ConfigureAwait(false);
+        _owned.Dispose();
+    }
+
+    private void Begin(CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, typeof(RedLockLockStore));
+        cancellationToken.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>The token to agree on: this machine's microseconds.</summary>
+    private long Proposal() => (_time.GetUtcNow().Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
+
+    /// <summary>The limit of a vote; nodes that still have to connect are given the time for it.</summary>
+    private TimeSpan TimeoutFor(TimeSpan ttl, IReadOnlyList<IQuorumNode> asked)
+    {
+        var limit = _options.NodeTimeout ?? ttl / 100;
+        limit = limit < s_shortestNodeTimeout && _options.NodeTimeout is null ? s_shortestNodeTimeout : limit < s_longestNodeTimeout ? limit : s_longestNodeTimeout;
+        return limit < _connectTimeout && asked.Any(static node => !node.IsReady) ? _connectTimeout : limit;
+    }
+
+    /// <summary>Whom to ask: those that answer, as long as they can decide, else everybody.</summary>
+    private IReadOnlyList<IQuorumNode> Asked()
+    {
+        var answering = 0;
+        foreach (var node in _nodes)
+        {
+            if (!node.IsSuspect)
+                answering++;
+        }
+
+        return answering == _nodes.Count || answering < _quorum ? _nodes : [.. _nodes.Where(static node => !node.IsSuspect)];
+    }
+
+    /// <summary>Whether the votes so far decide. Nodes that were not asked are as good as silent.</summary>
+    private bool Decides(IReadOnlyList<Vote?> votes, int missing)
+    {
+        int yes = 0, before = 0, no = 0;
+        foreach (var vote in votes)
+        {
+            if (vote is { Kind: VoteKind.Granted })
+            {
+                yes++;
+                if (vote.HeldBefore)
+                    before++;
+            }
+            else if (vote is { Kind: VoteKind.Busy })
+                no++;
+        }
+
+        // Asked again for a lease that stands: a majority that has it already tells its token, a mixed one does not.
+        if (yes >= _quorum)
+            return before == 0 || before >= _quorum;
+        return no > _nodes.Count - _quorum || yes + no + missing < _quorum;
+    }
+}

@@ -1,0 +1,164 @@
+namespace Locking;
+
+/// <summary>One waiter's ears at all nodes. Tells when a majority has given notice, or a moment after the first.</summary>
+/// <remarks>A holder's release reaches the nodes one after the other: whoever asks at the first notice finds a majority still held.</remarks>
+internal sealed class QuorumWatch : IReleaseWatch
+{
+    private static readonly TimeSpan s_moment = TimeSpan.FromMilliseconds(20);
+
+    private readonly Lock _gate = new();
+    private readonly int _quorum;
+    private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly TaskCompletionSource _began = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly HashSet<int> _noticed = [];
+    private readonly Task[] _ears;
+    private readonly ITimer _momentOver;
+    private TaskCompletionSource? _waiter;
+    private LockStoreException? _fault;
+    private int _listening;
+    private int _failed;
+    private bool _latched;
+
+    private QuorumWatch(IReadOnlyList<IReleaseSignal> nodes, string key, int quorum, TimeProvider time)
+    {
+        _quorum = quorum;
+        _time = time;
+        _momentOver = time.CreateTimer(static watch => ((QuorumWatch)watch!).Latch(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _ears = [.. nodes.Select((node, index) => Task.Run(() => ListenAsync(node, key, index, nodes.Count)))];
+    }
+
+    /// <summary>Starts listening; done when a majority listens. The others join when they can.</summary>
+    /// <exception cref="LockStoreException">Too few nodes can be listened to.</exception>
+    public static async Task<QuorumWatch> BeginAsync(
+        IReadOnlyList<IReleaseSignal> nodes, string key, int quorum, TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var watch = new QuorumWatch(nodes, key, quorum, time);
+        try
+        {
+            await watch._began.Task.WaitAsync(limit, time, cancellationToken).ConfigureAwait(false);
+            return watch;
+        }
+        catch (Exception exception)
+        {
+            await watch.DisposeAsync().ConfigureAwait(false);
+            if (exception is TimeoutException)
+                throw new LockStoreException($"Too few nodes can be listened to; {quorum} are needed.", isTransient: true, watch._fault);
+            throw;
+        }
+    }
+
+    public async ValueTask<bool> WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        Task notice;
+        lock (_gate)
+        {
+            if (ConsumeUnsynchronized())
+                return true;
+            notice = (_waiter ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+
+        try
+        {
+            await notice.WaitAsync(atMost, _time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // A notice that came with the last moment still counts.
+        }
+
+        lock (_gate)
+            return ConsumeUnsynchronized();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _momentOver.DisposeAsync().ConfigureAwait(false);
+        // The ears end by themselves; a node that does not answer must not hold up whoever got the lock.
+        _ = Task.WhenAll(_ears).ContinueWith(
+            static (_, source) => ((CancellationTokenSource)source!).Dispose(), _stopping, CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    private async Task ListenAsync(IReleaseSignal node, string key, int index, int nodes)
+    {
+        try
+        {
+            var watch = await node.WatchAsync(key, _stopping.Token).ConfigureAwait(false);
+            await using (watch.ConfigureAwait(false))
+            {
+                Joined();
+                while (true)
+                {
+                    if (await watch.WaitAsync(Timeout.InfiniteTimeSpan, _stopping.Token).ConfigureAwait(false))
+                        Noticed(index);
+                }
+            }
+        }
+        catch (LockStoreException fault)
+        {
+            lock (_gate)
+            {
+                _fault = fault;
+                if (nodes - ++_failed >= _quorum)
+                    return;
+            }
+
+            _began.TrySetException(fault);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException)
+        {
+            // The watch has ended.
+        }
+    }
+
+    /// <summary>One more node is listened to. With a majority of them no release goes unheard.</summary>
+    private void Joined()
+    {
+        lock (_gate)
+        {
+            if (++_listening < _quorum)
+                return;
+        }
+
+        _began.TrySetResult();
+    }
+
+    private void Noticed(int node)
+    {
+        lock (_gate)
+        {
+            if (!_noticed.Add(node) || _noticed.Count < _quorum)
+            {
+                if (_noticed.Count == 1 && !_stopping.IsCancellationRequested)
+                    _momentOver.Change(s_moment, Timeout.InfiniteTimeSpan);
+                return;
+            }
+        }
+
+        Latch();
+    }
+
+    private void Latch()
+    {
+        TaskCompletionSource? waiter;
+        lock (_gate)
+        {
+            _noticed.Clear();
+            _latched = true;
+            waiter = _waiter;
+            _waiter = null;
+        }
+
+        waiter?.TrySetResult();
+    }
+
+    private bool ConsumeUnsynchronized()
+    {
+        var latched = _latched;
+        _latched = false;
+        return latched;
+    }
+}

@@ -1,0 +1,298 @@
+using System.Collections.Concurrent;
+using StackExchange.Redis;
+
+namespace Locking;
+
+/// <summary>The one connection of a store and of its views: made at the first request, or lent by the application.</summary>
+/// <remarks>
+/// Every request has a time limit of its own, since the client has none in all its versions: a request that is not answered in time
+/// stays under way in the client, and its answer goes nowhere. What it then does on the server ends with the ttl at the latest.
+/// </remarks>
+internal sealed class RedisConnection : IAsyncDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly IRedisConnector? _connector;
+    private readonly TimeProvider _time;
+    private readonly ConcurrentDictionary<string, ReleaseChannel> _channels = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(int Replicas, TimeSpan Timeout), Lazy<ReplicatedWriter>> _writers = new();
+    private Task<IConnectionMultiplexer>? _connecting;
+    private IConnectionMultiplexer? _multiplexer;
+    private long _reconfiguredAt;
+    private bool _disposed;
+
+    /// <summary>A connection of our own.</summary>
+    public RedisConnection(IRedisConnector connector, TimeProvider time)
+    {
+        _connector = connector;
+        _time = time;
+        Database = connector.Database;
+        CommandTimeout = connector.CommandTimeout;
+        Server = connector.Server;
+    }
+
+    /// <summary>A connection that the application owns: never disposed here.</summary>
+    public RedisConnection(IConnectionMultiplexer lent, int database, TimeSpan commandTimeout, TimeProvider time)
+    {
+        _time = time;
+        _multiplexer = lent;
+        Database = database;
+        CommandTimeout = commandTimeout;
+        Server = $"Redis at {string.Join(", ", lent.GetEndPoints(configuredOnly: true).Select(EndPointNames.Of))}";
+        Listen(lent);
+    }
+
+    /// <summary>The database number; -1 for the client's default.</summary>
+    public int Database { get; }
+
+    /// <summary>The limit of one request.</summary>
+    public TimeSpan CommandTimeout { get; }
+
+    /// <summary>The server, for messages.</summary>
+    public string Server { get; }
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Time => _time;
+
+    /// <summary>Raised when a connection to a server was lost or has come back.</summary>
+    public event Action? Interrupted;
+
+    /// <summary>The channel of releases of a format: one for all views.</summary>
+    public ReleaseChannel Channel(KeyLayout layout) =>
+        _channels.GetOrAdd(layout.Channel, static (_, state) => new ReleaseChannel(state.Connection, state.Layout), (Connection: this, Layout: layout));
+
+    /// <summary>The client, connected.</summary>
+    /// <exception cref="LockStoreException">The server cannot be reached.</exception>
+    public ValueTask<IConnectionMultiplexer> ConnectAsync(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return Volatile.Read(ref _multiplexer) is { } ready && !_disposed ? new(ready) : new(ConnectFirstAsync(cancellationToken));
+    }
+
+    /// <summary>Runs a script: one round trip, two when the server does not know it yet.</summary>
+    /// <exception cref="LockStoreException">The server failed or did not answer.</exception>
+    public async Task<RedisResult> EvaluateAsync(RedisScript script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken)
+    {
+        var multiplexer = await ConnectAsync(cancellationToken).ConfigureAwait(false);
+        var database = multiplexer.GetDatabase(Database);
+        try
+        {
+            try
+            {
+                return await LimitAsync(
+                    database.ScriptEvaluateAsync(script.Hash, keys, values, CommandFlags.DemandMaster), cancellationToken).ConfigureAwait(false);
+            }
+            catch (RedisServerException exception) when (RedisFaults.IsUnknownScript(exception))
+            {
+                // EVAL does the step and teaches the server the script at once, so that a flush in between cannot come in the way.
+                object[] arguments = [script.Text, keys.Length, .. keys.Select(key => (object)key), .. values.Select(value => (object)value)];
+                return await LimitAsync(database.ExecuteAsync("EVAL", arguments, CommandFlags.DemandMaster), cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            if (RedisFaults.HasLostTheMaster(exception))
+                Reconfigure(multiplexer);
+            throw RedisFaults.Wrap(exception, script.Step, Server);
+        }
+    }
+
+    /// <summary>Runs a command that has no method of its own.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="extraTime">How long the server may take on purpose, beyond the limit of a request.</param>
+    /// <param name="cancellationToken">Leaves the outcome unknown.</param>
+    /// <exception cref="LockStoreException">The server failed or did not answer.</exception>
+    public async Task<RedisResult> ExecuteAsync(string command, object[] arguments, TimeSpan extraTime, CancellationToken cancellationToken)
+    {
+        var multiplexer = await ConnectAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await LimitAsync(
+                multiplexer.GetDatabase(Database).ExecuteAsync(command, arguments, CommandFlags.DemandMaster), cancellationToken, extraTime).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            throw RedisFaults.Wrap(exception, command, Server);
+        }
+    }
+
+    /// <summary>Whether the server is part of a Redis Cluster.</summary>
+    public async ValueTask<bool> IsClusterAsync(CancellationToken cancellationToken)
+    {
+        var multiplexer = await ConnectAsync(cancellationToken).ConfigureAwait(false);
+        return Array.Exists(multiplexer.GetEndPoints(), endPoint => multiplexer.GetServer(endPoint).ServerType == ServerType.Cluster);
+    }
+
+    /// <summary>The writer that waits for replicas, made at the first use: one for all views with the same demand.</summary>
+    public ReplicatedWriter Replicated(int replicas, TimeSpan timeout) =>
+        _writers.GetOrAdd((replicas, timeout), static (demand, self) => new Lazy<ReplicatedWriter>(() => self.NewWriter(demand)), this).Value;
+
+    private ReplicatedWriter NewWriter((int Replicas, TimeSpan Timeout) demand)
+    {
+        var connector = _connector is RedisConnector own ? own : RedisConnector.Like(_multiplexer!, Database, CommandTimeout);
+        return new ReplicatedWriter(new RedisConnection(connector.WithLongRequests(demand.Timeout), _time), demand.Replicas, demand.Timeout);
+    }
+
+    /// <summary>Waits for a request within the limit. The client's answer to a request that was given up is swallowed.</summary>
+    /// <exception cref="TimeoutException">No answer in time.</exception>
+    public async Task<T> LimitAsync<T>(Task<T> request, CancellationToken cancellationToken, TimeSpan extraTime = default)
+    {
+        if (!request.IsCompleted)
+        {
+            try
+            {
+                return await request.WaitAsync(CommandTimeout + extraTime, _time, cancellationToken).ConfigureAwait(false);
+            }
+            catch when (!request.IsCompleted)
+            {
+                Forget(request);
+                throw;
+            }
+        }
+
+        return await request.ConfigureAwait(false);
+    }
+
+    /// <summary>Observes the fault of a task nobody waits for.</summary>
+    public static void Forget(Task task) =>
+        _ = task.ContinueWith(
+            static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        Task<IConnectionMultiplexer>? connecting;
+        IConnectionMultiplexer? multiplexer;
+        lock (_gate)
+        {
+            if (_disposed)
+                return;
+            _disposed = true;
+            connecting = _connecting;
+            multiplexer = _multiplexer;
+        }
+
+        foreach (var writer in _writers.Values)
+        {
+            if (writer.IsValueCreated)
+                await writer.Value.DisposeAsync().ConfigureAwait(false);
+        }
+
+        foreach (var channel in _channels.Values)
+            await channel.DisposeAsync().ConfigureAwait(false);
+        if (multiplexer is not null)
+            Unlisten(multiplexer);
+        if (_connector is null)
+            return;
+        if (multiplexer is not null)
+            Close(multiplexer);
+        else if (connecting is not null)
+            _ = connecting.ContinueWith(
+                static made => Close(made), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+    }
+
+    private static void Close(Task<IConnectionMultiplexer> made)
+    {
+        if (made.IsCompletedSuccessfully)
+            Close(made.GetAwaiter().GetResult());
+    }
+
+    private static void Close(IConnectionMultiplexer multiplexer)
+    {
+        // Not waiting for requests under way: a server that does not answer must not hold up the end of a program.
+        multiplexer.Close(allowCommandsToComplete: false);
+        multiplexer.Dispose();
+    }
+
+    private async Task<IConnectionMultiplexer> ConnectFirstAsync(CancellationToken cancellationToken)
+    {
+        Task<IConnectionMultiplexer> connecting;
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, typeof(RedisLockStore));
+            if (_multiplexer is { } ready)
+                return ready;
+            if (_connecting is not { } pending || pending.IsFaulted || pending.IsCanceled)
+                _connecting = pending = Task.Run(OpenAsync, CancellationToken.None);
+            connecting = pending;
+        }
+
+        try
+        {
+            return await connecting.WaitAsync(_connector!.ConnectTimeout, _time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException exception) when (!connecting.IsCompleted)
+        {
+            // The attempt goes on; the next request finds it, or its outcome.
+            Forget(connecting);
+            throw new LockStoreException(
+                $"{Server} did not let us connect within {_connector!.ConnectTimeout.TotalMilliseconds:0} ms (connection.connectTimeout).{_connector.Hint}",
+                isTransient: true, exception)
+            {
+                MayHaveBeenApplied = false,
+            };
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            throw RedisFaults.Wrap(exception, "connect", Server + _connector!.Hint);
+        }
+        catch (OperationCanceledException)
+        {
+            Forget(connecting);
+            throw;
+        }
+    }
+
+    private async Task<IConnectionMultiplexer> OpenAsync()
+    {
+        var multiplexer = await _connector!.ConnectAsync().ConfigureAwait(false);
+        bool late;
+        lock (_gate)
+        {
+            late = _disposed;
+            if (!late)
+                _multiplexer = multiplexer;
+        }
+
+        if (late)
+        {
+            Close(multiplexer);
+            throw new ObjectDisposedException(nameof(RedisLockStore));
+        }
+
+        Listen(multiplexer);
+        return multiplexer;
+    }
+
+    private void Listen(IConnectionMultiplexer multiplexer)
+    {
+        multiplexer.ConnectionFailed += OnInterrupted;
+        multiplexer.ConnectionRestored += OnInterrupted;
+    }
+
+    private void Unlisten(IConnectionMultiplexer multiplexer)
+    {
+        multiplexer.ConnectionFailed -= OnInterrupted;
+        multiplexer.ConnectionRestored -= OnInterrupted;
+    }
+
+    private void OnInterrupted(object? sender, ConnectionFailedEventArgs e)
+    {
+        foreach (var channel in _channels.Values)
+            channel.OnInterrupted();
+        Interrupted?.Invoke();
+    }
+
+    /// <summary>Asks the client to look again who is master, at most once a second.</summary>
+    private void Reconfigure(IConnectionMultiplexer multiplexer)
+    {
+        lock (_gate)
+        {
+            if (_reconfiguredAt != 0 && _time.GetElapsedTime(_reconfiguredAt) < TimeSpan.FromSeconds(1))
+                return;
+            _reconfiguredAt = _time.GetTimestamp();
+        }
+
+        Forget(multiplexer.ConfigureAsync());
+    }
+}

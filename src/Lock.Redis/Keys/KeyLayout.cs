@@ -1,0 +1,58 @@
+using StackExchange.Redis;
+
+namespace Locking;
+
+/// <summary>How a format names its keys and announces a release.</summary>
+internal sealed class KeyLayout
+{
+    private const string NativeChannel = "lock:released";
+    private const string SimpleRedisMutexChannel = "@simple-redis-mutex:locks-releases";
+
+    private KeyLayout(string format, string prefix, ScriptSet scripts, string channel)
+    {
+        Format = format;
+        Prefix = prefix;
+        Scripts = scripts;
+        Channel = channel;
+    }
+
+    /// <summary>The format's name.</summary>
+    public string Format { get; }
+
+    /// <summary>What stands before every key.</summary>
+    public string Prefix { get; }
+
+    /// <summary>The steps.</summary>
+    public ScriptSet Scripts { get; }
+
+    /// <summary>The channel where releases are announced.</summary>
+    public string Channel { get; }
+
+    /// <summary>Whether the other clients of this format announce their releases as we do.</summary>
+    public bool OthersGiveNotice => Format == LockFormats.SimpleRedisMutex;
+
+    /// <summary>The layout of a format, with its own prefix or another.</summary>
+    public static KeyLayout Of(string? format, string? prefix) => (format ?? LockFormats.Native) switch
+    {
+        LockFormats.Native => new(LockFormats.Native, prefix ?? "", ScriptSet.Strings, NativeChannel),
+        LockFormats.RedLockNet => new(LockFormats.RedLockNet, prefix ?? "redlock:", ScriptSet.Strings, NativeChannel),
+        LockFormats.SimpleRedisMutex =>
+            new(LockFormats.SimpleRedisMutex, prefix ?? "@simple-redis-mutex:lock-", ScriptSet.Strings, SimpleRedisMutexChannel),
+        LockFormats.DistLock => new(LockFormats.DistLock, prefix ?? "lock:", ScriptSet.Hashes, NativeChannel),
+        var unknown => throw new ArgumentOutOfRangeException(nameof(format), unknown, "Unknown format."),
+    };
+
+    /// <summary>The Redis keys of a lock.</summary>
+    public LockKeys KeysOf(string key) => new(Prefix + key);
+
+    /// <summary>What is announced when this holder releases.</summary>
+    public RedisValue NoticeOf(in LockKeys keys, string holderId) =>
+        Format == LockFormats.SimpleRedisMutex ? SimpleRedisMutexNotice.Write(keys.Record, holderId) : (RedisValue)keys.Record;
+
+    /// <summary>A notice about no lock, in a form that the format's other clients can read.</summary>
+    public string ProbeOf(string text) => Format == LockFormats.SimpleRedisMutex ? SimpleRedisMutexNotice.Write(text, "")! : text;
+
+    /// <summary>Which record a notice is about; null when that cannot be told.</summary>
+    public string? RecordOf(RedisValue notice) =>
+        Format == LockFormats.SimpleRedisMutex ? SimpleRedisMutexNotice.ReadKey(notice) : (string?)notice;
+}

@@ -1,0 +1,120 @@
+using System.Globalization;
+using StackExchange.Redis;
+
+namespace Locking;
+
+/// <summary>What one server of a quorum does besides the steps of a store: votes, tokens that rise to the quorum's, and admission.</summary>
+internal sealed class RedisVoter(RedisLockStore store)
+{
+    /// <summary>How far a proposed token may be from the server's clock, at most; and never more than half of the retention.</summary>
+    private static readonly TimeSpan s_longestSlack = TimeSpan.FromMinutes(1);
+
+    /// <summary>Not text, so that no lock's key is the same.</summary>
+    private static readonly byte[] s_life = [.. "lock"u8, 0xFF, .. "life"u8];
+
+    private static readonly RedisScript s_admit = new("admit.lua");
+
+    private readonly RedisConnection _connection = store.Connection;
+
+    public RedisLockStore Store => store;
+
+    public string Server => _connection.Server;
+
+    /// <summary>Asks for a vote.</summary>
+    public async Task<RedisVote> VoteAsync(AcquireRequest request, long proposedToken, TimeSpan retention, CancellationToken cancellationToken)
+    {
+        var keys = store.Layout.KeysOf(request.Key);
+        var slack = Math.Min(s_longestSlack.Ticks, retention.Ticks / 2) / TimeSpan.TicksPerMicrosecond;
+        RedisValue[] values =
+        [
+            request.HolderId, RedisLockStore.TtlValue(request.Ttl), RedisLockStore.Milliseconds(retention), request.Owner, proposedToken, slack,
+        ];
+        var answer = (RedisResult[])(await _connection.EvaluateAsync(
+            store.Layout.Scripts.Vote, [keys.Record, keys.Fence, s_life], values, cancellationToken).ConfigureAwait(false))!;
+        return (int)answer[0] switch
+        {
+            1 => new RedisVote(RedisVoteKind.Granted, Token: (long)answer[1], HeldBefore: ((string?)answer[2])?.Length > 0),
+            0 => new RedisVote(
+                RedisVoteKind.Busy,
+                Remaining: (long)answer[1] < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds((long)answer[1]),
+                HolderId: (string?)answer[2],
+                IsStranger: ((string?)answer[3])?.Length > 0),
+            2 => new RedisVote(RedisVoteKind.NotAdmitted),
+            _ => new RedisVote(RedisVoteKind.Abstained, Remaining: TimeSpan.FromMilliseconds((long)answer[1])),
+        };
+    }
+
+    /// <summary>Raises a holder's token.</summary>
+    public async Task<bool> RaiseAsync(string key, string holderId, long token, CancellationToken cancellationToken)
+    {
+        var keys = store.Layout.KeysOf(key);
+        return (int)await _connection.EvaluateAsync(
+            store.Layout.Scripts.Raise, keys.ToArray(2), [holderId, token], cancellationToken).ConfigureAwait(false) == 1;
+    }
+
+    /// <summary>Takes a vote back. Sent as text, so that it keeps its place behind the vote and before the next one of the same holder.</summary>
+    public async Task WithdrawAsync(string key, string holderId, TimeSpan retention, bool quietly, CancellationToken cancellationToken)
+    {
+        var keys = store.Layout.KeysOf(key);
+        object[] arguments =
+        [
+            store.Layout.Scripts.Withdraw.Text, 2, (RedisKey)keys.Record, (RedisKey)keys.Fence, holderId, RedisLockStore.Milliseconds(retention),
+            quietly ? "" : store.Layout.Channel, store.Layout.NoticeOf(keys, holderId),
+        ];
+        await _connection.ExecuteAsync("EVAL", arguments, TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Asks whether it answers at all.</summary>
+    public async Task PingAsync(CancellationToken cancellationToken) =>
+        await _connection.ExecuteAsync("PING", [], TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+
+    /// <summary>Reads since when the server runs, and what was noted about its vote.</summary>
+    public async Task<RedisLife> ReadLifeAsync(CancellationToken cancellationToken)
+    {
+        var info = (string?)await _connection.ExecuteAsync("INFO", ["server"], TimeSpan.Zero, cancellationToken).ConfigureAwait(false) ?? "";
+        var note = (string?)await _connection.ExecuteAsync("GET", [(RedisKey)s_life], TimeSpan.Zero, cancellationToken).ConfigureAwait(false) ?? "";
+        return new RedisLife(
+            Field("run_id") ?? "?",
+            TimeSpan.FromSeconds(long.Parse(Field("uptime_in_seconds") ?? "0", CultureInfo.InvariantCulture)),
+            note);
+
+        string? Field(string name)
+        {
+            foreach (var line in info.AsSpan().EnumerateLines())
+            {
+                if (line.StartsWith(name, StringComparison.Ordinal) && line.Length > name.Length && line[name.Length] == ':')
+                    return line[(name.Length + 1)..].Trim().ToString();
+            }
+
+            return null;
+        }
+    }
+
+    /// <summary>Notes from when on the server votes, unless the note has changed since it was read.</summary>
+    public async Task AdmitAsync(RedisLife life, TimeSpan after, CancellationToken cancellationToken) =>
+        await _connection.EvaluateAsync(
+            s_admit, [s_life], [life.Note, RedisLockStore.Milliseconds(after), life.RunId], cancellationToken).ConfigureAwait(false);
+}
+
+/// <summary>A server's answer to the request for a vote.</summary>
+internal enum RedisVoteKind
+{
+    Granted,
+    Busy,
+    NotAdmitted,
+    Abstained,
+}
+
+/// <summary>A vote.</summary>
+internal sealed record RedisVote(
+    RedisVoteKind Kind, long Token = 0, bool HeldBefore = false, TimeSpan? Remaining = null, string? HolderId = null, bool IsStranger = false);
+
+/// <summary>One life of a server, from start to end.</summary>
+/// <param name="RunId">New at each start.</param>
+/// <param name="Uptime">How long it runs, in whole seconds, rounded down.</param>
+/// <param name="Note">What was noted about its vote; empty for nothing.</param>
+internal sealed record RedisLife(string RunId, TimeSpan Uptime, string Note)
+{
+    /// <summary>Whether the note was made in this life, and not brought back from a file.</summary>
+    public bool IsNoted => Note.EndsWith(" " + RunId, StringComparison.Ordinal);
+}

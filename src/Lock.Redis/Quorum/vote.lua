@@ -1,0 +1,38 @@
+-- One server's vote for a holder of a quorum lock.
+-- KEYS: record, fence, life. ARGV: holder id, ttl, retention of the fence, owner, proposed token, how far a proposal may be off (microseconds).
+-- Answers { 1, token, '1' when held before }, { 0, milliseconds left, holder id, '1' for a stranger },
+-- { 2 } when this server has to be admitted first, { 3, milliseconds } when it does not vote for so long.
+local record, fence, life = KEYS[1], KEYS[2], KEYS[3]
+local id, ttl, retention, owner = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+
+local admitted = redis.call('get', life)
+if not admitted then return { 2 } end
+local time = redis.call('time')
+local now = time[1] * 1000000 + time[2]
+local from = tonumber(string.match(admitted, '^%d+')) * 1000
+if from > now then return { 3, math.ceil((from - now) / 1000) } end
+
+local holder = take(record, id, ttl, owner)
+if holder then
+  -- The proposal lets the servers agree at once; far from this server's clock it could not be kept rising by the retention.
+  local token = tonumber(ARGV[5])
+  if math.abs(token - now) > tonumber(ARGV[6]) then token = now end
+  local last = redis.call('get', fence)
+  if last then
+    last = tonumber(string.match(last, '^%d+'))
+    if last and last >= token then token = last + 1 end
+  end
+  write_fence(fence, token, id, owner, ttl, retention)
+  return { 1, token, '' }
+end
+
+holder = holder_of(record)
+if holder == id then
+  local token, named = read_fence(fence)
+  restart(record, fence, ttl, retention)
+  if named == id then return { 1, token, '1' } end
+  write_fence(fence, now, id, owner, ttl, retention)
+  return { 1, now, '' }
+end
+local left, stranger = holding(record, fence, holder)
+return { 0, left, holder, stranger and '1' or '' }

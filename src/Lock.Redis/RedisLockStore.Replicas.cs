@@ -1,0 +1,47 @@
+using StackExchange.Redis;
+
+namespace Locking;
+
+/// <summary>Steps that count only when so many replicas have them.</summary>
+public sealed partial class RedisLockStore
+{
+    private async ValueTask<AcquireReply> AcquireReplicatedAsync(
+        ReplicatedWriter writer, AcquireRequest request, LockKeys keys, RedisKey[] names, RedisValue[] values, CancellationToken cancellationToken)
+    {
+        if (keys.IsSplitOnCluster)
+            await RefuseOnClusterAsync(keys, cancellationToken).ConfigureAwait(false);
+        var (answer, replicas) = await writer.EvaluateAsync(
+            _layout.Scripts.Acquire, names, values, static result => (long)result > 0, cancellationToken).ConfigureAwait(false);
+        if (replicas >= _options.Replicas)
+            return ReadGrant((long)answer);
+
+        var undone = false;
+        try
+        {
+            undone = await TryReleaseAsync(request.Key, request.HolderId, cancellationToken).ConfigureAwait(false) != StoreReply.HeldByAnother;
+        }
+        catch (LockStoreException)
+        {
+            // The caller hears of the replicas; that the grant may still stand is said beside it.
+        }
+
+        throw TooFewReplicas(replicas, "acquire", undone);
+    }
+
+    private async ValueTask<StoreReply> ExtendReplicatedAsync(
+        ReplicatedWriter writer, LockKeys keys, RedisValue[] values, CancellationToken cancellationToken)
+    {
+        var (answer, replicas) = await writer.EvaluateAsync(
+            _layout.Scripts.Extend, keys.ToArray(2), values, static result => (int)result == 1, cancellationToken).ConfigureAwait(false);
+        // A renewal that the replicas have not heard of does not count either: after a failover the lease would end as before it.
+        return replicas >= _options.Replicas ? (StoreReply)(int)answer : throw TooFewReplicas(replicas, "extend", undone: false);
+    }
+
+    private LockStoreException TooFewReplicas(int replicas, string step, bool undone) => new(
+        $"{_connection.Server}: {replicas} of {_options.Replicas} replicas confirmed within {(_options.ReplicaTimeout ?? TimeSpan.FromSeconds(1)).TotalMilliseconds:0} ms " +
+        $"({step}). Look at the replicas, or lower lockOptions.replicas or raise replicaTimeout.",
+        isTransient: true)
+    {
+        MayHaveBeenApplied = !undone,
+    };
+}

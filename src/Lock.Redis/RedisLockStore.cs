@@ -1,0 +1,213 @@
+using System.Runtime.CompilerServices;
+using StackExchange.Redis;
+
+namespace Locking;
+
+/// <summary>Locks on one Redis or Valkey server, a replicated one, or a Redis Cluster.</summary>
+/// <remarks>
+/// <para>Each step is one script and one round trip. The lock record is a plain string, the holder id with an expiry, so that every client
+/// that does <c>SET key value NX PX</c> excludes us and we them; fencing token, owner and queue are in companion keys of the same hash slot.</para>
+/// <para>Not promised: on a server with replicas a failover can lose a lease that the new master has not heard of, unless
+/// <c>replicas</c> made the grant wait for it; docs/redis.md says what each topology keeps.</para>
+/// </remarks>
+public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceReleaseStore, IConfigurableStore
+{
+    private static readonly RedisValue s_noExpiry = -1;
+    private static readonly RedisValue s_claimWindow = 500;
+    private static readonly RedisValue s_silentQueueLife = (long)TimeSpan.FromHours(1).TotalMilliseconds;
+
+    private readonly RedisConnection _connection;
+    private readonly bool _ownsConnection;
+    private readonly LockOptions _options;
+    private readonly KeyLayout _layout;
+    private readonly TimeSpan _retention;
+    private readonly RedisValue _retentionValue;
+    private readonly RedisValue _channelValue;
+    private readonly ReplicatedWriter? _replicated;
+
+    /// <summary>Locks over a connection that the application has; it is never disposed here.</summary>
+    /// <param name="connection">The application's connection.</param>
+    /// <param name="options">Format, key prefix, fence retention, replicas. Default: all defaults.</param>
+    /// <param name="database">The database number; -1: the connection's default.</param>
+    /// <param name="commandTimeout">Limit of one request, at least 1 ms. Default 2 s.</param>
+    /// <param name="context">Clock and logs. Default the system's clock, no logs.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The database or the limit is out of range.</exception>
+    public RedisLockStore(
+        IConnectionMultiplexer connection,
+        LockOptions? options = null,
+        int database = -1,
+        TimeSpan? commandTimeout = null,
+        LockProviderContext? context = null)
+        : this(
+            new RedisConnection(
+                connection ?? throw new ArgumentNullException(nameof(connection)),
+                database >= -1 ? database : throw new ArgumentOutOfRangeException(nameof(database), database, "The database must be -1 or above."),
+                commandTimeout is null || commandTimeout >= TimeSpan.FromMilliseconds(1)
+                    ? commandTimeout ?? TimeSpan.FromSeconds(2)
+                    : throw new ArgumentOutOfRangeException(nameof(commandTimeout), commandTimeout, "The limit must be at least 1 ms."),
+                (context ?? LockProviderContext.Default).TimeProvider),
+            options ?? new LockOptions(),
+            ownsConnection: true)
+    {
+    }
+
+    internal RedisLockStore(RedisConnection connection, LockOptions options, bool ownsConnection)
+    {
+        _connection = connection;
+        _options = options;
+        _ownsConnection = ownsConnection;
+        _layout = KeyLayout.Of(options.Format, options.KeyPrefix);
+        _retention = options.FenceRetention ?? TimeSpan.FromHours(1);
+        _retentionValue = Milliseconds(_retention);
+        _channelValue = _layout.Channel;
+        if (options.Replicas is > 0 and var replicas)
+            _replicated = connection.Replicated(replicas, options.ReplicaTimeout ?? TimeSpan.FromSeconds(1));
+    }
+
+    /// <inheritdoc/>
+    public string Type => "redis";
+
+    internal RedisConnection Connection => _connection;
+
+    internal KeyLayout Layout => _layout;
+
+    /// <inheritdoc/>
+    public async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var keys = _layout.KeysOf(request.Key);
+        RedisKey[] names = [keys.Record, keys.Fence, keys.Queue];
+        RedisValue[] values =
+        [
+            request.HolderId, TtlValue(request.Ttl), _retentionValue, request.Owner, request.Queue ? 1 : 0, s_claimWindow, s_silentQueueLife,
+            _layout.OthersGiveNotice ? 1 : 0,
+        ];
+        if (_replicated is not null)
+            return await AcquireReplicatedAsync(_replicated, request, keys, names, values, cancellationToken).ConfigureAwait(false);
+        return ReadGrant((long)await RunAsync(_layout.Scripts.Acquire, keys, names, values, cancellationToken).ConfigureAwait(false));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
+    {
+        var keys = _layout.KeysOf(key);
+        RedisValue[] values = [holderId, TtlValue(ttl), _retentionValue];
+        if (_replicated is not null)
+            return await ExtendReplicatedAsync(_replicated, keys, values, cancellationToken).ConfigureAwait(false);
+        return (StoreReply)(int)await RunAsync(_layout.Scripts.Extend, keys, keys.ToArray(2), values, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
+    {
+        var keys = _layout.KeysOf(key);
+        RedisValue[] values = [holderId, _retentionValue, s_claimWindow, _channelValue, _layout.NoticeOf(keys, holderId)];
+        return (StoreReply)(int)await RunAsync(_layout.Scripts.Release, keys, keys.ToArray(3), values, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
+    {
+        var keys = _layout.KeysOf(key);
+        RedisValue[] values = [_retentionValue, s_claimWindow, _channelValue, _layout.NoticeOf(keys, "")];
+        return (int)await RunAsync(_layout.Scripts.Force, keys, keys.ToArray(3), values, cancellationToken).ConfigureAwait(false) == 1;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken)
+    {
+        var keys = _layout.KeysOf(key);
+        var answer = await RunAsync(_layout.Scripts.Get, keys, keys.ToArray(2), [], cancellationToken).ConfigureAwait(false);
+        if (answer.IsNull)
+            return null;
+        var fields = (RedisResult[])answer!;
+        var left = (long)fields[1];
+        var token = (string?)fields[2];
+        return new LockInfo(
+            key,
+            (string?)fields[0] ?? "",
+            (string?)fields[3] ?? "",
+            string.IsNullOrEmpty(token) ? null : long.Parse(token, System.Globalization.CultureInfo.InvariantCulture),
+            left < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(left));
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(prefix);
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        await foreach (var fence in FenceScan.RunAsync(_connection, cancellationToken).ConfigureAwait(false))
+        {
+            if (LockKeys.RecordOfFence(fence) is not { } record ||
+                !record.StartsWith(_layout.Prefix, StringComparison.Ordinal) ||
+                !record.AsSpan(_layout.Prefix.Length).StartsWith(prefix, StringComparison.Ordinal) ||
+                !seen.Add(record))
+            {
+                continue;
+            }
+
+            // The fence outlives the lock; and where a stranger holds the key now, its value may be no lock at all.
+            if (await GetAsync(record[_layout.Prefix.Length..], cancellationToken).ConfigureAwait(false) is { FencingToken: not null } info)
+                yield return info;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReleaseWatch> WatchAsync(string key, CancellationToken cancellationToken) =>
+        _connection.Channel(_layout).WatchAsync(_layout.Prefix + key, cancellationToken);
+
+    /// <inheritdoc/>
+    public ILockStore WithOptions(LockOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var merged = _options with
+        {
+            Format = options.Format ?? _options.Format,
+            // A prefix that goes with the old format does not go with a new one.
+            KeyPrefix = options.KeyPrefix ?? (options.Format is null || options.Format == _layout.Format ? _options.KeyPrefix : null),
+            FenceRetention = options.FenceRetention ?? _options.FenceRetention,
+            Replicas = options.Replicas ?? _options.Replicas,
+            ReplicaTimeout = options.ReplicaTimeout ?? _options.ReplicaTimeout,
+        };
+        return new RedisLockStore(_connection, merged, ownsConnection: false);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _ownsConnection ? _connection.DisposeAsync() : ValueTask.CompletedTask;
+
+    /// <summary>Whole milliseconds, rounded up: the server's lease is never shorter than the one asked for.</summary>
+    internal static long Milliseconds(TimeSpan span) => (span.Ticks + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond;
+
+    internal static RedisValue TtlValue(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? s_noExpiry : Milliseconds(ttl);
+
+    /// <summary>Reads the answer of an acquire: a token, or the folded number of a busy answer (Scripts/fence.lua).</summary>
+    private static AcquireReply ReadGrant(long answer)
+    {
+        if (answer > 0)
+            return AcquireReply.Granted(answer);
+        var folded = -1 - answer;
+        var left = (folded >> 1) - 2;
+        return AcquireReply.Busy(left < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(left), (folded & 1) == 1);
+    }
+
+    private async ValueTask<RedisResult> RunAsync(
+        RedisScript script, LockKeys keys, RedisKey[] names, RedisValue[] values, CancellationToken cancellationToken)
+    {
+        if (keys.IsSplitOnCluster)
+            await RefuseOnClusterAsync(keys, cancellationToken).ConfigureAwait(false);
+        return await _connection.EvaluateAsync(script, names, values, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task RefuseOnClusterAsync(LockKeys keys, CancellationToken cancellationToken)
+    {
+        if (!await _connection.IsClusterAsync(cancellationToken).ConfigureAwait(false))
+            return;
+        throw new LockStoreException(
+            $"The key '{keys.Record}' cannot be used on a Redis Cluster: its braces keep the companion records from sharing its hash slot. " +
+            "Use a key without '}', or with a hash tag such as {tag}.",
+            isTransient: false)
+        {
+            MayHaveBeenApplied = false,
+        };
+    }
+}

@@ -1,0 +1,143 @@
+using System.Threading.Channels;
+using StackExchange.Redis;
+
+namespace Locking;
+
+/// <summary>Runs steps that count only when so many replicas have them: each batch of steps is followed by one WAIT.</summary>
+/// <remarks>
+/// <para>WAIT blocks its connection and covers only what was written on it, so this has a connection of its own, and steps that come while
+/// a WAIT is under way go together into the next batch: with a replica down, all of them wait once and not one after the other.</para>
+/// <para>A client that connects again between a step and its WAIT would have the WAIT answered for nothing. The connection's id is asked
+/// before the steps and after the WAIT; where it differs, nothing is confirmed.</para>
+/// </remarks>
+internal sealed class ReplicatedWriter : IAsyncDisposable
+{
+    private const int LargestBatch = 256;
+
+    private readonly RedisConnection _connection;
+    private readonly int _replicas;
+    private readonly TimeSpan _timeout;
+    private readonly Channel<Pending> _pending = Channel.CreateUnbounded<Pending>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Task _loop;
+
+    public ReplicatedWriter(RedisConnection connection, int replicas, TimeSpan timeout)
+    {
+        _connection = connection;
+        _replicas = replicas;
+        _timeout = timeout;
+        _loop = Task.Run(RunAsync);
+    }
+
+    /// <summary>Runs a step, and waits for the replicas if it has changed something.</summary>
+    /// <returns>The step's answer, and how many replicas have it; that is <c>int.MaxValue</c> for a step that changed nothing.</returns>
+    /// <exception cref="LockStoreException">The server failed or did not answer.</exception>
+    public async Task<(RedisResult Answer, int Replicas)> EvaluateAsync(
+        RedisScript script, RedisKey[] keys, RedisValue[] values, Func<RedisResult, bool> hasChanged, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var pending = new Pending(script, keys, values, hasChanged);
+        ObjectDisposedException.ThrowIf(!_pending.Writer.TryWrite(pending), typeof(RedisLockStore));
+        return await pending.Done.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _pending.Writer.TryComplete();
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _loop.ConfigureAwait(false);
+        await _connection.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task RunAsync()
+    {
+        var batch = new List<Pending>();
+        try
+        {
+            while (await _pending.Reader.WaitToReadAsync(_stopping.Token).ConfigureAwait(false))
+            {
+                batch.Clear();
+                while (batch.Count < LargestBatch && _pending.Reader.TryRead(out var next))
+                    batch.Add(next);
+                await RunAsync(batch).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Disposed.
+        }
+
+        while (_pending.Reader.TryRead(out var left))
+            left.Done.TrySetException(new ObjectDisposedException(nameof(RedisLockStore)));
+        foreach (var left in batch)
+            left.Done.TrySetException(new ObjectDisposedException(nameof(RedisLockStore)));
+    }
+
+    private async Task RunAsync(List<Pending> batch)
+    {
+        try
+        {
+            var before = _connection.ExecuteAsync("CLIENT", ["ID"], TimeSpan.Zero, _stopping.Token);
+            var steps = batch.ConvertAll(step => _connection.EvaluateAsync(step.Script, step.Keys, step.Values, _stopping.Token));
+            await Task.WhenAll(steps.Select(Settled)).ConfigureAwait(false);
+            var confirmed = 0;
+            if (await HasChangedAsync(batch, steps).ConfigureAwait(false))
+            {
+                var wait = _connection.ExecuteAsync("WAIT", [_replicas, RedisLockStore.Milliseconds(_timeout)], _timeout, _stopping.Token);
+                var after = _connection.ExecuteAsync("CLIENT", ["ID"], _timeout, _stopping.Token);
+                await Task.WhenAll(Settled(before), Settled(wait), Settled(after)).ConfigureAwait(false);
+                if (before.IsCompletedSuccessfully && wait.IsCompletedSuccessfully && after.IsCompletedSuccessfully &&
+                    (long)await before.ConfigureAwait(false) == (long)await after.ConfigureAwait(false))
+                {
+                    confirmed = (int)await wait.ConfigureAwait(false);
+                }
+            }
+            else
+            {
+                await Settled(before).ConfigureAwait(false);
+            }
+
+            for (var i = 0; i < batch.Count; i++)
+                await CompleteAsync(batch[i], steps[i], confirmed).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            foreach (var step in batch)
+                step.Done.TrySetException(RedisFaults.Wrap(exception, step.Script.Step, _connection.Server));
+        }
+    }
+
+    private static async Task CompleteAsync(Pending step, Task<RedisResult> answer, int confirmed)
+    {
+        try
+        {
+            var result = await answer.ConfigureAwait(false);
+            step.Done.TrySetResult((result, step.HasChanged(result) ? confirmed : int.MaxValue));
+        }
+        catch (Exception exception)
+        {
+            step.Done.TrySetException(exception);
+        }
+    }
+
+    private static async Task<bool> HasChangedAsync(List<Pending> batch, List<Task<RedisResult>> steps)
+    {
+        for (var i = 0; i < batch.Count; i++)
+        {
+            if (steps[i].IsCompletedSuccessfully && batch[i].HasChanged(await steps[i].ConfigureAwait(false)))
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Ends when the task does, and never throws: its fault is looked at later.</summary>
+    private static Task Settled(Task task) =>
+        task.ContinueWith(
+            static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+
+    private sealed record Pending(RedisScript Script, RedisKey[] Keys, RedisValue[] Values, Func<RedisResult, bool> HasChanged)
+    {
+        public TaskCompletionSource<(RedisResult Answer, int Replicas)> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

@@ -1,0 +1,50 @@
+namespace Locking;
+
+/// <summary>The steps of the seam for one layout of the lock record.</summary>
+internal sealed class ScriptSet
+{
+    private const string StringLayout = "record-string.lua";
+
+    /// <summary>The record is a string with the holder id.</summary>
+    public static readonly ScriptSet Strings = new(StringLayout);
+
+    /// <summary>The record is a hash with the fields id and owner.</summary>
+    public static readonly ScriptSet Hashes = new("record-hash.lua");
+
+    private ScriptSet(string layout)
+    {
+        // Defining functions costs more than the few calls of the common case, which therefore stands before them.
+        string[] acquire = [layout, "fence.lua", "queue.lua", "acquire.lua"];
+        string[] release = [layout, "queue.lua", "release.lua"];
+        if (layout == StringLayout)
+        {
+            acquire = ["acquire-fast.lua", .. acquire];
+            release = ["release-fast.lua", .. release];
+        }
+
+        Acquire = new RedisScript(acquire);
+        Extend = new RedisScript(layout, "fence.lua", "extend.lua");
+        Release = new RedisScript(release);
+        Force = new RedisScript("queue.lua", "force.lua");
+        Get = new RedisScript(layout, "fence.lua", "get.lua");
+        Vote = new RedisScript(layout, "fence.lua", "vote.lua");
+        Raise = new RedisScript(layout, "fence.lua", "raise.lua");
+        Withdraw = new RedisScript(layout, "withdraw.lua");
+    }
+
+    public RedisScript Acquire { get; }
+
+    public RedisScript Extend { get; }
+
+    public RedisScript Release { get; }
+
+    public RedisScript Force { get; }
+
+    public RedisScript Get { get; }
+
+    public RedisScript Vote { get; }
+
+    public RedisScript Raise { get; }
+
+    public RedisScript Withdraw { get; }
+}

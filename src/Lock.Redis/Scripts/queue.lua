@@ -1,0 +1,47 @@
+-- The queue of waiters of fair locks: a sorted set of holder ids. The score is the time of arrival in microseconds, until a free lock is
+-- offered to the head: then it is minus the millisecond at which the offer ends, or zero when the offer was withdrawn. The head stays
+-- the head either way. Whoever does not come for its lock in time, dead or suspended, loses its place; nobody else does.
+
+local function milliseconds()
+  local time = redis.call('time')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function join(queue, id, keep)
+  if not redis.call('zscore', queue, id) then
+    local time = redis.call('time')
+    local score = time[1] * 1000000 + time[2]
+    local last = redis.call('zrange', queue, -1, -1, 'withscores')
+    if last[2] and tonumber(last[2]) >= score then score = tonumber(last[2]) + 1 end
+    redis.call('zadd', queue, string.format('%.0f', score), id)
+  end
+  redis.call('pexpire', queue, keep)
+end
+
+-- Offers a lock that has become free to the head.
+local function offer(queue, window)
+  local head = redis.call('zrange', queue, 0, 0)
+  if head[1] then redis.call('zadd', queue, string.format('%.0f', -(milliseconds() + window)), head[1]) end
+end
+
+-- The lock is taken again by somebody who does not queue: the head's window starts anew with the next release.
+local function withdraw_offer(queue)
+  local head = redis.call('zrange', queue, 0, 0, 'withscores')
+  if head[1] and tonumber(head[2]) < 0 then redis.call('zadd', queue, 0, head[1]) end
+end
+
+-- For how many milliseconds a free lock is kept for somebody else than this holder; false when it is this holder's turn.
+local function kept_for_another(queue, id, window)
+  local now = milliseconds()
+  while true do
+    local head = redis.call('zrange', queue, 0, 0, 'withscores')
+    if not head[1] or head[1] == id then return false end
+    local score = tonumber(head[2])
+    if score >= 0 then
+      redis.call('zadd', queue, string.format('%.0f', -(now + window)), head[1])
+      return window
+    end
+    if -score > now then return -score - now end
+    redis.call('zrem', queue, head[1])
+  end
+end

@@ -1,0 +1,214 @@
+using Locking.Conformance;
+
+namespace Locking;
+
+/// <summary>Any minority of the servers may be down, frozen, restarted empty: at the start, in mid-hold, in mid-wait.</summary>
+public sealed class MinorityTests
+{
+    private static readonly LockOptions s_options = new() { Ttl = TimeSpan.FromSeconds(2) };
+
+    public static TheoryData<string> Troubles => new() { "killed", "frozen" };
+
+    [Theory]
+    [MemberData(nameof(Troubles))]
+    public async Task A_node_in_trouble_in_mid_hold_costs_neither_the_lease_nor_the_next_grants(string trouble)
+    {
+        await using var quorum = await Quorum.StartAsync();
+        await using var locks = new StoreLock(quorum.NewStore(s_options), s_options);
+        await using var others = new StoreLock(quorum.NewStore(s_options), s_options);
+        await using var held = await locks.LockAsync("k");
+        foreach (var server in quorum.Servers)
+            await Eventually.TrueAsync(async () => (string?)await server.CommandAsync("GET", "k") == held.Id, "the vote of every node");
+        Trouble(quorum.Servers[1], trouble);
+        await Task.Delay(TimeSpan.FromSeconds(5));
+        Assert.True(held.LostReason is null, $"renewed by the two that are left, but {held.LostReason}");
+        Assert.Null(await others.TryLockAsync("k"));
+        Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
+
+        var last = held.FencingToken;
+        var began = TimeProvider.System.GetTimestamp();
+        const int Cycles = 50;
+        for (var i = 0; i < Cycles; i++)
+        {
+            var next = await others.LockAsync("k");
+            Assert.True(next.FencingToken > last);
+            last = next.FencingToken;
+            Assert.Equal(UnlockOutcome.Released, await next.UnlockAsync());
+        }
+
+        var each = TimeProvider.System.GetElapsedTime(began) / Cycles;
+        Assert.True(each < TimeSpan.FromMilliseconds(50), $"{each.TotalMilliseconds:0.0} ms a cycle with one node {trouble}");
+    }
+
+    [Theory]
+    [MemberData(nameof(Troubles))]
+    public async Task A_node_in_trouble_from_the_start_is_done_without(string trouble)
+    {
+        await using var quorum = await Quorum.StartAsync();
+        await using (var first = quorum.NewStore(s_options))
+            await TakeAndReleaseAsync(first, "warm"); // a quorum in use
+        Trouble(quorum.Servers[0], trouble);
+        await using var locks = new StoreLock(quorum.NewStore(s_options), s_options);
+        await using var held = await Eventually.DoneAsync(locks.LockAsync("k").AsTask(), "the lock", TimeSpan.FromSeconds(5));
+        Assert.True(held.Remaining > TimeSpan.Zero);
+    }
+
+    [Theory]
+    [MemberData(nameof(Troubles))]
+    public async Task Waiters_are_woken_although_a_node_is_in_trouble(string trouble)
+    {
+        await using var quorum = await Quorum.StartAsync();
+        var options = s_options with { PollInterval = TimeSpan.FromMinutes(10), Ttl = TimeSpan.FromMinutes(10), NodeTimeout = TimeSpan.FromMilliseconds(100) };
+        await using var locks = new StoreLock(quorum.NewStore(options), options);
+        await using var others = new StoreLock(quorum.NewStore(options), options);
+        var held = await locks.LockAsync("k");
+        var waiting = others.LockAsync("k").AsTask();
+        await Eventually.TrueAsync(async () =>
+        {
+            foreach (var server in quorum.Servers)
+            {
+                if ((long)((object?[])(await server.CommandAsync("PUBSUB", "NUMSUB", "lock:released"))!)[1]! == 0)
+                    return false;
+            }
+
+            return true;
+        }, "subscribed everywhere");
+        Trouble(quorum.Servers[2], trouble);
+        await held.UnlockAsync();
+        var next = await Eventually.DoneAsync(waiting, "the waiter's lock", TimeSpan.FromSeconds(5));
+        Assert.True(next.FencingToken > held.FencingToken);
+        await next.UnlockAsync();
+    }
+
+    [Fact]
+    public async Task A_majority_in_trouble_is_a_failure_and_a_loss_and_never_a_grant()
+    {
+        await using var quorum = await Quorum.StartAsync();
+        await using var locks = new StoreLock(quorum.NewStore(s_options), s_options);
+        await using var held = await locks.LockAsync("k");
+        quorum.Servers[0].Kill();
+        quorum.Servers[2].Freeze();
+        await using var store = quorum.NewStore(s_options, TimeSpan.FromMilliseconds(500));
+        var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, "other", NewId()));
+        Assert.True(fault.IsTransient);
+        Assert.Contains("1 of 3 nodes", fault.Message, StringComparison.Ordinal);
+        await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", TimeSpan.FromSeconds(6));
+        Assert.Equal(LostReason.Expired, held.LostReason);
+
+        quorum.Servers[2].Thaw();
+        await using var again = await Eventually.DoneAsync(locks.LockAsync("other").AsTask(), "a lock with two of three", TimeSpan.FromSeconds(15));
+        Assert.NotNull(again.FencingToken);
+    }
+
+    [Fact]
+    public async Task A_node_that_restarted_empty_gives_nobody_a_second_majority()
+    {
+        var options = new LockOptions { Ttl = TimeSpan.FromSeconds(6) };
+        await using var quorum = await Quorum.StartAsync();
+        await using var store = quorum.NewStore(options);
+        await using var other = quorum.NewStore(options);
+        await TakeAndReleaseAsync(other, "warm");
+
+        // The holder has the lock on nodes 0 and 1; node 2 has not heard of it.
+        var holder = NewId();
+        Assert.True((await AskAsync(store, "k", holder, TimeSpan.FromSeconds(6))).IsGranted);
+        foreach (var server in quorum.Servers)
+            await Eventually.TrueAsync(async () => (string?)await server.CommandAsync("GET", "k") == holder, "the vote of every node");
+        await quorum.Servers[2].CommandAsync("DEL", "k");
+        // Node 1 forgets: with node 2 that would be a second majority.
+        quorum.Servers[1].Kill();
+        await quorum.Servers[1].StartAgainAsync();
+        await using var newcomer = quorum.NewStore(options);
+        var asked = 0;
+        var granted = false;
+        while (!granted)
+        {
+            foreach (var contender in new[] { other, newcomer })
+            {
+                asked++;
+                try
+                {
+                    granted = (await AskAsync(contender, "k", NewId(), TimeSpan.FromSeconds(6))).IsGranted;
+                }
+                catch (LockStoreException fault)
+                {
+                    Assert.True(fault.IsTransient);
+                }
+
+                // Only when the node that has not forgotten has let go as well.
+                if (granted)
+                {
+                    Assert.NotEqual(holder, await quorum.Servers[0].CommandAsync("GET", "k"));
+                    break;
+                }
+            }
+
+            await Task.Delay(50);
+        }
+
+        Assert.True(asked >= 4, "both contenders should have tried while the lease lasted");
+        // When the longest lease is over, the node votes again, and everybody can have the lock with any majority.
+        quorum.Servers[0].Freeze();
+        await using var locks = new StoreLock(quorum.NewStore(options), options);
+        await using var next = await Eventually.DoneAsync(locks.LockAsync("k").AsTask(), "a lock with the node that restarted", TimeSpan.FromSeconds(30));
+        Assert.NotNull(next.FencingToken);
+    }
+
+    [Fact]
+    public async Task A_node_that_was_flushed_does_not_vote_before_the_longest_lease_is_over()
+    {
+        await using var quorum = await Quorum.StartAsync();
+        await using var store = quorum.NewStore(new LockOptions { Ttl = TimeSpan.FromSeconds(3) });
+        Assert.True((await AskAsync(store, "k", NewId(), TimeSpan.FromSeconds(3))).IsGranted);
+        foreach (var server in quorum.Servers)
+            await Eventually.TrueAsync(async () => await server.CommandAsync("GET", "k") is not null, "the vote of every node");
+        await quorum.Servers[1].CommandAsync("FLUSHALL");
+        await quorum.Servers[2].CommandAsync("DEL", "k");
+        var refused = await Record.ExceptionAsync(async () => Assert.False((await AskAsync(store, "k", NewId(), TimeSpan.FromSeconds(3))).IsGranted));
+        Assert.True(refused is null or LockStoreException { IsTransient: true }, refused?.ToString());
+        await Eventually.TrueAsync(async () =>
+        {
+            var life = (string?)await quorum.Servers[1].CommandAsync("EVAL", "return redis.call('get', redis.call('keys', 'lock*life')[1])", "0");
+            return life is not null && !life.StartsWith("0 ", StringComparison.Ordinal);
+        }, "the node's rest noted");
+    }
+
+    [Fact]
+    public async Task A_new_quorum_serves_at_once_whoever_comes_first()
+    {
+        await using var quorum = await Quorum.StartAsync();
+        var options = new LockOptions { Ttl = TimeSpan.FromMinutes(10) };
+        var stores = Enumerable.Range(0, 4).Select(_ => quorum.NewStore(options)).ToList();
+        var locks = stores.ConvertAll(store => new StoreLock(store, options));
+        var began = TimeProvider.System.GetTimestamp();
+        await Eventually.DoneAsync(
+            Task.WhenAll(locks.Select(async one =>
+            {
+                await using var handle = await one.LockAsync("first");
+            })),
+            "all of them", TimeSpan.FromSeconds(20));
+        Assert.True(TimeProvider.System.GetElapsedTime(began) < TimeSpan.FromSeconds(10));
+        foreach (var one in locks)
+            await one.DisposeAsync();
+    }
+
+    private static void Trouble(Testing.RedisServer server, string trouble)
+    {
+        if (trouble == "killed")
+            server.Kill();
+        else
+            server.Freeze();
+    }
+
+    private static string NewId() => Guid.NewGuid().ToString();
+
+    private static async Task<AcquireReply> AskAsync(ILockStore store, string key, string id, TimeSpan? ttl = null) =>
+        await store.TryAcquireAsync(new AcquireRequest(key, id, "tester", ttl ?? TimeSpan.FromSeconds(2)), CancellationToken.None);
+
+    private static async Task TakeAndReleaseAsync(ILockStore store, string key)
+    {
+        var id = NewId();
+        Assert.True((await AskAsync(store, key, id)).IsGranted);
+        Assert.Equal(StoreReply.Done, await store.TryReleaseAsync(key, id, CancellationToken.None));
+    }
+}

@@ -1,0 +1,37 @@
+using Locking.Conformance;
+
+namespace Locking;
+
+public abstract class RedLockConformance(QuorumFixture fixture, string format) : LockStoreConformance
+{
+    protected override StoreAbilities Abilities =>
+        new() { SupportsNoExpiry = false, SignalsRelease = true, ForcesRelease = true, IsConfigurable = true, IsFair = false };
+
+    protected override ILockStore CreateStore() => fixture.Quorum.NewStore(new LockOptions { Format = format });
+
+    protected override ILockStore CreateUnreachableStore(int closedPort) => Quorum.StoreAt([closedPort, closedPort + 1, closedPort + 2]);
+
+    protected override ILockStore CreateSilentStore(int silentPort) =>
+        RedLockOf(silentPort, TimeSpan.FromSeconds(1));
+
+    /// <summary>The same silent server under three names: none of them is ever reached.</summary>
+    private static RedLockLockStore RedLockOf(int port, TimeSpan limit)
+    {
+        var stores = Enumerable.Range(0, 3).Select(_ => (RedisLockStore)new RedisLockProvider().CreateStore(
+            new LockConfig { Connection = new LockConnection { Port = port, CommandTimeout = limit, ConnectTimeout = limit } }, LockProviderContext.Default));
+        return RedLockLockProvider.Create([.. stores], new LockOptions(), TimeProvider.System, limit);
+    }
+}
+
+public sealed class NativeConformanceTests(QuorumFixture fixture) : RedLockConformance(fixture, LockFormats.Native), IClassFixture<QuorumFixture>;
+
+public sealed class RedLockNetConformanceTests(QuorumFixture fixture)
+    : RedLockConformance(fixture, LockFormats.RedLockNet), IClassFixture<QuorumFixture>;
+
+/// <summary>The whole lock: the engine over the quorum.</summary>
+public sealed class RedLockWholeLockTests(QuorumFixture fixture) : LockConformance, IClassFixture<QuorumFixture>
+{
+    protected override bool SupportsNoExpiry => false;
+
+    protected override ILock CreateLock(LockOptions? defaults, string? ns) => new StoreLock(fixture.Quorum.NewStore(), defaults, ns);
+}

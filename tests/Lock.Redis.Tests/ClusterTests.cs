@@ -1,0 +1,185 @@
+using Locking.Conformance;
+using Locking.Testing;
+
+namespace Locking;
+
+/// <summary>A real Redis Cluster of three masters on this machine.</summary>
+public sealed class ClusterFixture : IAsyncLifetime
+{
+    private const int Slots = 16384;
+
+    public IReadOnlyList<RedisServer> Servers { get; private set; } = [];
+
+    public async Task InitializeAsync()
+    {
+        Servers = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => RedisServer.StartAsync(
+            "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", $"{RedisServer.FreePort()}")));
+        for (var i = 0; i < 3; i++)
+        {
+            var (from, to) = (i * Slots / 3, ((i + 1) * Slots / 3) - 1);
+            Assert.Equal("OK", await Servers[i].CommandAsync("CLUSTER", "ADDSLOTSRANGE", $"{from}", $"{to}"));
+        }
+
+        foreach (var other in Servers.Skip(1))
+        {
+            var bus = ((string)(await other.CommandAsync("CLUSTER", "NODES"))!).Split('@')[1].Split([' ', ','])[0];
+            Assert.Equal("OK", await Servers[0].CommandAsync("CLUSTER", "MEET", "127.0.0.1", $"{other.Port}", bus));
+        }
+
+        foreach (var server in Servers)
+        {
+            await Eventually.TrueAsync(async () =>
+            {
+                var info = (string)(await server.CommandAsync("CLUSTER", "INFO"))!;
+                return info.Contains("cluster_state:ok", StringComparison.Ordinal) && info.Contains("cluster_known_nodes:3", StringComparison.Ordinal);
+            }, "the cluster", TimeSpan.FromSeconds(30));
+        }
+    }
+
+    public async Task DisposeAsync()
+    {
+        foreach (var server in Servers)
+            await server.DisposeAsync();
+    }
+}
+
+/// <summary>The conformance kit on a cluster; keys whose braces a cluster cannot serve are a documented refusal.</summary>
+public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<ClusterFixture>
+{
+    [Fact]
+    public async Task Locks_of_all_slots_can_be_taken_extended_listed_and_released()
+    {
+        await using var store = NewStore();
+        var prefix = Guid.NewGuid().ToString("N");
+        var keys = Enumerable.Range(0, 60).Select(i => $"{prefix}/{i}").Append($"{prefix}{{tag}}").Append($"{prefix}{{open").ToList();
+        var tokens = new Dictionary<string, long>();
+        foreach (var key in keys)
+        {
+            var reply = await AskAsync(store, key, key);
+            Assert.True(reply.IsGranted);
+            tokens[key] = reply.FencingToken!.Value;
+            Assert.False((await AskAsync(store, key, "other")).IsGranted);
+        }
+
+        var listed = new List<string>();
+        await foreach (var info in store.ListAsync(prefix, CancellationToken.None))
+            listed.Add(info.Key);
+        Assert.Equal(keys.Order(StringComparer.Ordinal), listed.Order(StringComparer.Ordinal));
+        foreach (var key in keys)
+        {
+            Assert.Equal(StoreReply.Done, await store.TryExtendAsync(key, key, TimeSpan.FromMinutes(1), CancellationToken.None));
+            Assert.Equal(StoreReply.Done, await store.TryReleaseAsync(key, key, CancellationToken.None));
+            Assert.True((await AskAsync(store, key, "next")).FencingToken > tokens[key]);
+        }
+
+        // All three masters had their part.
+        foreach (var server in cluster.Servers)
+            Assert.True((long)(await server.CommandAsync("DBSIZE"))! > 0);
+    }
+
+    [Theory]
+    [InlineData("a}b")]
+    [InlineData("{}x")]
+    [InlineData("}{")]
+    public async Task A_key_whose_braces_forbid_a_shared_slot_is_refused_with_the_reason(string key)
+    {
+        await using var store = NewStore();
+        var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, key, "id"));
+        Assert.False(fault.IsTransient);
+        Assert.False(fault.MayHaveBeenApplied);
+        Assert.Contains("hash slot", fault.Message, StringComparison.Ordinal);
+        Assert.Contains(key, fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Waiters_hear_of_releases_on_any_node()
+    {
+        await using var holding = NewStore();
+        await using var waiting = NewStore();
+        for (var i = 0; i < 12; i++)
+        {
+            var key = $"{Guid.NewGuid():N}";
+            await AskAsync(holding, key, "id");
+            await using var watch = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
+            await holding.TryReleaseAsync(key, "id", CancellationToken.None);
+            Assert.True(await watch.WaitAsync(TimeSpan.FromSeconds(10), CancellationToken.None));
+        }
+    }
+
+    [Fact]
+    public async Task A_slot_that_moves_takes_its_lock_along()
+    {
+        await using var store = NewStore();
+        var key = $"moving{Guid.NewGuid():N}";
+        var slot = (long)(await cluster.Servers[0].CommandAsync("CLUSTER", "KEYSLOT", key))!;
+        var from = cluster.Servers[(int)(slot * 3 / 16384)];
+        var to = cluster.Servers[((int)(slot * 3 / 16384) + 1) % 3];
+        Assert.True((await AskAsync(store, key, "id")).IsGranted);
+        var (fromId, toId) = ((string)(await from.CommandAsync("CLUSTER", "MYID"))!, (string)(await to.CommandAsync("CLUSTER", "MYID"))!);
+        Assert.Equal("OK", await to.CommandAsync("CLUSTER", "SETSLOT", $"{slot}", "IMPORTING", fromId));
+        Assert.Equal("OK", await from.CommandAsync("CLUSTER", "SETSLOT", $"{slot}", "MIGRATING", toId));
+        // The names have bytes that are no text: the server itself moves them.
+        var keys = (long)(await from.CommandAsync("CLUSTER", "COUNTKEYSINSLOT", $"{slot}"))!;
+        Assert.Equal(2, keys);
+        await MoveKeysAsync(from, to, slot);
+        foreach (var server in cluster.Servers)
+            await server.CommandAsync("CLUSTER", "SETSLOT", $"{slot}", "NODE", toId);
+        await Eventually.TrueAsync(async () =>
+        {
+            try
+            {
+                return !(await AskAsync(store, key, "other")).IsGranted;
+            }
+            catch (LockStoreException fault)
+            {
+                Assert.True(fault.IsTransient, fault.ToString());
+                return false;
+            }
+        }, "the lock at its new place");
+        Assert.Equal(StoreReply.Done, await store.TryReleaseAsync(key, "id", CancellationToken.None));
+    }
+
+    private static async Task MoveKeysAsync(RedisServer from, RedisServer to, long slot)
+    {
+        // Raw bytes all the way: the companion's name is no text.
+        using var client = new System.Net.Sockets.TcpClient("127.0.0.1", from.Port);
+        var stream = client.GetStream();
+        for (var left = 2; left > 0; left--)
+        {
+            await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"CLUSTER GETKEYSINSLOT {slot} 1\r\n"));
+            var head = await LineAsync(stream);
+            Assert.Equal("*1", head);
+            var length = int.Parse((await LineAsync(stream))[1..], System.Globalization.CultureInfo.InvariantCulture);
+            var name = new byte[length];
+            await stream.ReadExactlyAsync(name);
+            await LineAsync(stream);
+            byte[] command =
+            [
+                .. System.Text.Encoding.ASCII.GetBytes($"*6\r\n$7\r\nMIGRATE\r\n$9\r\n127.0.0.1\r\n${$"{to.Port}".Length}\r\n{to.Port}\r\n${length}\r\n"),
+                .. name, .. "\r\n$1\r\n0\r\n$4\r\n5000\r\n"u8,
+            ];
+            await stream.WriteAsync(command);
+            Assert.Equal("+OK", await LineAsync(stream));
+        }
+    }
+
+    private static async Task<string> LineAsync(Stream stream)
+    {
+        var line = new System.Text.StringBuilder();
+        var one = new byte[1];
+        while (true)
+        {
+            await stream.ReadExactlyAsync(one);
+            if (one[0] == '\n')
+                return line.ToString(0, line.Length - 1);
+            line.Append((char)one[0]);
+        }
+    }
+
+    private ILockStore NewStore() => new RedisLockProvider().CreateStore(
+        new LockConfig { Connection = new LockConnection { Url = string.Join(',', cluster.Servers.Select(server => server.EndPoint)) } },
+        LockProviderContext.Default);
+
+    private static async Task<AcquireReply> AskAsync(ILockStore store, string key, string id) =>
+        await store.TryAcquireAsync(new AcquireRequest(key, id, "tester", TimeSpan.FromMinutes(1)), CancellationToken.None);
+}

@@ -1,0 +1,70 @@
+namespace Locking;
+
+/// <summary>What <c>connection</c> may say, and how a mistake is answered.</summary>
+public sealed class ConnectionSettingsTests
+{
+    private const string Secret = "s3cret";
+
+    public static TheoryData<LockConnection, string, string> Mistakes => new()
+    {
+        { new() { Endpoints = [new()] }, "connection.endpoints", "redLock" },
+        { new() { Collection = "x" }, "connection.collection", "mongo" },
+        { new() { Launch = true }, "connection.launch", "broker" },
+        { new() { Secret = Secret }, "connection.secret", "password" },
+        { new() { NoDelay = false }, "connection.noDelay", "true" },
+        { new() { Url = "redis://h", Host = "h" }, "connection.url", "not both" },
+        { new() { Url = $"http://user:{Secret}@h" }, "connection.url", "redis://" },
+        { new() { Url = $"redis://:{Secret}@h/x" }, "connection.url", "database number" },
+        { new() { Url = $"redis://:{Secret}@h?a=b" }, "connection.url", "no query" },
+        { new() { Url = $"redis://:{Secret}@" }, "connection.url", "redis://" },
+        { new() { Url = $"h:1,password={Secret},nonsense=1" }, "connection.url", "StackExchange.Redis" },
+        { new() { Url = $"password={Secret}" }, "connection.url", "names no server" },
+        { new() { Url = "h:1", Username = "u" }, "connection.username", "user=" },
+        { new() { Path = "/run/redis.sock", Port = 1 }, "connection.path", "not both" },
+        { new() { Username = "a,b" }, "connection.username", "comma" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Mistakes))]
+    public void A_mistake_names_the_setting_and_shows_no_secret(LockConnection connection, string path, string says)
+    {
+        var exception = Assert.Throws<LockConfigException>(() => Create(connection));
+        Assert.Equal(path, exception.Path);
+        Assert.Contains(says, exception.Message, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain(Secret, exception.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_the_clients_version_lacks_is_said_with_the_version_and_the_way_out()
+    {
+        if (typeof(StackExchange.Redis.ConnectionMultiplexer).Assembly.GetName().Version!.Major >= 2)
+        {
+            Create(new LockConnection { Username = "u", Password = Secret });
+            Create(new LockConnection { Path = "/run/redis.sock" });
+            return;
+        }
+
+        foreach (var connection in new LockConnection[] { new() { Username = "u", Password = Secret }, new() { Path = "/run/redis.sock" }, new() { Url = $"redis://u:{Secret}@h" }, new() { Url = $"h:1,user=u,password={Secret}" } })
+        {
+            var exception = Assert.Throws<LockConfigException>(() => Create(connection));
+            Assert.Contains("StackExchange.Redis 1.2.6", exception.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain(Secret, exception.ToString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("redis://h", "h:6379")]
+    [InlineData("redis://h:7000", "h:7000")]
+    [InlineData("rediss://h:7000/2", "h:7000")]
+    [InlineData("redis://[::1]:7000", "[::1]:7000")]
+    [InlineData("h", "h:6379")]
+    [InlineData("h:7000,i:7001,abortConnect=false", "h:7000, i:7001")]
+    public void Urls_and_the_clients_own_form_name_the_server(string url, string server) =>
+        Assert.Equal($"Redis at {server}", RedisConnector.From(new LockConnection { Url = url }).Server);
+
+    [Fact]
+    public void Nothing_set_is_this_machine() => Assert.Equal("Redis at 127.0.0.1:6379", RedisConnector.From(new LockConnection()).Server);
+
+    private static void Create(LockConnection connection) =>
+        new RedisLockProvider().CreateStore(new LockConfig { Connection = connection }, LockProviderContext.Default);
+}

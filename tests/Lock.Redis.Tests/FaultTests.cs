@@ -1,0 +1,239 @@
+using System.Net;
+using System.Net.Sockets;
+using Locking.Conformance;
+using Locking.Testing;
+
+namespace Locking;
+
+/// <summary>Servers that refuse, are silent, die and come back: defined answers, clear messages, no secrets.</summary>
+public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFixture<RedisFixture>
+{
+    private const string Secret = "s3cret-pa55word";
+
+    [Theory]
+    [InlineData(null, "password")]
+    [InlineData("wrong-" + Secret, "password")]
+    public async Task A_wrong_password_is_final_and_is_said_without_showing_it(string? password, string says)
+    {
+        await using var server = await RedisServer.StartAsync("--requirepass", Secret);
+        var fault = await FaultAsync(new LockConnection { Host = "127.0.0.1", Port = server.Port, Password = password });
+        Assert.False(fault.IsTransient, fault.ToString());
+        Assert.False(fault.MayHaveBeenApplied);
+        Assert.Contains(says, fault.Message, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain(Secret, fault.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_right_password_works_from_each_form_of_configuration()
+    {
+        await using var server = await RedisServer.StartAsync("--requirepass", Secret);
+        LockConnection[] forms =
+        [
+            new() { Host = "127.0.0.1", Port = server.Port, Password = Secret },
+            new() { Host = "127.0.0.1", Port = server.Port, Password = Secret, Username = "default" },
+            new() { Url = $"redis://:{Secret}@127.0.0.1:{server.Port}/3" },
+            new() { Url = $"redis://default:{Secret}@127.0.0.1:{server.Port}" },
+            new() { Url = $"redis://127.0.0.1:{server.Port}", Password = Secret, Db = 2 },
+            new() { Url = $"127.0.0.1:{server.Port},password={Secret}" },
+        ];
+        foreach (var form in forms)
+        {
+            await using var store = StoreAt(form);
+            await TakeAsync(store, NewKey(), NewId());
+        }
+    }
+
+    [Fact]
+    public async Task Tls_to_a_plain_port_is_a_fault_that_names_tls()
+    {
+        var fault = await FaultAsync(new LockConnection { Host = "127.0.0.1", Port = Server.Port, Tls = true, ConnectTimeout = TimeSpan.FromSeconds(1) });
+        Assert.Contains("TLS", fault.Message, StringComparison.Ordinal);
+        Assert.False(fault.MayHaveBeenApplied);
+    }
+
+    [Fact]
+    public async Task An_unknown_host_is_named()
+    {
+        var fault = await FaultAsync(new LockConnection { Host = "no-such-host.invalid", Port = 6379, Password = Secret });
+        Assert.Contains("no-such-host.invalid", fault.Message, StringComparison.Ordinal);
+        Assert.True(fault.IsTransient);
+        Assert.False(fault.MayHaveBeenApplied);
+        Assert.DoesNotContain(Secret, fault.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_that_is_down_at_the_start_is_found_when_it_is_up()
+    {
+        await using var server = await RedisServer.StartAsync();
+        server.Kill();
+        await using var store = RedisFixture.StoreAt(server.Port);
+        var key = NewKey();
+        var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, key, NewId()));
+        Assert.True(fault.IsTransient);
+        Assert.False(fault.MayHaveBeenApplied);
+        Assert.Contains($"127.0.0.1:{server.Port}", fault.Message, StringComparison.Ordinal);
+        await server.StartAgainAsync();
+        await Eventually.TrueAsync(
+            async () => await Record.ExceptionAsync(() => AskAsync(store, key, NewId())) is null, "the server found");
+    }
+
+    [Fact]
+    public async Task A_server_killed_in_mid_hold_is_a_fault_at_once_and_comes_back_by_itself()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var store = RedisFixture.StoreAt(server.Port);
+        var (key, id) = (NewKey(), NewId());
+        await TakeAsync(store, key, id);
+        server.Kill();
+        var fault = await Eventually.DoneAsync(
+            Record.ExceptionAsync(async () => await store.TryExtendAsync(key, id, LongTtl, CancellationToken.None)), "the fault", TimeSpan.FromSeconds(5));
+        Assert.True(Assert.IsType<LockStoreException>(fault).IsTransient);
+        await server.StartAgainAsync();
+        await Eventually.TrueAsync(async () =>
+        {
+            try
+            {
+                return await store.TryExtendAsync(key, id, LongTtl, CancellationToken.None) == StoreReply.NotHeld;
+            }
+            catch (LockStoreException again)
+            {
+                Assert.True(again.IsTransient);
+                return false;
+            }
+        }, "the server back, and empty");
+        await TakeAsync(store, key, id);
+    }
+
+    [Fact]
+    public async Task A_frozen_server_is_a_fault_within_the_limit_and_a_late_grant_ends_with_its_ttl()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var store = RedisFixture.StoreAt(server.Port, commandTimeout: TimeSpan.FromMilliseconds(300));
+        var key = NewKey();
+        await TakeAsync(store, NewKey(), NewId());
+        server.Freeze();
+        var began = TimeProvider.System.GetTimestamp();
+        var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, key, NewId(), TimeSpan.FromMilliseconds(400)));
+        Assert.InRange(TimeProvider.System.GetElapsedTime(began).TotalMilliseconds, 250, 3_000);
+        Assert.True(fault is { IsTransient: true, MayHaveBeenApplied: true });
+        Assert.Contains("did not answer", fault.Message, StringComparison.Ordinal);
+        server.Thaw();
+        await Eventually.TrueAsync(
+            async () => await Record.ExceptionAsync(async () => await store.GetAsync(key, CancellationToken.None)) is null, "answers again");
+        await Eventually.TrueAsync(async () => await store.GetAsync(key, CancellationToken.None) is null, "the late grant's end", TimeSpan.FromSeconds(3));
+    }
+
+    [Fact]
+    public async Task A_server_frozen_for_longer_than_the_ttl_loses_the_lease_before_anybody_else_can_have_it()
+    {
+        await using var server = await RedisServer.StartAsync();
+        var options = new LockOptions { Ttl = TimeSpan.FromSeconds(1) };
+        await using var locks = new StoreLock(RedisFixture.StoreAt(server.Port, commandTimeout: TimeSpan.FromMilliseconds(300)), options);
+        await using var others = new StoreLock(RedisFixture.StoreAt(server.Port, commandTimeout: TimeSpan.FromMilliseconds(300)), options);
+        var key = NewKey();
+        await using var held = await locks.LockAsync(key);
+        server.Freeze();
+        await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", TimeSpan.FromSeconds(5));
+        Assert.Equal(LostReason.Expired, held.LostReason);
+        server.Thaw();
+        await using var next = await Eventually.DoneAsync(others.LockAsync(key).AsTask(), "the next holder", TimeSpan.FromSeconds(10));
+        Assert.True(next.FencingToken > held.FencingToken);
+    }
+
+    [Fact]
+    public async Task Connections_killed_under_load_cost_nobody_a_lock()
+    {
+        await using var server = await RedisServer.StartAsync();
+        var key = NewKey();
+        var locks = Enumerable.Range(0, 3).Select(_ => new StoreLock(RedisFixture.StoreAt(server.Port))).ToList();
+        using var stop = new CancellationTokenSource();
+        var killer = Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                await server.CommandAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+                await Task.Delay(150);
+            }
+        });
+        var holders = 0;
+        await Eventually.DoneAsync(
+            Task.WhenAll(locks.Select(one => Task.Run(async () =>
+            {
+                for (var turn = 0; turn < 10; turn++)
+                {
+                    await using var handle = await one.LockAsync(key, new LockOptions { Ttl = TimeSpan.FromSeconds(2), AutoRenew = true });
+                    Assert.Equal(1, Interlocked.Increment(ref holders));
+                    await Task.Delay(20);
+                    Interlocked.Decrement(ref holders);
+                    await handle.UnlockAsync();
+                }
+            }))),
+            "all turns under fire", TimeSpan.FromSeconds(90));
+        await stop.CancelAsync();
+        await killer;
+        foreach (var one in locks)
+            await one.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_full_server_grants_nothing_and_lets_go_of_everything()
+    {
+        await using var server = await RedisServer.StartAsync("--maxmemory-policy", "noeviction");
+        await using var store = RedisFixture.StoreAt(server.Port);
+        var (key, id) = (NewKey(), NewId());
+        await TakeAsync(store, key, id);
+        await server.CommandAsync("CONFIG", "SET", "maxmemory", "1");
+        var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, NewKey(), NewId()));
+        Assert.True(fault is { IsTransient: true, MayHaveBeenApplied: false }, fault.ToString());
+        Assert.Contains("maxmemory", fault.Message, StringComparison.Ordinal);
+        Assert.Equal(StoreReply.Done, await store.TryExtendAsync(key, id, LongTtl, CancellationToken.None));
+        Assert.Equal(id, (await store.GetAsync(key, CancellationToken.None))!.Id);
+        Assert.Equal(StoreReply.Done, await ReleaseAsync(store, key, id));
+        await server.CommandAsync("CONFIG", "SET", "maxmemory", "0");
+        await TakeAsync(store, key, NewId());
+    }
+
+    [Fact]
+    public async Task A_master_that_became_a_replica_refuses_and_is_used_again_when_it_is_a_master()
+    {
+        await using var master = await RedisServer.StartAsync();
+        await using var store = RedisFixture.StoreAt(master.Port);
+        await TakeAsync(store, NewKey(), NewId());
+        await master.CommandAsync("REPLICAOF", "127.0.0.1", $"{RedisServer.FreePort()}");
+        var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, NewKey(), NewId()));
+        Assert.True(fault is { IsTransient: true, MayHaveBeenApplied: false }, fault.ToString());
+        await master.CommandAsync("REPLICAOF", "NO", "ONE");
+        await Eventually.TrueAsync(async () => await Record.ExceptionAsync(() => AskAsync(store, NewKey(), NewId())) is null, "a master again");
+    }
+
+    [Fact]
+    public async Task A_server_that_answers_something_else_is_a_fault()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var serving = Task.Run(async () =>
+        {
+            while (true)
+            {
+                using var client = await listener.AcceptTcpClientAsync();
+                await client.GetStream().WriteAsync("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray());
+            }
+        });
+        var fault = await FaultAsync(new LockConnection
+        {
+            Host = "127.0.0.1", Port = ((IPEndPoint)listener.LocalEndpoint).Port, ConnectTimeout = TimeSpan.FromSeconds(1),
+        });
+        Assert.False(fault.MayHaveBeenApplied);
+        listener.Stop();
+        await Assert.ThrowsAnyAsync<Exception>(() => serving);
+    }
+
+    private static ILockStore StoreAt(LockConnection connection) =>
+        new RedisLockProvider().CreateStore(new LockConfig { Connection = connection, LockOptions = new LockOptions() }, LockProviderContext.Default);
+
+    private static async Task<LockStoreException> FaultAsync(LockConnection connection)
+    {
+        await using var store = StoreAt(connection);
+        return await Eventually.DoneAsync(Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, NewKey(), NewId())), "the fault");
+    }
+}

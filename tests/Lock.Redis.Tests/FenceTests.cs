@@ -1,0 +1,137 @@
+using System.Text;
+
+namespace Locking;
+
+/// <summary>Fencing tokens and the records that carry them.</summary>
+public sealed class FenceTests(RedisFixture redis) : RedisTests(redis), IClassFixture<RedisFixture>
+{
+    [Fact]
+    public async Task Tokens_are_the_servers_microseconds()
+    {
+        var token = await TakeAsync(NewStore(), NewKey(), NewId());
+        var time = (object?[])(await CommandAsync("TIME"))!;
+        var now = long.Parse((string)time[0]!) * 1_000_000 + long.Parse((string)time[1]!);
+        Assert.InRange(token, now - 10_000_000, now);
+    }
+
+    [Fact]
+    public async Task Tokens_rise_even_when_the_clock_has_stepped_back()
+    {
+        var store = NewStore();
+        var (key, id) = (NewKey(), NewId());
+        await TakeAsync(store, key, id);
+        await ReleaseAsync(store, key, id);
+        // As if the last grant had been given an hour in the future.
+        var future = DateTimeOffset.UtcNow.AddHours(1).ToUnixTimeMilliseconds() * 1000;
+        await WriteFenceAsync(key, $"{future} x y");
+        Assert.Equal(future + 1, await TakeAsync(store, key, id));
+    }
+
+    [Fact]
+    public async Task Tokens_rise_across_FLUSHALL()
+    {
+        var store = NewStore();
+        var (key, id) = (NewKey(), NewId());
+        var first = await TakeAsync(store, key, id);
+        await CommandAsync("FLUSHALL");
+        Assert.Equal(StoreReply.NotHeld, await store.TryExtendAsync(key, id, LongTtl, CancellationToken.None));
+        Assert.True(await TakeAsync(store, key, NewId()) > first);
+    }
+
+    [Fact]
+    public async Task Tokens_rise_across_a_restart_without_persistence()
+    {
+        var (key, id) = (NewKey(), NewId());
+        await using var server = await Testing.RedisServer.StartAsync();
+        await using var store = RedisFixture.StoreAt(server.Port);
+        var first = await TakeAsync(store, key, id);
+        server.Kill();
+        await server.StartAgainAsync();
+        await using var later = RedisFixture.StoreAt(server.Port);
+        Assert.True(await TakeAsync(later, key, NewId()) > first);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5_000)]
+    [InlineData(3_600_000)]
+    public async Task The_fence_outlives_the_lock_by_the_retention_and_no_longer(int retention)
+    {
+        var store = NewStore(new LockOptions { FenceRetention = TimeSpan.FromMilliseconds(retention) });
+        var (key, id) = (NewKey(), NewId());
+        await TakeAsync(store, key, id, TimeSpan.FromSeconds(20));
+        Assert.InRange(await FenceLeftAsync(key), retention + 15_000, retention + 20_000);
+        Assert.Equal(StoreReply.Done, await store.TryExtendAsync(key, id, TimeSpan.FromSeconds(40), CancellationToken.None));
+        Assert.InRange(await FenceLeftAsync(key), retention + 35_000, retention + 40_000);
+        await store.TryExtendAsync(key, id, Timeout.InfiniteTimeSpan, CancellationToken.None);
+        Assert.Equal(-1, await FenceLeftAsync(key));
+        await ReleaseAsync(store, key, id);
+        var left = await FenceLeftAsync(key);
+        if (retention == 0)
+            Assert.Equal(-2, left);
+        else
+            Assert.InRange(left, retention - 2_000, retention);
+        Assert.Equal(0L, await CommandAsync("EXISTS", key));
+    }
+
+    [Fact]
+    public async Task Keys_used_once_cost_a_bounded_record_each_and_then_nothing()
+    {
+        const int Keys = 20_000;
+        await using var server = await Testing.RedisServer.StartAsync();
+        await using var store = RedisFixture.StoreAt(server.Port, new LockOptions { FenceRetention = TimeSpan.FromSeconds(2) });
+        var before = await MemoryAsync();
+        await Parallel.ForEachAsync(Enumerable.Range(0, Keys), new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (i, _) =>
+        {
+            var id = NewId();
+            await TakeAsync(store, $"once/{i}", id);
+            await ReleaseAsync(store, $"once/{i}", id);
+        });
+        var perKey = (await MemoryAsync() - before) / (double)Keys;
+        Assert.InRange(perKey, 0, 350);
+        await Locking.Conformance.Eventually.TrueAsync(async () => (long)(await server.CommandAsync("DBSIZE"))! == 0, "all records purged");
+
+        async Task<long> MemoryAsync()
+        {
+            var info = (string)(await server.CommandAsync("INFO", "memory"))!;
+            return long.Parse(info.Split("used_memory:")[1].Split('\r')[0]);
+        }
+    }
+
+    private static string Fence(string key) => $"{{{key}}}";
+
+    private async Task<long> FenceLeftAsync(string key)
+    {
+        // The fence's name has bytes that are no text: the server finds it by pattern.
+        var found = (object?[])(await CommandAsync("EVAL", "local k = redis.call('keys', ARGV[1] .. '*f') return k[1] and {redis.call('pttl', k[1])} or {-2}", "0", Fence(key)))!;
+        return (long)found[0]!;
+    }
+
+    private async Task WriteFenceAsync(string key, string text) =>
+        Assert.Equal("OK", await CommandAsync("EVAL", "return redis.call('set', redis.call('keys', ARGV[1] .. '*f')[1], ARGV[2])", "0", Fence(key), text));
+
+    [Theory]
+    [InlineData("a", "a")]
+    [InlineData("a{b", "a{b")]
+    [InlineData("{tag}rest", "tag")]
+    [InlineData("x{tag}y{z}", "tag")]
+    public void Companions_share_the_records_hash_tag(string record, string tag)
+    {
+        var keys = new LockKeys(record);
+        Assert.False(keys.IsSplitOnCluster);
+        foreach (var companion in new[] { keys.Fence, keys.Queue })
+        {
+            Assert.Equal((byte)'{', companion[0]);
+            Assert.Equal(tag, Encoding.UTF8.GetString(companion, 1, Array.IndexOf(companion, (byte)'}') - 1));
+        }
+
+        Assert.Equal(record, LockKeys.RecordOfFence(keys.Fence));
+        Assert.Null(LockKeys.RecordOfFence(keys.Queue));
+    }
+
+    [Theory]
+    [InlineData("a}b")]
+    [InlineData("{}{a}")]
+    [InlineData("}{")]
+    public void Keys_whose_braces_forbid_a_tag_are_known(string record) => Assert.True(new LockKeys(record).IsSplitOnCluster);
+}

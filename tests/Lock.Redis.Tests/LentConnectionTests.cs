@@ -1,0 +1,72 @@
+using StackExchange.Redis;
+
+namespace Locking;
+
+/// <summary>A connection that the application has.</summary>
+public sealed class LentConnectionTests(RedisFixture redis) : RedisTests(redis), IClassFixture<RedisFixture>
+{
+    [Fact]
+    public async Task A_lent_connection_is_used_and_never_disposed()
+    {
+        using var lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
+        var key = NewKey();
+        await using (var store = new RedisLockStore(lent))
+        {
+            var id = NewId();
+            await TakeAsync(store, key, id);
+            await using var watch = await store.WatchAsync(key, CancellationToken.None);
+            await ReleaseAsync(store, key, id);
+            Assert.True(await watch.WaitAsync(TimeSpan.FromSeconds(10), CancellationToken.None));
+        }
+
+        await using (var locks = new StoreLock(new RedisLockProvider(lent).CreateStore(new LockConfig(), LockProviderContext.Default)))
+        {
+            await using var handle = await locks.LockAsync(key);
+        }
+
+        Assert.True(lent.IsConnected);
+        Assert.Equal("PONG", (string?)await lent.GetDatabase().ExecuteAsync("PING"));
+        Assert.Null(await lent.GetDatabase().StringGetAsync(key) is { IsNull: false } left ? (string?)left : null);
+    }
+
+    [Fact]
+    public async Task A_lent_connection_may_be_asked_for_another_database()
+    {
+        using var lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
+        await using var store = new RedisLockStore(lent, database: 5);
+        var (key, id) = (NewKey(), NewId());
+        await TakeAsync(store, key, id);
+        Assert.Equal(id, (string?)await lent.GetDatabase(5).StringGetAsync(key));
+        Assert.False(await lent.GetDatabase(0).KeyExistsAsync(key));
+        var listed = new List<string>();
+        await foreach (var info in store.ListAsync(key, CancellationToken.None))
+            listed.Add(info.Key);
+        Assert.Equal([key], listed);
+    }
+
+    [Fact]
+    public async Task Whatever_else_is_said_of_the_connection_is_refused()
+    {
+        using var lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
+        var config = new LockConfig { Connection = new LockConnection { Host = "elsewhere" } };
+        Assert.Equal("connection", Assert.Throws<LockConfigException>(() => new RedisLockProvider(lent).CreateStore(config, LockProviderContext.Default)).Path);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new RedisLockStore(lent, database: -2));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new RedisLockStore(lent, commandTimeout: TimeSpan.Zero));
+    }
+
+    [Fact]
+    public async Task A_view_has_its_own_settings_over_the_same_connection()
+    {
+        var store = NewStore();
+        var key = NewKey();
+        var view = (RedisLockStore)store.WithOptions(new LockOptions { KeyPrefix = "mine:" });
+        var hash = (RedisLockStore)view.WithOptions(new LockOptions { Format = LockFormats.DistLock });
+        await TakeAsync(store, key, "00000000-0000-4000-8000-000000000001");
+        await TakeAsync(view, key, "00000000-0000-4000-8000-000000000002");
+        await TakeAsync(hash, key, "00000000-0000-4000-8000-000000000003");
+        Assert.Equal("string", await CommandAsync("TYPE", "mine:" + key));
+        Assert.Equal("hash", await CommandAsync("TYPE", "lock:" + key));
+        await view.DisposeAsync();
+        Assert.NotNull(await store.GetAsync(key, CancellationToken.None));
+    }
+}

@@ -1,0 +1,160 @@
+using Locking.Conformance;
+
+namespace Locking;
+
+/// <summary>Fair locks: first in, first out between processes, on the server's clock, with waiters that may die.</summary>
+public sealed class QueueTests(RedisFixture redis) : RedisTests(redis), IClassFixture<RedisFixture>
+{
+    [Fact]
+    public async Task Waiters_are_served_in_the_order_of_their_arrival()
+    {
+        var stores = new[] { NewStore(), NewStore(), NewStore() };
+        var (key, holder) = (NewKey(), NewId());
+        await TakeAsync(stores[0], key, holder);
+        var waiters = Enumerable.Range(0, 9).Select(_ => NewId()).ToList();
+        for (var i = 0; i < waiters.Count; i++)
+            Assert.False((await AskAsync(stores[i % 3], key, waiters[i], queue: true)).IsGranted);
+        await ReleaseAsync(stores[0], key, holder);
+        for (var i = 0; i < waiters.Count; i++)
+        {
+            // Everybody but the head asks first, in the worst order.
+            for (var j = waiters.Count - 1; j > i; j--)
+            {
+                var busy = await AskAsync(stores[j % 3], key, waiters[j], queue: true);
+                Assert.False(busy.IsGranted, $"waiter {j} passed waiter {i}");
+                Assert.InRange(busy.HolderRemaining!.Value.TotalMilliseconds, 0, 500);
+                Assert.False(busy.IsStranger);
+            }
+
+            Assert.True((await AskAsync(stores[i % 3], key, waiters[i], queue: true)).IsGranted);
+            await ReleaseAsync(stores[i % 3], key, waiters[i]);
+        }
+    }
+
+    [Fact]
+    public async Task A_newcomer_that_does_not_queue_passes_nobody()
+    {
+        var store = NewStore();
+        var (key, holder, waiter) = (NewKey(), NewId(), NewId());
+        await TakeAsync(store, key, holder);
+        await AskAsync(store, key, waiter, queue: true);
+        await ReleaseAsync(store, key, holder);
+        Assert.False((await AskAsync(store, key, NewId())).IsGranted);
+        Assert.True((await AskAsync(store, key, waiter, queue: true)).IsGranted);
+    }
+
+    [Fact]
+    public async Task A_dead_head_costs_its_window_and_no_more()
+    {
+        var store = NewStore();
+        var (key, holder, dead, alive) = (NewKey(), NewId(), NewId(), NewId());
+        await TakeAsync(store, key, holder);
+        await AskAsync(store, key, dead, queue: true);
+        await AskAsync(store, key, alive, queue: true);
+        await ReleaseAsync(store, key, holder);
+        var busy = await AskAsync(store, key, alive, queue: true);
+        Assert.InRange(busy.HolderRemaining!.Value.TotalMilliseconds, 1, 500);
+        await Task.Delay(busy.HolderRemaining.Value + TimeSpan.FromMilliseconds(2));
+        Assert.True((await AskAsync(store, key, alive, queue: true)).IsGranted);
+        // The one that was thought dead has lost its place, and may queue again.
+        Assert.False((await AskAsync(store, key, dead, queue: true)).IsGranted);
+        await ReleaseAsync(store, key, alive);
+        Assert.True((await AskAsync(store, key, dead, queue: true)).IsGranted);
+    }
+
+    [Fact]
+    public async Task The_window_of_a_lease_that_ran_out_begins_with_the_first_that_asks()
+    {
+        var store = NewStore();
+        var (key, head, next) = (NewKey(), NewId(), NewId());
+        await TakeAsync(store, key, NewId(), TimeSpan.FromMilliseconds(150));
+        await AskAsync(store, key, head, queue: true);
+        await AskAsync(store, key, next, queue: true);
+        await Eventually.TrueAsync(async () => await store.GetAsync(key, CancellationToken.None) is null, "the lease's end");
+        Assert.False((await AskAsync(store, key, next, queue: true)).IsGranted);
+        Assert.True((await AskAsync(store, key, head, queue: true)).IsGranted);
+    }
+
+    [Fact]
+    public async Task Giving_up_gives_up_the_place_and_wakes_the_next()
+    {
+        var store = NewStore();
+        var (key, holder, first, second) = (NewKey(), NewId(), NewId(), NewId());
+        await TakeAsync(store, key, holder);
+        await AskAsync(store, key, first, queue: true);
+        await AskAsync(store, key, second, queue: true);
+        await ReleaseAsync(store, key, holder);
+        await using var watch = await NewStore().WatchAsync(key, CancellationToken.None);
+        await Eventually.SettleAsync();
+        Assert.Equal(StoreReply.NotHeld, await ReleaseAsync(store, key, first));
+        Assert.True(await watch.WaitAsync(TimeSpan.FromSeconds(5), CancellationToken.None));
+        Assert.True((await AskAsync(store, key, second, queue: true)).IsGranted);
+    }
+
+    [Fact]
+    public async Task Giving_up_a_place_leaves_the_holder_alone()
+    {
+        var store = NewStore();
+        var (key, holder, waiter) = (NewKey(), NewId(), NewId());
+        await TakeAsync(store, key, holder);
+        await AskAsync(store, key, waiter, queue: true);
+        Assert.Equal(StoreReply.HeldByAnother, await ReleaseAsync(store, key, waiter));
+        Assert.Equal(holder, (await store.GetAsync(key, CancellationToken.None))!.Id);
+        await ReleaseAsync(store, key, holder);
+        Assert.True((await AskAsync(store, key, NewId())).IsGranted);
+    }
+
+    [Fact]
+    public async Task A_stranger_that_takes_a_lock_on_offer_costs_the_head_nothing()
+    {
+        var store = NewStore();
+        var (key, holder, head, next) = (NewKey(), NewId(), NewId(), NewId());
+        await TakeAsync(store, key, holder);
+        await AskAsync(store, key, head, queue: true);
+        await AskAsync(store, key, next, queue: true);
+        await ReleaseAsync(store, key, holder);
+        await CommandAsync("SET", key, "stranger", "NX");
+        Assert.True((await AskAsync(store, key, next, queue: true)).IsStranger);
+        await Task.Delay(550);
+        await CommandAsync("DEL", key);
+        // The window that began with our release is long over, and would have cost the head its place.
+        Assert.False((await AskAsync(store, key, next, queue: true)).IsGranted);
+        Assert.True((await AskAsync(store, key, head, queue: true)).IsGranted);
+    }
+
+    [Fact]
+    public async Task Fair_locks_of_several_processes_take_turns_and_survive_a_waiter_that_vanishes()
+    {
+        var key = NewKey();
+        var fair = new LockOptions { Fair = true };
+        var processes = Enumerable.Range(0, 4).Select(_ => Track(new StoreLock(NewStore(), fair))).ToList();
+        var holder = await processes[0].LockAsync(key);
+        var order = new List<int>();
+        var waiting = new List<Task>();
+        for (var i = 1; i < processes.Count; i++)
+        {
+            waiting.Add(TurnAsync(i));
+            var queued = i == 1 ? 1 : i + 1;
+            await Eventually.TrueAsync(async () => await QueueLengthAsync(key) == queued, "queued");
+            // After the first, one that queues and is never heard of again.
+            if (i == 1)
+                await AskAsync(NewStore(), key, NewId(), queue: true);
+        }
+
+        var released = TimeProvider.System.GetTimestamp();
+        await holder.UnlockAsync();
+        await Eventually.DoneAsync(Task.WhenAll(waiting), "all turns");
+        Assert.Equal([1, 2, 3], order);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(released).TotalMilliseconds, 450, 4_000);
+
+        async Task TurnAsync(int process)
+        {
+            await using var handle = await processes[process].LockAsync(key);
+            lock (order)
+                order.Add(process);
+        }
+    }
+
+    private async Task<long> QueueLengthAsync(string key) => (long)(await CommandAsync(
+        "EVAL", "local k = redis.call('keys', ARGV[1] .. '*q') return k[1] and redis.call('zcard', k[1]) or 0", "0", $"{{{key}}}"))!;
+}

@@ -1,0 +1,165 @@
+using Locking.Conformance;
+
+namespace Locking;
+
+/// <summary>Waiting without polling: no interleaving of subscription, release and broken connections loses a wake-up.</summary>
+public sealed class ReleaseSignalTests(RedisFixture redis) : RedisTests(redis), IClassFixture<RedisFixture>
+{
+    private static readonly TimeSpan s_soon = TimeSpan.FromSeconds(10);
+
+    [Fact]
+    public async Task A_watch_is_listening_when_it_is_handed_out()
+    {
+        // Each round is a process that has never subscribed, and a release right behind the watch.
+        var holder = NewStore();
+        for (var round = 0; round < 20; round++)
+        {
+            var (key, id) = (NewKey(), NewId());
+            await TakeAsync(holder, key, id);
+            await using var store = RedisFixture.StoreAt(Server.Port);
+            await using var watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
+            await ReleaseAsync(holder, key, id);
+            Assert.True(await watch.WaitAsync(s_soon, CancellationToken.None));
+        }
+    }
+
+    [Fact]
+    public async Task A_process_has_one_subscription_however_many_keys_it_waits_for()
+    {
+        var store = NewStore();
+        var view = (IReleaseSignal)store.WithOptions(new LockOptions { KeyPrefix = "p:" });
+        await using var raw = await Server.RawAsync();
+        var before = await SubscribersAsync();
+        var watches = new List<IReleaseWatch>();
+        for (var i = 0; i < 50; i++)
+            watches.Add(await (i % 2 == 0 ? store : view).WatchAsync(NewKey(), CancellationToken.None));
+        Assert.Equal(before + 1, await SubscribersAsync());
+        foreach (var watch in watches)
+            await watch.DisposeAsync();
+
+        async Task<long> SubscribersAsync() => (long)((object?[])(await raw.CommandAsync("PUBSUB", "NUMSUB", "lock:released"))!)[1]!;
+    }
+
+    [Fact]
+    public async Task A_notice_is_for_its_key_alone()
+    {
+        var store = NewStore();
+        var (key, other, id) = (NewKey(), NewKey(), NewId());
+        await TakeAsync(store, key, id);
+        await using var watch = await store.WatchAsync(key, CancellationToken.None);
+        await using var bystander = await store.WatchAsync(other, CancellationToken.None);
+        await ReleaseAsync(store, key, id);
+        Assert.True(await watch.WaitAsync(s_soon, CancellationToken.None));
+        Assert.False(await bystander.WaitAsync(TimeSpan.Zero, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_broken_subscription_counts_as_a_notice_once_it_stands_again()
+    {
+        var (holder, waiter) = (NewStore(), NewStore());
+        var (key, id) = (NewKey(), NewId());
+        await TakeAsync(holder, key, id);
+        await using var watch = await waiter.WatchAsync(key, CancellationToken.None);
+        for (var round = 0; round < 3; round++)
+        {
+            Assert.True((long)(await CommandAsync("CLIENT", "KILL", "TYPE", "pubsub"))! >= 1);
+            // Released while nobody listens.
+            await ReleaseAsync(holder, key, id);
+            Assert.True(await watch.WaitAsync(s_soon, CancellationToken.None), "the interruption was not told");
+            await TakeAsync(holder, key, id);
+            // And the subscription that came back works.
+            while (await watch.WaitAsync(TimeSpan.FromMilliseconds(300), CancellationToken.None))
+            {
+            }
+
+            await ReleaseAsync(holder, key, id);
+            Assert.True(await watch.WaitAsync(s_soon, CancellationToken.None), "the new subscription is deaf");
+            await TakeAsync(holder, key, id);
+        }
+    }
+
+    [Fact]
+    public async Task Waiters_get_their_locks_while_subscriptions_are_killed_again_and_again()
+    {
+        var key = NewKey();
+        // No safety net that could hide a lost wake-up.
+        var options = new LockOptions { PollInterval = TimeSpan.FromMinutes(10), Ttl = TimeSpan.FromMinutes(10) };
+        var processes = Enumerable.Range(0, 3).Select(_ => Track(new StoreLock(NewStore(), options))).ToList();
+        using var stop = new CancellationTokenSource();
+        var killer = Task.Run(async () =>
+        {
+            await using var raw = await Server.RawAsync();
+            while (!stop.IsCancellationRequested)
+            {
+                await raw.CommandAsync("CLIENT", "KILL", "TYPE", "pubsub");
+                await Task.Delay(Random.Shared.Next(20, 400));
+            }
+        });
+        var holders = 0;
+        var work = processes.Select(locks => Task.Run(async () =>
+        {
+            for (var turn = 0; turn < 15; turn++)
+            {
+                await using var handle = await locks.LockAsync(key);
+                Assert.Equal(1, Interlocked.Increment(ref holders));
+                await Task.Delay(5);
+                Interlocked.Decrement(ref holders);
+            }
+        }));
+        await Eventually.DoneAsync(Task.WhenAll(work), "all turns under fire", TimeSpan.FromSeconds(60));
+        await stop.CancelAsync();
+        await killer;
+    }
+
+    [Fact]
+    public async Task A_waiter_recovers_by_itself_when_the_server_was_killed_and_is_back()
+    {
+        await using var server = await Testing.RedisServer.StartAsync();
+        var key = NewKey();
+        await using var holding = new StoreLock(RedisFixture.StoreAt(server.Port));
+        await using var waiting = new StoreLock(RedisFixture.StoreAt(server.Port));
+        var held = await holding.LockAsync(key);
+        var waiter = waiting.LockAsync(key).AsTask();
+        await Eventually.TrueAsync(async () => (long)((object?[])(await server.CommandAsync("PUBSUB", "NUMSUB", "lock:released"))!)[1]! == 1, "subscribed");
+        server.Kill();
+        await server.StartAgainAsync();
+        // The server has forgotten the lock: the holder is told, the waiter gets it.
+        await using var next = await Eventually.DoneAsync(waiter, "the waiter's lock", TimeSpan.FromSeconds(30));
+        Assert.True(next.FencingToken > held.FencingToken);
+        await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", TimeSpan.FromSeconds(30));
+    }
+
+    [Fact]
+    public async Task Parked_waiters_ask_the_server_nothing_within_the_safety_net()
+    {
+        var key = NewKey();
+        var options = new LockOptions { PollInterval = TimeSpan.FromMinutes(1), Ttl = TimeSpan.FromMinutes(10) };
+        var processes = Enumerable.Range(0, 4).Select(_ => Track(new StoreLock(NewStore(), options))).ToList();
+        var held = await processes[0].LockAsync(key);
+        var waiters = processes.Skip(1).Select(locks => locks.LockAsync(key).AsTask()).ToList();
+        await Eventually.TrueAsync(
+            async () => (long)((object?[])(await CommandAsync("PUBSUB", "NUMSUB", "lock:released"))!)[1]! >= 3, "all subscribed");
+        await Task.Delay(300);
+        await using var monitor = await Server.RawAsync();
+        Assert.Equal("OK", await monitor.CommandAsync("MONITOR"));
+        await Task.Delay(2_000);
+        await CommandAsync("ECHO", "end of the quiet time");
+        var seen = new List<string>();
+        while (true)
+        {
+            var line = (string)(await monitor.ReadAsync())!;
+            if (line.Contains("end of the quiet time", StringComparison.Ordinal))
+                break;
+            seen.Add(line);
+        }
+
+        Assert.DoesNotContain(seen, line => line.Contains("eval", StringComparison.OrdinalIgnoreCase) || line.Contains(key, StringComparison.Ordinal));
+        await held.UnlockAsync();
+        while (waiters.Count > 0)
+        {
+            var next = await Eventually.DoneAsync(Task.WhenAny(waiters), "the next turn");
+            waiters.Remove(next);
+            await (await next).DisposeAsync();
+        }
+    }
+}
