@@ -6,13 +6,12 @@
 #   eng/mongo-testbed.sh start   [DIR] [PORT]   prints the port (default: the first free one from 54118); the first start creates the database
 #   eng/mongo-testbed.sh stop    [DIR]
 #   eng/mongo-testbed.sh status  [DIR]          prints the port, or exits with 3 (not running) or 4 (not installed)
-#   eng/mongo-testbed.sh driver  [DIR]          MongoDB's Node driver, which checks the gateway; DIR defaults to .testbed/node
 #
 # DIR defaults to .testbed/mongo in the repository. It must not be moved after installing. Needs apt-get, dpkg-deb, tar, awk and
 # the Debian archive keyring. DEBIAN_MIRROR and SUITES override where the packages come from.
 set -euo pipefail
 
-usage() { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 64; }
+usage() { sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 64; }
 
 action=${1:-}
 dir=$(readlink -m "${2:-$(dirname "$0")/../.testbed/mongo}")
@@ -164,20 +163,10 @@ do_status() {
   running_port || { echo "not running" >&2; exit 3; }
 }
 
-do_driver() {
-  local into
-  into=$(readlink -m "${1:-$(dirname "$0")/../.testbed/node}")
-  mkdir -p "$into"
-  cd "$into"
-  [ -e package.json ] || echo '{"name":"driver-check","private":true}' > package.json
-  npm install --no-audit --no-fund --silent mongodb@6
-}
-
 case $action in
   install) do_install ;;
   start) do_start ;;
   stop) do_stop ;;
   status) do_status ;;
-  driver) do_driver "${2:-}" ;;
   *) usage ;;
 esac

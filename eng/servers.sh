@@ -4,22 +4,33 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-need() { # need COMMAND PACKAGE
-  command -v "$1" > /dev/null && return
-  command -v apt-get > /dev/null || { echo "servers.sh: '$1' is missing, and there is no apt-get to install '$2' with." >&2; return 1; }
+install() { # install PACKAGE WHY
+  command -v apt-get > /dev/null || { echo "servers.sh: $2 is missing, and there is no apt-get to install '$1' with." >&2; return 1; }
   local sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
   [ -n "${updated:-}" ] || { $sudo apt-get update -qq > /dev/null; updated=1; }
-  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" > /dev/null
+  # RUNLEVEL: the tests start servers of their own; the package must not start one.
+  $sudo env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" > /dev/null
 }
 
-# The engine behind the tests of the mongo backend, and MongoDB's Node driver, which checks the gateway in front of it (docs/mongo.md).
+need() { command -v "$1" > /dev/null || install "$2" "'$1'"; } # need COMMAND PACKAGE
+
+# Redis servers are started by the tests themselves, each on a port and in a folder of its own.
+get_redis() {
+  [ -n "${LOCK_TEST_REDIS_SERVER:-}" ] || need redis-server redis-server
+  [ -n "${LOCK_TEST_PYTHON:-}" ] || /usr/bin/python3 -c 'import redis' 2> /dev/null || install python3-redis 'redis-py'
+}
+
+# The clients of other languages (docs/redis.md, docs/broker-protocol.md, docs/mongo.md).
+get_clients() {
+  need node nodejs
+  need npm npm
+  eng/node-clients.sh
+}
+
+# The engine behind the tests of the mongo backend.
 start_mongo() {
+  [ -z "${LOCK_TEST_MONGODB:-}" ] || return 0
   [ -e .testbed/mongo/packages.txt ] || eng/mongo-testbed.sh install
-  if [ ! -d .testbed/node/node_modules/mongodb ]; then
-    need node nodejs
-    need npm npm
-    eng/mongo-testbed.sh driver
-  fi
   echo "export LOCK_TEST_MONGO_PG=$(eng/mongo-testbed.sh start)" >> .testbed/env
 }
 
@@ -28,6 +39,8 @@ stop_mongo() { [ ! -e .testbed/mongo/packages.txt ] || eng/mongo-testbed.sh stop
 start() {
   mkdir -p .testbed
   : > .testbed/env
+  get_redis
+  get_clients
   start_mongo
 }
 

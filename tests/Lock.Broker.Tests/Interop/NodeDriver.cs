@@ -76,7 +76,7 @@ internal sealed class NodeDriver : IAsyncDisposable
                 return packages;
         }
 
-        throw new InvalidOperationException("npm's live-mutex is not installed: run eng/get-node-packages.sh first.");
+        throw new InvalidOperationException("npm's live-mutex is not installed: run eng/node-clients.sh first.");
     }
 
     private async Task ReadAsync()

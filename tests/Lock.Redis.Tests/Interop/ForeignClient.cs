@@ -31,13 +31,13 @@ internal static class ForeignClient
         var modules = Path.Combine(root, ".testbed", "node", "node_modules");
         if (Directory.Exists(Path.Combine(modules, "simple-redis-mutex")))
             return modules;
-        using var install = Process.Start(new ProcessStartInfo(Path.Combine(root, "eng", "install-node-clients.sh")) { RedirectStandardError = true })
-            ?? throw new InvalidOperationException("eng/install-node-clients.sh could not be started.");
+        using var install = Process.Start(new ProcessStartInfo(Path.Combine(root, "eng", "node-clients.sh")) { RedirectStandardError = true })
+            ?? throw new InvalidOperationException("eng/node-clients.sh could not be started.");
         var errors = install.StandardError.ReadToEnd();
         install.WaitForExit();
         return install.ExitCode == 0
             ? modules
-            : throw new InvalidOperationException($"The interoperation tests need node and npm: eng/install-node-clients.sh failed. {errors}");
+            : throw new InvalidOperationException($"The interoperation tests need node and npm: eng/node-clients.sh failed. {errors}");
     }
 
     /// <summary>A Python that has redis-py: Debian's has it from python3-redis.</summary>
