@@ -2,12 +2,12 @@ using Locking;
 
 // hold KEY                                       takes KEY with LOCK_CONFIG, and then does what its standard input says
 // count FILE TIMES                               takes the lock "counter" TIMES times with LOCK_CONFIG, and adds a line to FILE under it
-// broker --path PATH --idle-exit MILLISECONDS    is a broker
+// broker --path PATH --idle-exit Nms            is a broker
 return args switch
 {
     ["hold", var key] => await Holder.RunAsync(key),
     ["count", var file, var times] => await Counter.RunAsync(file, int.Parse(times)),
-    ["broker", "--path", var path, "--idle-exit", var idle] => await Broker.RunAsync(path, int.Parse(idle)),
+    ["broker", "--path", var path, "--idle-exit", var idle] => await Broker.RunAsync(path, int.Parse(idle.Replace("ms", ""))),
     _ => 64,
 };
 

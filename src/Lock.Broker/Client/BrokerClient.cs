@@ -9,6 +9,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
 {
     private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan _longestPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan _launchPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _shortestTry = TimeSpan.FromMilliseconds(50);
 
     private readonly Lock _gate = new();
@@ -262,6 +263,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
     {
         var began = Time.GetTimestamp();
         var launched = false;
+        var launchedAt = 0L;
         while (true)
         {
             var left = _connectTimeout - Time.GetElapsedTime(began);
@@ -279,9 +281,13 @@ internal sealed partial class BrokerClient : IAsyncDisposable
                         + "(connection.connectTimeout). Run the same 'lock broker' by hand to see why.", e);
                 }
 
-                if (!launched)
+                // Again after a while: the one that was started may have met another that was just ending, and left the place to it.
+                if (!launched || Time.GetElapsedTime(launchedAt) >= _launchPause)
+                {
                     _launcher.Launch(Address, Secret);
-                launched = true;
+                    launched = true;
+                    launchedAt = Time.GetTimestamp();
+                }
             }
             catch (LockStoreException e) when (e.IsTransient && launched && left > TimeSpan.Zero)
             {

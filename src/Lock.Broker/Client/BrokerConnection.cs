@@ -125,6 +125,8 @@ internal sealed partial class BrokerConnection : LineConnection
         Cut();
     }
 
+    protected override bool WaitsForReader => false;
+
     protected override void OnBatch(in ReadOnlySequence<byte> lines)
     {
         Volatile.Write(ref _lastHeard, Time.GetTimestamp());

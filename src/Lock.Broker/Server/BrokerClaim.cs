@@ -53,6 +53,9 @@ internal sealed class BrokerClaim : Claim
     /// <summary>The request came from a client of the published protocol: the key as it was written there.</summary>
     public byte[]? ForeignKey { get; init; }
 
+    /// <summary>It is one of several keys that are taken together.</summary>
+    public CompositeLock? Composite { get; init; }
+
     /// <summary>Whether the published client gave an id; without one it is answered without one.</summary>
     public bool HasForeignId { get; init; } = true;
 
@@ -84,6 +87,24 @@ internal sealed class BrokerClaim : Claim
             before?.Forget(this);
             session.Remember(this);
         }
+    }
+
+    /// <summary>Whether that request is the one that hears of the grant.</summary>
+    public bool IsOf(ClientSession session, long number)
+    {
+        lock (_gate)
+            return Session == session && Number == number;
+    }
+
+    /// <summary>Somebody has given the place up by its id: the request that waits there hears of it.</summary>
+    public void TellWithdrawn()
+    {
+        ClientSession? session;
+        long number;
+        lock (_gate)
+            (session, number) = (Session, Number);
+        if (ForeignKey is null)
+            session?.TellWithdrawn(number);
     }
 
     /// <summary>Takes the claim from a session that has ended.</summary>
@@ -126,6 +147,13 @@ internal sealed class BrokerClaim : Claim
     protected internal override void OnGranted()
     {
         _server.Cover(Ttl);
+        if (Composite is not null)
+        {
+            // Not here: whoever caused the grant may be another composite, with its gate taken.
+            ThreadPool.UnsafeQueueUserWorkItem(static claim => claim.Composite!.OnGranted(claim), this, preferLocal: false);
+            return;
+        }
+
         lock (_gate)
         {
             _granted = true;

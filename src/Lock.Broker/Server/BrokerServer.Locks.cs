@@ -66,6 +66,28 @@ public sealed partial class BrokerServer
 
     internal BrokerClaim? Find(string key, string id) => FindHeldBack(key, id) ?? (BrokerClaim?)Table.Find(key, id);
 
+    /// <summary>Cuts every connection but the newest ones, as a network that breaks would.</summary>
+    internal void CutAll(int except = 0)
+    {
+        ClientSession[] sessions;
+        lock (_gate)
+            sessions = [.. _sessions];
+        for (var i = 0; i < sessions.Length - except; i++)
+            sessions[i].Cut();
+    }
+
+    /// <summary>Whether a new key would be one too many.</summary>
+    internal bool IsFull(string key)
+    {
+        if (Table.KeyCount < Options.Limits.Keys)
+            return false;
+        var report = Table.Report(key);
+        return report.HolderIds.Count == 0 && report.Waiters == 0;
+    }
+
+    /// <summary>How many keys are held or waited for.</summary>
+    internal int KeyCount => Table.KeyCount;
+
     /// <summary>How many wait for a key.</summary>
     internal int WaitersOf(string key) => Table.Report(key).Waiters;
 
@@ -88,6 +110,8 @@ public sealed partial class BrokerServer
         }
 
         var reply = Table.Release(key, id, out waiters, out notices);
+        if (claim.State == ClaimState.Withdrawn)
+            claim.TellWithdrawn();
         claim.Ended();
         return reply;
     }
@@ -113,8 +137,11 @@ public sealed partial class BrokerServer
         return true;
     }
 
-    /// <summary>True when nobody waits or holds with this id any more; false when it holds.</summary>
-    internal bool TryWithdraw(string key, string id) => Find(key, id) is not { } claim || Withdraw(claim) || claim.State != ClaimState.Held;
+    /// <summary>Gives up the place of one request. Where the same id has asked again since, on this or another connection, the place
+    /// belongs to that request and stays.</summary>
+    /// <returns>True when this request does not wait any more; false when it was granted.</returns>
+    internal bool TryWithdraw(string key, string id, ClientSession session, long number) =>
+        Find(key, id) is not { } claim || !claim.IsOf(session, number) || Withdraw(claim) || claim.State != ClaimState.Held;
 
     internal int Force(string key, out ClaimNotices notices) => Table.Force(key, out notices);
 

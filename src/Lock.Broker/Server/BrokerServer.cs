@@ -14,8 +14,8 @@ namespace Locking;
 /// </remarks>
 public sealed partial class BrokerServer : IAsyncDisposable
 {
-    /// <summary>After a crash, a never-expiring lease is waited for this long, counted from its last grant or check.</summary>
-    internal static readonly TimeSpan PermanentWait = TimeSpan.FromSeconds(60);
+    /// <summary>After a crash, the holders of leases without expiry have this long to come back.</summary>
+    internal static readonly TimeSpan PermanentWait = TimeSpan.FromSeconds(30);
 
     /// <summary>The longest lease, in milliseconds: 10,000 days.</summary>
     internal const long LongestTtl = 10_000L * 24 * 60 * 60 * 1000;

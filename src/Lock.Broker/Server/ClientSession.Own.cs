@@ -28,6 +28,9 @@ internal sealed partial class ClientSession
         return true;
     }
 
+    /// <summary>Tells a request that its place in the queue was given up.</summary>
+    public void TellWithdrawn(long number) => SendBusy("busy"u8, number, null);
+
     private void HandleRequest(long number, in WireMessage message)
     {
         if (message.Type.TextEquals("lk-ping"u8))
@@ -124,6 +127,12 @@ internal sealed partial class ClientSession
             return;
         }
 
+        if (_server.IsFull(key))
+        {
+            SendRefused(number, "the broker has as many keys as it allows");
+            return;
+        }
+
         var claim = new BrokerClaim(_server, key, id, OwnerOf(in message), ttl) { Keep = message.Keep.IsTrue };
         var queue = message.Queue.IsTrue;
         var result = _server.Acquire(claim, new AcquireTerms { Queue = queue }, this, number, out var notices);
@@ -191,7 +200,7 @@ internal sealed partial class ClientSession
     /// <summary>Answers the acquire of that number: busy when the place was given up. A grant that was faster stays, and has been told.</summary>
     private void Withdraw(long number, string key, string id)
     {
-        if (_server.TryWithdraw(key, id))
+        if (_server.TryWithdraw(key, id, this, number))
             SendBusy("busy"u8, number, null);
         else
             SendResult(number, "kept"u8);
@@ -212,11 +221,22 @@ internal sealed partial class ClientSession
             SendResult(number, "none"u8);
     }
 
-    /// <summary>One line for each lease, then a last one. A long list waits for its reader at every stretch.</summary>
+    /// <summary>One line for each lease, then a last one. A list that its reader does not keep up with ends with a refusal.</summary>
     private void List(long number, string prefix)
     {
+        var count = 0;
         foreach (var info in _server.Table.List(prefix))
+        {
             SendInfo("lk-item"u8, number, info);
+            if (++count % 256 != 0)
+                continue;
+            Output.Flush();
+            if (Output.Pending <= _server.Options.Limits.UnreadOutput / 2)
+                continue;
+            SendRefused(number, "the list is too long: ask for a longer prefix");
+            return;
+        }
+
         SendResult(number, "done"u8);
     }
 

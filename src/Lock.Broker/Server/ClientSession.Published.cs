@@ -27,7 +27,11 @@ internal sealed partial class ClientSession
         else if (message.Type.TextEquals("lock-received-rejected"u8) || message.Type.TextEquals("lock-client-timeout"u8)
             || message.Type.TextEquals("lock-client-error"u8))
             GiveUp(in message);
-        else if (!HandleQuestion(in message))
+        else if (message.Type.TextEquals("acquire-many"u8))
+            AcquireMany(in message);
+        else if (message.Type.TextEquals("release-many"u8))
+            ReleaseMany(in message);
+        else if (!HandleQuestion(in message) && !HandleReaders(in message))
             SendUnknownType(message.Key, message.Uuid);
     }
 
@@ -49,6 +53,12 @@ internal sealed partial class ClientSession
         if (!HasRoomForClaim())
         {
             SendError(in message, "This connection has as many locks and waiters as the broker allows.");
+            return;
+        }
+
+        if (_server.IsFull(key))
+        {
+            SendError(in message, "The broker has as many keys as it allows.");
             return;
         }
 
@@ -76,12 +86,21 @@ internal sealed partial class ClientSession
         else
         {
             var waitersBefore = Math.Max(0, result.Waiters - (result.Status == AcquireStatus.Queued ? 1 : 0));
+            CountReader(key, in message);
             SendLockReply(subject, waitersBefore, granted);
             if (!granted && terms.Queue)
                 subject.Answered();
         }
 
         notices.Deliver();
+    }
+
+    private void CountReader(string key, in WireMessage message)
+    {
+        if (message.RwStatus.TextEquals("begin_read"u8))
+            _server.Readers.Add(key, 1);
+        else if (message.RwStatus.TextEquals("end_read"u8))
+            _server.Readers.Add(key, -1);
     }
 
     private void TellForeignGrant(BrokerClaim claim)
@@ -93,7 +112,7 @@ internal sealed partial class ClientSession
 
     private void SendLockReply(BrokerClaim claim, int waiters, bool granted)
     {
-        var line = NewLine.Raw("{\"readersCount\":0,"u8);
+        var line = NewLine.Raw("{\"readersCount\":"u8).Integer(_server.Readers.Of(claim.Key)).Raw(","u8);
         if (claim.HasForeignId)
             line.Raw("\"uuid\":"u8).Text(claim.Id).Raw(","u8);
         line.Raw("\"lockRequestCount\":"u8).Integer(waiters).Raw(",\"key\":"u8).Raw(claim.ForeignKey ?? "null"u8)

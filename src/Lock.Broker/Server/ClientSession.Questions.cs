@@ -29,7 +29,7 @@ internal sealed partial class ClientSession
             if (left < ListedKeys)
                 line.Raw(","u8);
             line.Text(info.Key);
-            if (--left == 0)
+            if (--left == 0 || line.Written.Length > _server.Options.Limits.UnreadOutput / 4)
                 break;
         }
 

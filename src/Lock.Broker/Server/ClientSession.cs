@@ -14,6 +14,7 @@ internal sealed partial class ClientSession : LineConnection
     private readonly Lock _gate = new();
     private readonly HashSet<BrokerClaim> _claims = [];
     private Access _access;
+    private bool _hasEnded;
 
     public ClientSession(BrokerServer server, Socket socket)
         : base(socket, server.Options.Limits.LineLength, server.Options.Limits.UnreadOutput)
@@ -36,6 +37,16 @@ internal sealed partial class ClientSession : LineConnection
 
     /// <summary>A writer for one line; every thread has its own, and no line is composed while another is.</summary>
     private static LineWriter NewLine => (t_writer ??= new LineWriter()).Clear();
+
+    /// <summary>Whether the connection is over and its claims have been seen to.</summary>
+    public bool HasEnded
+    {
+        get
+        {
+            lock (_gate)
+                return _hasEnded;
+        }
+    }
 
     /// <summary>The claim belongs to this session from now on.</summary>
     public void Remember(BrokerClaim claim)
@@ -64,6 +75,8 @@ internal sealed partial class ClientSession : LineConnection
     public void TellLoss(BrokerClaim claim, ReadOnlySpan<byte> reason) =>
         Send(NewLine.Raw("{\"type\":\"lk-lost\",\"key\":"u8).Text(claim.Key).Raw(",\"id\":"u8).Text(claim.Id)
             .Raw(",\"reason\":\""u8).Raw(reason).Raw("\"}\n"u8));
+
+    protected override bool WaitsForReader => true;
 
     protected override void OnBatch(in ReadOnlySequence<byte> lines)
     {
@@ -101,6 +114,7 @@ internal sealed partial class ClientSession : LineConnection
         BrokerClaim[] claims;
         lock (_gate)
         {
+            _hasEnded = true;
             claims = [.. _claims];
             _claims.Clear();
         }

@@ -31,6 +31,7 @@ internal sealed class StateFile : IDisposable
     private long _sequence;
     private long _coveredUntil = long.MinValue;
     private long _coveredToken = long.MinValue;
+    private bool _hasPermanent;
     private bool _closed;
 
     public StateFile(string path, bool durable, TimeProvider time)
@@ -58,16 +59,18 @@ internal sealed class StateFile : IDisposable
     /// <param name="token">Its token, or 0.</param>
     public void Cover(TimeSpan ttl, long token)
     {
-        if (ttl == Timeout.InfiniteTimeSpan)
+        var isPermanent = ttl == Timeout.InfiniteTimeSpan;
+        if (isPermanent)
             ttl = BrokerServer.PermanentWait;
         var now = Milliseconds(_time.GetTimestamp());
         var needed = now + (long)Math.Ceiling(ttl.TotalMilliseconds);
-        if (needed <= Volatile.Read(ref _coveredUntil) && token <= Volatile.Read(ref _coveredToken))
+        if (needed <= Volatile.Read(ref _coveredUntil) && token <= Volatile.Read(ref _coveredToken) && (!isPermanent || _hasPermanent))
             return;
         lock (_gate)
         {
-            if (_closed || (needed <= _coveredUntil && token <= _coveredToken))
+            if (_closed || (needed <= _coveredUntil && token <= _coveredToken && (!isPermanent || _hasPermanent)))
                 return;
+            _hasPermanent |= isPermanent;
             var step = TimeSpan.FromTicks(Math.Clamp(ttl.Ticks / 8, _shortestStep.Ticks, _longestStep.Ticks));
             WriteUnsynchronized(now, Math.Max(_coveredUntil, needed + (long)step.TotalMilliseconds), Math.Max(token, LastToken) + TokensAhead);
         }
@@ -80,6 +83,7 @@ internal sealed class StateFile : IDisposable
         {
             if (_closed)
                 return;
+            _hasPermanent = false;
             WriteUnsynchronized(Milliseconds(_time.GetTimestamp()), 0, lastToken);
             _closed = true;
         }
@@ -95,7 +99,7 @@ internal sealed class StateFile : IDisposable
     private void WriteUnsynchronized(long now, long until, long token)
     {
         var wall = until == 0 ? 0 : _time.GetUtcNow().ToUnixTimeMilliseconds() + until - now;
-        var text = string.Create(CultureInfo.InvariantCulture, $"lock-broker 1 {++_sequence} {_boot} {until} {wall} {token}");
+        var text = string.Create(CultureInfo.InvariantCulture, $"lock-broker 1 {++_sequence} {_boot} {until} {wall} {token} {(_hasPermanent ? 1 : 0)}");
         var slot = new byte[SlotSize];
         slot.AsSpan().Fill((byte)' ');
         Encoding.ASCII.GetBytes($"{text} {Checksum(text):x16}", slot);
@@ -122,7 +126,7 @@ internal sealed class StateFile : IDisposable
         if (cut < 0 || slot[(cut + 1)..] != Checksum(slot[..cut]).ToString("x16", CultureInfo.InvariantCulture))
             return;
         var fields = slot[..cut].Split(' ');
-        if (fields.Length != 7 || fields[0] != "lock-broker" || fields[1] != "1")
+        if (fields.Length != 8 || fields[0] != "lock-broker" || fields[1] != "1")
             return;
         var sequence = long.Parse(fields[2], CultureInfo.InvariantCulture);
         if (sequence <= _sequence)
@@ -137,6 +141,11 @@ internal sealed class StateFile : IDisposable
             ? until - Milliseconds(_time.GetTimestamp())
             : wall - _time.GetUtcNow().ToUnixTimeMilliseconds();
         Wait = until != 0 && left > 0 ? TimeSpan.FromMilliseconds(left) : TimeSpan.Zero;
+
+        // A lease without expiry may live however long ago it was granted: its holder gets this time to come back, from now on.
+        _hasPermanent = fields[7] == "1";
+        if (_hasPermanent && Wait < BrokerServer.PermanentWait)
+            Wait = BrokerServer.PermanentWait;
     }
 
     private long Milliseconds(long timestamp) => (long)((Int128)timestamp * 1000 / _time.TimestampFrequency);

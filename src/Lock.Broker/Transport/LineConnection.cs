@@ -25,6 +25,9 @@ internal abstract class LineConnection
     /// <summary>The outgoing side.</summary>
     public OutputQueue Output { get; }
 
+    /// <summary>Whether nothing more is read while the other side does not read. Only one side may do so: two would wait for each other.</summary>
+    protected abstract bool WaitsForReader { get; }
+
     /// <summary>Handles one line, without its line end. Never throws for what stands in the line.</summary>
     protected abstract void OnLine(ReadOnlySpan<byte> line);
 
@@ -91,7 +94,7 @@ internal abstract class LineConnection
                 }
 
                 // Who does not read its answers is not read from either; what must be sent unasked counts against the limit.
-                if (Output.Pending > 0)
+                if (WaitsForReader && Output.Pending > 0)
                     await Output.WhenDrainedAsync().ConfigureAwait(false);
             }
         }

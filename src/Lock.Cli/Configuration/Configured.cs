@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Locking;
 
 /// <summary>The configuration of one run of the command.</summary>
@@ -29,7 +31,7 @@ internal sealed record Configured(LockConfig Config, string? Text)
         }
 
         if (string.Equals(config.Type, "broker", StringComparison.OrdinalIgnoreCase))
-            config = config with { Connection = WithLaunch(config.Connection ?? new LockConnection { Path = BrokerPaths.DefaultSocket }) };
+            config = config with { Connection = WithLaunch(config.Connection ?? new LockConnection()) };
         return new Configured(config, text);
     }
 
@@ -46,7 +48,16 @@ internal sealed record Configured(LockConfig Config, string? Text)
         return arguments.Value(SharedOptions.Namespace) is { Length: > 0 } ns ? $"{ns}:{key}" : key;
     }
 
-    /// <summary>A socket is of this machine, so a broker can be started there; one that is meant to be elsewhere cannot.</summary>
-    private static LockConnection WithLaunch(LockConnection connection) =>
-        connection is { Launch: null, Path: { Length: > 0 } path } ? connection with { Launch = true, Path = Path.GetFullPath(path) } : connection;
+    /// <summary>A broker of this machine is started when it is absent, unless that is forbidden; one elsewhere cannot be.</summary>
+    private static LockConnection WithLaunch(LockConnection connection)
+    {
+        // A broker that is launched works in another directory.
+        if (connection.Path is { Length: > 0 } path)
+            connection = connection with { Path = Path.GetFullPath(path) };
+        return connection.Launch is null && IsHere(connection) ? connection with { Launch = true } : connection;
+    }
+
+    private static bool IsHere(LockConnection connection) =>
+        connection.Path is not null || connection.Host is null or "localhost"
+        || (IPAddress.TryParse(connection.Host, out var address) && IPAddress.IsLoopback(address));
 }

@@ -40,7 +40,19 @@ internal sealed class RunSession
     /// <returns>The exit code.</returns>
     public int Run(string[] words, string path, SignalRelay signals)
     {
-        var watcher = OperatingSystem.IsWindows() ? null : Watcher.Start(_handle, _configured.Text);
+        Watcher? watcher;
+        try
+        {
+            watcher = OperatingSystem.IsWindows() ? null : Watcher.Start(_handle, _configured.Text);
+        }
+        catch (IOException problem)
+        {
+            // Without it the promise for kill -9 could not be kept.
+            _handle.UnlockAsync().AsTask().GetAwaiter().GetResult();
+            Streams.Error($"the command was not started, since its watcher could not be: {problem.Message}");
+            return ExitCode.NotExecutable;
+        }
+
         int code;
         var started = 0;
         if (signals.Received != 0)

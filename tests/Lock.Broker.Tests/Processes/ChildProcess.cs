@@ -9,7 +9,13 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     private readonly Process _process;
 
-    private ChildProcess(Process process) => _process = process;
+    private readonly Task<string> _errors;
+
+    private ChildProcess(Process process)
+    {
+        _process = process;
+        _errors = process.StandardError.ReadToEndAsync();
+    }
 
     public static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "Lock.HolderProcess.dll");
 
@@ -17,7 +23,7 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     public static ChildProcess Start(string? config, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         start.ArgumentList.Add(Program);
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
@@ -46,10 +52,11 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     public Task ResumeAsync() => SignalAsync("-CONT");
 
-    public async Task<int> ExitAsync()
+    /// <summary>Waits for its end, which must be a good one.</summary>
+    public async Task ExpectSuccessAsync()
     {
         await _process.WaitForExitAsync().WaitAsync(_patience);
-        return _process.ExitCode;
+        Assert.True(_process.ExitCode == 0, $"exit code {_process.ExitCode}: {await _errors}");
     }
 
     public async ValueTask DisposeAsync()

@@ -91,7 +91,7 @@ public sealed class HolderProcessTests
                 children.Add(ChildProcess.Start(config, "count", file, "5"));
             foreach (var child in children)
             {
-                Assert.Equal(0, await child.ExitAsync());
+                await child.ExpectSuccessAsync();
                 await child.DisposeAsync();
             }
 

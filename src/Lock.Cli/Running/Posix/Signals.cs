@@ -68,14 +68,15 @@ internal static unsafe class Signals
     /// <summary>Ignores a signal in this process.</summary>
     public static void SetIgnored(int signal) => LibC.signal(signal, Ignore);
 
-    /// <summary>Stops the other processes of our group, as Ctrl-Z would have done had the terminal been ours.</summary>
-    public static void StopOthersOfGroup()
+    /// <summary>Stops the other processes of our group, as the terminal would have done had the command been one of it.</summary>
+    /// <param name="signal">The signal that stopped the command.</param>
+    public static void StopOthersOfGroup(int signal)
     {
         var ours = stackalloc byte[Room];
-        LibC.sigaction(TerminalStop, null, ours);
-        LibC.signal(TerminalStop, Ignore);
-        LibC.kill(0, TerminalStop);
-        LibC.sigaction(TerminalStop, ours, null);
+        LibC.sigaction(signal, null, ours);
+        LibC.signal(signal, Ignore);
+        LibC.kill(0, signal);
+        LibC.sigaction(signal, ours, null);
     }
 
     /// <summary>Ends this process by a signal, so that its parent sees how it ended. Returns only if the signal is blocked.</summary>

@@ -74,8 +74,8 @@ internal sealed class TerminalControl : IDisposable
 
         _given |= wantsTerminal;
         _continued.Reset();
-        if (fromKeyboard)
-            Signals.StopOthersOfGroup();
+        if (fromKeyboard || wantsTerminal)
+            Signals.StopOthersOfGroup(signal);
         LibC.kill(LibC.getpid(), Signals.Stop);
 
         // A signal to a process with several threads may take a moment; nothing may be done before it has.

@@ -1,0 +1,82 @@
+namespace Locking;
+
+public sealed class SecretTests
+{
+    [Fact]
+    public async Task Who_knows_the_secret_comes_in_and_the_secret_never_crosses_the_wire()
+    {
+        await using var broker = new TestBroker(options => options with { Secret = "open sesame" });
+        Assert.True((await broker.Store().TryAcquireAsync(Request(), default)).IsGranted);
+        Assert.True((await broker.Store(broker.TcpConnection).TryAcquireAsync(Request("other"), default)).IsGranted);
+        var raw = await broker.RawAsync();
+        await raw.SendAsync("""{"type":"lk-hello","uuid":"lk-hello","nonce":"abc"}""");
+        var challenge = await raw.ReadLineAsync();
+        Assert.StartsWith("""{"type":"lk-challenge","nonce":""", challenge);
+        Assert.DoesNotContain("sesame", challenge);
+    }
+
+    [Theory]
+    [InlineData(null, "asks for a shared secret")]
+    [InlineData("wrong one", "wrong secret")]
+    public async Task Who_does_not_is_told_so(string? secret, string message)
+    {
+        await using var broker = new TestBroker(options => options with { Secret = "open sesame" });
+        var store = broker.Store(broker.Connection with { Secret = secret });
+        var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(Request(), default).AsTask());
+        Assert.Contains(message, refused.Message);
+        Assert.False(refused.IsTransient);
+        Assert.False(refused.MayHaveBeenApplied);
+        Assert.DoesNotContain("wrong one", refused.ToString());
+    }
+
+    [Fact]
+    public async Task A_broker_that_does_not_know_the_secret_is_not_trusted()
+    {
+        await using var broker = new TestBroker();
+        var store = broker.Store(broker.Connection with { Secret = "open sesame" });
+        var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(Request(), default).AsTask());
+        Assert.Contains("does not know the shared secret", refused.Message);
+    }
+
+    [Fact]
+    public async Task A_published_client_hears_that_it_cannot_come_in()
+    {
+        await using var broker = new TestBroker(options => options with { Secret = "open sesame" });
+        var raw = await broker.RawAsync();
+        var answer = await raw.AskAsync("""{"type":"lock","uuid":"U1","key":"k"}""");
+        Assert.Equal("U1", answer.GetProperty("uuid").GetString());
+        Assert.Contains("shared secret", answer.GetProperty("error").GetString());
+        Assert.Null(await Look(broker));
+    }
+
+    [Fact]
+    public async Task Our_own_requests_without_the_proof_are_refused()
+    {
+        await using var broker = new TestBroker(options => options with { Secret = "open sesame" });
+        var raw = await broker.RawAsync();
+        var answer = await raw.AskAsync("""{"type":"lk-acquire","n":1,"key":"k","id":"I","owner":"o","ttl":1000}""");
+        Assert.Equal("lk-denied", answer.GetProperty("type").GetString());
+        Assert.Null(await Look(broker));
+    }
+
+    [Theory]
+    [InlineData("0.0.0.0")]
+    [InlineData("::")]
+    [InlineData("192.0.2.1")]
+    public void Beyond_the_loopback_it_takes_a_secret_or_an_explicit_word(string host)
+    {
+        var refused = Assert.Throws<ArgumentException>(() => new BrokerServer(new BrokerServerOptions { Host = host }));
+        Assert.Contains(host, refused.Message);
+        Assert.Contains("--insecure", refused.Message);
+        _ = new BrokerServer(new BrokerServerOptions { Host = host, Secret = "open sesame" });
+        _ = new BrokerServer(new BrokerServerOptions { Host = host, Insecure = true });
+    }
+
+    [Fact]
+    public void The_options_do_not_show_it() =>
+        Assert.DoesNotContain("sesame", new BrokerServerOptions { Host = "localhost", Secret = "open sesame" }.ToString());
+
+    private static Task<LockInfo?> Look(TestBroker broker) => broker.Store().GetAsync("k", default).AsTask();
+
+    private static AcquireRequest Request(string key = "k") => new(key, Guid.NewGuid().ToString(), "test", TimeSpan.FromSeconds(30));
+}

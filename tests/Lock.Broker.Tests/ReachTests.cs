@@ -1,0 +1,112 @@
+namespace Locking;
+
+/// <summary>A broker that is not there, hangs, or is another one than expected.</summary>
+public sealed class ReachTests
+{
+    [Fact]
+    public async Task Nobody_there_is_said_with_the_address_and_what_to_do()
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"nobody-{Guid.NewGuid():N}.sock");
+        await using var store = new BrokerLockStore(new LockConnection { Path = path });
+        var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
+        Assert.Contains(path, refused.Message);
+        Assert.Contains("lock broker", refused.Message);
+        Assert.True(refused.IsTransient);
+        Assert.False(refused.MayHaveBeenApplied);
+    }
+
+    [Fact]
+    public async Task A_launcher_that_is_not_found_is_named()
+    {
+        var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        var launcher = new BrokerLauncher { Command = ["no-such-program-here", "broker"] };
+        await using var store = new BrokerLockStore(new LockConnection { Path = Path.Combine(directory, "b.sock"), Launch = true }, launcher);
+        var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
+        Assert.Contains("'no-such-program-here' was not found", refused.Message);
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_launched_broker_that_does_not_come_up_is_said()
+    {
+        var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        var launcher = new BrokerLauncher { Command = ["true"] };
+        var connection = new LockConnection { Path = Path.Combine(directory, "b.sock"), Launch = true, ConnectTimeout = TimeSpan.FromMilliseconds(300) };
+        await using var store = new BrokerLockStore(connection, launcher);
+        var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
+        Assert.Contains("was started, but it does not listen", refused.Message);
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_broker_that_hangs_is_an_error_in_time_and_is_found_again_when_it_goes_on()
+    {
+        var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        var path = Path.Combine(directory, "broker.sock");
+        await using (var broker = ChildProcess.Start(null, "broker", "--path", path, "--idle-exit", "60000"))
+        {
+            Assert.Equal("listening", await broker.ReadLineAsync());
+            var connection = new LockConnection { Path = path, CommandTimeout = TimeSpan.FromMilliseconds(400), ConnectTimeout = TimeSpan.FromMilliseconds(400) };
+            await using var store = new BrokerLockStore(connection);
+            var request = new AcquireRequest("k", "K", "test", TimeSpan.FromSeconds(30));
+            var token = (await store.TryAcquireAsync(request, default)).FencingToken;
+            await broker.PauseAsync();
+            var began = TimeProvider.System.GetTimestamp();
+            await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
+            Assert.InRange(TimeProvider.System.GetElapsedTime(began).TotalMilliseconds, 300, 3000);
+            await broker.ResumeAsync();
+
+            // The connection that was given up did not give the lease up.
+            while (true)
+            {
+                try
+                {
+                    Assert.Equal("K", (await store.GetAsync("k", default))?.Id);
+                    break;
+                }
+                catch (LockStoreException e) when (e.IsTransient)
+                {
+                    await Task.Delay(20);
+                }
+            }
+
+            Assert.Equal(token, (await store.TryAcquireAsync(request, default)).FencingToken);
+        }
+
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [Fact]
+    public async Task Idle_means_no_client_and_no_lock()
+    {
+        await using var broker = new TestBroker(options => options with { IdleExit = TimeSpan.FromMilliseconds(300) });
+        var raw = await broker.RawAsync();
+        await raw.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":900,"keepLocksAfterDeath":true}""");
+        await Task.Delay(600);
+        Assert.False(broker.Server.Completion.IsCompleted);
+        raw.Close();
+        await Task.Delay(200);
+        Assert.False(broker.Server.Completion.IsCompleted);
+        await broker.Server.Completion.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.False(File.Exists(broker.Path));
+    }
+
+    [Theory]
+    [InlineData("/tmp/x.sock", "127.0.0.1", null)]
+    [InlineData("/tmp/x.sock", null, 6970)]
+    public void A_path_and_a_host_exclude_each_other(string path, string? host, int? port)
+    {
+        var wrong = Assert.Throws<LockConfigException>(() => new BrokerLockStore(new LockConnection { Path = path, Host = host, Port = port }));
+        Assert.Equal("connection.path", wrong.Path);
+    }
+
+    [Fact]
+    public void A_path_that_is_too_long_is_refused_by_name() =>
+        Assert.Contains("connection.path", Assert.Throws<LockConfigException>(() =>
+            new BrokerLockStore(new LockConnection { Path = "/tmp/" + new string('x', 200) })).Message);
+
+    [Fact]
+    public void A_broker_elsewhere_cannot_be_launched() =>
+        Assert.Contains("connection.launch", Assert.Throws<LockConfigException>(() =>
+            new BrokerLockStore(new LockConnection { Host = "192.0.2.1", Launch = true })).Message);
+}

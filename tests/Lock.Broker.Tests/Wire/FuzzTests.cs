@@ -1,0 +1,99 @@
+using System.Text;
+
+namespace Locking;
+
+/// <summary>Lines that were made up and mutated: no crash, no wrong grant, no growth.</summary>
+public sealed class FuzzTests
+{
+    private static readonly string[] _types =
+    [
+        "lock", "unlock", "version", "lock-received", "lock-received-rejected", "lock-client-timeout", "ls", "lock-info-request", "ping",
+        "acquire-many", "release-many", "increment-readers", "decrement-readers", "register-write-flag-check",
+        "register-write-flag-and-readers-check", "set-write-flag-false-and-broadcast", "system-stats-request",
+        "lk-hello", "lk-auth", "lk-acquire", "lk-release", "lk-extend", "lk-withdraw", "lk-reclaim", "lk-get", "lk-list", "lk-force", "lk-ping", "lk-stay",
+    ];
+
+    private static readonly string[] _values =
+    [
+        "null", "true", "false", "0", "1", "-1", "5000", "1e999", "-0.5", "99999999999999999999", "\"\"", "\"k\"", "\"a\"", "\"b\"", "\"U1\"", "\"U2\"",
+        "\"0.2.25\"", "[]", "{}", "[\"a\",\"b\"]", "[1,null]", "\"\\ud800\"", "\"\\u0000\"", "{\"a\":{\"b\":[1,{}]}}", "\"schlüssel🔑\"",
+    ];
+
+    private static readonly string[] _fields =
+    [
+        "key", "uuid", "_uuid", "id", "n", "ttl", "max", "force", "wait", "retryCount", "keepLocksAfterDeath", "rwStatus", "owner", "queue", "keep",
+        "token", "prefix", "mac", "nonce", "keys", "lockUuid", "value", "timestamp", "inspectCommand", "unknown",
+    ];
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task Made_up_lines_harm_nobody(int seed)
+    {
+        await using var broker = new TestBroker();
+        var holder = broker.Store();
+        var request = new AcquireRequest("guarded", "G", "test", TimeSpan.FromMinutes(5));
+        var token = (await holder.TryAcquireAsync(request, default)).FencingToken;
+        var random = new Random(seed);
+        for (var round = 0; round < 5; round++)
+        {
+            var hostile = await broker.RawAsync(tcp: round % 2 == 0);
+            var reading = Task.Run(async () =>
+            {
+                while (await hostile.ReadLineAsync() is not null)
+                {
+                }
+            });
+            try
+            {
+                for (var batch = 0; batch < 20; batch++)
+                    await hostile.SendBytesAsync(Batch(random));
+            }
+            catch (System.Net.Sockets.SocketException)
+            {
+                // Cut for a line that was too long.
+            }
+
+            hostile.Close();
+            await reading;
+        }
+
+        Assert.Equal(token, (await holder.TryAcquireAsync(request, default)).FencingToken);
+        Assert.False((await broker.Store().TryAcquireAsync(new AcquireRequest("guarded", "H", "test", TimeSpan.FromSeconds(5)), default)).IsGranted);
+        while (broker.Server.ConnectionCount > 2)
+            await Task.Delay(5);
+
+        // All that the hostile clients took is gone with them, but for what they asked to keep.
+        foreach (var key in new[] { "fuzz-a", "fuzz-b" })
+            Assert.Equal(0, broker.Server.WaitersOf(key));
+    }
+
+    private static byte[] Batch(Random random)
+    {
+        var lines = new MemoryStream();
+        for (var i = 0; i < 200; i++)
+        {
+            var line = Encoding.UTF8.GetBytes(Line(random));
+            for (var mutations = random.Next(4) == 0 ? random.Next(1, 4) : 0; mutations > 0; mutations--)
+                line[random.Next(line.Length)] = (byte)random.Next(256);
+            lines.Write(line.AsSpan(0, random.Next(20) == 0 ? random.Next(line.Length) : line.Length));
+            lines.WriteByte((byte)'\n');
+        }
+
+        return lines.ToArray();
+    }
+
+    private static string Line(Random random)
+    {
+        var line = new StringBuilder("{\"type\":\"").Append(_types[random.Next(_types.Length)]).Append('"');
+        for (var i = random.Next(8); i >= 0; i--)
+        {
+            var field = _fields[random.Next(_fields.Length)];
+            var value = field == "key" && random.Next(2) == 0 ? (random.Next(2) == 0 ? "\"fuzz-a\"" : "\"fuzz-b\"") : _values[random.Next(_values.Length)];
+            line.Append(",\"").Append(field).Append("\":").Append(value);
+        }
+
+        return line.Append('}').ToString();
+    }
+}

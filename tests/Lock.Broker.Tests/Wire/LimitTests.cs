@@ -1,0 +1,128 @@
+using System.Text;
+
+namespace Locking;
+
+/// <summary>A client that is slow, hostile or broken harms nobody but itself.</summary>
+public sealed class LimitTests
+{
+    private static async Task<List<LockInfo>> ListAsync(BrokerLockStore store, string prefix)
+    {
+        var infos = new List<LockInfo>();
+        await foreach (var info in store.ListAsync(prefix, default))
+            infos.Add(info);
+        return infos;
+    }
+
+    [Fact]
+    public async Task A_line_that_is_too_long_ends_its_connection_alone_and_its_locks_stand()
+    {
+        await using var broker = new TestBroker(options => options with { Limits = new BrokerLimits { LineLength = 4096 } });
+        var bad = await broker.RawAsync();
+        var good = await broker.RawAsync();
+        await bad.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":60000}""");
+        await bad.SendBytesAsync(Encoding.UTF8.GetBytes(new string('x', 20_000)));
+        Assert.Null(await bad.ReadLineAsync());
+        Assert.False((await good.AskAsync("""{"type":"lock","uuid":"U2","key":"a","ttl":60000}""")).GetProperty("acquired").GetBoolean());
+    }
+
+    [Fact]
+    public async Task A_client_that_does_not_read_is_cut_and_the_others_are_served_meanwhile()
+    {
+        await using var broker = new TestBroker(options => options with { Limits = new BrokerLimits { UnreadOutput = 64 * 1024 } });
+        var deaf = await broker.RawAsync();
+        var good = await broker.RawAsync();
+        var key = new string('k', 2000);
+        var lines = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 50).Select(i =>
+            $$"""{"type":"lock-info-request","uuid":"U{{i}}","key":"{{key}}"}""" + "\n")));
+        var sending = Task.Run(async () =>
+        {
+            try
+            {
+                for (var i = 0; i < 200; i++)
+                    await deaf.SendBytesAsync(lines);
+            }
+            catch (System.Net.Sockets.SocketException)
+            {
+                // It was cut while it still sent.
+            }
+        });
+        for (var i = 0; i < 200; i++)
+        {
+            var began = TimeProvider.System.GetTimestamp();
+            await good.ExpectNothingAsync();
+            Assert.True(TimeProvider.System.GetElapsedTime(began) < TimeSpan.FromSeconds(2));
+        }
+
+        deaf.Close();
+        await sending.WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
+    public async Task Full_queues_and_full_connections_are_refused_by_name()
+    {
+        await using var broker = new TestBroker(options => options with { Limits = new BrokerLimits { WaitersPerKey = 2, ClaimsPerConnection = 4 } });
+        var holder = broker.Store();
+        await holder.TryAcquireAsync(new AcquireRequest("k", "H", "test", TimeSpan.FromSeconds(30)), default);
+        var client = await broker.RawAsync();
+        await client.AskAsync("""{"type":"lock","uuid":"U1","key":"k"}""");
+        await client.AskAsync("""{"type":"lock","uuid":"U2","key":"k"}""");
+        var full = await client.AskAsync("""{"type":"lock","uuid":"U3","key":"k"}""");
+        Assert.Contains("full", full.GetProperty("error").GetString());
+        Assert.Equal("U3", full.GetProperty("uuid").GetString());
+        var refused = await Assert.ThrowsAsync<LockStoreException>(() =>
+            holder.AcquireAsync(new AcquireRequest("k", "W", "test", TimeSpan.FromSeconds(30)), TimeSpan.FromSeconds(1), default).AsTask());
+        Assert.Contains("full", refused.Message);
+        await client.AskAsync("""{"type":"lock","uuid":"U4","key":"a"}""");
+        await client.AskAsync("""{"type":"lock","uuid":"U5","key":"b"}""");
+        Assert.Contains("as many", (await client.AskAsync("""{"type":"lock","uuid":"U6","key":"c"}""")).GetProperty("error").GetString());
+    }
+
+    [Fact]
+    public async Task A_connection_too_many_is_closed_at_once()
+    {
+        await using var broker = new TestBroker(options => options with { Limits = new BrokerLimits { Connections = 2 } });
+        var first = await broker.RawAsync();
+        var second = await broker.RawAsync();
+        await first.ExpectNothingAsync();
+        await second.ExpectNothingAsync();
+        var third = await broker.RawAsync();
+        Assert.Null(await third.ReadLineAsync());
+        await first.ExpectNothingAsync();
+    }
+
+    [Fact]
+    public async Task A_list_that_is_too_long_is_refused_and_costs_no_connection()
+    {
+        await using var broker = new TestBroker(options => options with { Limits = new BrokerLimits { UnreadOutput = 1024 * 1024 } });
+        var lister = await broker.RawAsync();
+        var store = broker.Store();
+        var padding = new string('p', 900);
+        await Task.WhenAll(Enumerable.Range(0, 6000).Select(i =>
+            store.TryAcquireAsync(new AcquireRequest($"{padding}{i}", $"id{i}", "test", TimeSpan.FromMinutes(1)), default).AsTask()));
+
+        // It does not read until all is written.
+        await lister.SendAsync("""{"type":"lk-list","n":1,"prefix":"p"}""");
+        await lister.SendAsync("""{"type":"lk-ping","n":2}""");
+        while (broker.Server.KeyCount < 6000)
+            await Task.Delay(5);
+        var last = "";
+        var before = "";
+        while (!last.Contains("\"n\":2", StringComparison.Ordinal))
+            (before, last) = (last, await lister.ReadLineAsync() ?? throw new InvalidOperationException("The broker closed the connection."));
+        Assert.True(before == """{"type":"lk-done","n":1}""" || before.Contains("too long", StringComparison.Ordinal), before);
+        Assert.Single(await ListAsync(store, padding + "5999"));
+    }
+
+    [Fact]
+    public async Task A_key_too_many_is_refused()
+    {
+        await using var broker = new TestBroker(options => options with { Limits = new BrokerLimits { Keys = 2 } });
+        var store = broker.Store();
+        await store.TryAcquireAsync(new AcquireRequest("a", "A", "test", TimeSpan.FromSeconds(30)), default);
+        await store.TryAcquireAsync(new AcquireRequest("b", "B", "test", TimeSpan.FromSeconds(30)), default);
+        var refused = await Assert.ThrowsAsync<LockStoreException>(() =>
+            store.TryAcquireAsync(new AcquireRequest("c", "C", "test", TimeSpan.FromSeconds(30)), default).AsTask());
+        Assert.Contains("as many keys", refused.Message);
+        Assert.True((await store.TryAcquireAsync(new AcquireRequest("a", "A", "test", TimeSpan.FromSeconds(30)), default)).IsGranted);
+    }
+}

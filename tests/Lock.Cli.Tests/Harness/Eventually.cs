@@ -1,0 +1,18 @@
+namespace Locking.Cli.Tests;
+
+/// <summary>Waits for what another process does, without guessing how long it takes.</summary>
+internal static class Eventually
+{
+    public static Task TrueAsync(Func<bool> condition, string what) => TrueAsync(condition, () => what);
+
+    public static async Task TrueAsync(Func<bool> condition, Func<string> what)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        while (!condition())
+        {
+            if (TimeProvider.System.GetElapsedTime(start) > TimeSpan.FromSeconds(60))
+                throw new TimeoutException($"Waited in vain for {what()}");
+            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+using System.Globalization;
+
+namespace Locking.Cli.Tests.Running;
+
+public sealed class RunTests : IAsyncLifetime
+{
+    private readonly Sandbox _sandbox = new();
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _sandbox.DisposeAsync();
+
+    [Theory]
+    [InlineData("exit 0", 0)]
+    [InlineData("exit 7", 7)]
+    [InlineData("exit 255", 255)]
+    [InlineData("kill -TERM $$", 128 + 15)]
+    [InlineData("kill -KILL $$", 128 + 9)]
+    [InlineData("kill -INT $$", 128 + 2)]
+    public async Task The_exit_code_is_the_commands_own(string script, int code)
+    {
+        var result = await _sandbox.RunAsync("run", "k", "--", "sh", "-c", script);
+        Assert.Equal(code, result.Code);
+        Assert.Empty(result.Error);
+    }
+
+    [Fact]
+    public async Task The_command_knows_its_lock()
+    {
+        var result = await _sandbox.RunAsync(
+            "run", "--ns", "shop", "k", "--", "sh", "-c", "echo \"$LOCK_KEY|$LOCK_ID|$LOCK_FENCING_TOKEN|$LOCK_OWNER\"");
+        var parts = result.Output.TrimEnd().Split('|');
+        Assert.Equal("shop:k", parts[0]);
+        Assert.True(Guid.TryParse(parts[1], out _));
+        Assert.True(long.Parse(parts[2], CultureInfo.InvariantCulture) > 0);
+        Assert.StartsWith(Environment.MachineName, parts[3], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Input_output_error_and_arguments_reach_the_command_unchanged()
+    {
+        var process = _sandbox.Start("run", "k", "--", "sh", "-c", "cat; echo \"$1|$2\"; echo bad >&2", "sh", "two  words", "-n");
+        await process.WriteAsync("line\n");
+        process.CloseInput();
+        var result = await process.ResultAsync();
+        Assert.Equal(new CliResult(0, "line\ntwo  words|-n\n", "bad\n"), result);
+    }
+
+    [Fact]
+    public async Task Bytes_that_are_not_utf8_reach_the_command_unchanged()
+    {
+        var script = _sandbox.PathOf("bytes.sh");
+        await File.WriteAllTextAsync(script, """
+            ODD=$(printf 'env-\377') && export ODD
+            exec "$1" run k -- sh -c 'printf "%s %s" "$1" "$ODD" | od -An -tx1' sh "$(printf 'a\376b')"
+            """);
+        var result = await RunShellAsync(script, Published.Program);
+        Assert.Equal("61 fe 62 20 65 6e 76 2d ff", result.Output.Trim());
+    }
+
+    [Fact]
+    public async Task A_missing_command_is_127_and_one_that_cannot_be_executed_126()
+    {
+        Assert.Equal(127, (await _sandbox.RunAsync("run", "k", "--", "no-such-command-here")).Code);
+        Assert.Equal(127, (await _sandbox.RunAsync("run", "k", "--", "/no/such/file")).Code);
+        var file = _sandbox.PathOf("plain");
+        await File.WriteAllTextAsync(file, "echo hi");
+        Assert.Equal(126, (await _sandbox.RunAsync("run", "k", "--", "/etc")).Code);
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        var result = await _sandbox.RunAsync("run", "k", "--", file);
+        Assert.Equal(126, result.Code);
+        Assert.Contains("cannot be executed", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_script_without_a_first_line_is_run_by_the_shell()
+    {
+        var file = _sandbox.PathOf("plain");
+        await File.WriteAllTextAsync(file, "echo \"ran $1\"");
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        Assert.Equal("ran x\n", (await _sandbox.RunAsync("run", "k", "--", file, "x")).Output);
+    }
+
+    [Fact]
+    public async Task A_busy_lock_is_1_or_what_E_says_without_a_word()
+    {
+        using var holder = await _sandbox.HoldAsync("k", "touch @STARTED; read x");
+        Assert.Equal(new CliResult(1, "", ""), await _sandbox.RunAsync("run", "-n", "k", "--", "echo", "ran"));
+        Assert.Equal(9, (await _sandbox.RunAsync("run", "-n", "-E", "9", "k", "--", "echo", "ran")).Code);
+        var start = TimeProvider.System.GetTimestamp();
+        Assert.Equal(new CliResult(1, "", ""), await _sandbox.RunAsync("run", "-w", "0.3", "k", "--", "echo", "ran"));
+        Assert.True(TimeProvider.System.GetElapsedTime(start) >= TimeSpan.FromMilliseconds(300));
+        holder.CloseInput();
+        Assert.Equal(1, (await holder.ResultAsync()).Code);
+        Assert.Equal("ran\n", (await _sandbox.RunAsync("run", "-n", "k", "--", "echo", "ran")).Output);
+    }
+
+    [Fact]
+    public async Task Ten_processes_start_one_broker_and_take_turns_with_rising_tokens()
+    {
+        var log = _sandbox.PathOf("log");
+        var script = $"echo \"in $LOCK_FENCING_TOKEN\" >> {log}; sleep 0.02; echo \"out $LOCK_FENCING_TOKEN\" >> {log}";
+        var processes = Enumerable.Range(0, 10).Select(_ => _sandbox.Start("run", "counter", "--", "sh", "-c", script)).ToList();
+        foreach (var process in processes)
+            Assert.Equal(new CliResult(0, "", ""), await process.ResultAsync());
+        Assert.Single(_sandbox.Brokers());
+
+        var lines = await File.ReadAllLinesAsync(log);
+        Assert.Equal(20, lines.Length);
+        long last = 0;
+        for (var i = 0; i < lines.Length; i += 2)
+        {
+            var token = long.Parse(lines[i].Split(' ')[1], CultureInfo.InvariantCulture);
+            Assert.Equal(($"in {token}", $"out {token}"), (lines[i], lines[i + 1]));
+            Assert.True(token > last);
+            last = token;
+        }
+    }
+
+    [Fact]
+    public async Task Two_commands_with_different_keys_run_at_once()
+    {
+        using var first = await _sandbox.HoldAsync("a", "touch @STARTED; read x");
+        using var second = await _sandbox.HoldAsync("b", "touch @STARTED; read x");
+        Assert.False(first.HasExited);
+    }
+
+    [Fact]
+    public async Task A_command_that_outlives_its_ttl_keeps_the_lock()
+    {
+        using var holder = await _sandbox.HoldAsync("k", "touch @STARTED; read x; exit 0", "--ttl", "1s");
+        await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System);
+        Assert.Equal(1, (await _sandbox.RunAsync("run", "-n", "k", "--", "true")).Code);
+        await holder.WriteAsync("\n");
+        Assert.Equal(0, (await holder.ResultAsync()).Code);
+    }
+
+    [Fact]
+    public async Task The_root_script_runs_the_same_program()
+    {
+        using var process = _sandbox.StartProgram(Published.Script, "run", "k", "--", "sh", "-c", "echo $LOCK_KEY; exit 3");
+        process.CloseInput();
+        Assert.Equal(new CliResult(3, "k\n", ""), await process.ResultAsync());
+    }
+
+    private async Task<CliResult> RunShellAsync(params string[] words)
+    {
+        using var process = _sandbox.StartProgram("/bin/sh", words);
+        process.CloseInput();
+        return await process.ResultAsync();
+    }
+}
