@@ -188,6 +188,7 @@ public sealed class WaitingTests : EngineTest
         Assert.Contains("1026 bytes", error.Message, StringComparison.Ordinal);
         Assert.Contains("1024", error.Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.LockNsAsync(new string('x', 1024)));
+        await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.LockAsync("half \ud800 of a character"));
         Assert.Throws<ArgumentOutOfRangeException>(() => new LockOptions { Ttl = TimeSpan.Zero });
         Assert.Throws<ArgumentOutOfRangeException>(() => new LockOptions { Ttl = Seconds(-2) });
         await Assert.ThrowsAsync<ArgumentException>(
