@@ -57,7 +57,9 @@ public sealed class LeaseTests : IAsyncLifetime
         Collect();
         Assert.NotNull(await _locks.GetAsync("k"));
         _time.Advance(Ttl / 3);
-        Assert.Contains(_log.Messages, message => message.Contains("'k'", StringComparison.Ordinal) && message.Contains("dropped", StringComparison.Ordinal));
+        await Eventually.TrueAsync(
+            () => _log.Messages.Any(message => message.Contains("'k'", StringComparison.Ordinal) && message.Contains("dropped", StringComparison.Ordinal)),
+            "the log line");
         _time.Advance(Ttl);
         Assert.Null(await _locks.GetAsync("k"));
         await using var next = await _locks.TryLockAsync("k");
@@ -95,7 +97,7 @@ public sealed class LeaseTests : IAsyncLifetime
         _time.Advance(Ttl);
         Collect();
         _time.Advance(Ttl);
-        Assert.Contains(_log.Messages, message => message.Contains("dropped", StringComparison.Ordinal));
+        await Eventually.TrueAsync(() => _log.Messages.Any(message => message.Contains("dropped", StringComparison.Ordinal)), "the log line");
         Assert.NotNull(await _locks.GetAsync("k"));
     }
 
@@ -302,6 +304,29 @@ public sealed class LeaseTests : IAsyncLifetime
         Assert.Equal(0, locks.Table.KeyCount);
         Assert.InRange((GC.GetTotalMemory(forceFullCollection: true) - before) / Keys, -300, 10);
         GC.KeepAlive(keys);
+    }
+
+    [Fact]
+    public async Task A_kept_lease_that_ran_out_after_the_disposal_is_not_called_released()
+    {
+        var other = NewLocks(new LockOptions { KeepOnDisconnect = true });
+        var handle = await other.LockAsync("k");
+        await other.DisposeAsync();
+        _time.Advance(Ttl);
+        Assert.Equal(UnlockOutcome.AlreadyExpired, await handle.UnlockAsync());
+        Assert.Equal(LostReason.LockDisposed, handle.LostReason);
+    }
+
+    [Fact]
+    public async Task The_holder_is_told_when_a_store_of_the_same_table_gives_its_lock_back()
+    {
+        await using var store = new StoreLock(new InMemoryLockStore(_table), context: Context());
+        var handle = await _locks.LockAsync("k");
+        var lost = handle.LostToken;
+        Assert.Equal(UnlockOutcome.Released, await store.UnlockAsync("k", handle.Id));
+        Assert.True(lost.IsCancellationRequested);
+        Assert.Equal(LostReason.Removed, handle.LostReason);
+        Assert.Null(await _locks.GetAsync("k"));
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
