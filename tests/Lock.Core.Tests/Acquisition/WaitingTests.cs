@@ -70,7 +70,7 @@ public sealed class WaitingTests : EngineTest
     }
 
     [Fact]
-    public async Task Callers_of_one_process_are_served_in_order_with_one_contender_towards_the_store()
+    public async Task L07_Callers_of_one_process_are_served_in_order_with_one_contender_towards_the_store()
     {
         Store.HoldElsewhere("k", Seconds(600));
         var atOnce = 0;

@@ -72,7 +72,7 @@ public sealed class LeaseTests : EngineTest
     }
 
     [Fact]
-    public async Task Unanswered_renewals_leave_the_lease_in_doubt_and_are_repeated_until_the_validity_ends()
+    public async Task L47_Unanswered_renewals_leave_the_lease_in_doubt_and_are_repeated_until_the_validity_ends()
     {
         Store.OnExtend = (_, _, _, _) => throw Transient();
         var handle = await Locks.LockAsync("k");
@@ -88,7 +88,7 @@ public sealed class LeaseTests : EngineTest
     }
 
     [Fact]
-    public async Task A_renewal_that_is_answered_again_in_time_saves_the_lease()
+    public async Task L47_A_renewal_that_is_answered_again_in_time_saves_the_lease()
     {
         Store.OnExtend = (_, _, _, _) => throw Transient();
         var handle = await Locks.LockAsync("k");
@@ -102,7 +102,7 @@ public sealed class LeaseTests : EngineTest
     [Theory]
     [InlineData(true, LostReason.HeldByAnother)]
     [InlineData(false, LostReason.Removed)]
-    public async Task A_renewal_that_is_refused_loses_the_lease_at_once(bool somebodyElse, LostReason reason)
+    public async Task L47_A_renewal_that_is_refused_loses_the_lease_at_once(bool somebodyElse, LostReason reason)
     {
         var handle = await Locks.LockAsync("k");
         var token = handle.LostToken;
@@ -392,7 +392,7 @@ public sealed class LeaseTests : EngineTest
     }
 
     [Fact]
-    public async Task An_exception_that_no_store_should_throw_from_a_renewal_is_a_doubt_as_any_other()
+    public async Task L47_An_exception_that_no_store_should_throw_from_a_renewal_is_a_doubt_as_any_other()
     {
         Store.OnExtend = (_, _, _, _) => throw new ArgumentException("odd");
         var handle = await Locks.LockAsync("k");
