@@ -48,10 +48,15 @@ public sealed class LostSignalTests
     [Fact]
     public async Task A_store_that_hangs_in_a_renewal_delays_nothing()
     {
-        var store = new ScriptedStore(TimeProvider.System) { OnExtend = (_, _, _, _) => new Hang<StoreReply>().DeafAsync() };
-        await using var locks = new StoreLock(store, new LockOptions { Ttl = Ttl });
+        // The renewal needs the pool, which other tests keep busy: it has the time of many leases of this class to begin.
+        var ttl = 5 * Ttl;
+        var renewal = new Hang<StoreReply>();
+        var store = new ScriptedStore(TimeProvider.System) { OnExtend = (_, _, _, _) => renewal.DeafAsync() };
+        await using var locks = new StoreLock(store, new LockOptions { Ttl = ttl, RenewInterval = Ttl / 4 });
         var handle = await locks.LockAsync("k");
-        Assert.True(FlagIsSetWithin(Ttl + TimeSpan.FromMilliseconds(100), handle.LostToken), "the flag was late");
+        var token = handle.LostToken;
+        await Eventually.DoneAsync(renewal.Begun, "a renewal begins");
+        Assert.True(FlagIsSetWithin(ttl + TimeSpan.FromMilliseconds(100), token), "the flag was late");
         Assert.Equal(1, store.Extends);
         await handle.DisposeAsync();
     }
