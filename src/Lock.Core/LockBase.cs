@@ -13,6 +13,7 @@ public abstract class LockBase : ILock
     private readonly EffectiveOptions _tryOptions;
     private readonly string _defaultOwner;
     private volatile bool _disposed;
+    private int _disposals;
 
     private protected LockBase(string type, LockOptions? defaults, string? ns, LockProviderContext? context)
     {
@@ -109,7 +110,7 @@ public abstract class LockBase : ILock
     /// <summary>Releases what is still held (unless told to keep it), ends all waits, and returns promptly.</summary>
     public ValueTask DisposeAsync()
     {
-        if (_disposed)
+        if (Interlocked.Exchange(ref _disposals, 1) != 0)
             return ValueTask.CompletedTask;
         _disposed = true;
         GC.SuppressFinalize(this);

@@ -13,6 +13,7 @@ public sealed class StoreLock : LockBase
     /// <summary>Disposing gives backends this long to take back what is still held.</summary>
     private static readonly TimeSpan DisposeLimit = TimeSpan.FromSeconds(2);
 
+    private readonly ConcurrentDictionary<Contender, byte> _contenders = new();
     private readonly ConcurrentDictionary<string, Lease> _leases = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<LockOptions, StoreLock> _variants = new();
     private readonly CancellationTokenSource _disposing = new();
@@ -65,6 +66,7 @@ public sealed class StoreLock : LockBase
     {
         if (given is not null && StoreSettings.Differ(given, Defaults, out var settings))
             return await Variant(settings).AcquireCoreAsync(key, options, null, cancellationToken).ConfigureAwait(false);
+        RefuseWithoutValidity(options);
 
         var activity = LockTelemetry.StartAcquire(Type, key);
         var contender = new Contender(this, key, options);
@@ -96,8 +98,29 @@ public sealed class StoreLock : LockBase
     private protected override async IAsyncEnumerable<LockInfo> ListCoreAsync(
         string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var info in Store.ListAsync(prefix, cancellationToken).WithCancellation(cancellationToken).ConfigureAwait(false))
-            yield return info;
+        var infos = Store.ListAsync(prefix, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        Task? abandoned = null;
+        try
+        {
+            while (await StoreCalls.AwaitAsync(
+                static (enumerator, _) => enumerator.MoveNextAsync(), infos, Type, task => abandoned = task, cancellationToken).ConfigureAwait(false))
+            {
+                yield return infos.Current;
+            }
+        }
+        finally
+        {
+            if (abandoned is null)
+                await infos.DisposeAsync().ConfigureAwait(false);
+            else
+                _ = EndAsync(infos, abandoned); // an enumerator must not be disposed while it moves
+        }
+
+        static async Task EndAsync(IAsyncEnumerator<LockInfo> infos, Task step)
+        {
+            await step.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await infos.DisposeAsync().ConfigureAwait(false);
+        }
     }
 
     private protected override async ValueTask<UnlockOutcome> UnlockCoreAsync(string key, string id, CancellationToken cancellationToken)
@@ -114,12 +137,24 @@ public sealed class StoreLock : LockBase
         string key, string id, TimeSpan ttl, CancellationToken cancellationToken)
     {
         if (OwnLease(key, id) is { } lease)
-            return await lease.TryExtendAsync(ttl, cancellationToken).ConfigureAwait(false);
+        {
+            try
+            {
+                return await lease.TryExtendAsync(ttl, cancellationToken).ConfigureAwait(false);
+            }
+            catch (ObjectDisposedException) when (!IsDisposed)
+            {
+                return false; // its handle gave it back meanwhile
+            }
+        }
+
         return await TryExtendOnceAsync(key, id, ttl, cancellationToken).ConfigureAwait(false) == StoreReply.Done;
     }
 
     private protected override async ValueTask<bool> ForceUnlockCoreAsync(string key, CancellationToken cancellationToken)
     {
+        // Those of now: who is granted the lock from here on may have it because of this call.
+        var leases = _leases.Values.Where(lease => lease.Key == key).ToList();
         bool done;
         if (Store is IForceReleaseStore force)
         {
@@ -136,12 +171,8 @@ public sealed class StoreLock : LockBase
 
         if (!done)
             return false;
-        foreach (var lease in _leases.Values)
-        {
-            if (lease.Key == key)
-                lease.Lose(LostReason.Forced);
-        }
-
+        foreach (var lease in leases)
+            lease.Lose(LostReason.Forced);
         Turns.Nudge(key);
         return true;
     }
@@ -151,8 +182,10 @@ public sealed class StoreLock : LockBase
         await _disposing.CancelAsync().ConfigureAwait(false);
         if (Store is ILossSignal losses)
             losses.LeaseLost -= OnStoreLoss;
-        foreach (var variant in _variants.Values)
-            await variant.DisposeAsync().ConfigureAwait(false);
+        var variants = _variants.Values.Select(static variant => variant.DisposeAsync().AsTask()).ToList();
+
+        // What they may have taken is known, and given back below, when they have left.
+        await WithinDisposeLimitAsync(Task.WhenAll(_contenders.Keys.Select(static contender => contender.WhenLeft))).ConfigureAwait(false);
         var unlocks = new List<Task>();
         foreach (var lease in _leases.Values)
         {
@@ -163,16 +196,30 @@ public sealed class StoreLock : LockBase
         unlocks.Add(Pending.WhenAll());
         await WithinDisposeLimitAsync(Task.WhenAll(unlocks)).ConfigureAwait(false);
         await _stopped.CancelAsync().ConfigureAwait(false);
-        await WithinDisposeLimitAsync(Store.DisposeAsync().AsTask()).ConfigureAwait(false);
+        await Task.WhenAll(variants).ConfigureAwait(false);
+        await WithinDisposeLimitAsync(DisposeStoreAsync()).ConfigureAwait(false);
+
+        // A store may throw before its first await.
+        async Task DisposeStoreAsync() => await Store.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Puts a new lease into the register.</summary>
+    internal void Enter(Contender contender) => _contenders.TryAdd(contender, 0);
+
+    internal void Leave(Contender contender)
+    {
+        _contenders.TryRemove(contender, out _);
+        contender.HasLeft();
+    }
+
+    /// <summary>Puts a new lease into the register, where losses find it.</summary>
+    internal void Register(Lease lease) => _leases[lease.Id] = lease;
+
+    /// <summary>Starts a lease that is in the register.</summary>
     /// <exception cref="ObjectDisposedException">The engine was disposed meanwhile; the lease is given back.</exception>
     internal void Adopt(Lease lease)
     {
-        _leases[lease.Id] = lease;
         lease.Start();
-        if (!IsDisposed || lease.KeepOnDisconnect)
+        if (!IsDisposed)
             return;
         // The disposal may have looked at the register before the lease was in it.
         lease.Lose(LostReason.LockDisposed);
@@ -237,7 +284,7 @@ public sealed class StoreLock : LockBase
     /// <summary>Gives a lease back, asking again while the backend does not answer.</summary>
     internal async Task<UnlockOutcome> ReleaseAsync(Lease lease, bool wasLive, TimeSpan limit)
     {
-        using var timeUp = new CancellationTokenSource(limit, Clock.Time);
+        using var timeUp = new CancellationTokenSource(TimerSpan.For(limit), Clock.Time);
         var unanswered = false;
         var pause = TimeSpan.FromMilliseconds(50);
         while (!timeUp.IsCancellationRequested)
@@ -247,7 +294,11 @@ public sealed class StoreLock : LockBase
                 var outcome = Outcome(await TryReleaseOnceAsync(lease.Key, lease.Id, timeUp.Token).ConfigureAwait(false));
                 Turns.Nudge(lease.Key);
                 if (unanswered && outcome != UnlockOutcome.Released)
-                    outcome = wasLive ? UnlockOutcome.Released : UnlockOutcome.Unknown; // the unanswered request may have done it
+                {
+                    // The unanswered request may have done it, and must have while the lease would still last.
+                    outcome = wasLive && lease.IsWithinValidity ? UnlockOutcome.Released : UnlockOutcome.Unknown;
+                }
+
                 Log.Released(Logger, lease.Key, lease.Id, outcome);
                 return outcome;
             }
@@ -260,6 +311,12 @@ public sealed class StoreLock : LockBase
             }
             catch (OperationCanceledException)
             {
+                break;
+            }
+            catch (Exception exception)
+            {
+                // What no store should throw is no answer either.
+                Log.StoreFailed(Logger, Type, "release", lease.Key, lease.Id, exception.Message);
                 break;
             }
 
@@ -293,6 +350,9 @@ public sealed class StoreLock : LockBase
 
     private void OnStoreLoss(StoreLoss loss)
     {
+        // First those that may be granted right now, then the leases: between the two a lease moves from here to there.
+        foreach (var contender in _contenders.Keys)
+            contender.OnStoreLoss(loss.HolderId);
         if (loss.HolderId is not null)
         {
             if (_leases.TryGetValue(loss.HolderId, out var lease))
@@ -324,9 +384,22 @@ public sealed class StoreLock : LockBase
         {
             await task.WaitAsync(DisposeLimit, Clock.Time).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is TimeoutException or LockStoreException or OperationCanceledException)
+        catch (Exception)
         {
-            // A backend that does not answer must not hold up the end of the program: its locks end with their TTL.
+            // A backend that does not answer, or fails, must not hold up the end of the program: its locks end with their TTL.
+            StoreCalls.Observe(task);
         }
+    }
+
+    /// <summary>A lease that its own drift leaves nothing of could only ever be granted too late.</summary>
+    private static void RefuseWithoutValidity(EffectiveOptions options)
+    {
+        var ttl = options.FirstTtl;
+        if (ttl == Timeout.InfiniteTimeSpan || ttl > LeaseClock.Drift(ttl, options.DriftFactor))
+            return;
+        throw new ArgumentException(
+            $"Ttl (or MaxHold) of {ttl.TotalMilliseconds} ms leaves nothing after the allowance for drift, which is "
+            + $"{options.DriftFactor} of it and 2 ms. Give at least a few milliseconds more.",
+            nameof(options));
     }
 }

@@ -119,11 +119,10 @@ public sealed class InMemoryLock : LockBase
 
     private static TimeSpan WaitLimit(EffectiveOptions options)
     {
-        if (options.RetryCount is not { } retries)
-            return options.WaitTimeout;
-
         // Waiters are woken, so that the attempts count with their spacing alone.
-        var byRetries = retries * options.RetryDelay;
+        var byRetries = options.RetriesLast;
+        if (byRetries == Timeout.InfiniteTimeSpan)
+            return options.WaitTimeout;
         return options.WaitTimeout == Timeout.InfiniteTimeSpan || byRetries < options.WaitTimeout ? byRetries : options.WaitTimeout;
     }
 

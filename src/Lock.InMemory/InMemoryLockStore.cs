@@ -62,7 +62,7 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
         try
         {
             using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposed.Token);
-            await claim.WhenGranted.WaitAsync(WithinTimers(atMost), _table.TimeProvider, both.Token).ConfigureAwait(false);
+            await claim.WhenGranted.WaitAsync(TimerSpan.For(atMost), _table.TimeProvider, both.Token).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -98,6 +98,10 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
         if (Refuse(cancellationToken) is { } refusal)
             return ValueTask.FromException<StoreReply>(refusal);
         var found = _table.Find(key, holderId);
+
+        // Not a holder of the seam, so that somebody else gives it back: its holder is told.
+        if (found is MemoryLease lease && lease.Drop(LostReason.Removed) == ClaimState.Held)
+            return ValueTask.FromResult(StoreReply.Done);
         var reply = _table.Release(key, holderId);
         if (found is not StoreClaim { State: ClaimState.Withdrawn } waiter)
             return ValueTask.FromResult(reply);
@@ -143,9 +147,6 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
     }
 
     internal void Lost(Claim claim, LostReason reason) => LeaseLost?.Invoke(new StoreLoss(claim.Key, claim.Id, reason));
-
-    private static TimeSpan WithinTimers(TimeSpan span) =>
-        span.TotalMilliseconds > int.MaxValue ? TimeSpan.FromMilliseconds(int.MaxValue) : span;
 
     private Exception? Refuse(CancellationToken cancellationToken)
     {

@@ -6,9 +6,6 @@ namespace Locking.Conformance.Tests;
 /// <summary>docs/guarantees.md and the facts name the same guarantees.</summary>
 public sealed partial class GuaranteeListTests
 {
-    /// <summary>Proved on the engine itself, in tests/Lock.Core.Tests, where names have no numbers.</summary>
-    private static readonly string[] OfTheEngine = ["L45", "L46", "L47", "L48"];
-
     [Fact]
     public async Task Every_guarantee_has_a_fact_and_every_fact_a_guarantee()
     {
@@ -23,12 +20,26 @@ public sealed partial class GuaranteeListTests
         var proved = assemblies.SelectMany(assembly => assembly.GetTypes())
             .SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly))
             .Where(method => method.IsDefined(typeof(FactAttribute)) && Number().IsMatch(method.Name))
-            .Select(method => method.Name[..3]);
-        Assert.Equal(promised.Except(OfTheEngine).Order(StringComparer.Ordinal), proved.Distinct().Order(StringComparer.Ordinal));
+            .Select(method => method.Name[..3])
+            .Concat(await OfTheEngineAsync(directory));
+        Assert.Equal(promised.Order(StringComparer.Ordinal), proved.Distinct().Order(StringComparer.Ordinal));
+    }
+
+    /// <summary>What is proved on the engine itself: read from the source, since this project does not refer to other tests.</summary>
+    private static async Task<List<string>> OfTheEngineAsync(DirectoryInfo root)
+    {
+        List<string> numbers = [];
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(root.FullName, "tests", "Lock.Core.Tests"), "*Tests.cs", SearchOption.AllDirectories))
+            numbers.AddRange(Fact().Matches(await File.ReadAllTextAsync(file)).Select(fact => fact.Groups["number"].Value));
+        Assert.NotEmpty(numbers);
+        return numbers;
     }
 
     [GeneratedRegex(@"^\| \*\*(?<number>[SL]\d\d)\*\* \|", RegexOptions.Multiline)]
     private static partial Regex Row();
+
+    [GeneratedRegex(@"\[(Fact|Theory)\]\s+(\[InlineData.*\]\s+)*public (async Task|void) (?<number>[SL]\d\d)_")]
+    private static partial Regex Fact();
 
     [GeneratedRegex(@"^[SL]\d\d_")]
     private static partial Regex Number();

@@ -33,6 +33,7 @@ internal sealed class Contender
     private readonly bool _isPermanent;
     private readonly bool _watches;
 
+    private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private AcquireRequest _request;
     private CancellationTokenSource? _waitLimit;
     private IReleaseWatch? _watch;
@@ -42,6 +43,8 @@ internal sealed class Contender
     private int _attempts;
     private int _failures;
     private bool _mayHold;
+    private bool _isGranted;
+    private volatile bool _lostMeanwhile;
 
     public Contender(StoreLock engine, string key, EffectiveOptions options)
     {
@@ -63,8 +66,21 @@ internal sealed class Contender
     /// <summary>The fencing token, once granted.</summary>
     public long? Token { get; private set; }
 
+    /// <summary>Completes when the call is over and has left nothing to learn.</summary>
+    public Task WhenLeft => _left.Task;
+
+    public void HasLeft() => _left.TrySetResult();
+
+    /// <summary>The backend has taken away what it had granted to this id, or is about to: the grant must not be believed.</summary>
+    public void OnStoreLoss(string? holderId)
+    {
+        if (holderId is null || holderId == Volatile.Read(ref _request).HolderId)
+            _lostMeanwhile = true;
+    }
+
     public async ValueTask<ILockHandle?> RunAsync(CancellationToken cancellationToken)
     {
+        _engine.Enter(this);
         try
         {
             if (!_engine.Turns.TryEnter(_key)
@@ -84,11 +100,14 @@ internal sealed class Contender
         }
         catch (Exception exception) when (IsEndOfEngine(exception, cancellationToken))
         {
+            // This may run inside the disposal's cancellation: the caller's code, which may block, goes on elsewhere.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             throw new ObjectDisposedException(nameof(ILock), "The lock object was disposed while a call waited.");
         }
         finally
         {
-            await CleanUpAsync().ConfigureAwait(false);
+            CleanUp();
+            _engine.Leave(this);
         }
     }
 
@@ -155,6 +174,7 @@ internal sealed class Contender
     {
         while (true)
         {
+            _lostMeanwhile = false;
             var sentAt = _engine.Clock.Now;
             try
             {
@@ -193,7 +213,7 @@ internal sealed class Contender
 
         return StoreCalls.AwaitAsync(
             static (a, token) => a.Store.TryAcquireAsync(a.Request, token),
-            (_engine.Store, Request: _request), _engine.Type, OnAbandoned, cancellationToken);
+            (_engine.Store, Request: _request), _engine.Type, OnAbandoned, WaitToken(cancellationToken));
     }
 
     /// <summary>The store went on with a request that nobody waits for any more: what it brings is given back.</summary>
@@ -237,7 +257,7 @@ internal sealed class Contender
         pause = _options.RetryCount is null
             ? WaitBudget.Jitter(pause < LongestFailurePause ? pause : LongestFailurePause, pause / 4)
             : WaitBudget.Jitter(_options.RetryDelay, _options.RetryJitter);
-        await Task.Delay(Within(pause, _budget.TimeLeft), _engine.Clock.Time, WaitToken(cancellationToken)).ConfigureAwait(false);
+        await Task.Delay(TimerSpan.For(Within(pause, _budget.TimeLeft)), _engine.Clock.Time, WaitToken(cancellationToken)).ConfigureAwait(false);
     }
 
     /// <summary>Makes a handle of a grant, unless it came too late.</summary>
@@ -263,11 +283,22 @@ internal sealed class Contender
             return null;
         }
 
-        Token = reply.FencingToken;
         if (_engine.Waiting is not null)
             _attempts = _budget.AttemptByTime;
         var lease = new Lease(_engine, _request, reply.FencingToken, _options, begun, ttl);
+        _engine.Register(lease);
+
+        // From here on the lease itself hears of a loss; one that was told before came to this contender.
+        if (_lostMeanwhile)
+        {
+            lease.Withdraw();
+            GiveBack();
+            return null;
+        }
+
         _mayHold = false;
+        _isGranted = true;
+        Token = reply.FencingToken;
         _engine.Adopt(lease);
         return new LockHandle(lease, Attempts, Waited);
     }
@@ -280,7 +311,7 @@ internal sealed class Contender
         {
             try
             {
-                return await _engine.TryExtendOnceAsync(_key, _request.HolderId, Timeout.InfiniteTimeSpan, cancellationToken)
+                return await _engine.TryExtendOnceAsync(_key, _request.HolderId, Timeout.InfiniteTimeSpan, WaitToken(cancellationToken))
                     .ConfigureAwait(false) == StoreReply.Done;
             }
             catch (LockStoreException exception)
@@ -297,7 +328,7 @@ internal sealed class Contender
     private void GiveBack()
     {
         _engine.Pending.Add(_key, _request.HolderId, _isPermanent ? Timeout.InfiniteTimeSpan : _ttl);
-        _request = NewRequest();
+        Volatile.Write(ref _request, NewRequest());
         _mayHold = false;
     }
 
@@ -344,11 +375,9 @@ internal sealed class Contender
             endsAttempt = true;
         }
 
-        var woken = false;
-        if (_watch is not null)
-            woken = await _watch.WaitAsync(pause, token).ConfigureAwait(false);
-        else
-            await _engine.Turns.PauseAsync(_key, pause, token).ConfigureAwait(false);
+        var woken = _watch is { } watch
+            ? await WaitForNoticeAsync(watch, pause, token).ConfigureAwait(false)
+            : await _engine.Turns.PauseAsync(_key, pause, token).ConfigureAwait(false);
         if (!woken && endsAttempt)
         {
             _attempts++;
@@ -362,7 +391,7 @@ internal sealed class Contender
         {
             _watch = await StoreCalls.AwaitAsync(
                 static (a, token) => a.Signal.WatchAsync(a.Key, token),
-                (Signal: _engine.Signal!, Key: _key), _engine.Type, null, cancellationToken).ConfigureAwait(false);
+                (Signal: _engine.Signal!, Key: _key), _engine.Type, CloseWhenItComes, cancellationToken).ConfigureAwait(false);
             return true;
         }
         catch (LockStoreException exception) when (exception.IsTransient)
@@ -371,6 +400,40 @@ internal sealed class Contender
             return false; // without a watch this round polls
         }
     }
+
+    private async ValueTask<bool> WaitForNoticeAsync(IReleaseWatch watch, TimeSpan pause, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await StoreCalls.AwaitAsync(
+                static (a, token) => a.Watch.WaitAsync(a.Pause, token),
+                (Watch: watch, Pause: TimerSpan.For(pause)), _engine.Type, null, cancellationToken).ConfigureAwait(false);
+        }
+        catch (LockStoreException exception)
+        {
+            // A notice is a hint: without it the call polls, and the next round tries to watch again.
+            _engine.StoreFailed("watch", _key, _request.HolderId, exception);
+            _watch = null;
+            Close(watch);
+            return await _engine.Turns.PauseAsync(_key, pause, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Nobody waits for the end of a watch: it may take a round trip, or fail, and the caller has what it came for.</summary>
+    private static void Close(IReleaseWatch watch) =>
+        StoreCalls.Observe(Task.Run(async () => await watch.DisposeAsync().ConfigureAwait(false)));
+
+    /// <summary>A watch whose caller has left is closed when it comes at last.</summary>
+    private static void CloseWhenItComes(Task<IReleaseWatch> late) =>
+        _ = late.ContinueWith(
+            static task =>
+            {
+                if (task.IsFaulted)
+                    _ = task.Exception;
+                else if (task.IsCompletedSuccessfully)
+                    Close(task.Result);
+            },
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
     private TimeSpan NextPause(AcquireReply busy, out bool endsAttempt)
     {
@@ -421,15 +484,16 @@ internal sealed class Contender
     };
 
     /// <summary>The caller's token, and the end of this <see cref="ILock"/>: a wait ends with either.</summary>
-    private CancellationToken WaitToken(CancellationToken cancellationToken) =>
-        (_waitLimit ??= CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _engine.Disposing)).Token;
+    private CancellationToken WaitToken(CancellationToken cancellationToken) => !cancellationToken.CanBeCanceled
+        ? _engine.Disposing
+        : (_waitLimit ??= CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _engine.Disposing)).Token;
 
-    private async ValueTask CleanUpAsync()
+    private void CleanUp()
     {
-        if (_mayHold || (_request.Queue && Token is null))
+        if (_mayHold || (_request.Queue && !_isGranted))
             _engine.Pending.Add(_key, _request.HolderId, _isPermanent ? Timeout.InfiniteTimeSpan : _ttl);
         if (_watch is not null)
-            await _watch.DisposeAsync().ConfigureAwait(false);
+            Close(_watch);
         _waitLimit?.Dispose();
     }
 }

@@ -39,7 +39,7 @@ internal sealed class KeyTurns(TimeProvider time)
 
         try
         {
-            await waiter.Task.WaitAsync(atMost, time, cancellationToken).ConfigureAwait(false);
+            await WaitAsync(waiter.Task, atMost, cancellationToken).ConfigureAwait(false);
             return true;
         }
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
@@ -56,6 +56,26 @@ internal sealed class KeyTurns(TimeProvider time)
         }
     }
 
+    private async Task WaitAsync(Task turn, TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        var start = time.GetTimestamp();
+        while (true)
+        {
+            var left = atMost == Timeout.InfiniteTimeSpan ? atMost : atMost - time.GetElapsedTime(start);
+            var limit = TimerSpan.For(left);
+            try
+            {
+                await turn.WaitAsync(limit < TimeSpan.Zero && limit != Timeout.InfiniteTimeSpan ? TimeSpan.Zero : limit, time, cancellationToken)
+                    .ConfigureAwait(false);
+                return;
+            }
+            catch (TimeoutException) when (limit > TimeSpan.Zero && limit < left)
+            {
+                // The wait is longer than one timer.
+            }
+        }
+    }
+
     /// <summary>Gives the turn to the next caller.</summary>
     public void Leave(string key)
     {
@@ -64,6 +84,7 @@ internal sealed class KeyTurns(TimeProvider time)
         {
             var turn = _turns[key];
             turn.Nudge = null;
+            turn.IsNudged = false;
             if (turn.Waiters.First is { } first)
             {
                 turn.Waiters.RemoveFirst();
@@ -78,16 +99,36 @@ internal sealed class KeyTurns(TimeProvider time)
         next?.SetResult();
     }
 
-    /// <summary>Pauses the caller that has the turn, until somebody of this process releases the key.</summary>
-    public async ValueTask PauseAsync(string key, TimeSpan pause, CancellationToken cancellationToken)
+    /// <summary>Pauses the caller that has the turn, until somebody of this process releases the key. Releases are latched: one since the
+    /// last pause ends the next one at once, since the request in between may have been answered before it.</summary>
+    /// <returns>True when somebody has released the key, false when the time is up.</returns>
+    public async ValueTask<bool> PauseAsync(string key, TimeSpan pause, CancellationToken cancellationToken)
     {
         var nudge = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
-            _turns[key].Nudge = nudge;
+        {
+            var turn = _turns[key];
+            if (turn.IsNudged)
+            {
+                turn.IsNudged = false;
+                return true;
+            }
+
+            turn.Nudge = nudge;
+        }
+
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        await Task.WhenAny(nudge.Task, Task.Delay(pause, time, stop.Token)).ConfigureAwait(false);
+        await Task.WhenAny(nudge.Task, Task.Delay(TimerSpan.For(pause), time, stop.Token)).ConfigureAwait(false);
         await stop.CancelAsync().ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
+        lock (_gate)
+        {
+            var turn = _turns[key];
+            turn.Nudge = null;
+            turn.IsNudged = false;
+        }
+
+        return nudge.Task.IsCompleted;
     }
 
     /// <summary>Somebody of this process has released the key: its contender, if it is pausing, looks again.</summary>
@@ -100,6 +141,7 @@ internal sealed class KeyTurns(TimeProvider time)
                 return;
             nudge = turn.Nudge;
             turn.Nudge = null;
+            turn.IsNudged = true;
         }
 
         nudge?.TrySetResult();
@@ -112,5 +154,8 @@ internal sealed class KeyTurns(TimeProvider time)
         public LinkedList<TaskCompletionSource> Waiters => _waiters ??= new LinkedList<TaskCompletionSource>();
 
         public TaskCompletionSource? Nudge { get; set; }
+
+        /// <summary>Whether somebody has released the key since the contender last paused.</summary>
+        public bool IsNudged { get; set; }
     }
 }

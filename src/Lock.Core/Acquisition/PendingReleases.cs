@@ -48,7 +48,11 @@ internal sealed class PendingReleases(StoreLock engine)
             {
                 return;
             }
-            catch (Exception exception) when (exception is LockStoreException or OperationCanceledException)
+            catch (Exception exception) when (exception is not (LockStoreException or OperationCanceledException))
+            {
+                return; // what no store should throw: nobody is there to be told
+            }
+            catch (Exception)
             {
                 if (ttl != Timeout.InfiniteTimeSpan && engine.Clock.ElapsedSince(start) > ttl)
                     return;

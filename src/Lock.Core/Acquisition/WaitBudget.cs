@@ -16,9 +16,9 @@ internal sealed class WaitBudget(EffectiveOptions options, TimeProvider time)
         get
         {
             var left = TimeLeft;
-            if (options.RetryCount is not { } retries)
+            var byRetries = Left(options.RetriesLast);
+            if (byRetries == Timeout.InfiniteTimeSpan)
                 return left;
-            var byRetries = Left(retries * options.RetryDelay);
             return left == Timeout.InfiniteTimeSpan || byRetries < left ? byRetries : left;
         }
     }

@@ -30,6 +30,7 @@ internal sealed class Lease : Alarm
     private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(10);
 
     private readonly Lock _gate = new();
+    private readonly Lock _alarmGate = new();
     private readonly SemaphoreSlim _oneRequest = new(1, 1);
     private readonly CancellationTokenSource _stopRequests = new();
     private readonly StoreLock _engine;
@@ -116,10 +117,21 @@ internal sealed class Lease : Alarm
         }
     }
 
+    /// <summary>Whether the validity would still last, had the lease not been given back.</summary>
+    public bool IsWithinValidity
+    {
+        get
+        {
+            lock (_gate)
+                return RemainingUnsynchronized() != TimeSpan.Zero;
+        }
+    }
+
     public CancellationToken LostToken
     {
         get
         {
+            LoseIfOver();
             lock (_gate)
             {
                 if (_lost is null)
@@ -167,6 +179,19 @@ internal sealed class Lease : Alarm
         Stop();
         _engine.OnLost(this, reason, HeldFor());
         return true;
+    }
+
+    /// <summary>Ends a lease that nobody has been given yet; no loss is reported.</summary>
+    public void Withdraw()
+    {
+        lock (_gate)
+        {
+            if (_state is LeaseState.Lost or LeaseState.Released)
+                return;
+            _state = LeaseState.Released;
+        }
+
+        Stop();
     }
 
     /// <summary>The handle was collected without having been disposed: no more renewals.</summary>
@@ -271,8 +296,9 @@ internal sealed class Lease : Alarm
 
             await ExtendOneAsync(ttl, isRenewal: true, CancellationToken.None).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is LockStoreException or OperationCanceledException)
+        catch (Exception exception)
         {
+            // Whatever a store throws: without an answer the lease is in doubt, and asks again after a pause.
             Doubt(exception);
         }
         finally
@@ -421,33 +447,30 @@ internal sealed class Lease : Alarm
 
     private void SetAlarm()
     {
-        long due;
-        lock (_gate)
+        // The look at the lease and the alarm are one step: otherwise a moment that was right before the lease was shortened, or before
+        // it ended, could be set after it, and the alarm ring too late.
+        lock (_alarmGate)
         {
-            if (_state is LeaseState.Lost or LeaseState.Released)
-                return;
-            var left = RemainingUnsynchronized();
-            due = left == Timeout.InfiniteTimeSpan ? long.MaxValue : Clock.TimestampIn(left);
-            if (!_renewing && HasRenewalUnsynchronized() && _renewAt < due)
-                due = _renewAt;
+            long due;
+            lock (_gate)
+            {
+                if (_state is LeaseState.Lost or LeaseState.Released)
+                    return;
+                var left = RemainingUnsynchronized();
+                due = left == Timeout.InfiniteTimeSpan ? long.MaxValue : Clock.TimestampIn(left);
+                if (!_renewing && HasRenewalUnsynchronized() && _renewAt < due)
+                    due = _renewAt;
+            }
+
+            if (due != long.MaxValue)
+                _engine.Alarms.Set(this, due);
         }
-
-        if (due != long.MaxValue)
-            _engine.Alarms.Set(this, due);
-
-        // The lease may have ended between the look at its state and the alarm.
-        lock (_gate)
-        {
-            if (_state is not (LeaseState.Lost or LeaseState.Released))
-                return;
-        }
-
-        _engine.Alarms.Cancel(this);
     }
 
     private void Stop()
     {
-        _engine.Alarms.Cancel(this);
+        lock (_alarmGate)
+            _engine.Alarms.Cancel(this);
         _ = _stopRequests.CancelAsync();
         _engine.Forget(this);
     }

@@ -36,6 +36,9 @@ internal static class StoreCalls
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
+            // The step may have failed in the moment between the cancellation and here.
+            if (task is not null)
+                Observe(task);
             throw;
         }
         catch (OperationCanceledException exception)
@@ -49,6 +52,6 @@ internal static class StoreCalls
     }
 
     /// <summary>A step that nobody waits for any more may fail in silence.</summary>
-    private static void Observe(Task task) =>
+    public static void Observe(Task task) =>
         _ = task.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 }

@@ -67,6 +67,12 @@ internal sealed class EffectiveOptions
     /// <summary>Whether there is no waiting at all.</summary>
     public bool IsSingleAttempt => WaitTimeout == TimeSpan.Zero || RetryCount == 0;
 
+    /// <summary>How long all retries last with their spacing; <see cref="Timeout.InfiniteTimeSpan"/> without a limit, or beyond what a span
+    /// can tell.</summary>
+    public TimeSpan RetriesLast => RetryCount is { } retries && retries * RetryDelay.TotalDays <= OptionRules.Longest.TotalDays
+        ? retries * RetryDelay
+        : Timeout.InfiniteTimeSpan;
+
     /// <summary>The lease to ask for first: the TTL, but never beyond <see cref="MaxHold"/>.</summary>
     public TimeSpan FirstTtl =>
         MaxHold == Timeout.InfiniteTimeSpan || (Ttl != Timeout.InfiniteTimeSpan && Ttl <= MaxHold) ? Ttl : MaxHold;

@@ -17,6 +17,21 @@ internal static class KeyRules
             ArgumentException.ThrowIfNullOrEmpty(key, parameter);
         if (key.Length > SurelyShort)
             CheckLength(key, parameter);
+        if (key.AsSpan().ContainsAnyInRange('\ud800', '\udfff'))
+            CheckPairs(key, parameter);
+    }
+
+    /// <summary>Half a character has no UTF-8: every such key would be written as the same one, and exclude others.</summary>
+    private static void CheckPairs(string key, string parameter)
+    {
+        for (var i = 0; i < key.Length; i++)
+        {
+            if (!char.IsSurrogate(key[i]))
+                continue;
+            if (i + 1 == key.Length || !char.IsSurrogatePair(key[i], key[i + 1]))
+                throw new ArgumentException($"The key contains half of a surrogate pair (at {i}), which has no UTF-8.", parameter);
+            i++;
+        }
     }
 
     private static void CheckLength(string key, string parameter)

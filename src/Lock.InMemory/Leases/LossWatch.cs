@@ -8,6 +8,9 @@ internal sealed class LossWatch(MemoryLease lease) : Alarm
 {
     private readonly CancellationTokenSource _source = new();
 
+    /// <summary>Taken around a look at the lease and the setting of this alarm.</summary>
+    public Lock AlarmGate { get; } = new();
+
     public CancellationToken Token => _source.Token;
 
     public bool IsSignalled => _source.IsCancellationRequested;

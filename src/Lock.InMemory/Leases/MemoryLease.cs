@@ -111,12 +111,13 @@ internal sealed class MemoryLease : Claim
 
     private LockTable Table => Locks.Table;
 
-    private LostReason? KnownLostReason => State switch
+    /// <summary>Detached comes first: what becomes of the lease after that is nothing that its holder could lose.</summary>
+    private LostReason? KnownLostReason => _detached ? Locking.LostReason.LockDisposed : State switch
     {
         ClaimState.Expired => IsAtMaxHold ? Locking.LostReason.MaxHoldReached : Locking.LostReason.Expired,
         ClaimState.Forced => Locking.LostReason.Forced,
         ClaimState.Dropped => (LostReason)_dropReason,
-        _ => _detached ? Locking.LostReason.LockDisposed : null,
+        _ => null,
     };
 
     private bool IsAtMaxHold => _options.MaxHold != Timeout.InfiniteTimeSpan && Deadline >= LatestDeadline(Table);
@@ -124,7 +125,8 @@ internal sealed class MemoryLease : Claim
     private bool IsRenewing => _options.Renews && Volatile.Read(ref _handle) is not null;
 
     /// <summary>Whether the lease cannot run out while its handle is alive.</summary>
-    private bool IsTimeless => Deadline == Never || (_options.Renews && _options.MaxHold == Timeout.InfiniteTimeSpan);
+    private bool IsTimeless =>
+        Deadline == Never || (_options.Renews && _options.MaxHold == Timeout.InfiniteTimeSpan && !_detached);
 
     /// <summary>The attempt that the time spent amounts to, from 1: a wake-up is part of the attempt it ends.</summary>
     public int AttemptsWithin(TimeSpan waited) =>
@@ -182,7 +184,8 @@ internal sealed class MemoryLease : Claim
     /// <returns>The state that it was in.</returns>
     public ClaimState Drop(LostReason reason)
     {
-        _dropReason = (byte)reason;
+        // The first one counts: a reason that was told does not change any more.
+        Interlocked.CompareExchange(ref _dropReason, (byte)reason, 0);
         var was = Table.End(this, ClaimState.Dropped, Locks.Now, out _, out var notices);
         notices.Deliver();
         if (was == ClaimState.Held)
@@ -196,6 +199,7 @@ internal sealed class MemoryLease : Claim
         Table.RenewedRemaining(this);
         _detached = true;
         Volatile.Read(ref _watch)?.Signal();
+        ReportLoss(Locking.LostReason.LockDisposed);
     }
 
     /// <summary>The alarm rings: on the alarm clock's thread.</summary>
@@ -240,7 +244,9 @@ internal sealed class MemoryLease : Claim
 
     protected internal override void OnSwept()
     {
-        Log.Dropped(Locks.Logger, Key, Id);
+        // Not here: this is the table's timer, and a log is other people's code.
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static lease => Log.Dropped(lease.Locks.Logger, lease.Key, lease.Id), this, preferLocal: false);
         if (Volatile.Read(ref _watch) is { } watch)
             SetAlarm(watch); // it has a deadline now
     }
@@ -254,9 +260,17 @@ internal sealed class MemoryLease : Claim
         wait.OnGranted();
     }
 
-    protected internal override void OnExpired() => ReportLoss(KnownLostReason ?? Locking.LostReason.Expired);
+    protected internal override void OnExpired()
+    {
+        if (!_detached)
+            ReportLoss(KnownLostReason ?? Locking.LostReason.Expired);
+    }
 
-    protected internal override void OnForced() => ReportLoss(Locking.LostReason.Forced);
+    protected internal override void OnForced()
+    {
+        if (!_detached)
+            ReportLoss(Locking.LostReason.Forced);
+    }
 
     private bool IsHandleAlive() => _handle switch
     {
@@ -296,15 +310,19 @@ internal sealed class MemoryLease : Claim
 
     private void SetAlarm(LossWatch watch)
     {
-        var due = IsRenewing ? LatestDeadline(Table) : Deadline;
-        if (due == Never)
-            Locks.Alarms.Cancel(watch);
-        else
-            Locks.Alarms.Set(watch, due);
+        // The look at the lease and the alarm are one step: otherwise a moment from before an extension could be set after it.
+        lock (watch.AlarmGate)
+        {
+            var due = IsRenewing ? LatestDeadline(Table) : Deadline;
+            if (due == Never)
+                Locks.Alarms.Cancel(watch);
+            else
+                Locks.Alarms.Set(watch, due);
 
-        // The lease may have ended between the look at it and the alarm.
-        if (State != ClaimState.Held)
-            Locks.Alarms.Cancel(watch);
+            // The lease may have ended between the look at it and the alarm.
+            if (State != ClaimState.Held)
+                Locks.Alarms.Cancel(watch);
+        }
     }
 
     /// <summary>On the pool: logs and metrics are other people's code, and the next holder must not wait for it.</summary>

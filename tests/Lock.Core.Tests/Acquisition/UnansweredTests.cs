@@ -6,7 +6,7 @@ namespace Locking.Core.Tests;
 public sealed class UnansweredTests : EngineTest
 {
     [Fact]
-    public async Task A_lost_reply_is_asked_for_again_with_the_same_id_and_adopted()
+    public async Task L45_A_lost_reply_is_asked_for_again_with_the_same_id_and_adopted()
     {
         var ids = new List<string>();
         Store.OnAcquire = (request, step, _) =>
@@ -24,7 +24,7 @@ public sealed class UnansweredTests : EngineTest
     }
 
     [Fact]
-    public async Task A_try_that_is_never_answered_throws_and_takes_back_what_it_may_have_taken()
+    public async Task L45_A_try_that_is_never_answered_throws_and_takes_back_what_it_may_have_taken()
     {
         Store.OnAcquire = (_, step, _) =>
         {
@@ -47,7 +47,7 @@ public sealed class UnansweredTests : EngineTest
     }
 
     [Fact]
-    public async Task Cancelling_a_request_in_flight_is_prompt_and_takes_back_what_it_may_have_taken()
+    public async Task L45_Cancelling_a_request_in_flight_is_prompt_and_takes_back_what_it_may_have_taken()
     {
         var hang = new Hang<AcquireReply>();
         Store.OnAcquire = (_, step, token) =>
@@ -65,7 +65,7 @@ public sealed class UnansweredTests : EngineTest
     }
 
     [Fact]
-    public async Task A_store_that_does_not_listen_is_left_behind_and_its_late_grant_given_back()
+    public async Task L45_A_store_that_does_not_listen_is_left_behind_and_its_late_grant_given_back()
     {
         var hang = new Hang<AcquireReply>();
         Func<AcquireReply>? late = null;
@@ -85,7 +85,7 @@ public sealed class UnansweredTests : EngineTest
     }
 
     [Fact]
-    public async Task A_request_that_arrives_after_its_release_leaves_nothing_beyond_a_ttl_even_without_expiry()
+    public async Task L46_A_request_that_arrives_after_its_release_leaves_nothing_beyond_a_ttl_even_without_expiry()
     {
         Func<AcquireReply>? late = null;
         Store.OnAcquire = (_, step, _) =>
@@ -103,7 +103,7 @@ public sealed class UnansweredTests : EngineTest
     }
 
     [Fact]
-    public async Task A_grant_that_comes_too_late_is_given_back_and_does_not_count()
+    public async Task L48_A_grant_that_comes_too_late_is_given_back_and_does_not_count()
     {
         Store.OnAcquire = (_, step, _) =>
         {
@@ -117,7 +117,7 @@ public sealed class UnansweredTests : EngineTest
     }
 
     [Fact]
-    public async Task After_a_late_grant_a_waiting_call_goes_on_with_a_new_id()
+    public async Task L48_After_a_late_grant_a_waiting_call_goes_on_with_a_new_id()
     {
         var ids = new List<string>();
         Store.OnAcquire = (request, step, _) =>

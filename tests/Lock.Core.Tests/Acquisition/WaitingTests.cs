@@ -70,7 +70,7 @@ public sealed class WaitingTests : EngineTest
     }
 
     [Fact]
-    public async Task Callers_of_one_process_are_served_in_order_with_one_contender_towards_the_store()
+    public async Task L07_Callers_of_one_process_are_served_in_order_with_one_contender_towards_the_store()
     {
         Store.HoldElsewhere("k", Seconds(600));
         var atOnce = 0;
@@ -188,6 +188,7 @@ public sealed class WaitingTests : EngineTest
         Assert.Contains("1026 bytes", error.Message, StringComparison.Ordinal);
         Assert.Contains("1024", error.Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.LockNsAsync(new string('x', 1024)));
+        await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.LockAsync("half \ud800 of a character"));
         Assert.Throws<ArgumentOutOfRangeException>(() => new LockOptions { Ttl = TimeSpan.Zero });
         Assert.Throws<ArgumentOutOfRangeException>(() => new LockOptions { Ttl = Seconds(-2) });
         await Assert.ThrowsAsync<ArgumentException>(

@@ -72,7 +72,7 @@ public sealed class LeaseTests : EngineTest
     }
 
     [Fact]
-    public async Task Unanswered_renewals_leave_the_lease_in_doubt_and_are_repeated_until_the_validity_ends()
+    public async Task L47_Unanswered_renewals_leave_the_lease_in_doubt_and_are_repeated_until_the_validity_ends()
     {
         Store.OnExtend = (_, _, _, _) => throw Transient();
         var handle = await Locks.LockAsync("k");
@@ -88,7 +88,7 @@ public sealed class LeaseTests : EngineTest
     }
 
     [Fact]
-    public async Task A_renewal_that_is_answered_again_in_time_saves_the_lease()
+    public async Task L47_A_renewal_that_is_answered_again_in_time_saves_the_lease()
     {
         Store.OnExtend = (_, _, _, _) => throw Transient();
         var handle = await Locks.LockAsync("k");
@@ -102,7 +102,7 @@ public sealed class LeaseTests : EngineTest
     [Theory]
     [InlineData(true, LostReason.HeldByAnother)]
     [InlineData(false, LostReason.Removed)]
-    public async Task A_renewal_that_is_refused_loses_the_lease_at_once(bool somebodyElse, LostReason reason)
+    public async Task L47_A_renewal_that_is_refused_loses_the_lease_at_once(bool somebodyElse, LostReason reason)
     {
         var handle = await Locks.LockAsync("k");
         var token = handle.LostToken;
@@ -354,6 +354,95 @@ public sealed class LeaseTests : EngineTest
         Assert.True(await Locks.ForceUnlockAsync("k"));
         Assert.Equal(LostReason.Forced, handle.LostReason);
         Assert.False(await Locks.ForceUnlockAsync("k"));
+    }
+
+    [Fact]
+    public async Task A_loss_that_the_store_announces_before_the_handle_exists_is_not_missed()
+    {
+        Store.OnAcquire = (request, step, _) =>
+        {
+            var reply = step();
+            Store.OnAcquire = null;
+            Store.Remove("k");
+            Store.Lose("k", request.HolderId, LostReason.Forced);
+            return ValueTask.FromResult(reply);
+        };
+        var call = Locks.LockAsync("k", Seconds(600)).AsTask();
+        await Time.AdvanceUntilAsync(() => call.IsCompleted, TimeSpan.FromMilliseconds(10), Seconds(5), "granted, the second time");
+        await using var handle = await call;
+        Assert.Equal(handle.Id, Store.HolderOf("k"));
+    }
+
+    [Fact]
+    public async Task Force_does_not_touch_who_was_granted_the_lock_after_it()
+    {
+        var forced = await Locks.LockAsync("k");
+        ILockHandle? next = null;
+        Store.OnRelease = async (_, step, token) =>
+        {
+            var reply = step();
+            Store.OnRelease = null;
+            next = await Locks.LockAsync("k", token);
+            return reply;
+        };
+        Assert.True(await Locks.ForceUnlockAsync("k"));
+        Assert.Equal(LostReason.Forced, forced.LostReason);
+        Assert.Null(next!.LostReason);
+        Assert.Equal(next.Id, Store.HolderOf("k"));
+    }
+
+    [Fact]
+    public async Task L47_An_exception_that_no_store_should_throw_from_a_renewal_is_a_doubt_as_any_other()
+    {
+        Store.OnExtend = (_, _, _, _) => throw new ArgumentException("odd");
+        var handle = await Locks.LockAsync("k");
+        Time.Advance(Seconds(10));
+        await Eventually.TrueAsync(() => Store.Extends == 1, "a renewal");
+        for (var i = 0; i < 20; i++)
+        {
+            await Eventually.SettleAsync();
+            Time.Advance(TimeSpan.FromMilliseconds(10));
+        }
+
+        Assert.Equal(1, Store.Extends);
+        Assert.Contains(Logs.Messages, m => m.Contains("'renew'", StringComparison.Ordinal));
+        Store.OnExtend = null;
+        await AdvanceSlowlyAsync(Seconds(2), Seconds(0.5));
+        await Eventually.TrueAsync(() => handle.Remaining > Seconds(27), "the renewal is counted");
+    }
+
+    [Fact]
+    public async Task An_extension_by_id_that_meets_an_unlock_is_refused_not_an_error()
+    {
+        var renewal = new Hang<StoreReply>();
+        Store.OnExtend = (_, _, _, token) => renewal.UntilCancelledAsync(token);
+        var handle = await Locks.LockAsync("k");
+        Time.Advance(Seconds(10));
+        await renewal.Begun;
+        var extension = Locks.TryExtendAsync("k", handle.Id, Seconds(5)).AsTask();
+        await handle.UnlockAsync();
+        Assert.False(await Eventually.DoneAsync(extension, "the extension ends"));
+    }
+
+    [Fact]
+    public async Task A_release_without_an_answer_is_not_called_released_once_the_ttl_may_have_done_it()
+    {
+        Store.OnRelease = (_, _, _) => throw Transient();
+        var handle = await Locks.LockAsync("k", new LockOptions { Ttl = Seconds(3), ReleaseTimeout = Seconds(60) });
+        var unlock = handle.UnlockAsync().AsTask();
+        await Time.AdvanceUntilAsync(() => Store.HolderOf("k") is null, Seconds(0.1), Seconds(10), "the ttl has passed");
+        Store.HoldElsewhere("k", Seconds(600));
+        Store.OnRelease = null;
+        await Time.AdvanceUntilAsync(() => unlock.IsCompleted, Seconds(0.1), Seconds(10), "the backend answers");
+        Assert.Equal(UnlockOutcome.Unknown, await unlock);
+    }
+
+    [Fact]
+    public async Task The_lost_token_reads_the_clock_when_it_is_asked_for()
+    {
+        var handle = await Locks.LockAsync("k", Seconds(3));
+        Time.AdvanceWallClock(Seconds(4)); // no timer has run
+        Assert.True(handle.LostToken.IsCancellationRequested);
     }
 
     [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]

@@ -1,0 +1,79 @@
+using Locking.Conformance;
+
+namespace Locking.Core.Tests;
+
+/// <summary>Spans that are allowed, but longer than a timer can count (49.7 days).</summary>
+public sealed class LongSpansTests : EngineTest
+{
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(10_000);
+
+    [Fact]
+    public async Task A_caller_waits_for_its_turn_longer_than_timers_can_count_and_leaves_nothing_behind()
+    {
+        Store.HoldElsewhere("k", Longest);
+        using var stop = new CancellationTokenSource();
+        var head = Locks.LockAsync("k", new LockOptions { RetryDelay = TimeSpan.FromDays(60) }, stop.Token).AsTask();
+        await Eventually.TrueAsync(() => Store.Acquires == 1 && Time.ArmedTimers > 0, "the head waits");
+        var queued = Locks.TryLockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromDays(60) }).AsTask();
+        for (var day = 0; day < 55; day += 5)
+        {
+            Time.Advance(TimeSpan.FromDays(5));
+            await Eventually.SettleAsync();
+            Assert.False(queued.IsCompleted);
+        }
+
+        await Time.AdvanceUntilAsync(() => queued.IsCompleted, TimeSpan.FromDays(1), TimeSpan.FromDays(10), "the end of its wait");
+        Assert.Null(await queued);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => head);
+        Assert.Equal(0, Locks.Turns.Count);
+    }
+
+    [Fact]
+    public async Task The_largest_retry_count_and_the_longest_delay_wait_for_ever()
+    {
+        var options = new LockOptions { RetryCount = int.MaxValue, RetryDelay = Longest, RetryJitter = TimeSpan.Zero };
+        Store.HoldElsewhere("k", Longest);
+        var head = Locks.LockAsync("k", options).AsTask();
+        await Eventually.TrueAsync(() => Store.Acquires == 1, "the head contends");
+        var queued = Locks.LockAsync("k", options).AsTask();
+        await Eventually.SettleAsync();
+        Assert.False(head.IsCompleted);
+        Assert.False(queued.IsCompleted);
+        Store.Remove("k");
+        Locks.Turns.Nudge("k");
+        await using (await Eventually.DoneAsync(head, "the head has it"))
+            Assert.False(queued.IsCompleted);
+        await using var last = await Eventually.DoneAsync(queued, "the next has it");
+    }
+
+    [Fact]
+    public async Task The_longest_release_timeout_releases()
+    {
+        var handle = await Locks.LockAsync("k", new LockOptions { ReleaseTimeout = Longest });
+        Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
+        Assert.Null(Store.HolderOf("k"));
+    }
+
+    [Fact]
+    public async Task The_longest_lease_and_the_longest_wait_are_taken()
+    {
+        var options = new LockOptions { Ttl = Longest, MaxHold = Longest, WaitTimeout = Longest, PollInterval = Longest };
+        await using var handle = await Locks.LockAsync("k", options);
+        Assert.InRange(handle.Remaining, Longest * 0.98, Longest);
+        await handle.ExtendAsync(Longest);
+        Assert.False(handle.LostToken.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task A_lease_that_its_drift_leaves_nothing_of_is_refused_and_not_asked_for_in_vain_for_ever()
+    {
+        var error = await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.LockAsync("k", TimeSpan.FromMilliseconds(2)));
+        Assert.Contains("Ttl", error.Message, StringComparison.Ordinal);
+        Assert.Contains("2 ms", error.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<ArgumentException>(
+            async () => await Locks.TryLockAsync("k", new LockOptions { MaxHold = TimeSpan.FromMilliseconds(1) }));
+        Assert.Empty(Store.Steps);
+        await using var shortest = await Locks.LockAsync("k", TimeSpan.FromMilliseconds(3));
+    }
+}

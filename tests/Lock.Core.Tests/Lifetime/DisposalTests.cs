@@ -1,0 +1,128 @@
+using System.Runtime.CompilerServices;
+using Locking.Conformance;
+
+namespace Locking.Core.Tests;
+
+/// <summary>Disposal against everything that may be going on, and stores that misbehave.</summary>
+public sealed class DisposalTests : EngineTest
+{
+    [Fact]
+    public async Task A_request_in_flight_ends_with_the_disposal_and_what_it_took_is_given_back()
+    {
+        var hang = new Hang<AcquireReply>();
+        Store.OnAcquire = (_, step, token) =>
+        {
+            step();
+            return hang.UntilCancelledAsync(token);
+        };
+        var call = Locks.LockAsync("k").AsTask();
+        await hang.Begun;
+        var disposal = Locks.DisposeAsync().AsTask();
+        await Eventually.DoneAsync(Assert.ThrowsAsync<ObjectDisposedException>(() => call), "the call ends, no clock was moved");
+        await Eventually.DoneAsync(disposal, "the disposal ends, no clock was moved");
+        Assert.Null(Store.HolderOf("k"));
+        Assert.True(Store.IsDisposed);
+    }
+
+    [Fact]
+    public async Task A_caller_that_blocks_when_its_wait_ends_holds_up_neither_the_disposal_nor_other_callers()
+    {
+        using var open = new ManualResetEventSlim();
+        Store.HoldElsewhere("a", Seconds(600));
+        Store.HoldElsewhere("b", Seconds(600));
+        var ended = 0;
+        var calls = new[] { BlockAsync("a"), BlockAsync("a"), BlockAsync("b") };
+        await Eventually.TrueAsync(() => Store.Acquires == 2, "both heads contend");
+        try
+        {
+            await Eventually.DoneAsync(Locks.DisposeAsync().AsTask(), "the disposal ends");
+            await Eventually.TrueAsync(() => Volatile.Read(ref ended) == 3, "all were told");
+        }
+        finally
+        {
+            open.Set();
+            await Task.WhenAll(calls);
+        }
+
+        async Task BlockAsync(string key)
+        {
+            try
+            {
+                await Locks.LockAsync(key).ConfigureAwait(false);
+            }
+            catch (ObjectDisposedException)
+            {
+                Interlocked.Increment(ref ended);
+                open.Wait();
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_store_that_fails_in_its_own_disposal_does_not_make_ours_fail()
+    {
+        var locks = new StoreLock(new BadlyEndingStore(Store), context: new LockProviderContext(Time, Logs));
+        var held = await locks.LockAsync("k");
+        await locks.DisposeAsync();
+        Assert.Null(Store.HolderOf("k"));
+        Assert.Equal(LostReason.LockDisposed, held.LostReason);
+    }
+
+    [Fact]
+    public async Task An_exception_that_no_store_should_throw_from_a_release_is_an_unknown_outcome_and_does_not_reach_the_disposal()
+    {
+        var handle = await Locks.LockAsync("k");
+        Store.OnRelease = (_, _, _) => throw new ArgumentException("odd");
+        Assert.Equal(UnlockOutcome.Unknown, await handle.UnlockAsync());
+        Assert.Contains(Logs.Messages, m => m.Contains("'release'", StringComparison.Ordinal));
+        await Locks.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_failing_listing_is_a_store_exception()
+    {
+        await using var locks = new StoreLock(new BadlyEndingStore(Store), context: new LockProviderContext(Time, Logs));
+        var error = await Assert.ThrowsAsync<LockStoreException>(async () =>
+        {
+            await foreach (var info in locks.ListAsync())
+                Assert.Fail(info.Key);
+        });
+        Assert.IsType<InvalidDataException>(error.InnerException);
+    }
+
+    [Fact]
+    public async Task A_listing_that_hangs_is_left_when_it_is_cancelled()
+    {
+        await using var locks = new StoreLock(new BadlyEndingStore(Store) { Hangs = true }, context: new LockProviderContext(Time, Logs));
+        using var stop = new CancellationTokenSource();
+        var listing = Task.Run(async () =>
+        {
+            await foreach (var info in locks.ListAsync(cancellationToken: stop.Token))
+                Assert.Fail(info.Key);
+        });
+        await Eventually.SettleAsync();
+        await stop.CancelAsync();
+        await Eventually.DoneAsync(Assert.ThrowsAnyAsync<OperationCanceledException>(() => listing), "cancelled promptly");
+    }
+
+    private sealed class BadlyEndingStore(ScriptedStore inner) : DelegatingLockStore(inner)
+    {
+        public bool Hangs { get; init; }
+
+        public override async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+        {
+            await Task.Yield();
+            if (Hangs)
+                await new Hang<bool>().DeafAsync();
+            if (prefix is not null)
+                throw new InvalidDataException("odd");
+            yield break;
+        }
+
+        public override async ValueTask DisposeAsync()
+        {
+            await base.DisposeAsync();
+            throw new InvalidDataException("odd");
+        }
+    }
+}
