@@ -18,12 +18,24 @@ internal readonly record struct BsonExpression(BsonType Type, ReadOnlyMemory<byt
 
     public static BsonExpression Number(long value) => Only(new BsonWriter().Int64("", value));
 
+    /// <summary>A date.</summary>
+    /// <param name="milliseconds">Milliseconds since 1970-01-01 UTC.</param>
+    public static BsonExpression Date(long milliseconds) => Only(new BsonWriter().DateTime("", milliseconds));
+
     /// <summary>An operator on its arguments.</summary>
     public static BsonExpression Call(string name, params ReadOnlySpan<BsonExpression> arguments)
     {
         BsonWriter call = new BsonWriter().Array(name);
         for (int i = 0; i < arguments.Length; i++) call.Add(i.ToString(CultureInfo.InvariantCulture), arguments[i]);
         return new BsonExpression(BsonType.Document, call.End().ToDocument());
+    }
+
+    /// <summary>A document of computed fields.</summary>
+    public static BsonExpression Object(params ReadOnlySpan<(string Name, BsonExpression Value)> fields)
+    {
+        var document = new BsonWriter();
+        foreach ((string name, BsonExpression value) in fields) document.Add(name, value);
+        return new BsonExpression(BsonType.Document, document.ToDocument());
     }
 
     private static BsonExpression Only(BsonWriter writer)

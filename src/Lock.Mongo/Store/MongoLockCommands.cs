@@ -9,30 +9,39 @@ namespace Locking;
 /// holder     id of the grant; null: released
 /// owner      for people
 /// token      the last fencing token given out; outlives the lock
-/// expiresAt  end of the lease; null: never
-/// purgeAt    when the counter may go (TTL index); null: not while the lock is held without expiry
+/// expiresAt  end of the lease; null: released; the last millisecond of the year 9999: never
+/// purgeAt    when the counter may go (TTL index)
 /// released   id of the grant that was released last: tells a repeated release that it worked the first time
+/// change     rises with each change of a lease: a command that shortens a lease, or takes its end away, names the one it has seen
 /// </code>
 /// Every decision is an expression in the update, on the server's clock: <c>$expr</c> in the filter of an upsert is refused by MongoDB,
-/// and all expressions of one <c>$set</c> see the document as it was before. The filter names a second field besides
+/// and all parts of an expression see the document as it was before. A command may arrive late, after its sender has given it up and
+/// gone on by another one. So taking and extending only ever move the end of a lease further away, and what brings it nearer or takes
+/// it away is a second command, which does nothing once the lease has changed. The filter names a second field besides
 /// <c>_id</c>: it keeps documents that are not locks untouched (an upsert then meets a duplicate key), and engines that turn an upsert by
 /// <c>_id</c> alone into a blind insert are not tempted.
 /// </remarks>
 internal sealed class MongoLockCommands(MongoStoreSettings settings)
 {
+    /// <summary>The end of a lease that never ends. A date, so that every comparison of ends holds for it as well, and nothing ever looks free or old by mistake.</summary>
+    public const long Never = 253_402_300_799_999;
+
     private static readonly BsonExpression Holder = BsonExpression.Field("$holder");
     private static readonly BsonExpression ExpiresAt = BsonExpression.Field("$expiresAt");
+    private static readonly BsonExpression PurgeAt = BsonExpression.Field("$purgeAt");
+    private static readonly BsonExpression Whole = BsonExpression.Field("$$ROOT");
+    private static readonly BsonExpression Nothing = BsonExpression.Object();
+    private static readonly BsonExpression Change = BsonExpression.Call("$ifNull", BsonExpression.Field("$change"), BsonExpression.Number(0));
+    private static readonly BsonExpression NextChange = BsonExpression.Call("$add", Change, BsonExpression.Number(1));
 
-    /// <summary>Somebody holds it: a holder, and a lease without end or not yet at its end.</summary>
-    private static readonly BsonExpression Live = BsonExpression.Call(
-        "$and",
-        IsSet(Holder),
-        BsonExpression.Call("$or", IsNull(ExpiresAt), BsonExpression.Call("$gt", ExpiresAt, BsonExpression.Now)));
+    /// <summary>Somebody holds it: there is an end, and it is not yet over. A missing one and null come before every date.</summary>
+    private static readonly BsonExpression Live = BsonExpression.Call("$gt", ExpiresAt, BsonExpression.Now);
 
-    /// <summary>Above the last one, and at least the server's time in microseconds: rises even when the counter was purged.</summary>
+    /// <summary>Above the last one, and at least the server's time in microseconds: rises even when the counter was purged. Without a last one the sum is
+    /// null, which the maximum passes over.</summary>
     private static readonly BsonExpression NextToken = BsonExpression.Call(
         "$max",
-        BsonExpression.Call("$add", BsonExpression.Call("$ifNull", BsonExpression.Field("$token"), BsonExpression.Number(0)), BsonExpression.Number(1)),
+        BsonExpression.Call("$add", BsonExpression.Field("$token"), BsonExpression.Number(1)),
         BsonExpression.Call("$multiply", BsonExpression.Call("$toLong", BsonExpression.Now), BsonExpression.Number(1000)));
 
     private static readonly BsonExpression Left = BsonExpression.Call("$subtract", ExpiresAt, BsonExpression.Now);
@@ -40,44 +49,48 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     /// <summary>The longest key has 1,024 bytes: so many of the last character are behind everything that begins with a prefix.</summary>
     private static readonly string BehindEverything = string.Concat(Enumerable.Repeat("\U0010FFFF", 257));
 
-    public ReadOnlyMemory<byte> Acquire(AcquireRequest request, TimeSpan ttl, bool keepEndless)
+    /// <summary>Takes a lock that nobody holds. For its own holder: the lease lasts at least so long from now.</summary>
+    public ReadOnlyMemory<byte> Acquire(AcquireRequest request, TimeSpan ttl)
     {
         BsonExpression id = BsonExpression.Literal(request.HolderId);
-        BsonExpression mine = BsonExpression.Call("$eq", Holder, id);
-        BsonExpression granted = BsonExpression.Call("$or", Not(Live), mine);
         (BsonExpression end, BsonExpression purge) = Ends(ttl);
-        if (keepEndless)
-        {
-            // Asking again for a lock without expiry must not give it one.
-            BsonExpression endless = BsonExpression.Call("$and", Live, mine, IsNull(ExpiresAt));
-            end = If(endless, BsonExpression.Null, end);
-            purge = If(endless, BsonExpression.Null, purge);
-        }
-
-        BsonWriter command = Begin(request.Key, upsert: true, returnNew: true);
-        Set(command)
-            .Add("holder", If(granted, id, Holder))
-            .Add("owner", If(granted, BsonExpression.Literal(request.Owner), BsonExpression.Field("$owner")))
-            .Add("token", If(Live, BsonExpression.Field("$token"), NextToken))
-            .Add("expiresAt", If(granted, end, ExpiresAt))
-            .Add("purgeAt", If(granted, purge, BsonExpression.Field("$purgeAt")));
-        return End(command);
+        BsonExpression longer = If(BsonExpression.Call("$eq", Holder, id), Longer(end, purge), Nothing);
+        BsonExpression fresh = BsonExpression.Object(
+            ("holder", id), ("owner", BsonExpression.Literal(request.Owner)), ("token", NextToken), ("expiresAt", end), ("purgeAt", purge));
+        return Update(request.Key, upsert: true, returnNew: true, If(Live, longer, fresh));
     }
 
+    /// <summary>Lets the holder's lease last at least so long from now: it never ends sooner for it. The reply shows the document as it is then.</summary>
     public ReadOnlyMemory<byte> Extend(string key, string holderId, TimeSpan ttl)
     {
-        BsonExpression mine = Mine(holderId);
         (BsonExpression end, BsonExpression purge) = Ends(ttl);
-        BsonWriter command = Begin(key, upsert: false, returnNew: true);
-        Set(command).Add("expiresAt", If(mine, end, ExpiresAt)).Add("purgeAt", If(mine, purge, BsonExpression.Field("$purgeAt")));
-        return End(command);
+        return Update(key, upsert: false, returnNew: true, If(Mine(holderId), Longer(end, purge), Nothing));
     }
 
-    /// <summary>Releases one holder's lease; the reply shows the document as it was before.</summary>
-    public ReadOnlyMemory<byte> Release(string key, string holderId) => Release(key, Mine(holderId), BsonExpression.Literal(holderId));
+    /// <summary>Sets the end of the holder's lease, sooner or to never, if nothing has changed since.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="holderId">The holder.</param>
+    /// <param name="ttl">From now; infinite: never.</param>
+    /// <param name="change">The change that the holder has seen last.</param>
+    public ReadOnlyMemory<byte> SetEnd(string key, string holderId, TimeSpan ttl, long change)
+    {
+        (BsonExpression end, BsonExpression purge) = Ends(ttl);
+        BsonExpression unchanged = BsonExpression.Call("$and", Mine(holderId), BsonExpression.Call("$eq", Change, BsonExpression.Number(change)));
+        return Update(key, upsert: false, returnNew: true, If(unchanged, BsonExpression.Object(
+            ("expiresAt", end), ("purgeAt", purge), ("change", NextChange)), Nothing));
+    }
+
+    /// <summary>Releases one holder's lease. An update, which costs the server less than findAndModify: <c>nModified</c> says whether it was released.</summary>
+    public ReadOnlyMemory<byte> Release(string key, string holderId)
+    {
+        BsonWriter command = new BsonWriter().String("update", settings.Collection).Array("updates").Document("0")
+            .Document("q").String("_id", settings.KeyPrefix + key).String("holder", holderId).Document("token").Int32("$gte", 0).End().End();
+        Pipeline(command, "u", If(Live, Released(BsonExpression.Literal(holderId)), Nothing)).End().End();
+        return EndWrite(command);
+    }
 
     /// <summary>Releases whoever holds it; the reply shows the document as it was before.</summary>
-    public ReadOnlyMemory<byte> ForceRelease(string key) => Release(key, Live, Holder);
+    public ReadOnlyMemory<byte> ForceRelease(string key) => Update(key, upsert: false, returnNew: false, If(Live, Released(Holder), Nothing));
 
     public ReadOnlyMemory<byte> Get(string key)
     {
@@ -105,30 +118,30 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
         .Document("filter").String("_id", settings.KeyPrefix + key).Document("token").Document("$not").Int32("$gte", 0).End().End().End()
         .Document("projection").Int32("_id", 1).End().Int32("limit", 1).Boolean("singleBatch", true).ToDocument();
 
-    private ReadOnlyMemory<byte> Release(string key, BsonExpression condition, BsonExpression released)
+    private BsonExpression Released(BsonExpression holder) => BsonExpression.Object(
+        ("holder", BsonExpression.Null), ("owner", BsonExpression.Null), ("expiresAt", BsonExpression.Null), ("purgeAt", After(settings.FenceRetention)), ("released", holder));
+
+    /// <summary>The later ends count.</summary>
+    private static BsonExpression Longer(BsonExpression end, BsonExpression purge) => BsonExpression.Object(
+        ("expiresAt", BsonExpression.Call("$max", ExpiresAt, end)), ("purgeAt", BsonExpression.Call("$max", PurgeAt, purge)), ("change", NextChange));
+
+    private ReadOnlyMemory<byte> Update(string key, bool upsert, bool returnNew, BsonExpression fields)
     {
-        BsonWriter command = Begin(key, upsert: false, returnNew: false);
-        Set(command)
-            .Add("holder", If(condition, BsonExpression.Null, Holder))
-            .Add("owner", If(condition, BsonExpression.Null, BsonExpression.Field("$owner")))
-            .Add("expiresAt", If(condition, BsonExpression.Null, ExpiresAt))
-            .Add("purgeAt", If(condition, After(settings.FenceRetention), BsonExpression.Field("$purgeAt")))
-            .Add("released", If(condition, released, BsonExpression.Field("$released")));
-        return End(command);
+        BsonWriter command = new BsonWriter()
+            .String("findAndModify", settings.Collection)
+            .Document("query").String("_id", settings.KeyPrefix + key).Document("token").Int32("$gte", 0).End().End()
+            .Boolean("upsert", upsert).Boolean("new", returnNew);
+        Pipeline(command, "update", fields).Document("fields");
+        Shown(command).End();
+        return EndWrite(command);
     }
 
-    private BsonWriter Begin(string key, bool upsert, bool returnNew) => new BsonWriter()
-        .String("findAndModify", settings.Collection)
-        .Document("query").String("_id", settings.KeyPrefix + key).Document("token").Int32("$gte", 0).End().End()
-        .Boolean("upsert", upsert).Boolean("new", returnNew);
+    /// <summary>Puts fields into the document. One expression says which, so that its condition is evaluated once.</summary>
+    private static BsonWriter Pipeline(BsonWriter command, string name, BsonExpression fields) =>
+        command.Array(name).Document("0").Add("$replaceWith", BsonExpression.Call("$mergeObjects", Whole, fields)).End().End();
 
-    private static BsonWriter Set(BsonWriter command) => command.Array("update").Document("0").Document("$set");
-
-    private ReadOnlyMemory<byte> End(BsonWriter command)
+    private ReadOnlyMemory<byte> EndWrite(BsonWriter command)
     {
-        command.End().End().End();
-        command.Document("fields");
-        Shown(command).End();
         command.Document("writeConcern");
         if (int.TryParse(settings.WriteConcern, NumberStyles.None, CultureInfo.InvariantCulture, out int members)) command.Int32("w", members);
         else command.String("w", settings.WriteConcern);
@@ -145,10 +158,10 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     }
 
     private static BsonWriter Shown(BsonWriter command) =>
-        command.Int32("holder", 1).Int32("owner", 1).Int32("token", 1).Int32("released", 1).Add("left", Left);
+        command.Int32("holder", 1).Int32("owner", 1).Int32("token", 1).Int32("released", 1).Int32("change", 1).Int32("expiresAt", 1).Add("left", Left);
 
     private (BsonExpression End, BsonExpression Purge) Ends(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan
-        ? (BsonExpression.Null, BsonExpression.Null)
+        ? (BsonExpression.Date(Never), BsonExpression.Date(Never))
         : (After(ttl), After(ttl + settings.FenceRetention));
 
     private static BsonExpression After(TimeSpan span) => BsonExpression.Call("$add", BsonExpression.Now, BsonExpression.Number(Milliseconds(span)));
@@ -159,11 +172,4 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     private static BsonExpression Mine(string holderId) => BsonExpression.Call("$and", Live, BsonExpression.Call("$eq", Holder, BsonExpression.Literal(holderId)));
 
     private static BsonExpression If(BsonExpression condition, BsonExpression then, BsonExpression otherwise) => BsonExpression.Call("$cond", condition, then, otherwise);
-
-    private static BsonExpression Not(BsonExpression condition) => BsonExpression.Call("$not", condition);
-
-    private static BsonExpression IsNull(BsonExpression field) =>
-        BsonExpression.Call("$eq", BsonExpression.Call("$ifNull", field, BsonExpression.Null), BsonExpression.Null);
-
-    private static BsonExpression IsSet(BsonExpression field) => Not(IsNull(field));
 }
