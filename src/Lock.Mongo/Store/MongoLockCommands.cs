@@ -85,7 +85,10 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     {
         BsonWriter command = new BsonWriter().String("update", settings.Collection).Array("updates").Document("0")
             .Document("q").String("_id", settings.KeyPrefix + key).String("holder", holderId).Document("token").Int32("$gte", 0).End().End();
-        Pipeline(command, "u", If(Live, Released(BsonExpression.Literal(holderId)), Nothing)).End().End();
+        command.Array("u").Document("0").Document("$set")
+            .Add("holder", If(Live, BsonExpression.Null, Holder)).Add("owner", If(Live, BsonExpression.Null, BsonExpression.Field("$owner")))
+            .Add("expiresAt", If(Live, BsonExpression.Null, ExpiresAt)).Add("purgeAt", If(Live, After(settings.FenceRetention), PurgeAt))
+            .Add("released", If(Live, BsonExpression.Literal(holderId), BsonExpression.Field("$released"))).End().End().End().End().End();
         return EndWrite(command);
     }
 
