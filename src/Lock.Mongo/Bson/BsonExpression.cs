@@ -30,14 +30,6 @@ internal readonly record struct BsonExpression(BsonType Type, ReadOnlyMemory<byt
         return new BsonExpression(BsonType.Document, call.End().ToDocument());
     }
 
-    /// <summary>A document of computed fields.</summary>
-    public static BsonExpression Object(params ReadOnlySpan<(string Name, BsonExpression Value)> fields)
-    {
-        var document = new BsonWriter();
-        foreach ((string name, BsonExpression value) in fields) document.Add(name, value);
-        return new BsonExpression(BsonType.Document, document.ToDocument());
-    }
-
     private static BsonExpression Only(BsonWriter writer)
     {
         ReadOnlyMemory<byte> document = writer.ToDocument();

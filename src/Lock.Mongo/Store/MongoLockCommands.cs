@@ -15,7 +15,7 @@ namespace Locking;
 /// change     rises with each change of a lease: a command that shortens a lease, or takes its end away, names the one it has seen
 /// </code>
 /// Every decision is an expression in the update, on the server's clock: <c>$expr</c> in the filter of an upsert is refused by MongoDB,
-/// and all parts of an expression see the document as it was before. A command may arrive late, after its sender has given it up and
+/// and all expressions of one <c>$set</c> see the document as it was before. A command may arrive late, after its sender has given it up and
 /// gone on by another one. So taking and extending only ever move the end of a lease further away, and what brings it nearer or takes
 /// it away is a second command, which does nothing once the lease has changed. The filter names a second field besides
 /// <c>_id</c>: it keeps documents that are not locks untouched (an upsert then meets a duplicate key), and engines that turn an upsert by
@@ -29,10 +29,11 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     private static readonly BsonExpression Holder = BsonExpression.Field("$holder");
     private static readonly BsonExpression ExpiresAt = BsonExpression.Field("$expiresAt");
     private static readonly BsonExpression PurgeAt = BsonExpression.Field("$purgeAt");
-    private static readonly BsonExpression Whole = BsonExpression.Field("$$ROOT");
-    private static readonly BsonExpression Nothing = BsonExpression.Object();
-    private static readonly BsonExpression Change = BsonExpression.Call("$ifNull", BsonExpression.Field("$change"), BsonExpression.Number(0));
-    private static readonly BsonExpression NextChange = BsonExpression.Call("$add", Change, BsonExpression.Number(1));
+    private static readonly BsonExpression Owner = BsonExpression.Field("$owner");
+    private static readonly BsonExpression Token = BsonExpression.Field("$token");
+    private static readonly BsonExpression Change = BsonExpression.Field("$change");
+    private static readonly BsonExpression ChangeOrZero = BsonExpression.Call("$ifNull", Change, BsonExpression.Number(0));
+    private static readonly BsonExpression NextChange = BsonExpression.Call("$add", ChangeOrZero, BsonExpression.Number(1));
 
     /// <summary>Somebody holds it: there is an end, and it is not yet over. A missing one and null come before every date.</summary>
     private static readonly BsonExpression Live = BsonExpression.Call("$gt", ExpiresAt, BsonExpression.Now);
@@ -41,7 +42,7 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     /// null, which the maximum passes over.</summary>
     private static readonly BsonExpression NextToken = BsonExpression.Call(
         "$max",
-        BsonExpression.Call("$add", BsonExpression.Field("$token"), BsonExpression.Number(1)),
+        BsonExpression.Call("$add", Token, BsonExpression.Number(1)),
         BsonExpression.Call("$multiply", BsonExpression.Call("$toLong", BsonExpression.Now), BsonExpression.Number(1000)));
 
     private static readonly BsonExpression Left = BsonExpression.Call("$subtract", ExpiresAt, BsonExpression.Now);
@@ -54,17 +55,24 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     {
         BsonExpression id = BsonExpression.Literal(request.HolderId);
         (BsonExpression end, BsonExpression purge) = Ends(ttl);
-        BsonExpression longer = If(BsonExpression.Call("$eq", Holder, id), Longer(end, purge), Nothing);
-        BsonExpression fresh = BsonExpression.Object(
-            ("holder", id), ("owner", BsonExpression.Literal(request.Owner)), ("token", NextToken), ("expiresAt", end), ("purgeAt", purge));
-        return Update(request.Key, upsert: true, returnNew: true, If(Live, longer, fresh));
+        BsonExpression mine = BsonExpression.Call("$eq", Holder, id);
+        return Update(
+            request.Key,
+            upsert: true,
+            returnNew: true,
+            ("holder", If(Live, Holder, id)),
+            ("owner", If(Live, Owner, BsonExpression.Literal(request.Owner))),
+            ("token", If(Live, Token, NextToken)),
+            ("expiresAt", If(Live, If(mine, Later(ExpiresAt, end), ExpiresAt), end)),
+            ("purgeAt", If(Live, If(mine, Later(PurgeAt, purge), PurgeAt), purge)),
+            ("change", If(BsonExpression.Call("$and", Live, mine), NextChange, Change)));
     }
 
     /// <summary>Lets the holder's lease last at least so long from now: it never ends sooner for it. The reply shows the document as it is then.</summary>
     public ReadOnlyMemory<byte> Extend(string key, string holderId, TimeSpan ttl)
     {
         (BsonExpression end, BsonExpression purge) = Ends(ttl);
-        return Update(key, upsert: false, returnNew: true, If(Mine(holderId), Longer(end, purge), Nothing));
+        return Update(key, Mine(holderId), ("expiresAt", Later(ExpiresAt, end)), ("purgeAt", Later(PurgeAt, purge)), ("change", NextChange));
     }
 
     /// <summary>Sets the end of the holder's lease, sooner or to never, if nothing has changed since.</summary>
@@ -75,25 +83,24 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     public ReadOnlyMemory<byte> SetEnd(string key, string holderId, TimeSpan ttl, long change)
     {
         (BsonExpression end, BsonExpression purge) = Ends(ttl);
-        BsonExpression unchanged = BsonExpression.Call("$and", Mine(holderId), BsonExpression.Call("$eq", Change, BsonExpression.Number(change)));
-        return Update(key, upsert: false, returnNew: true, If(unchanged, BsonExpression.Object(
-            ("expiresAt", end), ("purgeAt", purge), ("change", NextChange)), Nothing));
+        BsonExpression unchanged = BsonExpression.Call("$and", Mine(holderId), BsonExpression.Call("$eq", ChangeOrZero, BsonExpression.Number(change)));
+        return Update(key, unchanged, ("expiresAt", end), ("purgeAt", purge), ("change", NextChange));
     }
 
-    /// <summary>Releases one holder's lease. An update, which costs the server less than findAndModify: <c>nModified</c> says whether it was released.</summary>
+    /// <summary>
+    /// Releases one holder's lease. An update, which costs the server less than findAndModify; <c>nModified</c> says whether the lease was
+    /// live, since an update that changes nothing is not counted (of a <c>$set</c>: some engines count a <c>$replaceWith</c> always).
+    /// </summary>
     public ReadOnlyMemory<byte> Release(string key, string holderId)
     {
         BsonWriter command = new BsonWriter().String("update", settings.Collection).Array("updates").Document("0")
             .Document("q").String("_id", settings.KeyPrefix + key).String("holder", holderId).Document("token").Int32("$gte", 0).End().End();
-        command.Array("u").Document("0").Document("$set")
-            .Add("holder", If(Live, BsonExpression.Null, Holder)).Add("owner", If(Live, BsonExpression.Null, BsonExpression.Field("$owner")))
-            .Add("expiresAt", If(Live, BsonExpression.Null, ExpiresAt)).Add("purgeAt", If(Live, After(settings.FenceRetention), PurgeAt))
-            .Add("released", If(Live, BsonExpression.Literal(holderId), BsonExpression.Field("$released"))).End().End().End().End().End();
+        Set(command, "u", OnlyIf(Live, Released(BsonExpression.Literal(holderId)))).End().End();
         return EndWrite(command);
     }
 
     /// <summary>Releases whoever holds it; the reply shows the document as it was before.</summary>
-    public ReadOnlyMemory<byte> ForceRelease(string key) => Update(key, upsert: false, returnNew: false, If(Live, Released(Holder), Nothing));
+    public ReadOnlyMemory<byte> ForceRelease(string key) => Update(key, upsert: false, returnNew: false, OnlyIf(Live, Released(Holder)));
 
     public ReadOnlyMemory<byte> Get(string key)
     {
@@ -121,27 +128,34 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
         .Document("filter").String("_id", settings.KeyPrefix + key).Document("token").Document("$not").Int32("$gte", 0).End().End().End()
         .Document("projection").Int32("_id", 1).End().Int32("limit", 1).Boolean("singleBatch", true).ToDocument();
 
-    private BsonExpression Released(BsonExpression holder) => BsonExpression.Object(
-        ("holder", BsonExpression.Null), ("owner", BsonExpression.Null), ("expiresAt", BsonExpression.Null), ("purgeAt", After(settings.FenceRetention)), ("released", holder));
+    private (string Name, BsonExpression Value)[] Released(BsonExpression holder) =>
+    [
+        ("holder", BsonExpression.Null), ("owner", BsonExpression.Null), ("expiresAt", BsonExpression.Null), ("purgeAt", After(settings.FenceRetention)), ("released", holder),
+    ];
 
-    /// <summary>The later ends count.</summary>
-    private static BsonExpression Longer(BsonExpression end, BsonExpression purge) => BsonExpression.Object(
-        ("expiresAt", BsonExpression.Call("$max", ExpiresAt, end)), ("purgeAt", BsonExpression.Call("$max", PurgeAt, purge)), ("change", NextChange));
+    private static (string Name, BsonExpression Value)[] OnlyIf(BsonExpression condition, params (string Name, BsonExpression Value)[] fields) =>
+        [.. fields.Select(field => (field.Name, If(condition, field.Value, BsonExpression.Field("$" + field.Name))))];
 
-    private ReadOnlyMemory<byte> Update(string key, bool upsert, bool returnNew, BsonExpression fields)
+    private ReadOnlyMemory<byte> Update(string key, BsonExpression condition, params (string Name, BsonExpression Value)[] fields) =>
+        Update(key, upsert: false, returnNew: true, OnlyIf(condition, fields));
+
+    private ReadOnlyMemory<byte> Update(string key, bool upsert, bool returnNew, params (string Name, BsonExpression Value)[] fields)
     {
         BsonWriter command = new BsonWriter()
             .String("findAndModify", settings.Collection)
             .Document("query").String("_id", settings.KeyPrefix + key).Document("token").Int32("$gte", 0).End().End()
             .Boolean("upsert", upsert).Boolean("new", returnNew);
-        Pipeline(command, "update", fields).Document("fields");
+        Set(command, "update", fields).Document("fields");
         Shown(command).End();
         return EndWrite(command);
     }
 
-    /// <summary>Puts fields into the document. One expression says which, so that its condition is evaluated once.</summary>
-    private static BsonWriter Pipeline(BsonWriter command, string name, BsonExpression fields) =>
-        command.Array(name).Document("0").Add("$replaceWith", BsonExpression.Call("$mergeObjects", Whole, fields)).End().End();
+    private static BsonWriter Set(BsonWriter command, string name, (string Name, BsonExpression Value)[] fields)
+    {
+        command.Array(name).Document("0").Document("$set");
+        foreach ((string field, BsonExpression value) in fields) command.Add(field, value);
+        return command.End().End().End();
+    }
 
     private ReadOnlyMemory<byte> EndWrite(BsonWriter command)
     {
@@ -173,6 +187,8 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     private static long Milliseconds(TimeSpan span) => (span.Ticks + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond;
 
     private static BsonExpression Mine(string holderId) => BsonExpression.Call("$and", Live, BsonExpression.Call("$eq", Holder, BsonExpression.Literal(holderId)));
+
+    private static BsonExpression Later(BsonExpression end, BsonExpression other) => BsonExpression.Call("$max", end, other);
 
     private static BsonExpression If(BsonExpression condition, BsonExpression then, BsonExpression otherwise) => BsonExpression.Call("$cond", condition, then, otherwise);
 }
