@@ -26,6 +26,9 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     /// <summary>The end of a lease that never ends. A date, so that every comparison of ends holds for it as well, and nothing ever looks free or old by mistake.</summary>
     public const long Never = 253_402_300_799_999;
 
+    /// <summary>Locks in one reply of a listing.</summary>
+    public const int PageSize = 500;
+
     private static readonly BsonExpression Holder = BsonExpression.Field("$holder");
     private static readonly BsonExpression ExpiresAt = BsonExpression.Field("$expiresAt");
     private static readonly BsonExpression PurgeAt = BsonExpression.Field("$purgeAt");
@@ -109,19 +112,21 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
         return EndRead(command, "1");
     }
 
-    public ReadOnlyMemory<byte> List(string prefix)
+    /// <summary>One page of a listing, ordered by <c>_id</c>. Pages need no cursor, which a server keeps for one session and a client may not get back to.</summary>
+    /// <param name="prefix">What keys begin with.</param>
+    /// <param name="after">The last <c>_id</c> of the page before; null for the first.</param>
+    public ReadOnlyMemory<byte> List(string prefix, string? after)
     {
         string from = settings.KeyPrefix + prefix;
-        BsonWriter command = new BsonWriter().String("aggregate", settings.Collection).Array("pipeline").Document("0").Document("$match").Document("_id").String("$gte", from);
+        BsonWriter command = new BsonWriter().String("aggregate", settings.Collection).Array("pipeline").Document("0").Document("$match").Document("_id");
+        if (after is null) command.String("$gte", from);
+        else command.String("$gt", after);
         if (from.Length > 0) command.String("$lt", from + BehindEverything);
-        command.End().Document("holder").String("$type", "string").End().End().End();
-        return EndRead(command, "1");
+        command.End().Document("holder").String("$type", "string").End().End().End()
+            .Document("1").Document("$sort").Int32("_id", 1).End().End()
+            .Document("2").Int32("$limit", PageSize).End();
+        return EndRead(command, "3");
     }
-
-    public ReadOnlyMemory<byte> GetMore(long cursor) => new BsonWriter().Int64("getMore", cursor).String("collection", settings.Collection).ToDocument();
-
-    public ReadOnlyMemory<byte> KillCursor(long cursor) =>
-        new BsonWriter().String("killCursors", settings.Collection).Array("cursors").Int64("0", cursor).End().ToDocument();
 
     /// <summary>Asks whether a document that is no lock stands at a key.</summary>
     public ReadOnlyMemory<byte> FindForeign(string key) => new BsonWriter().String("find", settings.Collection)
@@ -171,7 +176,7 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     {
         command.Document(stage).Document("$project");
         Shown(command).End().End();
-        return command.End().Document("cursor").Int32("batchSize", 500).End().ToDocument();
+        return command.End().Document("cursor").Int32("batchSize", PageSize + 1).End().ToDocument();
     }
 
     private static BsonWriter Shown(BsonWriter command) =>

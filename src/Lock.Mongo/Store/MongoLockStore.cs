@@ -103,23 +103,17 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
 
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        MongoCursorBatch batch = await ReadBatchAsync(_commands.List(prefix), cancellationToken).ConfigureAwait(false);
-        try
+        string? last = null;
+        while (true)
         {
-            while (true)
+            IReadOnlyList<MongoLockDocument> page = await ReadPageAsync(_commands.List(prefix, last), cancellationToken).ConfigureAwait(false);
+            foreach (MongoLockDocument document in page)
             {
-                foreach (MongoLockDocument document in batch.Documents)
-                {
-                    if (Info(document) is { } info && info.Key.StartsWith(prefix, StringComparison.Ordinal)) yield return info;
-                }
-
-                if (batch.Cursor == 0) yield break;
-                batch = await ReadBatchAsync(_commands.GetMore(batch.Cursor), cancellationToken).ConfigureAwait(false);
+                if (Info(document) is { } info && info.Key.StartsWith(prefix, StringComparison.Ordinal)) yield return info;
             }
-        }
-        finally
-        {
-            if (batch.Cursor != 0) await KillCursorAsync(batch.Cursor).ConfigureAwait(false);
+
+            if (page.Count < MongoLockCommands.PageSize) yield break;
+            last = page[^1].Id;
         }
     }
 
@@ -189,7 +183,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
     private async ValueTask<MongoLockDocument?> ReadAsync(string key, CancellationToken cancellationToken)
     {
         (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Get(key), $"the look-up of '{key}'", cancellationToken).ConfigureAwait(false);
-        IReadOnlyList<MongoLockDocument> documents = MongoCursorBatch.Parse(reply.Span).Documents;
+        IReadOnlyList<MongoLockDocument> documents = MongoDocuments.Parse(reply.Span);
         return documents.Count == 0 ? null : documents[0];
     }
 
@@ -217,7 +211,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
     private async ValueTask RefuseForeignAsync(string key, CancellationToken cancellationToken)
     {
         (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.FindForeign(key), $"the look at '{key}'", cancellationToken).ConfigureAwait(false);
-        if (MongoCursorBatch.Parse(reply.Span).Documents.Count == 0) return;
+        if (MongoDocuments.Parse(reply.Span).Count == 0) return;
         throw MongoFailure.Create(
             $"The document '{_settings.KeyPrefix}{key}' in {_settings.Database}.{_settings.Collection} is not a lock (it has no token); it was left as it is. Choose another connection.collection or lockOptions.keyPrefix.",
             isTransient: false, mayHaveRun: false);
@@ -247,28 +241,14 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
         }
     }
 
-    private async ValueTask<MongoCursorBatch> ReadBatchAsync(ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
+    private async ValueTask<IReadOnlyList<MongoLockDocument>> ReadPageAsync(ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
     {
         using StepLimit limit = Begin(cancellationToken);
         return await limit.RunAsync(async token =>
         {
             (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, "the listing of locks", token).ConfigureAwait(false);
-            return MongoCursorBatch.Parse(reply.Span);
+            return MongoDocuments.Parse(reply.Span);
         }).ConfigureAwait(false);
-    }
-
-    /// <summary>A courtesy: the server drops the cursor by itself after a while.</summary>
-    private async ValueTask KillCursorAsync(long cursor)
-    {
-        try
-        {
-            using var limit = new StepLimit(_settings, _time, CancellationToken.None);
-            await limit.RunAsync(token => _runner.RunAsync(_settings.Database, _commands.KillCursor(cursor), token)).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is LockStoreException or ObjectDisposedException)
-        {
-            // Nothing depends on it.
-        }
     }
 
     private LockInfo? Info(MongoLockDocument document) =>
