@@ -1,11 +1,13 @@
 using Locking.Bench;
 using Locking.Bench.InMemory;
+using Locking.Bench.Mongo;
 using Locking.Bench.Redis;
 
 // One suite per backend; each is one entry here and one folder beside this file.
 Dictionary<string, Func<IBenchSuite>> suites = new(StringComparer.OrdinalIgnoreCase)
 {
     ["inmemory"] = static () => new InMemorySuite(),
+    ["mongo"] = static () => new MongoSuite(),
     ["redis"] = static () => new RedisSuite(),
 };
 

@@ -2,11 +2,13 @@ using Locking;
 
 // hold KEY                                       takes KEY with LOCK_CONFIG, and then does what its standard input says
 // count FILE TIMES                               takes the lock "counter" TIMES times with LOCK_CONFIG, and adds a line to FILE under it
+// race                                           tries once, with LOCK_CONFIG, for each key that a line of its standard input names, and keeps what it wins
 // broker --path PATH --idle-exit Nms            is a broker
 return args switch
 {
     ["hold", var key] => await Holder.RunAsync(key),
     ["count", var file, var times] => await Counter.RunAsync(file, int.Parse(times)),
+    ["race"] => await Racer.RunAsync(),
     ["broker", "--path", var path, "--idle-exit", var idle] => await Broker.RunAsync(path, int.Parse(idle.Replace("ms", ""))),
     _ => 64,
 };
@@ -60,6 +62,35 @@ internal static class Counter
             await File.WriteAllTextAsync(file, $"{before}{handle.FencingToken} {Environment.ProcessId}\n");
         }
 
+        return 0;
+    }
+}
+
+internal static class Racer
+{
+    /// <summary>Says "ready", then for each line "won TOKEN" or "lost". Ends with its input.</summary>
+    public static async Task<int> RunAsync()
+    {
+        await using var locks = Lock.Create();
+        // A lease that no race outlives: what is won stays won.
+        var once = new LockOptions { Ttl = TimeSpan.FromHours(1), WaitTimeout = TimeSpan.Zero };
+        List<ILockHandle> won = [];
+        Console.WriteLine("ready");
+        while (Console.ReadLine() is { } key)
+        {
+            if (await locks.TryLockAsync(key, once) is { } handle)
+            {
+                won.Add(handle);
+                Console.WriteLine($"won {handle.FencingToken}");
+            }
+            else
+            {
+                Console.WriteLine("lost");
+            }
+        }
+
+        foreach (var handle in won)
+            await handle.DisposeAsync();
         return 0;
     }
 }

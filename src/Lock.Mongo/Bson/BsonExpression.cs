@@ -18,6 +18,10 @@ internal readonly record struct BsonExpression(BsonType Type, ReadOnlyMemory<byt
 
     public static BsonExpression Number(long value) => Only(new BsonWriter().Int64("", value));
 
+    /// <summary>A date.</summary>
+    /// <param name="milliseconds">Milliseconds since 1970-01-01 UTC.</param>
+    public static BsonExpression Date(long milliseconds) => Only(new BsonWriter().DateTime("", milliseconds));
+
     /// <summary>An operator on its arguments.</summary>
     public static BsonExpression Call(string name, params ReadOnlySpan<BsonExpression> arguments)
     {

@@ -33,7 +33,18 @@ internal static class MongoFaults
                 $"MongoDB refused {what}: {parsed.Message} (code {parsed.Code}).{Advice(parsed.Code)}", TransientCodes.Contains(parsed.Code), AmbiguousCodes.Contains(parsed.Code));
         }
 
+        ThrowIfNotWritten(reply, what);
         ThrowIfNotConfirmed(reply, what);
+    }
+
+    /// <summary>An update reports its own failures in a list, and says that the command worked.</summary>
+    private static void ThrowIfNotWritten(ReadOnlySpan<byte> reply, string what)
+    {
+        if (!BsonReader.TryFind(reply, "writeErrors"u8, out BsonElement errors) || errors.Type != BsonType.Array) return;
+        if (!BsonReader.TryFind(errors.AsDocument(), "0"u8, out BsonElement error)) return;
+        int code = BsonReader.TryFind(error.AsDocument(), "code"u8, out BsonElement number) ? (int)number.AsNumber() : 0;
+        string message = BsonReader.TryFind(error.AsDocument(), "errmsg"u8, out BsonElement text) ? text.AsString() : "";
+        throw MongoFailure.Create($"MongoDB refused {what}: {message} (code {code}).{Advice(code)}", TransientCodes.Contains(code), AmbiguousCodes.Contains(code));
     }
 
     private static void ThrowIfNotConfirmed(ReadOnlySpan<byte> reply, string what)

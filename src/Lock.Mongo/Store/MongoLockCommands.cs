@@ -9,30 +9,43 @@ namespace Locking;
 /// holder     id of the grant; null: released
 /// owner      for people
 /// token      the last fencing token given out; outlives the lock
-/// expiresAt  end of the lease; null: never
-/// purgeAt    when the counter may go (TTL index); null: not while the lock is held without expiry
+/// expiresAt  end of the lease; null: released; the last millisecond of the year 9999: never
+/// purgeAt    when the counter may go (TTL index)
 /// released   id of the grant that was released last: tells a repeated release that it worked the first time
+/// change     rises with each change of a lease: a command that shortens a lease, or takes its end away, names the one it has seen
 /// </code>
 /// Every decision is an expression in the update, on the server's clock: <c>$expr</c> in the filter of an upsert is refused by MongoDB,
-/// and all expressions of one <c>$set</c> see the document as it was before. The filter names a second field besides
+/// and all expressions of one <c>$set</c> see the document as it was before. A command may arrive late, after its sender has given it up and
+/// gone on by another one. So taking and extending only ever move the end of a lease further away, and what brings it nearer or takes
+/// it away is a second command, which does nothing once the lease has changed. The filter names a second field besides
 /// <c>_id</c>: it keeps documents that are not locks untouched (an upsert then meets a duplicate key), and engines that turn an upsert by
 /// <c>_id</c> alone into a blind insert are not tempted.
 /// </remarks>
 internal sealed class MongoLockCommands(MongoStoreSettings settings)
 {
+    /// <summary>The end of a lease that never ends. A date, so that every comparison of ends holds for it as well, and nothing ever looks free or old by mistake.</summary>
+    public const long Never = 253_402_300_799_999;
+
+    /// <summary>Locks in one reply of a listing.</summary>
+    public const int PageSize = 500;
+
     private static readonly BsonExpression Holder = BsonExpression.Field("$holder");
     private static readonly BsonExpression ExpiresAt = BsonExpression.Field("$expiresAt");
+    private static readonly BsonExpression PurgeAt = BsonExpression.Field("$purgeAt");
+    private static readonly BsonExpression Owner = BsonExpression.Field("$owner");
+    private static readonly BsonExpression Token = BsonExpression.Field("$token");
+    private static readonly BsonExpression Change = BsonExpression.Field("$change");
+    private static readonly BsonExpression ChangeOrZero = BsonExpression.Call("$ifNull", Change, BsonExpression.Number(0));
+    private static readonly BsonExpression NextChange = BsonExpression.Call("$add", ChangeOrZero, BsonExpression.Number(1));
 
-    /// <summary>Somebody holds it: a holder, and a lease without end or not yet at its end.</summary>
-    private static readonly BsonExpression Live = BsonExpression.Call(
-        "$and",
-        IsSet(Holder),
-        BsonExpression.Call("$or", IsNull(ExpiresAt), BsonExpression.Call("$gt", ExpiresAt, BsonExpression.Now)));
+    /// <summary>Somebody holds it: there is an end, and it is not yet over. A missing one and null come before every date.</summary>
+    private static readonly BsonExpression Live = BsonExpression.Call("$gt", ExpiresAt, BsonExpression.Now);
 
-    /// <summary>Above the last one, and at least the server's time in microseconds: rises even when the counter was purged.</summary>
+    /// <summary>Above the last one, and at least the server's time in microseconds: rises even when the counter was purged. Without a last one the sum is
+    /// null, which the maximum passes over.</summary>
     private static readonly BsonExpression NextToken = BsonExpression.Call(
         "$max",
-        BsonExpression.Call("$add", BsonExpression.Call("$ifNull", BsonExpression.Field("$token"), BsonExpression.Number(0)), BsonExpression.Number(1)),
+        BsonExpression.Call("$add", Token, BsonExpression.Number(1)),
         BsonExpression.Call("$multiply", BsonExpression.Call("$toLong", BsonExpression.Now), BsonExpression.Number(1000)));
 
     private static readonly BsonExpression Left = BsonExpression.Call("$subtract", ExpiresAt, BsonExpression.Now);
@@ -40,44 +53,57 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     /// <summary>The longest key has 1,024 bytes: so many of the last character are behind everything that begins with a prefix.</summary>
     private static readonly string BehindEverything = string.Concat(Enumerable.Repeat("\U0010FFFF", 257));
 
-    public ReadOnlyMemory<byte> Acquire(AcquireRequest request, TimeSpan ttl, bool keepEndless)
+    /// <summary>Takes a lock that nobody holds. For its own holder: the lease lasts at least so long from now.</summary>
+    public ReadOnlyMemory<byte> Acquire(AcquireRequest request, TimeSpan ttl)
     {
         BsonExpression id = BsonExpression.Literal(request.HolderId);
-        BsonExpression mine = BsonExpression.Call("$eq", Holder, id);
-        BsonExpression granted = BsonExpression.Call("$or", Not(Live), mine);
         (BsonExpression end, BsonExpression purge) = Ends(ttl);
-        if (keepEndless)
-        {
-            // Asking again for a lock without expiry must not give it one.
-            BsonExpression endless = BsonExpression.Call("$and", Live, mine, IsNull(ExpiresAt));
-            end = If(endless, BsonExpression.Null, end);
-            purge = If(endless, BsonExpression.Null, purge);
-        }
-
-        BsonWriter command = Begin(request.Key, upsert: true, returnNew: true);
-        Set(command)
-            .Add("holder", If(granted, id, Holder))
-            .Add("owner", If(granted, BsonExpression.Literal(request.Owner), BsonExpression.Field("$owner")))
-            .Add("token", If(Live, BsonExpression.Field("$token"), NextToken))
-            .Add("expiresAt", If(granted, end, ExpiresAt))
-            .Add("purgeAt", If(granted, purge, BsonExpression.Field("$purgeAt")));
-        return End(command);
+        BsonExpression mine = BsonExpression.Call("$eq", Holder, id);
+        return Update(
+            request.Key,
+            upsert: true,
+            returnNew: true,
+            ("holder", If(Live, Holder, id)),
+            ("owner", If(Live, Owner, BsonExpression.Literal(request.Owner))),
+            ("token", If(Live, Token, NextToken)),
+            ("expiresAt", If(Live, If(mine, Later(ExpiresAt, end), ExpiresAt), end)),
+            ("purgeAt", If(Live, If(mine, Later(PurgeAt, purge), PurgeAt), purge)),
+            ("change", If(BsonExpression.Call("$and", Live, mine), NextChange, Change)));
     }
 
+    /// <summary>Lets the holder's lease last at least so long from now: it never ends sooner for it. The reply shows the document as it is then.</summary>
     public ReadOnlyMemory<byte> Extend(string key, string holderId, TimeSpan ttl)
     {
-        BsonExpression mine = Mine(holderId);
         (BsonExpression end, BsonExpression purge) = Ends(ttl);
-        BsonWriter command = Begin(key, upsert: false, returnNew: true);
-        Set(command).Add("expiresAt", If(mine, end, ExpiresAt)).Add("purgeAt", If(mine, purge, BsonExpression.Field("$purgeAt")));
-        return End(command);
+        return Update(key, Mine(holderId), ("expiresAt", Later(ExpiresAt, end)), ("purgeAt", Later(PurgeAt, purge)), ("change", NextChange));
     }
 
-    /// <summary>Releases one holder's lease; the reply shows the document as it was before.</summary>
-    public ReadOnlyMemory<byte> Release(string key, string holderId) => Release(key, Mine(holderId), BsonExpression.Literal(holderId));
+    /// <summary>Sets the end of the holder's lease, sooner or to never, if nothing has changed since.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="holderId">The holder.</param>
+    /// <param name="ttl">From now; infinite: never.</param>
+    /// <param name="change">The change that the holder has seen last.</param>
+    public ReadOnlyMemory<byte> SetEnd(string key, string holderId, TimeSpan ttl, long change)
+    {
+        (BsonExpression end, BsonExpression purge) = Ends(ttl);
+        BsonExpression unchanged = BsonExpression.Call("$and", Mine(holderId), BsonExpression.Call("$eq", ChangeOrZero, BsonExpression.Number(change)));
+        return Update(key, unchanged, ("expiresAt", end), ("purgeAt", purge), ("change", NextChange));
+    }
+
+    /// <summary>
+    /// Releases one holder's lease. An update, which costs the server less than findAndModify; <c>nModified</c> says whether the lease was
+    /// live, since an update that changes nothing is not counted (of a <c>$set</c>: some engines count a <c>$replaceWith</c> always).
+    /// </summary>
+    public ReadOnlyMemory<byte> Release(string key, string holderId)
+    {
+        BsonWriter command = new BsonWriter().String("update", settings.Collection).Array("updates").Document("0")
+            .Document("q").String("_id", settings.KeyPrefix + key).String("holder", holderId).Document("token").Int32("$gte", 0).End().End();
+        Set(command, "u", OnlyIf(Live, Released(BsonExpression.Literal(holderId)))).End().End();
+        return EndWrite(command);
+    }
 
     /// <summary>Releases whoever holds it; the reply shows the document as it was before.</summary>
-    public ReadOnlyMemory<byte> ForceRelease(string key) => Release(key, Live, Holder);
+    public ReadOnlyMemory<byte> ForceRelease(string key) => Update(key, upsert: false, returnNew: false, OnlyIf(Live, Released(Holder)));
 
     public ReadOnlyMemory<byte> Get(string key)
     {
@@ -86,49 +112,58 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
         return EndRead(command, "1");
     }
 
-    public ReadOnlyMemory<byte> List(string prefix)
+    /// <summary>One page of a listing, ordered by <c>_id</c>. Pages need no cursor, which a server keeps for one session and a client may not get back to.</summary>
+    /// <param name="prefix">What keys begin with.</param>
+    /// <param name="after">The last <c>_id</c> of the page before; null for the first.</param>
+    public ReadOnlyMemory<byte> List(string prefix, string? after)
     {
         string from = settings.KeyPrefix + prefix;
-        BsonWriter command = new BsonWriter().String("aggregate", settings.Collection).Array("pipeline").Document("0").Document("$match").Document("_id").String("$gte", from);
+        BsonWriter command = new BsonWriter().String("aggregate", settings.Collection).Array("pipeline").Document("0").Document("$match").Document("_id");
+        if (after is null) command.String("$gte", from);
+        else command.String("$gt", after);
         if (from.Length > 0) command.String("$lt", from + BehindEverything);
-        command.End().Document("holder").String("$type", "string").End().End().End();
-        return EndRead(command, "1");
+        command.End().Document("holder").String("$type", "string").End().End().End()
+            .Document("1").Document("$sort").Int32("_id", 1).End().End()
+            .Document("2").Int32("$limit", PageSize).End();
+        return EndRead(command, "3");
     }
-
-    public ReadOnlyMemory<byte> GetMore(long cursor) => new BsonWriter().Int64("getMore", cursor).String("collection", settings.Collection).ToDocument();
-
-    public ReadOnlyMemory<byte> KillCursor(long cursor) =>
-        new BsonWriter().String("killCursors", settings.Collection).Array("cursors").Int64("0", cursor).End().ToDocument();
 
     /// <summary>Asks whether a document that is no lock stands at a key.</summary>
     public ReadOnlyMemory<byte> FindForeign(string key) => new BsonWriter().String("find", settings.Collection)
         .Document("filter").String("_id", settings.KeyPrefix + key).Document("token").Document("$not").Int32("$gte", 0).End().End().End()
         .Document("projection").Int32("_id", 1).End().Int32("limit", 1).Boolean("singleBatch", true).ToDocument();
 
-    private ReadOnlyMemory<byte> Release(string key, BsonExpression condition, BsonExpression released)
+    private (string Name, BsonExpression Value)[] Released(BsonExpression holder) =>
+    [
+        ("holder", BsonExpression.Null), ("owner", BsonExpression.Null), ("expiresAt", BsonExpression.Null), ("purgeAt", After(settings.FenceRetention)), ("released", holder),
+    ];
+
+    private static (string Name, BsonExpression Value)[] OnlyIf(BsonExpression condition, params (string Name, BsonExpression Value)[] fields) =>
+        [.. fields.Select(field => (field.Name, If(condition, field.Value, BsonExpression.Field("$" + field.Name))))];
+
+    private ReadOnlyMemory<byte> Update(string key, BsonExpression condition, params (string Name, BsonExpression Value)[] fields) =>
+        Update(key, upsert: false, returnNew: true, OnlyIf(condition, fields));
+
+    private ReadOnlyMemory<byte> Update(string key, bool upsert, bool returnNew, params (string Name, BsonExpression Value)[] fields)
     {
-        BsonWriter command = Begin(key, upsert: false, returnNew: false);
-        Set(command)
-            .Add("holder", If(condition, BsonExpression.Null, Holder))
-            .Add("owner", If(condition, BsonExpression.Null, BsonExpression.Field("$owner")))
-            .Add("expiresAt", If(condition, BsonExpression.Null, ExpiresAt))
-            .Add("purgeAt", If(condition, After(settings.FenceRetention), BsonExpression.Field("$purgeAt")))
-            .Add("released", If(condition, released, BsonExpression.Field("$released")));
-        return End(command);
+        BsonWriter command = new BsonWriter()
+            .String("findAndModify", settings.Collection)
+            .Document("query").String("_id", settings.KeyPrefix + key).Document("token").Int32("$gte", 0).End().End()
+            .Boolean("upsert", upsert).Boolean("new", returnNew);
+        Set(command, "update", fields).Document("fields");
+        Shown(command).End();
+        return EndWrite(command);
     }
 
-    private BsonWriter Begin(string key, bool upsert, bool returnNew) => new BsonWriter()
-        .String("findAndModify", settings.Collection)
-        .Document("query").String("_id", settings.KeyPrefix + key).Document("token").Int32("$gte", 0).End().End()
-        .Boolean("upsert", upsert).Boolean("new", returnNew);
-
-    private static BsonWriter Set(BsonWriter command) => command.Array("update").Document("0").Document("$set");
-
-    private ReadOnlyMemory<byte> End(BsonWriter command)
+    private static BsonWriter Set(BsonWriter command, string name, (string Name, BsonExpression Value)[] fields)
     {
-        command.End().End().End();
-        command.Document("fields");
-        Shown(command).End();
+        command.Array(name).Document("0").Document("$set");
+        foreach ((string field, BsonExpression value) in fields) command.Add(field, value);
+        return command.End().End().End();
+    }
+
+    private ReadOnlyMemory<byte> EndWrite(BsonWriter command)
+    {
         command.Document("writeConcern");
         if (int.TryParse(settings.WriteConcern, NumberStyles.None, CultureInfo.InvariantCulture, out int members)) command.Int32("w", members);
         else command.String("w", settings.WriteConcern);
@@ -141,14 +176,14 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     {
         command.Document(stage).Document("$project");
         Shown(command).End().End();
-        return command.End().Document("cursor").Int32("batchSize", 500).End().ToDocument();
+        return command.End().Document("cursor").Int32("batchSize", PageSize + 1).End().ToDocument();
     }
 
     private static BsonWriter Shown(BsonWriter command) =>
-        command.Int32("holder", 1).Int32("owner", 1).Int32("token", 1).Int32("released", 1).Add("left", Left);
+        command.Int32("holder", 1).Int32("owner", 1).Int32("token", 1).Int32("released", 1).Int32("change", 1).Int32("expiresAt", 1).Add("left", Left);
 
     private (BsonExpression End, BsonExpression Purge) Ends(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan
-        ? (BsonExpression.Null, BsonExpression.Null)
+        ? (BsonExpression.Date(Never), BsonExpression.Date(Never))
         : (After(ttl), After(ttl + settings.FenceRetention));
 
     private static BsonExpression After(TimeSpan span) => BsonExpression.Call("$add", BsonExpression.Now, BsonExpression.Number(Milliseconds(span)));
@@ -158,12 +193,7 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
 
     private static BsonExpression Mine(string holderId) => BsonExpression.Call("$and", Live, BsonExpression.Call("$eq", Holder, BsonExpression.Literal(holderId)));
 
+    private static BsonExpression Later(BsonExpression end, BsonExpression other) => BsonExpression.Call("$max", end, other);
+
     private static BsonExpression If(BsonExpression condition, BsonExpression then, BsonExpression otherwise) => BsonExpression.Call("$cond", condition, then, otherwise);
-
-    private static BsonExpression Not(BsonExpression condition) => BsonExpression.Call("$not", condition);
-
-    private static BsonExpression IsNull(BsonExpression field) =>
-        BsonExpression.Call("$eq", BsonExpression.Call("$ifNull", field, BsonExpression.Null), BsonExpression.Null);
-
-    private static BsonExpression IsSet(BsonExpression field) => Not(IsNull(field));
 }

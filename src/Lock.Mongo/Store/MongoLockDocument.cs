@@ -7,7 +7,8 @@ namespace Locking;
 /// <param name="Token">The last fencing token.</param>
 /// <param name="Left">What is left of the lease, perhaps negative; infinite without expiry.</param>
 /// <param name="Released">The grant that was released last.</param>
-internal sealed record MongoLockDocument(string Id, string? Holder, string Owner, long Token, TimeSpan Left, string? Released)
+/// <param name="Change">The last change of a lease.</param>
+internal sealed record MongoLockDocument(string Id, string? Holder, string Owner, long Token, TimeSpan Left, string? Released, long Change)
 {
     public bool IsLive => Holder is not null && (Left == Timeout.InfiniteTimeSpan || Left > TimeSpan.Zero);
 
@@ -31,7 +32,9 @@ internal sealed record MongoLockDocument(string Id, string? Holder, string Owner
         string owner = "";
         string? released = null;
         long token = 0;
-        TimeSpan left = Timeout.InfiniteTimeSpan;
+        long change = 0;
+        bool isEndless = false;
+        TimeSpan left = TimeSpan.Zero;
         var reader = new BsonReader(document);
         while (reader.Read())
         {
@@ -42,10 +45,12 @@ internal sealed record MongoLockDocument(string Id, string? Holder, string Owner
             else if (field.Is("owner"u8)) owner = Text(field);
             else if (field.Is("released"u8)) released = Text(field);
             else if (field.Is("token"u8)) token = field.AsNumber();
+            else if (field.Is("change"u8)) change = field.AsNumber();
+            else if (field.Is("expiresAt"u8)) isEndless = field.Type == BsonType.DateTime && field.AsDateTime() == MongoLockCommands.Never;
             else if (field.Is("left"u8)) left = Span(field.AsNumber());
         }
 
-        return new MongoLockDocument(id, holder, owner, token, left, released);
+        return new MongoLockDocument(id, holder, owner, token, isEndless ? Timeout.InfiniteTimeSpan : left, released, change);
     }
 
     /// <summary>Somebody else's document may have a field of ours with another type.</summary>

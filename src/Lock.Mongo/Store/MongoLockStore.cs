@@ -15,6 +15,9 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
     /// wants it any more, then leaves nothing that stays.</summary>
     private static readonly TimeSpan FirstLease = TimeSpan.FromSeconds(30);
 
+    /// <summary>The server counts whole ones, rounded up.</summary>
+    private static readonly TimeSpan OneMillisecond = TimeSpan.FromMilliseconds(1);
+
     private const int MostRepeats = 2;
 
     /// <summary>A race for a fresh key is over after one repeat; more mean that something else stands there.</summary>
@@ -75,14 +78,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
     public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
     {
         using StepLimit limit = Begin(cancellationToken);
-        return await limit.RunAsync(async token =>
-        {
-            (ReadOnlyMemory<byte> reply, bool repeated) = await RunAsync(_commands.Release(key, holderId), $"the release of '{key}'", token).ConfigureAwait(false);
-            MongoLockDocument? before = MongoLockDocument.FromValue(reply.Span);
-            // The first try worked, only its answer was lost.
-            if (repeated && before?.Released == holderId) return StoreReply.Done;
-            return MongoLockDocument.Answer(before, holderId);
-        }).ConfigureAwait(false);
+        return await limit.RunAsync(token => ReleaseAsync(key, holderId, token)).ConfigureAwait(false);
     }
 
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
@@ -100,30 +96,24 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
         using StepLimit limit = Begin(cancellationToken);
         return await limit.RunAsync(async token =>
         {
-            (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Get(key), $"the look-up of '{key}'", token).ConfigureAwait(false);
-            return MongoCursorBatch.Parse(reply.Span).Documents.Select(Info).FirstOrDefault(info => info is not null);
+            MongoLockDocument? document = await ReadAsync(key, token).ConfigureAwait(false);
+            return document is null ? null : Info(document);
         }).ConfigureAwait(false);
     }
 
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        MongoCursorBatch batch = await ReadBatchAsync(_commands.List(prefix), cancellationToken).ConfigureAwait(false);
-        try
+        string? last = null;
+        while (true)
         {
-            while (true)
+            IReadOnlyList<MongoLockDocument> page = await ReadPageAsync(_commands.List(prefix, last), cancellationToken).ConfigureAwait(false);
+            foreach (MongoLockDocument document in page)
             {
-                foreach (MongoLockDocument document in batch.Documents)
-                {
-                    if (Info(document) is { } info && info.Key.StartsWith(prefix, StringComparison.Ordinal)) yield return info;
-                }
-
-                if (batch.Cursor == 0) yield break;
-                batch = await ReadBatchAsync(_commands.GetMore(batch.Cursor), cancellationToken).ConfigureAwait(false);
+                if (Info(document) is { } info && info.Key.StartsWith(prefix, StringComparison.Ordinal)) yield return info;
             }
-        }
-        finally
-        {
-            if (batch.Cursor != 0) await KillCursorAsync(batch.Cursor).ConfigureAwait(false);
+
+            if (page.Count < MongoLockCommands.PageSize) yield break;
+            last = page[^1].Id;
         }
     }
 
@@ -143,20 +133,61 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
     private async ValueTask<AcquireReply> AcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
         await _index.EnsureAsync(cancellationToken).ConfigureAwait(false);
-        bool endless = request.Ttl == Timeout.InfiniteTimeSpan;
-        ReadOnlyMemory<byte> command = _commands.Acquire(request, endless ? FirstLease : request.Ttl, keepEndless: endless);
-        MongoLockDocument document = await UpsertAsync(request.Key, command, cancellationToken).ConfigureAwait(false);
+        MongoLockDocument document = await UpsertAsync(request.Key, _commands.Acquire(request, FirstOf(request.Ttl)), cancellationToken).ConfigureAwait(false);
         if (!document.IsHeldBy(request.HolderId)) return AcquireReply.Busy(document.Holder is null ? null : document.Left);
-        if (!endless || document.Left == Timeout.InfiniteTimeSpan) return AcquireReply.Granted(document.Token);
-        StoreReply reply = await ExtendAsync(request.Key, request.HolderId, Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false);
+        StoreReply reply = await SetEndAsync(request.Key, request.HolderId, request.Ttl, document, cancellationToken).ConfigureAwait(false);
         return reply == StoreReply.Done ? AcquireReply.Granted(document.Token) : AcquireReply.Busy(null);
     }
 
     private async ValueTask<StoreReply> ExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
-        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Extend(key, holderId, ttl), $"the extension of '{key}'", cancellationToken).ConfigureAwait(false);
-        return MongoLockDocument.Answer(MongoLockDocument.FromValue(reply.Span), holderId);
+        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Extend(key, holderId, FirstOf(ttl)), $"the extension of '{key}'", cancellationToken).ConfigureAwait(false);
+        MongoLockDocument? document = MongoLockDocument.FromValue(reply.Span);
+        StoreReply answer = MongoLockDocument.Answer(document, holderId);
+        return answer == StoreReply.Done ? await SetEndAsync(key, holderId, ttl, document!, cancellationToken).ConfigureAwait(false) : answer;
     }
+
+    /// <summary>The first command leaves a lease that lasts at least as long as asked for, or has an end where none was asked for. This makes it exact, where it must.</summary>
+    private async ValueTask<StoreReply> SetEndAsync(string key, string holderId, TimeSpan ttl, MongoLockDocument document, CancellationToken cancellationToken)
+    {
+        for (int attempt = 0; attempt <= MostRepeats; attempt++)
+        {
+            if (IsAsAsked(document.Left, ttl)) return StoreReply.Done;
+            (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.SetEnd(key, holderId, ttl, document.Change), $"the extension of '{key}'", cancellationToken).ConfigureAwait(false);
+            MongoLockDocument? after = MongoLockDocument.FromValue(reply.Span);
+            StoreReply answer = MongoLockDocument.Answer(after, holderId);
+            if (answer != StoreReply.Done) return answer;
+            // Not as asked: the lease has changed in between, by a command that came late or from another process with the same id.
+            document = after!;
+        }
+
+        if (IsAsAsked(document.Left, ttl)) return StoreReply.Done;
+        throw MongoFailure.Create($"The lease of '{key}' changes again and again: several processes extend it with the same id.", isTransient: true, mayHaveRun: true);
+    }
+
+    private static bool IsAsAsked(TimeSpan left, TimeSpan ttl) =>
+        ttl == Timeout.InfiniteTimeSpan ? left == ttl : left != Timeout.InfiniteTimeSpan && left < ttl + OneMillisecond;
+
+    private async ValueTask<StoreReply> ReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
+    {
+        (ReadOnlyMemory<byte> reply, bool repeated) = await RunAsync(_commands.Release(key, holderId), $"the release of '{key}'", cancellationToken).ConfigureAwait(false);
+        if (BsonReader.TryFind(reply.Span, "nModified"u8, out BsonElement modified) && modified.AsNumber() > 0) return StoreReply.Done;
+        MongoLockDocument? document = await ReadAsync(key, cancellationToken).ConfigureAwait(false);
+        // The first try worked, only its answer was lost.
+        if (repeated && document?.Released == holderId) return StoreReply.Done;
+        StoreReply answer = MongoLockDocument.Answer(document, holderId);
+        if (answer != StoreReply.Done) return answer;
+        throw MongoFailure.Create($"The lease of '{key}' came back to life while it was released: the server's clock stepped back.", isTransient: true, mayHaveRun: false);
+    }
+
+    private async ValueTask<MongoLockDocument?> ReadAsync(string key, CancellationToken cancellationToken)
+    {
+        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Get(key), $"the look-up of '{key}'", cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<MongoLockDocument> documents = MongoDocuments.Parse(reply.Span);
+        return documents.Count == 0 ? null : documents[0];
+    }
+
+    private static TimeSpan FirstOf(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? FirstLease : ttl;
 
     private async ValueTask<MongoLockDocument> UpsertAsync(string key, ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
     {
@@ -180,7 +211,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
     private async ValueTask RefuseForeignAsync(string key, CancellationToken cancellationToken)
     {
         (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.FindForeign(key), $"the look at '{key}'", cancellationToken).ConfigureAwait(false);
-        if (MongoCursorBatch.Parse(reply.Span).Documents.Count == 0) return;
+        if (MongoDocuments.Parse(reply.Span).Count == 0) return;
         throw MongoFailure.Create(
             $"The document '{_settings.KeyPrefix}{key}' in {_settings.Database}.{_settings.Collection} is not a lock (it has no token); it was left as it is. Choose another connection.collection or lockOptions.keyPrefix.",
             isTransient: false, mayHaveRun: false);
@@ -210,28 +241,14 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
         }
     }
 
-    private async ValueTask<MongoCursorBatch> ReadBatchAsync(ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
+    private async ValueTask<IReadOnlyList<MongoLockDocument>> ReadPageAsync(ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
     {
         using StepLimit limit = Begin(cancellationToken);
         return await limit.RunAsync(async token =>
         {
             (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, "the listing of locks", token).ConfigureAwait(false);
-            return MongoCursorBatch.Parse(reply.Span);
+            return MongoDocuments.Parse(reply.Span);
         }).ConfigureAwait(false);
-    }
-
-    /// <summary>A courtesy: the server drops the cursor by itself after a while.</summary>
-    private async ValueTask KillCursorAsync(long cursor)
-    {
-        try
-        {
-            using var limit = new StepLimit(_settings, _time, CancellationToken.None);
-            await limit.RunAsync(token => _runner.RunAsync(_settings.Database, _commands.KillCursor(cursor), token)).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is LockStoreException or ObjectDisposedException)
-        {
-            // Nothing depends on it.
-        }
     }
 
     private LockInfo? Info(MongoLockDocument document) =>

@@ -82,6 +82,7 @@ internal sealed class GatewayConnection(MongoGateway gateway, Socket socket, int
             GatewayFault.DuplicateKey => GatewayErrors.Reply(11000, "DuplicateKey", "E11000 duplicate key error"),
             _ => await ExecuteAsync(commands, request),
         };
+        if (fault == GatewayFault.Delay) gateway.Faults.HasCarriedOut();
         if (fault == GatewayFault.InterruptedAfter) reply = GatewayErrors.Reply(11602, "InterruptedDueToReplStateChange", "operation was interrupted");
         if (fault == GatewayFault.WriteConcernTimeout) reply = WithWriteConcernError(reply);
         if (fault == GatewayFault.LoseReply) return false;

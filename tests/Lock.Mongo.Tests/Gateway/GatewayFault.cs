@@ -42,6 +42,7 @@ internal sealed class GatewayFaults
 {
     private readonly Lock _gate = new();
     private readonly List<(string Command, GatewayFault Fault)> _waiting = [];
+    private int _carried;
     private TaskCompletionSource _release = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _delayed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -50,6 +51,11 @@ internal sealed class GatewayFaults
 
     /// <summary>Completes when a delayed command has arrived.</summary>
     public Task Delayed => _delayed.Task;
+
+    /// <summary>How many delayed commands were carried out since.</summary>
+    public int Carried => Volatile.Read(ref _carried);
+
+    public void HasCarriedOut() => Interlocked.Increment(ref _carried);
 
     public void Inject(string command, GatewayFault fault)
     {

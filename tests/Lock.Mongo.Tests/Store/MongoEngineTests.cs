@@ -93,7 +93,7 @@ public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoSe
         ILockHandle handle = await locks.LockAsync(_key, new LockOptions { Ttl = TimeSpan.FromMinutes(1) });
         gateway.Faults.Inject("findAndModify", kind);
         Assert.True(await handle.TryExtendAsync(TimeSpan.FromMinutes(2)));
-        gateway.Faults.Inject("findAndModify", kind);
+        gateway.Faults.Inject("update", kind);
         Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
         Assert.Null(await locks.GetAsync(_key));
     }

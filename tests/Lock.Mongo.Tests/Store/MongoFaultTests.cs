@@ -32,7 +32,7 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
         Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, TimeSpan.FromHours(1), default));
         Assert.True((await store.Store.GetAsync("k", default))!.Remaining > Minute);
 
-        gateway.Faults.Inject("findAndModify", kind);
+        gateway.Faults.Inject("update", kind);
         Assert.Equal(StoreReply.Done, await store.ReleaseAsync("k", _a));
         Assert.Equal(StoreReply.NotHeld, await store.ReleaseAsync("k", _a));
         Assert.True((await store.AcquireAsync("k", _b)).FencingToken > reply.FencingToken);
@@ -50,6 +50,93 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
         LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
         Assert.True(e.IsTransient);
         Assert.Equal(kind != GatewayFault.NotWritablePrimary, e.MayHaveBeenApplied);
+
+        for (int i = 0; i < 20; i++) gateway.Faults.Inject("update", kind);
+        e = await Assert.ThrowsAsync<LockStoreException>(() => store.ReleaseAsync("warm", _b).AsTask());
+        Assert.True(e.IsTransient);
+        Assert.Equal(kind != GatewayFault.NotWritablePrimary, e.MayHaveBeenApplied);
+    }
+
+    [Fact]
+    public async Task An_extension_that_comes_late_takes_nothing_from_a_longer_one()
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        await using var store = new TestStore(gateway.Uri);
+        await store.AcquireAsync("k", _a);
+        await LateAsync(gateway, "findAndModify", token => store.Store.TryExtendAsync("k", _a, TimeSpan.FromSeconds(5), token).AsTask(), async () =>
+            Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, TimeSpan.FromHours(1), default)));
+        Assert.True((await store.Store.GetAsync("k", default))!.Remaining > TimeSpan.FromMinutes(59));
+    }
+
+    [Fact]
+    public async Task A_shortening_that_comes_late_takes_nothing_from_a_longer_one()
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        await using var store = new TestStore(gateway.Uri);
+        await store.AcquireAsync("k", _a);
+        // The first command finds a longer lease; it is the second one, which shortens, that comes late.
+        int commands = 0;
+        gateway.Faults.Decide = command => command == "findAndModify" && ++commands == 2 ? GatewayFault.Delay : null;
+        await LateAsync(gateway, null, token => store.Store.TryExtendAsync("k", _a, TimeSpan.FromSeconds(5), token).AsTask(), async () =>
+            Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, TimeSpan.FromHours(1), default)));
+        Assert.True((await store.Store.GetAsync("k", default))!.Remaining > TimeSpan.FromMinutes(59));
+    }
+
+    [Fact]
+    public async Task An_acquisition_that_comes_late_takes_nothing_from_its_holder()
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        await using var store = new TestStore(gateway.Uri);
+        await store.AcquireAsync("warm", _b);
+        await LateAsync(gateway, "findAndModify", token => store.Store.TryAcquireAsync(new AcquireRequest("k", _a, "", TimeSpan.FromSeconds(5)), token).AsTask(), async () =>
+        {
+            Assert.True((await store.AcquireAsync("k", _a, TimeSpan.FromSeconds(5))).IsGranted);
+            Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, Timeout.InfiniteTimeSpan, default));
+        });
+        Assert.Equal(Timeout.InfiniteTimeSpan, (await store.Store.GetAsync("k", default))!.Remaining);
+    }
+
+    [Fact]
+    public async Task A_request_for_no_end_that_comes_late_leaves_the_end_that_was_set_since()
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        await using var store = new TestStore(gateway.Uri);
+        await store.AcquireAsync("k", _a);
+        int commands = 0;
+        gateway.Faults.Decide = command => command == "findAndModify" && ++commands == 2 ? GatewayFault.Delay : null;
+        await LateAsync(gateway, null, token => store.Store.TryExtendAsync("k", _a, Timeout.InfiniteTimeSpan, token).AsTask(), async () =>
+            Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, TimeSpan.FromMinutes(2), default)));
+        Assert.InRange((await store.Store.GetAsync("k", default))!.Remaining, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(2));
+    }
+
+    [Fact]
+    public async Task A_release_that_comes_late_does_not_end_the_next_holders_lease()
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        await using var store = new TestStore(gateway.Uri);
+        await store.AcquireAsync("k", _a);
+        await LateAsync(gateway, "update", token => store.Store.TryReleaseAsync("k", _a, token).AsTask(), async () =>
+        {
+            Assert.Equal(StoreReply.Done, await store.ReleaseAsync("k", _a));
+            Assert.True((await store.AcquireAsync("k", _b)).IsGranted);
+        });
+        Assert.Equal(_b, (await store.Store.GetAsync("k", default))!.Id);
+    }
+
+    /// <summary>Sends a step whose command is held up at the server, gives it up, does something else, and lets the command be carried out after that.</summary>
+    private static async Task LateAsync<T>(MongoGateway gateway, string? command, Func<CancellationToken, Task<T>> step, Func<Task> meanwhile)
+    {
+        if (command is not null) gateway.Faults.Inject(command, GatewayFault.Delay);
+        Task delayed = gateway.Faults.Delayed;
+        using var cancel = new CancellationTokenSource();
+        Task<T> late = step(cancel.Token);
+        await delayed;
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => late);
+        await meanwhile();
+        int before = gateway.Faults.Carried;
+        gateway.Faults.Release();
+        await Conformance.Eventually.TrueAsync(() => gateway.Faults.Carried > before, "the late command was carried out");
     }
 
     [Fact]
@@ -61,7 +148,7 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
         await store.ReleaseAsync("k", _a);
         await store.AcquireAsync("k", _b);
         // The release of the old holder meets the new one, once with a lost reply.
-        gateway.Faults.Inject("findAndModify", GatewayFault.CloseBefore);
+        gateway.Faults.Inject("update", GatewayFault.LoseReply);
         await store.ReleaseAsync("k", _a);
         Assert.Equal(_b, (await store.Store.GetAsync("k", default))!.Id);
     }

@@ -11,9 +11,11 @@ public sealed class MongoHistoryTests(MongoServer server) : IClassFixture<MongoS
         GatewayFault.InterruptedAfter, GatewayFault.WriteConcernTimeout, GatewayFault.DuplicateKey,
     ];
 
+    /// <summary>LOCK_TEST_SEEDS=N runs N seeds instead of the usual eight.</summary>
+    public static TheoryData<int> Seeds => [.. Enumerable.Range(0, Many.Of("LOCK_TEST_SEEDS", usual: 8)).Select(i => 20261122 + (7919 * i))];
+
     [Theory]
-    [InlineData(20261122)]
-    [InlineData(7)]
+    [MemberData(nameof(Seeds))]
     public async Task Promises_hold_under_faults(int seed)
     {
         await using MongoGateway gateway = server.StartGateway();
@@ -21,7 +23,7 @@ public sealed class MongoHistoryTests(MongoServer server) : IClassFixture<MongoS
         string key = Guid.NewGuid().ToString();
         var random = new Random(seed);
         // One command in five: a rate, not a pace, so that a slow machine meets no more of them than a fast one.
-        gateway.Faults.Decide = command => command == "findAndModify" && random.Next(5) == 0 ? Faults[random.Next(Faults.Length)] : null;
+        gateway.Faults.Decide = command => command is "findAndModify" or "update" && random.Next(5) == 0 ? Faults[random.Next(Faults.Length)] : null;
         await Task.WhenAll(Enumerable.Range(0, 4).Select(i => Task.Run(() => HoldAsync(gateway.Uri, key, history, turns: 12))));
         gateway.Faults.Decide = null;
         Assert.True(history.Grants >= 20, $"only {history.Grants} grants: nothing is proved (seed {seed})");

@@ -116,7 +116,7 @@ public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<Mong
     }
 
     [Fact]
-    public async Task Listing_gives_the_live_leases_of_a_prefix_over_many_batches()
+    public async Task Listing_gives_the_live_leases_of_a_prefix_over_many_pages()
     {
         await using var store = new TestStore(server.Uri, change: s => s with { KeyPrefix = "app:" });
         await Task.WhenAll(Enumerable.Range(0, 620).Select(i => store.AcquireAsync($"job/{i}", TestStore.NewId()).AsTask()));
@@ -128,7 +128,6 @@ public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<Mong
         Assert.Equal(620, listed.Count);
         Assert.Equal(620, listed.Select(l => l.Key).Distinct().Count());
         Assert.Equal(622, (await ListAsync(store, "")).Count);
-        await foreach (LockInfo _ in store.Store.ListAsync("job/", default)) break; // leaves a cursor, which is closed
     }
 
     [Fact]

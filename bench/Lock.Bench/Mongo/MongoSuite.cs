@@ -1,0 +1,69 @@
+namespace Locking.Bench.Mongo;
+
+/// <summary>The row of the MongoDB backend: against the two commands that the simplest lock needs, through the same kind of client.</summary>
+/// <remarks>Runs on the test bed's engine behind the tests' gateway, or on the server that LOCK_TEST_MONGODB names.</remarks>
+internal sealed class MongoSuite : IBenchSuite
+{
+    private const int Cycles = 40;
+    private const string Database = "lock_bench";
+
+    public async Task RunAsync(BenchReport report, int rounds)
+    {
+        var given = Environment.GetEnvironmentVariable("LOCK_TEST_MONGODB");
+        if (!string.IsNullOrEmpty(given))
+        {
+            await MeasureAsync(report, rounds, given);
+            return;
+        }
+
+        var engine = await MongoEngine.StartAsync();
+        try
+        {
+            await using var gateway = MongoGateway.Start(engine);
+            await MeasureAsync(report, rounds, gateway.Uri);
+        }
+        finally
+        {
+            await MongoEngine.StopAsync();
+        }
+    }
+
+    private static async Task MeasureAsync(BenchReport report, int rounds, string uri)
+    {
+        using var client = new MongoClient(MongoUri.Parse(uri));
+        var suffix = Guid.NewGuid().ToString("N")[..8];
+        var (rawName, name) = ($"raw_{suffix}", $"locks_{suffix}");
+        var raw = new RawMongoLock(client, Database, rawName);
+        await raw.CreateIndexAsync();
+        var store = new MongoLockStore(client, new MongoStoreSettings { Database = Database, Collection = name }, TimeProvider.System);
+        await using var locks = new StoreLock(store);
+        var result = await new Comparison()
+            .Add("raw findAndModify + update", n => raw.CycleAsync("orders/42", n))
+            .Add("lock + unlock", n => LockAsync(locks, "orders/42", n))
+            .Add("the store alone", n => StoreAsync(store, "orders/42", n))
+            .RunAsync(rounds, Cycles);
+        report.AtMost("mongo, uncontended, lock + unlock", result.Ratio(1), 1.3, "×", result.Describe());
+        report.AtMost("the same, without the engine", result.Ratio(2), 1.3, "×", "the provider's two commands");
+        foreach (var collection in (string[])[rawName, name])
+            await client.RunAsync(Database, new BsonWriter().String("drop", collection).ToDocument(), CancellationToken.None);
+    }
+
+    private static async Task LockAsync(ILock locks, string key, int operations)
+    {
+        for (var i = 0; i < operations; i++)
+        {
+            var handle = await locks.LockAsync(key);
+            await handle.UnlockAsync();
+        }
+    }
+
+    private static async Task StoreAsync(MongoLockStore store, string key, int operations)
+    {
+        for (var i = 0; i < operations; i++)
+        {
+            var request = new AcquireRequest(key, Guid.NewGuid().ToString(), "bench", TimeSpan.FromSeconds(30));
+            await store.TryAcquireAsync(request, CancellationToken.None);
+            await store.TryReleaseAsync(key, request.HolderId, CancellationToken.None);
+        }
+    }
+}
