@@ -71,7 +71,7 @@ public sealed class StoreLock : LockBase
         var outcome = LockTelemetry.Failed;
         try
         {
-            var handle = await contender.RunAsync(cancellationToken).ConfigureAwait(false);
+            var handle = (await contender.RunAsync(cancellationToken).ConfigureAwait(false)).Handle;
             outcome = handle is null ? LockTelemetry.Busy : LockTelemetry.Acquired;
             if (handle is not null)
                 Log.Acquired(Logger, key, handle.Id, handle.FencingToken, handle.AcquiredOnAttempt, handle.AcquireDelay.TotalMilliseconds);

@@ -35,8 +35,9 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     public async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var (answer, _) = await AskAsync(
-            request, static (connection, pending, _) => connection.AskAcquire(pending), 0, true, cancellationToken).ConfigureAwait(false);
+        var answer = (await AskAsync(
+            request, static (connection, pending, _) => connection.AskAcquire(pending), default, true, cancellationToken)
+            .ConfigureAwait(false)).Answer;
         return answer.Kind switch
         {
             AnswerKind.Granted => AcquireReply.Granted(answer.Token, answer.Queued),
@@ -51,7 +52,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
         ArgumentNullException.ThrowIfNull(request);
         cancellationToken.ThrowIfCancellationRequested();
         var began = _client.Time.GetTimestamp();
-        var connection = await _client.ConnectAsync(cancellationToken).ConfigureAwait(false);
+        var connection = (await _client.ConnectAsync(cancellationToken).ConfigureAwait(false)).Connection;
         var waiter = new PendingAnswer(_client.NextNumber(), request, waits: true);
         _client.Enlist(waiter);
         try
@@ -77,7 +78,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
         var (answer, pending) = await AskAsync(
-            null, static (connection, pending, s) => connection.AskExtend(pending, s.key, s.holderId, s.ttl), (key, holderId, ttl), true,
+            null, static (connection, pending, s) => connection.AskExtend(pending, s.Key, s.HolderId, s.Ttl), new Subject(key, holderId, ttl), true,
             cancellationToken).ConfigureAwait(false);
         if (answer.Kind == AnswerKind.Done)
             _client.Leases.Extended(holderId, ttl, pending.SentAt);
@@ -93,8 +94,8 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
         var mayLive = !_client.Leases.HasRunOut(holderId);
         _client.Leases.Remove(holderId);
         var (answer, _) = await AskAsync(
-            null, static (connection, pending, s) => connection.AskRelease(pending, s.key, s.holderId), (key, holderId), false, cancellationToken,
-            mayLive).ConfigureAwait(false);
+            null, static (connection, pending, s) => connection.AskRelease(pending, s.Key, s.HolderId), new Subject(key, holderId), false,
+            cancellationToken, mayLive).ConfigureAwait(false);
         return ReplyOf(answer);
     }
 
@@ -102,7 +103,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken)
     {
         var (answer, _) = await AskAsync(
-            null, static (connection, pending, key) => connection.AskGet(pending, key), key, true, cancellationToken).ConfigureAwait(false);
+            null, static (connection, pending, s) => connection.AskGet(pending, s.Key), new Subject(key), true, cancellationToken).ConfigureAwait(false);
         return answer.Kind switch
         {
             AnswerKind.Info => answer.Info,
@@ -115,7 +116,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var (answer, pending) = await AskAsync(
-            null, static (connection, pending, prefix) => connection.AskList(pending, prefix), prefix, true, cancellationToken)
+            null, static (connection, pending, s) => connection.AskList(pending, s.Key), new Subject(prefix), true, cancellationToken)
             .ConfigureAwait(false);
         if (answer.Kind != AnswerKind.Done)
             throw Unexpected(answer);
@@ -127,7 +128,8 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
     {
         var (answer, _) = await AskAsync(
-            null, static (connection, pending, key) => connection.AskForce(pending, key), key, false, cancellationToken).ConfigureAwait(false);
+            null, static (connection, pending, s) => connection.AskForce(pending, s.Key), new Subject(key), false, cancellationToken)
+            .ConfigureAwait(false);
         return ReplyOf(answer) == StoreReply.Done;
     }
 
@@ -137,17 +139,17 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
 
     /// <summary>Asks and hears the answer. What may be asked twice is asked again when the connection breaks before the answer: most
     /// often the broker was restarted, and the next connection knows.</summary>
-    private async ValueTask<(BrokerAnswer Answer, PendingAnswer Pending)> AskAsync<T>(
-        AcquireRequest? acquire, Action<BrokerConnection, PendingAnswer, T> ask, T state, bool mayRepeat, CancellationToken cancellationToken,
-        bool mayUnlock = false)
+    private async ValueTask<Answered> AskAsync(
+        AcquireRequest? acquire, Action<BrokerConnection, PendingAnswer, Subject> ask, Subject subject, bool mayRepeat,
+        CancellationToken cancellationToken, bool mayUnlock = false)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var began = _client.Time.GetTimestamp();
         while (true)
         {
-            var connection = await _client.ConnectAsync(cancellationToken).ConfigureAwait(false);
+            var connection = (await _client.ConnectAsync(cancellationToken).ConfigureAwait(false)).Connection;
             var pending = new PendingAnswer(_client.NextNumber(), acquire, waits: false) { MayUnlock = mayUnlock };
-            ask(connection, pending, state);
+            ask(connection, pending, subject);
             BrokerAnswer answer;
             try
             {
@@ -162,7 +164,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
             }
 
             if (answer.Kind != AnswerKind.Lost || !mayRepeat || _client.Time.GetElapsedTime(began) >= _client.CommandTimeout)
-                return (answer, pending);
+                return new Answered(answer, pending);
             mayRepeat = false;
         }
     }
@@ -213,4 +215,11 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
         + $"{_client.CommandTimeout.TotalMilliseconds} ms (connection.commandTimeout).",
         isTransient: true,
         inner);
+
+    /// <summary>What a request is about.</summary>
+    private readonly record struct Subject(string Key, string HolderId = "", TimeSpan Ttl = default);
+
+    /// <summary>An answer, and the request that it belongs to. Like <see cref="Subject"/> no tuple: over tuples of references the
+    /// published command has no compiled code at its start (decision 0044).</summary>
+    private readonly record struct Answered(BrokerAnswer Answer, PendingAnswer Pending);
 }

@@ -63,14 +63,14 @@ internal sealed class Contender
     /// <summary>The fencing token, once granted.</summary>
     public long? Token { get; private set; }
 
-    public async ValueTask<ILockHandle?> RunAsync(CancellationToken cancellationToken)
+    public async ValueTask<ContendOutcome> RunAsync(CancellationToken cancellationToken)
     {
         try
         {
             if (!_engine.Turns.TryEnter(_key)
                 && (_options.IsSingleAttempt || !await WaitForTurnAsync(cancellationToken).ConfigureAwait(false)))
             {
-                return null;
+                return default;
             }
 
             try
@@ -116,7 +116,7 @@ internal sealed class Contender
         }
     }
 
-    private async ValueTask<ILockHandle?> ContendAsync(CancellationToken cancellationToken)
+    private async ValueTask<ContendOutcome> ContendAsync(CancellationToken cancellationToken)
     {
         _attempts++;
         var waits = false;
@@ -128,12 +128,12 @@ internal sealed class Contender
                 if (reply.IsGranted)
                 {
                     if (await AdoptAsync(reply, sentAt, cancellationToken).ConfigureAwait(false) is { } handle)
-                        return handle;
+                        return new ContendOutcome(handle);
                     reply = AcquireReply.Busy(TimeSpan.Zero);
                 }
 
                 if (IsOver())
-                    return null;
+                    return default;
                 if (!waits)
                 {
                     waits = true;
