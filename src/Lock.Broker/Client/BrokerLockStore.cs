@@ -7,7 +7,7 @@ namespace Locking;
 /// Waiting requests stand in the broker's queue. After a broken connection they are asked again, and what is held is reclaimed by id;
 /// what the broker does not know any more, or somebody else has, is raised as <see cref="LeaseLost"/>.
 /// </remarks>
-public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseStore, ILossSignal
+public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseStore, ILossSignal, IStoreDiagnostics
 {
     private readonly BrokerClient _client;
 
@@ -77,7 +77,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
-        var (answer, pending) = await AskAsync(
+        var (answer, pending, _) = await AskAsync(
             null, static (connection, pending, s) => connection.AskExtend(pending, s.Key, s.HolderId, s.Ttl), new Subject(key, holderId, ttl), true,
             cancellationToken).ConfigureAwait(false);
         if (answer.Kind == AnswerKind.Done)
@@ -93,7 +93,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
         // First: a lease that is being given back must not be reclaimed, whatever becomes of this request.
         var mayLive = !_client.Leases.HasRunOut(holderId);
         _client.Leases.Remove(holderId);
-        var (answer, _) = await AskAsync(
+        var (answer, _, _) = await AskAsync(
             null, static (connection, pending, s) => connection.AskRelease(pending, s.Key, s.HolderId), new Subject(key, holderId), false,
             cancellationToken, mayLive).ConfigureAwait(false);
         return ReplyOf(answer);
@@ -102,7 +102,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken)
     {
-        var (answer, _) = await AskAsync(
+        var (answer, _, _) = await AskAsync(
             null, static (connection, pending, s) => connection.AskGet(pending, s.Key), new Subject(key), true, cancellationToken).ConfigureAwait(false);
         return answer.Kind switch
         {
@@ -115,7 +115,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var (answer, pending) = await AskAsync(
+        var (answer, pending, _) = await AskAsync(
             null, static (connection, pending, s) => connection.AskList(pending, s.Key), new Subject(prefix), true, cancellationToken)
             .ConfigureAwait(false);
         if (answer.Kind != AnswerKind.Done)
@@ -127,10 +127,20 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
     {
-        var (answer, _) = await AskAsync(
+        var (answer, _, _) = await AskAsync(
             null, static (connection, pending, s) => connection.AskForce(pending, s.Key), new Subject(key), false, cancellationToken)
             .ConfigureAwait(false);
         return ReplyOf(answer) == StoreReply.Done;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<StoreFinding>> DiagnoseAsync(CancellationToken cancellationToken = default)
+    {
+        var (answer, _, welcome) = await AskAsync(
+            null, static (connection, pending, _) => connection.AskStatus(pending), default, true, cancellationToken).ConfigureAwait(false);
+        if (answer.Kind is not (AnswerKind.Status or AnswerKind.Refused))
+            throw Unexpected(answer);
+        return BrokerDiagnosis.Of(_client.Address, welcome, answer);
     }
 
     /// <summary>Hangs up. The broker gives up what is still held over the connection, but for what was taken with
@@ -164,7 +174,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
             }
 
             if (answer.Kind != AnswerKind.Lost || !mayRepeat || _client.Time.GetElapsedTime(began) >= _client.CommandTimeout)
-                return new Answered(answer, pending);
+                return new Answered(answer, pending, connection.Introduction);
             mayRepeat = false;
         }
     }
@@ -221,5 +231,5 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
 
     /// <summary>An answer, and the request that it belongs to. Like <see cref="Subject"/> no tuple: over tuples of references the
     /// published command has no compiled code at its start (decision 0044).</summary>
-    private readonly record struct Answered(BrokerAnswer Answer, PendingAnswer Pending);
+    private readonly record struct Answered(BrokerAnswer Answer, PendingAnswer Pending, Welcome Welcome);
 }
