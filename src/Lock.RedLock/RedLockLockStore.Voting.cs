@@ -5,6 +5,9 @@ public sealed partial class RedLockLockStore
 {
     private static readonly TimeSpan s_shortestSplitPause = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan s_insistPause = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>Contenders withdraw within a few round trips; who does not is a holder with a node of its majority down.</summary>
+    private static readonly TimeSpan s_longestInsisting = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_longestSplitPause = TimeSpan.FromMilliseconds(25);
 
     private async ValueTask<AcquireReply> ConcludeAsync(
@@ -49,7 +52,7 @@ public sealed partial class RedLockLockStore
         AcquireRequest request, IReadOnlyList<IQuorumNode> asked, Vote?[] votes, Tally tally, TimeSpan limit, CancellationToken cancellationToken)
     {
         var began = _time.GetTimestamp();
-        while (IsSplit(tally) && tally.IsFirst(request.HolderId) && _time.GetElapsedTime(began) < limit)
+        while (IsSplit(tally) && tally.IsFirst(request.HolderId) && _time.GetElapsedTime(began) < s_longestInsisting)
         {
             await Task.Delay(s_insistPause, _time, cancellationToken).ConfigureAwait(false);
             var others = Enumerable.Range(0, votes.Length).Where(i => votes[i] is { Kind: VoteKind.Busy }).ToArray();

@@ -6,7 +6,8 @@ namespace Locking;
 /// <summary>Grants that wait for replicas, and a replica that becomes the master in mid-hold.</summary>
 public sealed class ReplicaTests : IAsyncLifetime
 {
-    private static readonly LockOptions s_one = new() { Replicas = 1, ReplicaTimeout = TimeSpan.FromMilliseconds(300) };
+    private static readonly LockOptions s_one = new() { Replicas = 1, ReplicaTimeout = TimeSpan.FromSeconds(10) };
+    private static readonly LockOptions s_impatient = new() { Replicas = 1, ReplicaTimeout = TimeSpan.FromMilliseconds(300) };
 
     private RedisServer _master = null!;
     private RedisServer _replica = null!;
@@ -15,8 +16,7 @@ public sealed class ReplicaTests : IAsyncLifetime
     {
         _master = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
         _replica = await RedisServer.StartAsync("--replicaof", "127.0.0.1", $"{_master.Port}", "--repl-diskless-sync-delay", "0");
-        await Eventually.TrueAsync(
-            async () => ((string)(await _replica.CommandAsync("INFO", "replication"))!).Contains("master_link_status:up", StringComparison.Ordinal), "replication");
+        await ReplicatedFixture.UntilReplicatedAsync(_master);
     }
 
     public async Task DisposeAsync()
@@ -43,9 +43,11 @@ public sealed class ReplicaTests : IAsyncLifetime
     [Fact]
     public async Task A_grant_that_the_replica_does_not_confirm_is_undone_and_said()
     {
-        await using var store = RedisFixture.StoreAt(_master.Port, s_one);
-        Assert.True((await AskAsync(store, "before", NewId())).IsGranted);
+        await using var patient = RedisFixture.StoreAt(_master.Port, s_one);
+        Assert.True((await AskAsync(patient, "before", NewId())).IsGranted);
+        var store = ((IConfigurableStore)patient).WithOptions(s_impatient);
         _replica.Freeze();
+        Assert.NotNull(await Record.ExceptionAsync(() => AskAsync(store, "connects", NewId())));
         var began = TimeProvider.System.GetTimestamp();
         // Many at once wait for the replica together, not one after the other.
         var faults = await Eventually.DoneAsync(
@@ -146,9 +148,16 @@ public sealed class ReplicatedFixture : IAsyncLifetime
     {
         Master = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
         _replica = await RedisServer.StartAsync("--replicaof", "127.0.0.1", $"{Master.Port}");
-        await Eventually.TrueAsync(
-            async () => ((string)(await _replica.CommandAsync("INFO", "replication"))!).Contains("master_link_status:up", StringComparison.Ordinal), "replication");
+        await UntilReplicatedAsync(Master);
     }
+
+    /// <summary>Until the master counts the replica: that is later than the replica's own opinion.</summary>
+    public static Task UntilReplicatedAsync(RedisServer master) => Eventually.TrueAsync(async () =>
+    {
+        await using var raw = await master.RawAsync();
+        await raw.CommandAsync("SET", "replicated", "yes");
+        return await raw.CommandAsync("WAIT", "1", "5000") is 1L;
+    }, "replication");
 
     public async Task DisposeAsync()
     {

@@ -26,12 +26,16 @@ internal static class RedisFaults
         RedisServerException refusal => WrapRefusal(refusal, step, server),
         RedisConnectionException refused when IsAuthentication(refused) => Refused(
             $"{server} refused the user name or password ({step}). Set connection.password (and connection.username) to what the server has.", exception),
+        RedisConnectionException { FailureType: ConnectionFailureType.UnableToConnect } => new LockStoreException(
+            $"{server} cannot be reached ({step}): is it up, and are host and port right?", isTransient: true, exception)
+        {
+            MayHaveBeenApplied = false,
+        },
         RedisConnectionException connection => new LockStoreException(
             $"The connection to {server} failed ({step}): {connection.FailureType}.", isTransient: true, exception)
         {
             // Nothing was sent where there was no connection to send it on.
-            MayHaveBeenApplied = connection.FailureType is not (ConnectionFailureType.UnableToResolvePhysicalConnection or
-                ConnectionFailureType.UnableToConnect),
+            MayHaveBeenApplied = connection.FailureType is not ConnectionFailureType.UnableToResolvePhysicalConnection,
         },
         RedisCommandException command => Refused($"The Redis client refused the request ({step}): {command.Message}", command),
         TimeoutException => new LockStoreException($"{server} did not answer in time ({step}).", isTransient: true, exception),

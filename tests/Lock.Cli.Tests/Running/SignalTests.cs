@@ -117,7 +117,7 @@ public sealed class SignalTests : IAsyncLifetime
             + $"echo $$ > {_sandbox.PathOf("pid")}; echo $! > {_sandbox.PathOf("pid2")}; touch @STARTED; while :; do sleep 0.05; done";
         using var process = await _sandbox.HoldAsync("k", script);
         using var next = _sandbox.Start(
-            "run", "k", "--", "sh", "-c", "for p in $(cat pid pid2); do grep -E '^State' /proc/$p/status | grep -qv Z && echo alive $p; done; echo done");
+            "run", "k", "--", "sh", "-c", "for p in $(cat pid pid2); do grep -E '^State' /proc/$p/status 2> /dev/null | grep -qv Z && echo alive $p; done; echo done");
         await WaiterIsQueuedAsync(next);
         process.Signal(Signals.Kill);
         Assert.Equal(new CliResult(0, "done\n", ""), await next.ResultAsync());

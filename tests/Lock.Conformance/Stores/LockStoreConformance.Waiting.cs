@@ -75,7 +75,8 @@ public abstract partial class LockStoreConformance
         await OutliveAsync(ShortTtl);
         var (reply, waited) = await Eventually.DoneAsync(waiting, "the end of the wait");
         Assert.False(reply.IsGranted);
-        Assert.True(waited >= ShortTtl - TimeSpan.FromMilliseconds(1), $"gave up after {waited.TotalMilliseconds} ms");
+        // Timers of the system count in ticks of up to 4 ms, by another clock than timestamps do.
+        Assert.True(waited >= ShortTtl - TimeSpan.FromMilliseconds(5), $"gave up after {waited.TotalMilliseconds} ms");
         Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, holder, CancellationToken.None));
         await TakeAsync(Store, key, next);
 
@@ -93,9 +94,12 @@ public abstract partial class LockStoreConformance
         var (key, holder, waiter) = (NewKey(), NewId(), NewId());
         await TakeAsync(Store, key, holder);
         using var stop = new CancellationTokenSource();
-        var first = QueueAsync(NewStore(), key, waiter, cancellationToken: stop.Token);
+        var store = NewStore();
+        var first = QueueAsync(store, key, waiter, cancellationToken: stop.Token);
         await Eventually.SettleAsync();
-        var second = QueueAsync(NewStore(), key, waiter);
+        // A store without a queue is asked again and again by its waiters. What it takes back of a cancelled request goes the same way
+        // as the next request of the same holder, and before it; over another connection that order would be nobody's promise.
+        var second = QueueAsync(Store is IWaitingStore ? NewStore() : store, key, waiter);
         await Eventually.SettleAsync();
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Eventually.DoneAsync(first, "the cancelled request"));
