@@ -8,7 +8,7 @@ namespace Locking;
 /// Waiting, renewal, loss, retries, clean-up and telemetry are here, once; the store does its atomic steps. Owns the store: disposing
 /// this disposes it.
 /// </remarks>
-public sealed class StoreLock : LockBase
+public sealed class StoreLock : LockBase, IStoreDiagnostics
 {
     /// <summary>Disposing gives backends this long to take back what is still held.</summary>
     private static readonly TimeSpan DisposeLimit = TimeSpan.FromSeconds(2);
@@ -61,6 +61,16 @@ public sealed class StoreLock : LockBase
     /// <summary>Cancelled when the disposal is over: background work ends.</summary>
     internal CancellationToken Stopped => _stopped.Token;
 
+    /// <summary>What the store says about its backend; empty for a store without <see cref="IStoreDiagnostics"/>.</summary>
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<StoreFinding>> DiagnoseAsync(CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return Store is IStoreDiagnostics diagnostics
+            ? StoreCalls.AwaitAsync(static (store, token) => store.DiagnoseAsync(token), diagnostics, Type, null, cancellationToken)
+            : ValueTask.FromResult<IReadOnlyList<StoreFinding>>([]);
+    }
+
     private protected override async ValueTask<ILockHandle?> AcquireCoreAsync(
         string key, EffectiveOptions options, LockOptions? given, CancellationToken cancellationToken)
     {
@@ -73,7 +83,7 @@ public sealed class StoreLock : LockBase
         var outcome = LockTelemetry.Failed;
         try
         {
-            var handle = await contender.RunAsync(cancellationToken).ConfigureAwait(false);
+            var handle = (await contender.RunAsync(cancellationToken).ConfigureAwait(false)).Handle;
             outcome = handle is null ? LockTelemetry.Busy : LockTelemetry.Acquired;
             if (handle is not null)
                 Log.Acquired(Logger, key, handle.Id, handle.FencingToken, handle.AcquiredOnAttempt, handle.AcquireDelay.TotalMilliseconds);

@@ -24,6 +24,9 @@ internal enum AnswerKind
     /// <summary>One record.</summary>
     Info,
 
+    /// <summary>What the broker says about itself.</summary>
+    Status,
+
     /// <summary>The broker did not do it, and says why.</summary>
     Refused,
 }
@@ -36,11 +39,12 @@ internal readonly record struct BrokerAnswer(AnswerKind Kind)
     /// <summary>Granted: time in the queue since the request was last sent.</summary>
     public TimeSpan Queued { get; init; }
 
-    /// <summary>Busy: what is left of the holder's lease.</summary>
+    /// <summary>Busy: what is left of the holder's lease. Status: of the wait after a crash.</summary>
     public TimeSpan? Remaining { get; init; }
 
     public LockInfo? Info { get; init; }
 
+    /// <summary>Refused: why. Status: the words of <see cref="StatusWords"/> that apply, with spaces between them.</summary>
     public string? Error { get; init; }
 }
 

@@ -20,7 +20,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
     private readonly bool _noDelay;
     private readonly BrokerLauncher? _launcher;
     private BrokerConnection? _connection;
-    private Task<BrokerConnection>? _connecting;
+    private Task<OpenConnection>? _connecting;
     private Task? _reading;
     private long _lastNumber;
     private bool _isReturning;
@@ -69,18 +69,18 @@ internal sealed partial class BrokerClient : IAsyncDisposable
 
     /// <summary>The connection; made now if there is none.</summary>
     /// <exception cref="LockStoreException">There is no broker, or it refuses this client.</exception>
-    public ValueTask<BrokerConnection> ConnectAsync(CancellationToken cancellationToken)
+    public ValueTask<OpenConnection> ConnectAsync(CancellationToken cancellationToken)
     {
-        Task<BrokerConnection> connecting;
+        Task<OpenConnection> connecting;
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, typeof(BrokerLockStore));
             if (_connection is { } connection)
-                return new ValueTask<BrokerConnection>(connection);
+                return new ValueTask<OpenConnection>(new OpenConnection(connection, _reading!));
             connecting = _connecting ??= Task.Run(EstablishAsync, CancellationToken.None);
         }
 
-        return new ValueTask<BrokerConnection>(connecting.WaitAsync(cancellationToken));
+        return new ValueTask<OpenConnection>(connecting.WaitAsync(cancellationToken));
     }
 
     /// <summary>A request that waits in the broker's queue: asked again on the next connection when this one breaks.</summary>
@@ -226,7 +226,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
             one.TrySetException(exception);
     }
 
-    private async Task<BrokerConnection> EstablishAsync()
+    private async Task<OpenConnection> EstablishAsync()
     {
         try
         {
@@ -248,7 +248,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
 
             foreach (var one in waiting)
                 connection.AskAcquire(one);
-            return connection;
+            return new OpenConnection(connection, reading);
         }
         catch
         {
@@ -259,7 +259,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
     }
 
     /// <summary>Connects and is welcomed, within the time for it; starts a broker if nothing listens and that is asked for.</summary>
-    private async Task<(BrokerConnection Connection, Task Reading)> OpenAsync()
+    private async Task<OpenConnection> OpenAsync()
     {
         var began = Time.GetTimestamp();
         var launched = false;
@@ -302,7 +302,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
         }
     }
 
-    private async Task<(BrokerConnection Connection, Task Reading)> OpenOnceAsync(TimeSpan limit)
+    private async Task<OpenConnection> OpenOnceAsync(TimeSpan limit)
     {
         using var time = new CancellationTokenSource(limit, Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(time.Token, _disposing.Token);
@@ -315,7 +315,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
             var reading = connection.RunAsync();
             var welcome = await connection.Welcomed.WaitAsync(either.Token).ConfigureAwait(false);
             Notice(welcome);
-            return (connection, reading);
+            return new OpenConnection(connection, reading);
         }
         catch (OperationCanceledException e)
         {

@@ -67,6 +67,8 @@ internal sealed partial class BrokerConnection
             return new BrokerAnswer(AnswerKind.Other);
         if (message.Type.TextEquals("lk-info"u8))
             return new BrokerAnswer(AnswerKind.Info) { Info = InfoOf(in message) };
+        if (message.Type.TextEquals("lk-status"u8))
+            return new BrokerAnswer(AnswerKind.Status) { Remaining = RemainingOf(in message), Error = message.Warning.GetText() };
         return new BrokerAnswer(AnswerKind.Refused) { Error = message.Error.GetText() ?? "an answer that this client does not know" };
     }
 

@@ -90,6 +90,12 @@ internal sealed partial class BrokerConnection
         static (line, number, prefix) => line.Raw("{\"type\":\"lk-list\",\"n\":"u8).Integer(number).Raw(",\"prefix\":"u8).Text(prefix).Raw("}\n"u8),
         prefix);
 
+    public void AskStatus(PendingAnswer pending) => AskOwn(
+        pending,
+        "tell how it is",
+        static (line, number, _) => line.Raw("{\"type\":\"lk-status\",\"n\":"u8).Integer(number).Raw("}\n"u8),
+        0);
+
     /// <summary>Asks what only a broker of ours knows.</summary>
     private void AskOwn<T>(PendingAnswer pending, string what, Action<LineWriter, long, T> compose, T state)
     {

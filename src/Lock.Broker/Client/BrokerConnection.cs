@@ -32,6 +32,9 @@ internal sealed partial class BrokerConnection : LineConnection
     /// <summary>What the broker introduced itself as.</summary>
     public Task<Welcome> Welcomed => _welcome.Task;
 
+    /// <summary>The same, on a connection that was welcomed.</summary>
+    public Welcome Introduction { get; private set; }
+
     /// <summary>The broker is one of the published ones: it lacks what our own messages add.</summary>
     public bool IsPublished { get; private set; }
 
@@ -207,7 +210,8 @@ internal sealed partial class BrokerConnection : LineConnection
         }
 
         message.Wire.TryGetInteger(out var wire);
-        _welcome.TrySetResult(new Welcome(message.Version.GetText() ?? "", (int)wire));
+        Introduction = new Welcome(message.Version.GetText() ?? "", (int)wire);
+        _welcome.TrySetResult(Introduction);
     }
 
     /// <summary>A broker that does not know our greeting is a published one.</summary>
@@ -220,7 +224,8 @@ internal sealed partial class BrokerConnection : LineConnection
         }
 
         IsPublished = true;
-        _welcome.TrySetResult(new Welcome("", 0));
+        Introduction = new Welcome("", 0);
+        _welcome.TrySetResult(Introduction);
     }
 
     private void Deny(string why)

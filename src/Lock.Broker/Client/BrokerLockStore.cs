@@ -7,7 +7,7 @@ namespace Locking;
 /// Waiting requests stand in the broker's queue. After a broken connection they are asked again, and what is held is reclaimed by id;
 /// what the broker does not know any more, or somebody else has, is raised as <see cref="LeaseLost"/>.
 /// </remarks>
-public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseStore, ILossSignal
+public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseStore, ILossSignal, IStoreDiagnostics
 {
     private readonly BrokerClient _client;
 
@@ -35,8 +35,9 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     public async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var (answer, _) = await AskAsync(
-            request, static (connection, pending, _) => connection.AskAcquire(pending), 0, true, cancellationToken).ConfigureAwait(false);
+        var answer = (await AskAsync(
+            request, static (connection, pending, _) => connection.AskAcquire(pending), default, true, cancellationToken)
+            .ConfigureAwait(false)).Answer;
         return answer.Kind switch
         {
             AnswerKind.Granted => AcquireReply.Granted(answer.Token, answer.Queued),
@@ -51,7 +52,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
         ArgumentNullException.ThrowIfNull(request);
         cancellationToken.ThrowIfCancellationRequested();
         var began = _client.Time.GetTimestamp();
-        var connection = await _client.ConnectAsync(cancellationToken).ConfigureAwait(false);
+        var connection = (await _client.ConnectAsync(cancellationToken).ConfigureAwait(false)).Connection;
         var waiter = new PendingAnswer(_client.NextNumber(), request, waits: true);
         _client.Enlist(waiter);
         try
@@ -76,8 +77,8 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
-        var (answer, pending) = await AskAsync(
-            null, static (connection, pending, s) => connection.AskExtend(pending, s.key, s.holderId, s.ttl), (key, holderId, ttl), true,
+        var (answer, pending, _) = await AskAsync(
+            null, static (connection, pending, s) => connection.AskExtend(pending, s.Key, s.HolderId, s.Ttl), new Subject(key, holderId, ttl), true,
             cancellationToken).ConfigureAwait(false);
         if (answer.Kind == AnswerKind.Done)
             _client.Leases.Extended(holderId, ttl, pending.SentAt);
@@ -92,17 +93,17 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
         // First: a lease that is being given back must not be reclaimed, whatever becomes of this request.
         var mayLive = !_client.Leases.HasRunOut(holderId);
         _client.Leases.Remove(holderId);
-        var (answer, _) = await AskAsync(
-            null, static (connection, pending, s) => connection.AskRelease(pending, s.key, s.holderId), (key, holderId), false, cancellationToken,
-            mayLive).ConfigureAwait(false);
+        var (answer, _, _) = await AskAsync(
+            null, static (connection, pending, s) => connection.AskRelease(pending, s.Key, s.HolderId), new Subject(key, holderId), false,
+            cancellationToken, mayLive).ConfigureAwait(false);
         return ReplyOf(answer);
     }
 
     /// <inheritdoc/>
     public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken)
     {
-        var (answer, _) = await AskAsync(
-            null, static (connection, pending, key) => connection.AskGet(pending, key), key, true, cancellationToken).ConfigureAwait(false);
+        var (answer, _, _) = await AskAsync(
+            null, static (connection, pending, s) => connection.AskGet(pending, s.Key), new Subject(key), true, cancellationToken).ConfigureAwait(false);
         return answer.Kind switch
         {
             AnswerKind.Info => answer.Info,
@@ -114,8 +115,8 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var (answer, pending) = await AskAsync(
-            null, static (connection, pending, prefix) => connection.AskList(pending, prefix), prefix, true, cancellationToken)
+        var (answer, pending, _) = await AskAsync(
+            null, static (connection, pending, s) => connection.AskList(pending, s.Key), new Subject(prefix), true, cancellationToken)
             .ConfigureAwait(false);
         if (answer.Kind != AnswerKind.Done)
             throw Unexpected(answer);
@@ -126,9 +127,20 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
     {
-        var (answer, _) = await AskAsync(
-            null, static (connection, pending, key) => connection.AskForce(pending, key), key, false, cancellationToken).ConfigureAwait(false);
+        var (answer, _, _) = await AskAsync(
+            null, static (connection, pending, s) => connection.AskForce(pending, s.Key), new Subject(key), false, cancellationToken)
+            .ConfigureAwait(false);
         return ReplyOf(answer) == StoreReply.Done;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<StoreFinding>> DiagnoseAsync(CancellationToken cancellationToken = default)
+    {
+        var (answer, _, welcome) = await AskAsync(
+            null, static (connection, pending, _) => connection.AskStatus(pending), default, true, cancellationToken).ConfigureAwait(false);
+        if (answer.Kind is not (AnswerKind.Status or AnswerKind.Refused))
+            throw Unexpected(answer);
+        return BrokerDiagnosis.Of(_client.Address, welcome, answer);
     }
 
     /// <summary>Hangs up. The broker gives up what is still held over the connection, but for what was taken with
@@ -137,17 +149,17 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
 
     /// <summary>Asks and hears the answer. What may be asked twice is asked again when the connection breaks before the answer: most
     /// often the broker was restarted, and the next connection knows.</summary>
-    private async ValueTask<(BrokerAnswer Answer, PendingAnswer Pending)> AskAsync<T>(
-        AcquireRequest? acquire, Action<BrokerConnection, PendingAnswer, T> ask, T state, bool mayRepeat, CancellationToken cancellationToken,
-        bool mayUnlock = false)
+    private async ValueTask<Answered> AskAsync(
+        AcquireRequest? acquire, Action<BrokerConnection, PendingAnswer, Subject> ask, Subject subject, bool mayRepeat,
+        CancellationToken cancellationToken, bool mayUnlock = false)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var began = _client.Time.GetTimestamp();
         while (true)
         {
-            var connection = await _client.ConnectAsync(cancellationToken).ConfigureAwait(false);
+            var connection = (await _client.ConnectAsync(cancellationToken).ConfigureAwait(false)).Connection;
             var pending = new PendingAnswer(_client.NextNumber(), acquire, waits: false) { MayUnlock = mayUnlock };
-            ask(connection, pending, state);
+            ask(connection, pending, subject);
             BrokerAnswer answer;
             try
             {
@@ -162,7 +174,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
             }
 
             if (answer.Kind != AnswerKind.Lost || !mayRepeat || _client.Time.GetElapsedTime(began) >= _client.CommandTimeout)
-                return (answer, pending);
+                return new Answered(answer, pending, connection.Introduction);
             mayRepeat = false;
         }
     }
@@ -213,4 +225,11 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
         + $"{_client.CommandTimeout.TotalMilliseconds} ms (connection.commandTimeout).",
         isTransient: true,
         inner);
+
+    /// <summary>What a request is about.</summary>
+    private readonly record struct Subject(string Key, string HolderId = "", TimeSpan Ttl = default);
+
+    /// <summary>An answer, and the request that it belongs to. Like <see cref="Subject"/> no tuple: over tuples of references the
+    /// published command has no compiled code at its start (decision 0044).</summary>
+    private readonly record struct Answered(BrokerAnswer Answer, PendingAnswer Pending, Welcome Welcome);
 }

@@ -19,10 +19,13 @@ public sealed partial class BrokerServer
         _isWaiting = true;
     }
 
-    private TimeSpan WaitLeft
+    /// <summary>What is left of the wait; zero when there is none.</summary>
+    internal TimeSpan WaitLeft
     {
         get
         {
+            if (!_isWaiting)
+                return TimeSpan.Zero;
             var left = TimeProvider.GetElapsedTime(TimeProvider.GetTimestamp(), _waitUntil);
             return left > TimeSpan.Zero ? left : TimeSpan.Zero;
         }

@@ -77,6 +77,22 @@ public sealed partial class BrokerServer : IAsyncDisposable
 
     internal LockTable Table { get; }
 
+    /// <summary>What is weak about the way this broker runs: words of <see cref="StatusWords"/> with spaces between them, or empty.</summary>
+    internal string Weaknesses
+    {
+        get
+        {
+            var isOpen = Options is { Host: { } host, Secret: null } && !IsLoopback(host);
+            return (isOpen, _state is null) switch
+            {
+                (true, true) => $"{StatusWords.Open} {StatusWords.NoState}",
+                (true, false) => StatusWords.Open,
+                (false, true) => StatusWords.NoState,
+                (false, false) => "",
+            };
+        }
+    }
+
     internal TimeProvider TimeProvider { get; }
 
     /// <summary>Begins to listen.</summary>

@@ -45,6 +45,12 @@ internal sealed partial class ClientSession
             return;
         }
 
+        if (message.Type.TextEquals("lk-status"u8))
+        {
+            SendStatus(number);
+            return;
+        }
+
         if (message.Key.GetText() is not { Length: > 0 } key)
         {
             SendRefused(number, "a request needs a key");
@@ -283,6 +289,15 @@ internal sealed partial class ClientSession
             .Raw(",\"id\":"u8).Text(info.Id).Raw(",\"owner\":"u8).Text(info.Owner).Raw(",\"token\":"u8).Integer(info.FencingToken ?? 0)
             .Raw(",\"remaining\":"u8);
         line.Integer(info.Remaining == Timeout.InfiniteTimeSpan ? -1 : (long)Math.Ceiling(info.Remaining.TotalMilliseconds));
+        Send(line.Raw("}\n"u8));
+    }
+
+    private void SendStatus(long number)
+    {
+        var line = NewLine.Raw("{\"type\":\"lk-status\",\"n\":"u8).Integer(number).Raw(",\"remaining\":"u8)
+            .Integer((long)Math.Ceiling(_server.WaitLeft.TotalMilliseconds));
+        if (_server.Weaknesses is { Length: > 0 } words)
+            line.Raw(",\"warning\":"u8).Text(words);
         Send(line.Raw("}\n"u8));
     }
 

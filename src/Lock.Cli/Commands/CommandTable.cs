@@ -7,7 +7,7 @@ internal static class CommandTable
     public static CommandSpec[] All =>
     [
         RunCommand.Spec, AcquireCommand.Spec, ReleaseCommand.Spec, ExtendCommand.Spec, ShowCommand.Spec, ListCommand.Spec,
-        BrokerCommand.Spec, CompletionCommand.Spec,
+        BrokerCommand.Spec, DoctorCommand.Spec, BenchCommand.Spec, CompletionCommand.Spec,
     ];
 
     /// <summary>Their names.</summary>
@@ -23,6 +23,8 @@ internal static class CommandTable
         "show" => ShowCommand.Spec,
         "ls" => ListCommand.Spec,
         "broker" => BrokerCommand.Spec,
+        "doctor" => DoctorCommand.Spec,
+        "bench" => BenchCommand.Spec,
         "completion" => CompletionCommand.Spec,
         _ => null,
     };

@@ -19,6 +19,13 @@ internal static class Streams
         Write(stream, $"lock: {line}\n");
     }
 
+    /// <summary>Writes to standard error as it is.</summary>
+    public static void RawError(string text)
+    {
+        using var stream = Console.OpenStandardError();
+        Write(stream, text);
+    }
+
     private static void Write(Stream stream, string text)
     {
         try

@@ -87,13 +87,14 @@ internal sealed class RunSession
 
     private int Start(string[] words, string path)
     {
-        ReadOnlySpan<(string Name, string? Value)> variables =
-        [
+        // An array: the collection on the stack has no compiled code at start-up.
+        var variables = new (string Name, string? Value)[]
+        {
             ("LOCK_KEY", _handle.Key),
             ("LOCK_ID", _handle.Id),
             ("LOCK_FENCING_TOKEN", _handle.FencingToken?.ToString(CultureInfo.InvariantCulture)),
             ("LOCK_OWNER", _handle.Owner),
-        ];
+        };
         if (OperatingSystem.IsWindows())
             return WindowsCommand.Start(words, variables, out _command);
         var result = PosixCommand.Start(words, path, variables, out var command);

@@ -73,7 +73,8 @@ internal sealed unsafe class Watcher : IDisposable
         {
             var (host, program) = ThisProgram.Find();
             using var environment = InheritedEnvironment.With(
-                [
+                new (string Name, string? Value)[]
+                {
                     ("LOCK_CONFIG", configuration),
                     ("LOCK_WATCH_KEY", handle.Key),
                     ("LOCK_WATCH_ID", handle.Id),
@@ -82,7 +83,7 @@ internal sealed unsafe class Watcher : IDisposable
 
                     // An outer `lock run`: its own id must not make its watcher end this one.
                     ("LOCK_ID", null),
-                ]);
+                });
             using var arguments = new CStringArray();
             arguments.Add("/bin/sh");
             arguments.Add("-c");

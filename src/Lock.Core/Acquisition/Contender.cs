@@ -78,7 +78,7 @@ internal sealed class Contender
             _lostMeanwhile = true;
     }
 
-    public async ValueTask<ILockHandle?> RunAsync(CancellationToken cancellationToken)
+    public async ValueTask<ContendOutcome> RunAsync(CancellationToken cancellationToken)
     {
         _engine.Enter(this);
         try
@@ -86,7 +86,7 @@ internal sealed class Contender
             if (!_engine.Turns.TryEnter(_key)
                 && (_options.IsSingleAttempt || !await WaitForTurnAsync(cancellationToken).ConfigureAwait(false)))
             {
-                return null;
+                return default;
             }
 
             try
@@ -135,7 +135,7 @@ internal sealed class Contender
         }
     }
 
-    private async ValueTask<ILockHandle?> ContendAsync(CancellationToken cancellationToken)
+    private async ValueTask<ContendOutcome> ContendAsync(CancellationToken cancellationToken)
     {
         _attempts++;
         var waits = false;
@@ -147,12 +147,12 @@ internal sealed class Contender
                 if (reply.IsGranted)
                 {
                     if (await AdoptAsync(reply, sentAt, cancellationToken).ConfigureAwait(false) is { } handle)
-                        return handle;
+                        return new ContendOutcome(handle);
                     reply = AcquireReply.Busy(TimeSpan.Zero);
                 }
 
                 if (IsOver())
-                    return null;
+                    return default;
                 if (!waits)
                 {
                     waits = true;

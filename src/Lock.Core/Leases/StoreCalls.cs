@@ -9,17 +9,33 @@ internal static class StoreCalls
     /// <param name="backend">The store's type, for the message.</param>
     /// <param name="abandoned">Called with the step when it is left running, so that its late outcome can be put right; or null.</param>
     /// <param name="cancellationToken">The limit.</param>
-    public static async ValueTask<T> AwaitAsync<TArguments, T>(
+    public static ValueTask<T> AwaitAsync<TArguments, T>(
         Func<TArguments, CancellationToken, ValueTask<T>> step,
         TArguments arguments,
         string backend,
         Action<Task<T>>? abandoned,
         CancellationToken cancellationToken)
     {
+        // The asynchronous part is generic over the result alone: over tuples of references no compiler has its code ready at start-up.
+        ValueTask<T> begun;
+        try
+        {
+            begun = step(arguments, cancellationToken);
+        }
+        catch (Exception exception)
+        {
+            begun = ValueTask.FromException<T>(exception);
+        }
+
+        return AwaitAsync(begun, backend, abandoned, cancellationToken);
+    }
+
+    private static async ValueTask<T> AwaitAsync<T>(
+        ValueTask<T> begun, string backend, Action<Task<T>>? abandoned, CancellationToken cancellationToken)
+    {
         Task<T>? task = null;
         try
         {
-            var begun = step(arguments, cancellationToken);
             if (begun.IsCompleted || !cancellationToken.CanBeCanceled)
                 return await begun.ConfigureAwait(false);
             task = begun.AsTask();

@@ -1,0 +1,47 @@
+namespace Locking;
+
+/// <summary>What is unsafe about a configuration, whatever its backend.</summary>
+internal static class ConfigurationCheck
+{
+    private static readonly TimeSpan _default = TimeSpan.FromSeconds(30);
+
+    /// <summary>Looks at a configuration in the light of what the backend has shown.</summary>
+    public static List<StoreFinding> Of(Configured configured, ProbeResult result)
+    {
+        var findings = new List<StoreFinding>();
+        var ttl = configured.Config.LockOptions?.Ttl ?? _default;
+        var slow = result.Cycle.Percentile(0.99);
+        if (ttl == Timeout.InfiniteTimeSpan)
+        {
+            findings.Add(new StoreFinding("no-ttl", true, "lockOptions.ttl is null: a lock whose holder dies is never free again by itself, only "
+                + "by 'lock release KEY --force'. Give it a ttl; it is renewed while the holder lives."));
+        }
+        else if (slow * 10 > ttl)
+        {
+            findings.Add(new StoreFinding("ttl-too-short", true, $"lockOptions.ttl is {DurationText.Of(ttl)}, and a request can take a tenth of "
+                + $"that or more here (lock and unlock: p99 {DurationText.Of(slow)}): leases may run out before they are renewed. Use a longer ttl."));
+        }
+
+        if (SecretFile(configured) is { } file)
+        {
+            findings.Add(new StoreFinding("readable-secret", true, $"The configuration in '{file}' holds a secret, and other users may read "
+                + "that file. Close it: chmod 600."));
+        }
+
+        return findings;
+    }
+
+    /// <summary>The configuration's file, when it holds a secret and others may read it.</summary>
+    private static string? SecretFile(Configured configured)
+    {
+        if (OperatingSystem.IsWindows() || configured.Text?.TrimStart() is not { } text || !text.StartsWith('@'))
+            return null;
+        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+        var file = text[1..].Trim();
+        return HasSecret(configured.Config.Connection) && File.Exists(file) && (File.GetUnixFileMode(file) & others) != UnixFileMode.None ? file : null;
+    }
+
+    private static bool HasSecret(LockConnection? connection) => connection is not null
+        && (connection.Secret is not null || connection.Password is not null || connection.Url is { } url && url.Contains('@', StringComparison.Ordinal)
+            || (connection.Endpoints?.Any(HasSecret) ?? false));
+}

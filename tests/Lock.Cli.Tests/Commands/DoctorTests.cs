@@ -1,0 +1,119 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Locking.Cli.Tests.Commands;
+
+public sealed class DoctorTests : IAsyncLifetime
+{
+    private readonly Sandbox _sandbox = new();
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _sandbox.DisposeAsync();
+
+    [Fact]
+    public async Task A_healthy_broker_has_figures_and_no_warnings_and_nothing_is_left_behind()
+    {
+        var result = await _sandbox.RunAsync("doctor");
+        Assert.Equal((0, ""), (result.Code, result.Error));
+        Assert.Contains("\nreachable    yes", result.Output, StringComparison.Ordinal);
+        Assert.Contains("\nlock+unlock  p50 ", result.Output, StringComparison.Ordinal);
+        Assert.Contains(_sandbox.Socket, result.Output, StringComparison.Ordinal);
+        Assert.EndsWith("\nNothing unsafe was found.\n", result.Output, StringComparison.Ordinal);
+        Assert.Equal(new CliResult(0, "", ""), await _sandbox.RunAsync("ls"));
+    }
+
+    [Fact]
+    public async Task Json_has_the_documented_shape()
+    {
+        var json = await JsonAsync();
+        Assert.Equal(["type", "reachable", "connect", "read", "lockUnlock", "findings"], json.EnumerateObject().Select(static p => p.Name));
+        Assert.Equal(("broker", true), (json.GetProperty("type").GetString(), json.GetProperty("reachable").GetBoolean()));
+        foreach (var name in new[] { "read", "lockUnlock" })
+        {
+            var times = json.GetProperty(name);
+            Assert.InRange(times.GetProperty("count").GetInt32(), 1, 100);
+            Assert.InRange(times.GetProperty("p50").GetDouble(), 0.001, times.GetProperty("max").GetDouble());
+        }
+
+        var server = Assert.Single(json.GetProperty("findings").EnumerateArray());
+        Assert.Equal(("server", false), (server.GetProperty("code").GetString(), server.GetProperty("warning").GetBoolean()));
+    }
+
+    [Fact]
+    public async Task A_backend_that_is_not_there_is_69_with_and_without_json()
+    {
+        _sandbox.Config = """{"type":"broker","connection":{"host":"127.0.0.1","port":1,"launch":false} }""";
+        var text = await _sandbox.RunAsync("doctor");
+        Assert.Equal((69, ""), (text.Code, text.Output));
+        Assert.Contains("127.0.0.1:1", text.Error, StringComparison.Ordinal);
+        var result = await _sandbox.RunAsync("doctor", "--json");
+        Assert.Equal(69, result.Code);
+        var json = JsonSerializer.Deserialize<JsonElement>(result.Output);
+        Assert.False(json.GetProperty("reachable").GetBoolean());
+        Assert.Contains("127.0.0.1:1", json.GetProperty("error").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_broker_that_everybody_can_reach_is_unsafe_and_still_0()
+    {
+        using var broker = _sandbox.Start("broker", "--host", "0.0.0.0", "--port", "0", "--insecure", "--json");
+        await broker.SeesAsync("\n");
+        var port = JsonSerializer.Deserialize<JsonElement>(broker.OutputSoFar).GetProperty("port").GetInt32().ToString(CultureInfo.InvariantCulture);
+        _sandbox.Config = $$"""{"type":"broker","connection":{"host":"127.0.0.1","port":{{port}},"launch":false} }""";
+        Assert.Equal(["open-network", "no-state-file"], await WarningsAsync());
+        var text = await _sandbox.RunAsync("doctor");
+        Assert.Contains("\nwarning: The broker listens beyond its machine", text.Output, StringComparison.Ordinal);
+        Assert.EndsWith("\n2 warnings.\n", text.Output, StringComparison.Ordinal);
+        Assert.All(text.Output.Split('\n'), static line => Assert.False(line.EndsWith(' ')));
+    }
+
+    [Fact]
+    public async Task A_broker_that_came_back_after_a_crash_says_that_it_grants_nothing_yet()
+    {
+        using var broker = _sandbox.Start("broker", "--path", _sandbox.Socket, "--json");
+        await broker.SeesAsync("listening");
+        Assert.Equal(0, (await _sandbox.RunAsync("acquire", "k", "--ttl", "10m")).Code);
+        broker.Signal(Signals.Kill);
+        await broker.ResultAsync();
+        using var next = _sandbox.Start("broker", "--path", _sandbox.Socket, "--json");
+        await next.SeesAsync("listening");
+        Assert.Equal(["no-grants", "waiting-after-crash"], await WarningsAsync());
+    }
+
+    [Fact]
+    public async Task What_is_unsafe_in_the_configuration_is_told_and_secrets_are_not()
+    {
+        await File.WriteAllTextAsync(_sandbox.PathOf("secret"), "open sesame");
+        using var broker = _sandbox.Start("broker", "--path", _sandbox.Socket, "--secret-file", _sandbox.PathOf("secret"), "--json");
+        await broker.SeesAsync("listening");
+        var file = _sandbox.PathOf("config.json");
+        await File.WriteAllTextAsync(
+            file, $$"""{"type":"broker","connection":{"path":"{{_sandbox.Socket}}","secret":"open sesame"},"lockOptions":{"ttl":null} }""");
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
+        _sandbox.Config = $"@{file}";
+        var result = await _sandbox.RunAsync("doctor", "--json");
+        Assert.Equal(["no-ttl", "readable-secret"], Warnings(JsonSerializer.Deserialize<JsonElement>(result.Output)));
+        Assert.DoesNotContain("sesame", result.Output + result.Error, StringComparison.Ordinal);
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        Assert.Equal(["no-ttl"], await WarningsAsync());
+
+        _sandbox.Config = $$"""{"type":"broker","connection":{"path":"{{_sandbox.Socket}}","secret":"wrong"} }""";
+        Assert.Equal(69, (await _sandbox.RunAsync("doctor")).Code);
+    }
+
+    private static List<string?> Warnings(JsonElement json) =>
+    [
+        .. json.GetProperty("findings").EnumerateArray().Where(static f => f.GetProperty("warning").GetBoolean())
+            .Select(static f => f.GetProperty("code").GetString()),
+    ];
+
+    private async Task<List<string?>> WarningsAsync() => Warnings(await JsonAsync());
+
+    private async Task<JsonElement> JsonAsync()
+    {
+        var result = await _sandbox.RunAsync("doctor", "--json");
+        Assert.Equal((0, ""), (result.Code, result.Error));
+        return JsonSerializer.Deserialize<JsonElement>(result.Output);
+    }
+}
