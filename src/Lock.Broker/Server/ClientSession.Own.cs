@@ -45,21 +45,23 @@ internal sealed partial class ClientSession
             return;
         }
 
-        if (message.Key.GetText() is not { Length: > 0 } key)
-        {
-            SendRefused(number, "a request needs a key");
-            return;
-        }
-
-        if (message.Type.TextEquals("lk-get"u8))
+        // Published clients can take the empty key, so that it must be possible to see and to break it.
+        var key = message.Key.GetText();
+        if (key is not null && message.Type.TextEquals("lk-get"u8))
         {
             Get(number, key);
             return;
         }
 
-        if (message.Type.TextEquals("lk-force"u8))
+        if (key is not null && message.Type.TextEquals("lk-force"u8))
         {
             Force(number, key);
+            return;
+        }
+
+        if (string.IsNullOrEmpty(key))
+        {
+            SendRefused(number, "a request needs a key");
             return;
         }
 
