@@ -1,4 +1,5 @@
 using Locking.Bench;
+using Locking.Bench.Broker;
 using Locking.Bench.InMemory;
 using Locking.Bench.Mongo;
 using Locking.Bench.Redis;
@@ -7,9 +8,13 @@ using Locking.Bench.Redis;
 Dictionary<string, Func<IBenchSuite>> suites = new(StringComparer.OrdinalIgnoreCase)
 {
     ["inmemory"] = static () => new InMemorySuite(),
+    ["broker"] = static () => new BrokerSuite(),
     ["mongo"] = static () => new MongoSuite(),
     ["redis"] = static () => new RedisSuite(),
 };
+
+if (args is [ChildParts.Marker, ..])
+    return await ChildParts.RunAsync(args);
 
 var rounds = 51;
 List<string> names = [];

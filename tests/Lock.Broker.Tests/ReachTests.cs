@@ -15,6 +15,50 @@ public sealed class ReachTests
         Assert.False(refused.MayHaveBeenApplied);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_file_in_the_place_of_the_sockets_directory_is_named(bool launch)
+    {
+        var file = Path.GetTempFileName();
+        await using (var store = new BrokerLockStore(new LockConnection { Path = Path.Combine(file, "broker.sock"), Launch = launch }))
+        {
+            var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
+            Assert.Contains($"'{file}' is a file, not a directory", refused.Message);
+            Assert.False(refused.IsTransient);
+        }
+
+        File.Delete(file);
+    }
+
+    [Fact]
+    public async Task A_directory_in_the_place_of_the_socket_is_named()
+    {
+        var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        var path = Directory.CreateDirectory(Path.Combine(directory, "broker.sock")).FullName;
+        await using (var store = new BrokerLockStore(new LockConnection { Path = path }))
+        {
+            var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
+            Assert.Contains("not a socket", refused.Message);
+        }
+
+        var server = new BrokerServer(new BrokerServerOptions { Path = path });
+        Assert.Contains($"'{path}' is a directory", Assert.Throws<LockStoreException>(() => server.TryStart()).Message);
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [Fact]
+    public void A_file_that_is_no_socket_is_never_replaced()
+    {
+        var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        var path = Path.Combine(directory, "notes.txt");
+        File.WriteAllText(path, "important");
+        var server = new BrokerServer(new BrokerServerOptions { Path = path });
+        Assert.Contains($"'{path}' is a file", Assert.Throws<LockStoreException>(() => server.TryStart()).Message);
+        Assert.Equal("important", File.ReadAllText(path));
+        Directory.Delete(directory, recursive: true);
+    }
+
     [Fact]
     public async Task A_launcher_that_is_not_found_is_named()
     {

@@ -44,6 +44,23 @@ internal sealed record BrokerAddress(string? Path, string Host, int Port)
         return await ConnectAsync(socket, endPoint, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>What is wrong with the path, in words, where the system has only a number for it; null when it tells by itself.</summary>
+    public string? Explain()
+    {
+        if (Path is null)
+            return null;
+        if (Directory.Exists(Path))
+            return "it is a directory, not a socket";
+        for (var directory = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path)); directory is not null;
+            directory = System.IO.Path.GetDirectoryName(directory))
+        {
+            if (File.Exists(directory))
+                return $"'{directory}' is a file, not a directory; choose another connection.path";
+        }
+
+        return null;
+    }
+
     public override string ToString() => Path is not null ? $"'{Path}'" : string.Create(CultureInfo.InvariantCulture, $"{Host}:{Port}");
 
     private static async ValueTask<Socket> ConnectAsync(Socket socket, EndPoint endPoint, CancellationToken cancellationToken)

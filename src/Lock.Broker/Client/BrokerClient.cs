@@ -75,7 +75,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, typeof(BrokerLockStore));
-            if (_connection is { } connection)
+            if (_connection is { HasEnded: false } connection)
                 return new ValueTask<OpenConnection>(new OpenConnection(connection, _reading!));
             connecting = _connecting ??= Task.Run(EstablishAsync, CancellationToken.None);
         }
@@ -118,10 +118,11 @@ internal sealed partial class BrokerClient : IAsyncDisposable
             LoseAll();
         lock (_gate)
         {
-            if (_connection != connection)
+            // A request that found it ended may have made the next one already.
+            if (_connection is { } current && current != connection)
                 return;
             _connection = null;
-            if (_disposing.IsCancellationRequested || (_waiting.Count == 0 && Leases.IsEmpty))
+            if (_disposing.IsCancellationRequested || (_waiting.Count == 0 && Leases.Living().Count == 0))
                 return;
             if (!_isReturning)
             {
@@ -271,6 +272,10 @@ internal sealed partial class BrokerClient : IAsyncDisposable
             {
                 return await OpenOnceAsync(left > _shortestTry ? left : _shortestTry).ConfigureAwait(false);
             }
+            catch (SocketException e) when (Address.Explain() is { } wrong)
+            {
+                throw new LockStoreException($"There can be no broker at {Address}: {wrong}.", isTransient: false, e) { MayHaveBeenApplied = false };
+            }
             catch (SocketException e) when (IsNobodyThere(e))
             {
                 if (_launcher is null)
@@ -341,6 +346,8 @@ internal sealed partial class BrokerClient : IAsyncDisposable
         foreach (var (lease, pending) in asked)
         {
             var answer = await pending.Task.ConfigureAwait(false);
+            if (answer.Kind == AnswerKind.Done)
+                Leases.Reclaimed(lease.Request.HolderId, connection);
             var reason = answer.Kind switch
             {
                 AnswerKind.Other => LostReason.HeldByAnother,

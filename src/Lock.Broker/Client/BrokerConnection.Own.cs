@@ -42,7 +42,7 @@ internal sealed partial class BrokerConnection
         {
             // On the reading loop: a loss of the same lease can only be read after this.
             var begun = pending.SentAt + (long)(answer.Queued.TotalSeconds * Time.TimestampFrequency);
-            _client.Leases.Add(request, answer.Token, begun);
+            _client.Leases.Add(request, answer.Token, begun, this);
         }
 
         pending.TrySetResult(answer);
@@ -65,6 +65,8 @@ internal sealed partial class BrokerConnection
             return new BrokerAnswer(AnswerKind.None);
         if (message.Type.TextEquals("lk-other"u8))
             return new BrokerAnswer(AnswerKind.Other);
+        if (message.Type.TextEquals("lk-unknown"u8))
+            return new BrokerAnswer(AnswerKind.NotKnownYet) { Remaining = RemainingOf(in message) };
         if (message.Type.TextEquals("lk-info"u8))
             return new BrokerAnswer(AnswerKind.Info) { Info = InfoOf(in message) };
         if (message.Type.TextEquals("lk-status"u8))

@@ -78,7 +78,7 @@ internal sealed partial class BrokerConnection
 
         var begun = Math.Max(pending.NotGrantedBefore, pending.SentAt);
         long? token = message.FencingToken.TryGetInteger(out var number) ? number : null;
-        _client.Leases.Add(request, token, begun);
+        _client.Leases.Add(request, token, begun, this);
         pending.TrySetResult(new BrokerAnswer(AnswerKind.Granted) { Token = token, Queued = Time.GetElapsedTime(pending.SentAt, begun) });
     }
 

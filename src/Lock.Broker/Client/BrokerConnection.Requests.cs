@@ -46,8 +46,16 @@ internal sealed partial class BrokerConnection
             .Raw(",\"ttl\":"u8).Milliseconds(s.ttl).Raw("}\n"u8),
         (key, holderId, ttl));
 
-    public void AskRelease(PendingAnswer pending, string key, string holderId)
+    /// <summary>Gives a lease back.</summary>
+    /// <param name="pending">The request.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="holderId">The holder.</param>
+    /// <param name="lease">The lease, where this client holds it. The broker at this connection may have been started after the grant, and
+    /// then it is shown the lease first, on the same connection, so that it answers what is true.</param>
+    public void AskRelease(PendingAnswer pending, string key, string holderId, HeldLease? lease)
     {
+        if (!IsPublished && lease is not null && lease.Connection != this && _client.Leases.RemainingOf(lease) is var left && left != TimeSpan.Zero)
+            AskReclaim(new PendingAnswer(_client.NextNumber(), null, waits: false), lease, left);
         if (IsPublished)
         {
             AskPublishedUnlock(pending, key, holderId);

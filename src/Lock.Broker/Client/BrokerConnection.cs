@@ -17,7 +17,7 @@ internal sealed partial class BrokerConnection : LineConnection
     private readonly string _nonce = SharedSecret.NewNonce();
     private readonly ITimer _watch;
     private string? _brokerProof;
-    private bool _ended;
+    private volatile bool _ended;
     private bool _isWatching;
     private long _lastHeard;
 
@@ -38,14 +38,7 @@ internal sealed partial class BrokerConnection : LineConnection
     /// <summary>The broker is one of the published ones: it lacks what our own messages add.</summary>
     public bool IsPublished { get; private set; }
 
-    public bool HasEnded
-    {
-        get
-        {
-            lock (_gate)
-                return _ended;
-        }
-    }
+    public bool HasEnded => _ended;
 
     private TimeProvider Time => _client.Time;
 

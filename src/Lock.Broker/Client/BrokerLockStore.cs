@@ -90,13 +90,15 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
     {
-        // First: a lease that is being given back must not be reclaimed, whatever becomes of this request.
-        var mayLive = !_client.Leases.HasRunOut(holderId);
-        _client.Leases.Remove(holderId);
+        // First: a lease that is being given back must not be reclaimed for its own sake, whatever becomes of this request.
+        var lease = _client.Leases.BeginRelease(holderId);
+        var mayLive = lease is null || _client.Leases.RemainingOf(lease) != TimeSpan.Zero;
         var (answer, _, _) = await AskAsync(
-            null, static (connection, pending, s) => connection.AskRelease(pending, s.Key, s.HolderId), new Subject(key, holderId), false,
-            cancellationToken, mayLive).ConfigureAwait(false);
-        return ReplyOf(answer);
+            null, static (connection, pending, s) => connection.AskRelease(pending, s.Key, s.HolderId, s.Lease),
+            new Subject(key, holderId, Lease: lease), false, cancellationToken, mayLive).ConfigureAwait(false);
+        var reply = ReplyOf(answer);
+        _client.Leases.Remove(holderId);
+        return reply;
     }
 
     /// <inheritdoc/>
@@ -216,9 +218,16 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
         _ => throw Unexpected(answer),
     };
 
-    private LockStoreException Unexpected(BrokerAnswer answer) => answer.Kind == AnswerKind.Refused
-        ? new LockStoreException($"The broker at {_client.Address} refused the request: {answer.Error}.", isTransient: false) { MayHaveBeenApplied = false }
-        : NoAnswer(null);
+    private LockStoreException Unexpected(BrokerAnswer answer) => answer.Kind switch
+    {
+        AnswerKind.Refused => new LockStoreException(
+            $"The broker at {_client.Address} refused the request: {answer.Error}.", isTransient: false) { MayHaveBeenApplied = false },
+        AnswerKind.NotKnownYet => new LockStoreException(
+            $"The broker at {_client.Address} has come back after a crash, and whoever held the lock may still reclaim it; it knows in "
+            + $"{answer.Remaining.GetValueOrDefault().TotalSeconds:0.0} s.",
+            isTransient: true) { MayHaveBeenApplied = false },
+        _ => NoAnswer(null),
+    };
 
     private LockStoreException NoAnswer(Exception? inner) => new(
         $"The broker at {_client.Address} did not answer: the connection broke, or no answer came within "
@@ -227,7 +236,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
         inner);
 
     /// <summary>What a request is about.</summary>
-    private readonly record struct Subject(string Key, string HolderId = "", TimeSpan Ttl = default);
+    private readonly record struct Subject(string Key, string HolderId = "", TimeSpan Ttl = default, HeldLease? Lease = null);
 
     /// <summary>An answer, and the request that it belongs to. Like <see cref="Subject"/> no tuple: over tuples of references the
     /// published command has no compiled code at its start (decision 0044).</summary>

@@ -11,15 +11,14 @@ internal sealed class HeldLeases
 
     public HeldLeases(TimeProvider time) => _time = time;
 
-    public bool IsEmpty => _leases.IsEmpty;
-
     /// <summary>Remembers a grant.</summary>
     /// <param name="request">What was granted.</param>
     /// <param name="token">Its number.</param>
     /// <param name="begun">A timestamp not after the beginning of the lease.</param>
-    public void Add(AcquireRequest request, long? token, long begun)
+    /// <param name="connection">Over which connection the broker knows of it.</param>
+    public void Add(AcquireRequest request, long? token, long begun, BrokerConnection connection)
     {
-        _leases[request.HolderId] = new HeldLease(request, token, request.Ttl, begun);
+        _leases[request.HolderId] = new HeldLease(request, token, request.Ttl, begun, connection);
         if (_leases.Count < Volatile.Read(ref _sweepAt))
             return;
 
@@ -35,17 +34,42 @@ internal sealed class HeldLeases
 
     public void Extended(string holderId, TimeSpan ttl, long begun)
     {
-        if (_leases.TryGetValue(holderId, out var lease))
-            _leases.TryUpdate(holderId, lease with { Ttl = ttl, Begun = begun }, lease);
+        while (_leases.TryGetValue(holderId, out var lease) && !_leases.TryUpdate(holderId, lease with { Ttl = ttl, Begun = begun }, lease))
+        {
+        }
     }
 
-    public bool Has(string holderId) => _leases.TryGetValue(holderId, out var lease) && RemainingOf(lease) != TimeSpan.Zero;
+    /// <summary>Another connection knows of it now.</summary>
+    public void Reclaimed(string holderId, BrokerConnection connection)
+    {
+        while (_leases.TryGetValue(holderId, out var lease) && !_leases.TryUpdate(holderId, lease with { Connection = connection }, lease))
+        {
+        }
+    }
 
-    public bool HasRunOut(string holderId) => _leases.TryGetValue(holderId, out var lease) && RemainingOf(lease) == TimeSpan.Zero;
+    /// <summary>It is being given back: not reclaimed any more, but still known, since a broker that has not seen it must be shown it
+    /// before it can take it back.</summary>
+    /// <returns>The lease; null when this client holds no such.</returns>
+    public HeldLease? BeginRelease(string holderId)
+    {
+        while (_leases.TryGetValue(holderId, out var lease))
+        {
+            var leaving = lease with { IsLeaving = true };
+            if (_leases.TryUpdate(holderId, leaving, lease))
+                return leaving;
+        }
 
-    public bool Remove(string holderId) => _leases.TryRemove(holderId, out _);
+        return null;
+    }
 
-    /// <summary>What may still live. Drops what has run out.</summary>
+    public bool Has(string holderId) =>
+        _leases.TryGetValue(holderId, out var lease) && !lease.IsLeaving && RemainingOf(lease) != TimeSpan.Zero;
+
+    /// <summary>It is over.</summary>
+    /// <returns>Whether it was held until now: not known to be over, and not being given back.</returns>
+    public bool Remove(string holderId) => _leases.TryRemove(holderId, out var lease) && !lease.IsLeaving;
+
+    /// <summary>What may still live and is not being given back. Drops what has run out.</summary>
     public List<HeldLease> Living()
     {
         var living = new List<HeldLease>();
@@ -53,7 +77,7 @@ internal sealed class HeldLeases
         {
             if (RemainingOf(lease) == TimeSpan.Zero)
                 Remove(lease.Request.HolderId);
-            else
+            else if (!lease.IsLeaving)
                 living.Add(lease);
         }
 
@@ -70,4 +94,13 @@ internal sealed class HeldLeases
 }
 
 /// <summary>One lease.</summary>
-internal sealed record HeldLease(AcquireRequest Request, long? Token, TimeSpan Ttl, long Begun);
+/// <param name="Request">What was granted.</param>
+/// <param name="Token">Its number.</param>
+/// <param name="Ttl">Its length.</param>
+/// <param name="Begun">A timestamp not after its beginning.</param>
+/// <param name="Connection">Over which connection the broker knows of it.</param>
+internal sealed record HeldLease(AcquireRequest Request, long? Token, TimeSpan Ttl, long Begun, BrokerConnection Connection)
+{
+    /// <summary>It is being given back.</summary>
+    public bool IsLeaving { get; init; }
+}

@@ -6,6 +6,7 @@ public sealed partial class BrokerServer
     private readonly Lock _waitGate = new();
     private readonly LinkedList<(BrokerClaim Claim, AcquireTerms Terms)> _heldBack = [];
     private readonly Dictionary<(string Key, string Id), LinkedListNode<(BrokerClaim Claim, AcquireTerms Terms)>> _heldBackById = [];
+    private readonly HashSet<(string Key, string Id)> _strangers = [];
     private long _waitUntil;
     private volatile bool _isWaiting;
 
@@ -19,7 +20,7 @@ public sealed partial class BrokerServer
         _isWaiting = true;
     }
 
-    /// <summary>What is left of the wait; zero when there is none.</summary>
+    /// <summary>How long until every lease of the broker before has ended; zero when there is nothing to wait for.</summary>
     internal TimeSpan WaitLeft
     {
         get
@@ -46,7 +47,7 @@ public sealed partial class BrokerServer
             {
                 queued = node.Value.Claim;
             }
-            else if (terms.Queue && _heldBack.Count < Options.Limits.WaitersPerKey)
+            else if (RememberStrangerUnsynchronized(claim) && terms.Queue && _heldBack.Count < Options.Limits.WaitersPerKey)
             {
                 claim.IsHeldBack = true;
                 _heldBackById.Add((claim.Key, claim.Id), _heldBack.AddLast((claim, terms)));
@@ -61,12 +62,29 @@ public sealed partial class BrokerServer
         return true;
     }
 
+    /// <summary>Whether a holder that is not here held nothing at the broker before either. During the wait that is known only of those who
+    /// asked for the lock since: a client reclaims what it holds before it asks for anything.</summary>
+    internal bool IsKnownFree(string key, string id)
+    {
+        if (!_isWaiting)
+            return true;
+        lock (_waitGate)
+            return !_isWaiting || _strangers.Contains((key, id));
+    }
+
     private BrokerClaim? FindHeldBack(string key, string id)
     {
         if (!_isWaiting)
             return null;
         lock (_waitGate)
             return _heldBackById.TryGetValue((key, id), out var node) ? node.Value.Claim : null;
+    }
+
+    private bool RememberStrangerUnsynchronized(BrokerClaim claim)
+    {
+        if (_strangers.Count < Options.Limits.WaitersPerKey)
+            _strangers.Add((claim.Key, claim.Id));
+        return true;
     }
 
     private void DropHeldBack(BrokerClaim claim)
@@ -97,6 +115,8 @@ public sealed partial class BrokerServer
                 {
                     // Under the gate: a request that comes now either stood in line before this, or goes to the table itself.
                     _isWaiting = false;
+                    _strangers.Clear();
+                    _strangers.TrimExcess();
                     break;
                 }
 

@@ -154,6 +154,10 @@ public sealed partial class BrokerServer : IAsyncDisposable
     private bool TryTakeSocketPath(string path)
     {
         SocketDirectory.Prepare(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        if (Directory.Exists(path))
+            throw new IOException($"'{path}' is a directory, not a socket.");
+        if (new FileInfo(path) is { Exists: true, Length: > 0 })
+            throw new IOException($"'{path}' is a file, not a socket; it is not replaced.");
         try
         {
             _lockFile = new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);

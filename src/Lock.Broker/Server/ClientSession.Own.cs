@@ -51,21 +51,23 @@ internal sealed partial class ClientSession
             return;
         }
 
-        if (message.Key.GetText() is not { Length: > 0 } key)
-        {
-            SendRefused(number, "a request needs a key");
-            return;
-        }
-
-        if (message.Type.TextEquals("lk-get"u8))
+        // Published clients can take the empty key, so that it must be possible to see and to break it.
+        var key = message.Key.GetText();
+        if (key is not null && message.Type.TextEquals("lk-get"u8))
         {
             Get(number, key);
             return;
         }
 
-        if (message.Type.TextEquals("lk-force"u8))
+        if (key is not null && message.Type.TextEquals("lk-force"u8))
         {
             Force(number, key);
+            return;
+        }
+
+        if (string.IsNullOrEmpty(key))
+        {
+            SendRefused(number, "a request needs a key");
             return;
         }
 
@@ -188,7 +190,10 @@ internal sealed partial class ClientSession
     private void Release(long number, string key, string id)
     {
         var reply = _server.Release(key, id, out _, out var notices);
-        SendReply(number, reply);
+        if (reply == StoreReply.NotHeld && !_server.IsKnownFree(key, id))
+            SendUnknown(number);
+        else
+            SendReply(number, reply);
         notices.Deliver();
     }
 
@@ -200,7 +205,11 @@ internal sealed partial class ClientSession
             return;
         }
 
-        SendReply(number, _server.Extend(key, id, ttl));
+        var reply = _server.Extend(key, id, ttl);
+        if (reply == StoreReply.NotHeld && !_server.IsKnownFree(key, id))
+            SendUnknown(number);
+        else
+            SendReply(number, reply);
     }
 
     /// <summary>Answers the acquire of that number: busy when the place was given up. A grant that was faster stays, and has been told.</summary>
@@ -215,7 +224,10 @@ internal sealed partial class ClientSession
     private void Force(long number, string key)
     {
         var count = _server.Force(key, out var notices);
-        SendResult(number, count > 0 ? "done"u8 : "none"u8);
+        if (count == 0 && _server.IsWaiting)
+            SendUnknown(number);
+        else
+            SendResult(number, count > 0 ? "done"u8 : "none"u8);
         notices.Deliver();
     }
 
@@ -223,6 +235,8 @@ internal sealed partial class ClientSession
     {
         if (_server.Table.Get(key) is { } info)
             SendInfo("lk-info"u8, number, info);
+        else if (_server.IsWaiting)
+            SendUnknown(number);
         else
             SendResult(number, "none"u8);
     }
@@ -310,6 +324,9 @@ internal sealed partial class ClientSession
 
     private void SendResult(long number, ReadOnlySpan<byte> result) =>
         Send(NewLine.Raw("{\"type\":\"lk-"u8).Raw(result).Raw("\",\"n\":"u8).Integer(number).Raw("}\n"u8));
+
+    /// <summary>A holder of the broker before may still come back: neither yes nor no would be true.</summary>
+    private void SendUnknown(long number) => SendBusy("unknown"u8, number, _server.WaitLeft);
 
     private void SendRefused(long number, string why) =>
         Send(NewLine.Raw("{\"type\":\"lk-refused\",\"n\":"u8).Integer(number).Raw(",\"error\":"u8).Text(why).Raw("}\n"u8));

@@ -98,9 +98,9 @@ internal sealed partial class ClientSession
     private void CountReader(string key, in WireMessage message)
     {
         if (message.RwStatus.TextEquals("begin_read"u8))
-            _server.Readers.Add(key, 1);
+            _server.Readers.Add(key, 1, _server.Options.Limits);
         else if (message.RwStatus.TextEquals("end_read"u8))
-            _server.Readers.Add(key, -1);
+            _server.Readers.Add(key, -1, _server.Options.Limits);
     }
 
     private void TellForeignGrant(BrokerClaim claim)

@@ -6,9 +6,9 @@ internal sealed partial class ClientSession
     private bool HandleReaders(in WireMessage message)
     {
         if (message.Type.TextEquals("increment-readers"u8))
-            Reply("increment-readers-success"u8, in message, _server.Readers.Add(KeyOf(in message), 1));
+            Reply("increment-readers-success"u8, in message, _server.Readers.Add(KeyOf(in message), 1, _server.Options.Limits));
         else if (message.Type.TextEquals("decrement-readers"u8))
-            Reply("decrement-readers-success"u8, in message, _server.Readers.Add(KeyOf(in message), -1));
+            Reply("decrement-readers-success"u8, in message, _server.Readers.Add(KeyOf(in message), -1, _server.Options.Limits));
         else if (message.Type.TextEquals("register-write-flag-check"u8))
             CheckForWriter(in message, isWriter: false);
         else if (message.Type.TextEquals("register-write-flag-and-readers-check"u8))

@@ -21,11 +21,12 @@ internal sealed class ReaderCounts
 
     /// <summary>Counts a reader in or out; never below zero.</summary>
     /// <returns>How many there are now.</returns>
-    public int Add(string key, int count)
+    public int Add(string key, int count, BrokerLimits limits)
     {
         lock (_gate)
         {
-            if (!TryGetUnsynchronized(key, int.MaxValue, out var state))
+            // Nobody waits at a key that is not there, so that there is nothing to count down and nobody to tell.
+            if ((count < 0 && !_keys.ContainsKey(key)) || !TryGetUnsynchronized(key, limits.Keys, out var state))
                 return 0;
             state.Readers = Math.Max(0, state.Readers + count);
             state.MustTell |= count < 0 && state.Readers == 0;
@@ -53,6 +54,7 @@ internal sealed class ReaderCounts
                 return before;
             }
 
+            state.DropEnded();
             if (state.Waiting.Count < limits.WaitersPerKey)
                 state.Waiting.Push(waiter);
             return null;
@@ -115,6 +117,17 @@ internal sealed class ReaderCounts
 
         public bool MustTell { get; set; }
 
-        public Stack<ReaderWaiter> Waiting { get; } = [];
+        public Stack<ReaderWaiter> Waiting { get; private set; } = [];
+
+        private int SweepAt { get; set; } = 64;
+
+        /// <summary>Those whose connection is gone must not pile up at a key whose writer never ends.</summary>
+        public void DropEnded()
+        {
+            if (Waiting.Count < SweepAt)
+                return;
+            Waiting = new Stack<ReaderWaiter>(Waiting.Reverse().Where(static one => !one.Session.HasEnded));
+            SweepAt = Math.Max(64, Waiting.Count * 2);
+        }
     }
 }

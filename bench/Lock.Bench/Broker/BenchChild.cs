@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Locking.Bench.Broker;
+
+/// <summary>A child process that is asked by lines and answers with lines. Ends when its input ends, and with this object.</summary>
+internal sealed class BenchChild : IAsyncDisposable
+{
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(120);
+
+    private readonly Process _process;
+
+    private BenchChild(Process process) => _process = process;
+
+    /// <summary>This program again, in one of the parts of <see cref="ChildParts"/>.</summary>
+    public static BenchChild OfThisProgram(params string[] arguments) =>
+        Start("dotnet", [typeof(BenchChild).Assembly.Location, ChildParts.Marker, .. arguments]);
+
+    /// <summary>npm's live-mutex.</summary>
+    public static BenchChild OfNode(string part, int port) => Start(
+        "node", [Path.Combine(AppContext.BaseDirectory, "Broker", "live-mutex.js"), Packages(), part, port.ToString(CultureInfo.InvariantCulture)]);
+
+    public async Task<string> ReadAsync() =>
+        await _process.StandardOutput.ReadLineAsync().WaitAsync(_patience, TimeProvider.System)
+        ?? throw new InvalidOperationException("A child process of the benchmark has ended.");
+
+    public async Task<string> AskAsync(string line)
+    {
+        await _process.StandardInput.WriteLineAsync(line);
+        await _process.StandardInput.FlushAsync();
+        return await ReadAsync();
+    }
+
+    public async Task<double> AskNumberAsync(string line)
+    {
+        var answer = await AskAsync(line);
+        return double.TryParse(answer, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : throw new InvalidOperationException($"A child process of the benchmark answered '{answer}' to '{line}'.");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.StandardInput.Close();
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5), TimeProvider.System);
+            try
+            {
+                await _process.WaitForExitAsync(limit.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                _process.Kill();
+            }
+        }
+
+        _process.Dispose();
+    }
+
+    private static BenchChild Start(string program, IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(program) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        foreach (var argument in arguments)
+            start.ArgumentList.Add(argument);
+        return new BenchChild(Process.Start(start)!);
+    }
+
+    private static string Packages()
+    {
+        for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
+        {
+            var packages = Path.Combine(directory.FullName, ".testbed", "node");
+            if (Directory.Exists(Path.Combine(packages, "node_modules", "live-mutex")))
+                return packages;
+        }
+
+        throw new InvalidOperationException("npm's live-mutex is not installed: run eng/node-clients.sh first.");
+    }
+}

@@ -1,0 +1,127 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Locking.Bench.Broker;
+
+/// <summary>The broker rows: against npm's live-mutex (its client and its broker, over TCP) and against raw round trips, in the same run.
+/// Brokers, clients and the echo are processes of their own.</summary>
+internal sealed class BrokerSuite : IBenchSuite
+{
+    private const int Cycles = 10_000;
+    private const int AtOnce = 20;
+
+    public async Task RunAsync(BenchReport report, int rounds)
+    {
+        var directory = Directory.CreateTempSubdirectory("lock-bench-").FullName;
+        try
+        {
+            var path = Path.Combine(directory, "broker.sock");
+            await using var broker = BenchChild.OfThisProgram("broker", path);
+            var port = int.Parse(await broker.ReadAsync(), CultureInfo.InvariantCulture);
+            await AgainstPublishedAsync(report, path, port, Math.Min(rounds, 7));
+            await ManyProcessesAsync(report, path, directory);
+            await BrokerSizes.MeasureAsync(report, broker, path);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    private static async Task AgainstPublishedAsync(BenchReport report, string path, int port, int rounds)
+    {
+        var publishedPort = FreePort();
+        await using var publishedBroker = BenchChild.OfNode("broker", publishedPort);
+        await publishedBroker.ReadAsync();
+        await using var published = BenchChild.OfNode("client", publishedPort);
+        await published.ReadAsync();
+        await using var trips = await RawTrips.StartAsync();
+        await using var tcp = new StoreLock(new BrokerLockStore(new LockConnection { Host = "127.0.0.1", Port = port }));
+        await using var unix = new StoreLock(new BrokerLockStore(new LockConnection { Path = path }));
+        foreach (var keys in (int[])[1, AtOnce])
+        {
+            var result = await new Comparison()
+                .Add("live-mutex", n => published.AskNumberAsync($"{n} {AtOnce} {keys}"))
+                .Add("round trip", trips.RunAsync)
+                .Add("TCP", n => CyclesAsync(tcp, n, keys))
+                .Add("socket", n => CyclesAsync(unix, n, keys))
+                .RunAsync(rounds, Cycles);
+            var what = keys == 1 ? "one key" : $"{keys} keys";
+            var bar = keys == 1 ? 2.5 : 4;
+            report.AtLeast($"broker, {AtOnce} at once, {what}, TCP, cycles of live-mutex", 1 / result.Ratio(2), bar, "×", result.Describe());
+            report.AtLeast($"broker, {AtOnce} at once, {what}, socket, cycles of live-mutex", 1 / result.Ratio(3), bar, "×", result.Describe());
+            if (keys == 1)
+                report.AtMost("broker, one key, hand-off, TCP", result.Median(2) / result.Median(1), 1.3, " round trips", result.Describe());
+        }
+    }
+
+    private static async Task CyclesAsync(StoreLock locks, int cycles, int keys)
+    {
+        var left = cycles;
+        await Task.WhenAll(Enumerable.Range(0, AtOnce).Select(i => Task.Run(async () =>
+        {
+            var key = string.Create(CultureInfo.InvariantCulture, $"ours/{i % keys}");
+            while (Interlocked.Decrement(ref left) >= 0)
+            {
+                var handle = await locks.LockAsync(key);
+                await handle.UnlockAsync();
+            }
+        })));
+    }
+
+    /// <summary>Four processes with 25 tasks each on one key, while another client comes and goes all the time.</summary>
+    private static async Task ManyProcessesAsync(BenchReport report, string path, string directory)
+    {
+        var map = Path.Combine(directory, "inside");
+        await File.WriteAllBytesAsync(map, new byte[4096]);
+        var workers = new List<BenchChild>();
+        try
+        {
+            for (var i = 0; i < 4; i++)
+                workers.Add(BenchChild.OfThisProgram("worker", path, map));
+            foreach (var worker in workers)
+                await worker.ReadAsync();
+            foreach (var worker in workers)
+                await worker.AskAsync("25 1");
+            using var stop = new CancellationTokenSource();
+            var passing = PassByAsync(path, stop.Token);
+            var answers = await Task.WhenAll(workers.ConvertAll(worker => worker.AskAsync("25 4")));
+            await stop.CancelAsync();
+            var visits = await passing;
+            var results = answers.Select(answer => answer.Split(' ').Select(part => double.Parse(part, CultureInfo.InvariantCulture)).ToArray()).ToList();
+            var details = string.Create(
+                CultureInfo.InvariantCulture,
+                $"turns {string.Join('/', results.Select(r => r[0]))}, p50 {results.Max(r => r[2]):0.0} ms, max {results.Max(r => r[4]):0.0} ms, {visits} visits");
+            report.AtLeast("broker, one key, 4 processes × 25, hand-offs", results.Sum(r => r[0]) / 4, 10_000, "/s", details);
+            report.AtMost("broker, one key, 4 processes × 25, p99 wait", results.Max(r => r[3]), 50, " ms", details);
+            report.AtMost("broker, one key, 4 processes × 25, overlaps", results.Sum(r => r[1]), 0, "", details);
+        }
+        finally
+        {
+            foreach (var worker in workers)
+                await worker.DisposeAsync();
+        }
+    }
+
+    private static async Task<int> PassByAsync(string path, CancellationToken stop)
+    {
+        var visits = 0;
+        while (!stop.IsCancellationRequested)
+        {
+            await using var store = new BrokerLockStore(new LockConnection { Path = path });
+            await store.GetAsync("nothing", CancellationToken.None);
+            visits++;
+            await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, CancellationToken.None);
+        }
+
+        return visits;
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

@@ -1,0 +1,49 @@
+// npm's live-mutex for the broker rows: "node live-mutex.js PACKAGES broker PORT" or "… client PORT". The client reads lines
+// "CYCLES AT_ONCE KEYS", does so many cycles, and answers with the milliseconds. Both end with their input.
+'use strict';
+const path = require('path');
+const readline = require('readline');
+const [, , root, what, port] = process.argv;
+console.error = console.log = console.warn = console.info = () => {};
+const { Client, Broker } = require(path.join(root, 'node_modules', 'live-mutex'));
+const say = text => process.stdout.write(text + '\n');
+const quiet = one => {
+  one.emitter.on('error', () => {});
+  one.emitter.on('warning', () => {});
+  return one;
+};
+
+async function run(client, cycles, atOnce, keys) {
+  const start = process.hrtime.bigint();
+  let left = cycles;
+  await Promise.all(Array.from({ length: atOnce }, async (_, i) => {
+    const key = 'npm/' + (i % keys);
+    while (left-- > 0) {
+      const grant = await client.acquire(key);
+      await client.release(key, { id: grant.id || grant.lockUuid });
+    }
+  }));
+  return Number(process.hrtime.bigint() - start) / 1e6;
+}
+
+(async () => {
+  const lines = readline.createInterface({ input: process.stdin });
+  lines.on('close', () => process.exit(0));
+  if (what === 'broker') {
+    await quiet(new Broker({ port: Number(port), host: '127.0.0.1' })).ensure();
+    say('ready');
+    return;
+  }
+
+  const client = quiet(new Client({ port: Number(port), host: '127.0.0.1', lockRequestTimeout: 20000, ttl: 20000 }));
+  await client.ensure();
+  say('ready');
+  for await (const line of lines) {
+    const [cycles, atOnce, keys] = line.split(' ').map(Number);
+    try {
+      say((await run(client, cycles, atOnce, keys)).toFixed(3));
+    } catch (problem) {
+      say('failed: ' + ((problem && problem.message) || problem));
+    }
+  }
+})();
