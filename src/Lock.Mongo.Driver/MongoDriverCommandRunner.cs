@@ -34,15 +34,8 @@ public sealed class MongoDriverCommandRunner : IMongoCommandRunner
         }
         catch (MongoCommandException e) when (e.Result is not null)
         {
-            // The driver throws for ok: 0 and for write concern errors; to the provider a refusal is a reply.
-            return e.Result.ToBson();
-        }
-        catch (MongoNotPrimaryException e) when (e.Result is not null)
-        {
-            return e.Result.ToBson();
-        }
-        catch (MongoNodeIsRecoveringException e) when (e.Result is not null)
-        {
+            // The driver throws for ok: 0 (also "not primary" and "recovering", which derive from this one) and for write concern
+            // errors; to the provider a refusal is a reply.
             return e.Result.ToBson();
         }
         catch (MongoAuthenticationException e)

@@ -11,16 +11,16 @@ internal readonly record struct BsonExpression(BsonType Type, ReadOnlyMemory<byt
     public static BsonExpression Null { get; } = new(BsonType.Null, ReadOnlyMemory<byte>.Empty);
 
     /// <summary>A field's path or a variable, such as <c>$holder</c>.</summary>
-    public static BsonExpression Field(string path) => Only(new BsonWriter().String("", path));
+    public static BsonExpression Field(string path) => Only(new BsonWriter(64).String("", path));
 
     /// <summary>A text as it is; inside a pipeline a text that begins with <c>$</c> would be a field's path.</summary>
     public static BsonExpression Literal(string text) => new(BsonType.Document, new BsonWriter().String("$literal", text).ToDocument());
 
-    public static BsonExpression Number(long value) => Only(new BsonWriter().Int64("", value));
+    public static BsonExpression Number(long value) => Only(new BsonWriter(64).Int64("", value));
 
     /// <summary>A date.</summary>
     /// <param name="milliseconds">Milliseconds since 1970-01-01 UTC.</param>
-    public static BsonExpression Date(long milliseconds) => Only(new BsonWriter().DateTime("", milliseconds));
+    public static BsonExpression Date(long milliseconds) => Only(new BsonWriter(64).DateTime("", milliseconds));
 
     /// <summary>An operator on its arguments.</summary>
     public static BsonExpression Call(string name, params ReadOnlySpan<BsonExpression> arguments)

@@ -8,10 +8,16 @@ internal sealed class BsonWriter
 {
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private readonly Stack<int> _open = new();
-    private byte[] _buffer = new byte[256];
+    private byte[] _buffer;
     private int _length;
 
-    public BsonWriter() => Open();
+    /// <summary>Begins a document.</summary>
+    /// <param name="capacity">Bytes to begin with; it grows.</param>
+    public BsonWriter(int capacity = 256)
+    {
+        _buffer = new byte[capacity];
+        Open();
+    }
 
     public BsonWriter String(string name, string value)
     {

@@ -96,7 +96,7 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     /// </summary>
     public ReadOnlyMemory<byte> Release(string key, string holderId)
     {
-        BsonWriter command = new BsonWriter().String("update", settings.Collection).Array("updates").Document("0")
+        BsonWriter command = new BsonWriter(1024).String("update", settings.Collection).Array("updates").Document("0")
             .Document("q").String("_id", settings.KeyPrefix + key).String("holder", holderId).Document("token").Int32("$gte", 0).End().End();
         Set(command, "u", OnlyIf(Live, Released(BsonExpression.Literal(holderId)))).End().End();
         return EndWrite(command);
@@ -146,12 +146,13 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
 
     private ReadOnlyMemory<byte> Update(string key, bool upsert, bool returnNew, params (string Name, BsonExpression Value)[] fields)
     {
-        BsonWriter command = new BsonWriter()
+        BsonWriter command = new BsonWriter(2048)
             .String("findAndModify", settings.Collection)
             .Document("query").String("_id", settings.KeyPrefix + key).Document("token").Int32("$gte", 0).End().End()
             .Boolean("upsert", upsert).Boolean("new", returnNew);
-        Set(command, "update", fields).Document("fields");
-        Shown(command).End();
+        // No more than the answer needs: computing and sending it costs.
+        Set(command, "update", fields).Document("fields")
+            .Int32("holder", 1).Int32("token", 1).Int32("change", 1).Int32("expiresAt", 1).Add("left", Left).End();
         return EndWrite(command);
     }
 
