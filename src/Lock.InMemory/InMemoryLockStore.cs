@@ -54,6 +54,7 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
         ArgumentNullException.ThrowIfNull(request);
         if (Refuse(cancellationToken) is { } refusal)
             throw refusal;
+        var arrivedAt = _table.TimeProvider.GetTimestamp();
         var result = _table.Acquire(new StoreClaim(this, request), new AcquireTerms { Queue = atMost != TimeSpan.Zero });
         if (result.Status is AcquireStatus.Granted or AcquireStatus.AlreadyHeld)
             return AcquireReply.Granted(result.Claim.FencingToken);
@@ -83,7 +84,9 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
         // Its id was released meanwhile, by another request of the same holder say, or the lease ran out before this continued.
         if (claim.State != ClaimState.Held)
             return AcquireReply.Busy(_table.Get(request.Key)?.Remaining ?? TimeSpan.Zero);
-        return AcquireReply.Granted(claim.FencingToken, _table.Clock.ToSpan(claim.GrantedAt - claim.ArrivedAt));
+
+        // From the arrival of this request: the claim may be that of an earlier one, whose answer was lost, and have stood there for longer.
+        return AcquireReply.Granted(claim.FencingToken, _table.Clock.ToSpan(Math.Max(0, claim.GrantedAt - arrivedAt)));
     }
 
     /// <inheritdoc/>
