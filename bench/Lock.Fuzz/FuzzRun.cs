@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace Locking.Fuzz;
 
-/// <summary>Hostile lines against a broker in this process: no crash, no wrong grant, no growth.</summary>
+/// <summary>Hostile lines against a broker in this process: no crash, no wrong grant, no growth beyond an allowance.</summary>
 /// <remarks>
 /// Some keys are held for the whole run, and the hostile lines ask for them in order; an honest client compares every answer with a model
 /// meanwhile. After each part of the run all that hostile clients left behind is broken by force, and the heap may not have grown.

@@ -8,6 +8,7 @@ public sealed partial class BrokerServer
     private readonly Lock _endedGate = new();
     private readonly HashSet<(string Key, string Id)> _ended = [];
     private readonly Queue<(string Key, string Id)> _endedOrder = [];
+    private int _roomAtLeast;
 
     /// <summary>Makes sure that the next broker knows of a lease of this length.</summary>
     internal void Cover(TimeSpan ttl)
@@ -77,9 +78,15 @@ public sealed partial class BrokerServer
     }
 
     /// <summary>Whether a new key would be one too many.</summary>
+    /// <remarks>Counting the keys takes every gate of the table, so that it is done only when as many requests have come since the last
+    /// count as there was room for then. Requests that arrive at the same moment may go a little beyond the limit.</remarks>
     internal bool IsFull(string key)
     {
-        if (Table.KeyCount < Options.Limits.Keys)
+        if (Interlocked.Decrement(ref _roomAtLeast) >= 0)
+            return false;
+        var room = Options.Limits.Keys - Table.KeyCount;
+        Volatile.Write(ref _roomAtLeast, Math.Max(room, 1) - 1);
+        if (room > 0)
             return false;
         var report = Table.Report(key);
         return report.HolderIds.Count == 0 && report.Waiters == 0;
