@@ -45,8 +45,12 @@ internal static class SocketDirectory
             | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
         if ((info.UnixFileMode & others) != UnixFileMode.None)
         {
+            // A directory that everybody shares, such as /tmp, must stay as it is.
+            var advice = (info.UnixFileMode & (UnixFileMode.StickyBit | UnixFileMode.OtherWrite)) != UnixFileMode.None
+                ? "Choose a directory of this user's own in connection.path (--path), with mode 700."
+                : $"Choose another connection.path (--path), or run: chmod 700 '{directory}'";
             throw Error($"The directory '{directory}' for the broker's socket is open to other users (mode "
-                + $"{Convert.ToString((int)info.UnixFileMode & 0x1ff, 8)}). Run: chmod 700 '{directory}'");
+                + $"{Convert.ToString((int)info.UnixFileMode & 0x1ff, 8)}). {advice}");
         }
     }
 

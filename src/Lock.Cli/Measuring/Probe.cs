@@ -51,10 +51,28 @@ internal static class Probe
             // Refused: by a broker that does not know the question, or one that does not let us in. Locking will tell them apart.
             return false;
         }
+        catch (LockStoreException problem) when (problem.IsTransient && !problem.MayHaveBeenApplied && stopping is { IsCancellationRequested: false })
+        {
+            // Reached, but it cannot say yet: a broker that waits for the holders of the one before. Anything else is a failure.
+            if (locks is not IStoreDiagnostics diagnostics || !await IsWaitingAsync(diagnostics, stopping).ConfigureAwait(false))
+                throw;
+            return false;
+        }
         finally
         {
             result.Connected = time.GetElapsedTime(began);
         }
+    }
+
+    private static async Task<bool> IsWaitingAsync(IStoreDiagnostics diagnostics, CancellationToken stopping)
+    {
+        foreach (var finding in await diagnostics.DiagnoseAsync(stopping).ConfigureAwait(false))
+        {
+            if (finding.Code == "waiting-after-crash")
+                return true;
+        }
+
+        return false;
     }
 
     private static async Task ReadAsync(ILock locks, string key, ProbeResult result, TimeProvider time, CancellationToken stopping)

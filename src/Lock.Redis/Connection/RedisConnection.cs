@@ -134,6 +134,8 @@ internal sealed class RedisConnection : IAsyncDisposable
     }
 
     /// <summary>Waits for a request within the limit. The client's answer to a request that was given up is swallowed.</summary>
+    /// <remarks>Whoever awaits this goes on upon a pool thread of its own: the client runs continuations on the thread that delivers its
+    /// answers, and a caller that blocked there would hold up every other request.</remarks>
     /// <exception cref="TimeoutException">No answer in time.</exception>
     public async Task<T> LimitAsync<T>(Task<T> request, CancellationToken cancellationToken, TimeSpan extraTime = default)
     {
@@ -147,6 +149,10 @@ internal sealed class RedisConnection : IAsyncDisposable
             {
                 Forget(request);
                 throw;
+            }
+            finally
+            {
+                await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             }
         }
 

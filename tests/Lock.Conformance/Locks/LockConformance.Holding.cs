@@ -118,6 +118,34 @@ public abstract partial class LockConformance
     });
 
     [Fact]
+    public async Task L50_A_caller_that_blocks_its_thread_holds_up_no_other_lock()
+    {
+        var (blocked, other) = (NewKey(), NewKey());
+        var locks = NewLocks();
+        await (await TakeAsync(locks, NewKey())).DisposeAsync(); // connected by now
+        using var open = new ManualResetEventSlim();
+        var taken = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var caller = Task.Run(async () =>
+        {
+            await using var handle = await locks.LockAsync(blocked);
+            taken.SetResult();
+            open.Wait(Eventually.Patience);
+        });
+        try
+        {
+            await Eventually.DoneAsync(taken.Task, "the grant of the caller that blocks");
+            await using var handle = await Eventually.DoneAsync(locks.LockAsync(other).AsTask(), "the grant of another key");
+            Assert.False(caller.IsCompleted);
+        }
+        finally
+        {
+            open.Set();
+        }
+
+        await Eventually.DoneAsync(caller, "the caller that blocked");
+    }
+
+    [Fact]
     public async Task L15_A_lease_whose_ttl_was_given_in_the_call_is_fixed()
     {
         var key = NewKey();
