@@ -61,14 +61,14 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
         long start = time.GetTimestamp();
         while (true)
         {
-            Round round = await AskAllAsync(cancellationToken).ConfigureAwait(false);
+            Round round = await AskAllAsync(Left(start), cancellationToken).ConfigureAwait(false);
             if (round.Primary is { } primary) return primary;
-            if (round.News) continue;
-            bool hopeless = round.Hopeless;
-            if (hopeless || (settings.ServerSelectionTimeout != Timeout.InfiniteTimeSpan && time.GetElapsedTime(start) + Pause >= settings.ServerSelectionTimeout))
+            bool timeIsUp = Left(start) <= Pause;
+            if (round.News && !timeIsUp) continue;
+            if (round.Hopeless || timeIsUp)
             {
-                string waited = hopeless ? "" : $" within serverSelectionTimeoutMS ({settings.ServerSelectionTimeout.TotalMilliseconds:0})";
-                throw MongoFailure.Create($"No server that takes writes was found{waited}: {string.Join("; ", round.Problems)}", isTransient: !hopeless, mayHaveRun: false);
+                string waited = round.Hopeless ? "" : $" within {settings.ServerSelectionTimeout.TotalMilliseconds:0} ms (connectTimeout, or serverSelectionTimeoutMS of the URI)";
+                throw MongoFailure.Create($"No server that takes writes was found{waited}: {string.Join("; ", round.Problems)}", isTransient: !round.Hopeless, mayHaveRun: false);
             }
 
             await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);
@@ -84,11 +84,21 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
         }
     }
 
-    private async Task<Round> AskAllAsync(CancellationToken cancellationToken)
+    /// <summary>What is left of the time for a search that began then.</summary>
+    private TimeSpan Left(long start)
+    {
+        if (settings.ServerSelectionTimeout == Timeout.InfiniteTimeSpan) return TimeSpan.MaxValue;
+        TimeSpan left = settings.ServerSelectionTimeout - time.GetElapsedTime(start);
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+    }
+
+    private async Task<Round> AskAllAsync(TimeSpan left, CancellationToken cancellationToken)
     {
         List<MongoEndpoint> hosts;
         lock (_gate) hosts = [.. _known];
-        using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        // One host may be asked for longer than there is time to search.
+        using var timeUp = new CancellationTokenSource(left == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : left, time);
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeUp.Token);
         List<Task<Answer>> pending = [.. hosts.Select(host => AskAsync(host, enough.Token))];
         var problems = new List<string>();
         bool hopeless = true;
@@ -125,7 +135,7 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
         }
         catch (OperationCanceledException)
         {
-            return new Answer(endpoint, null, $"{endpoint} was not waited for", Hopeless: false);
+            return new Answer(endpoint, null, $"{endpoint} did not answer in time{(settings.Tls is null ? "" : " (TLS is on: does the server use it?)")}", Hopeless: false);
         }
     }
 

@@ -144,7 +144,7 @@ public sealed class ClientTests(MongoServer server) : IClassFixture<MongoServer>
         LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
         Assert.True(e.IsTransient);
         Assert.False(e.MayHaveBeenApplied);
-        Assert.Contains("serverSelectionTimeoutMS (250)", e.Message, StringComparison.Ordinal);
+        Assert.Contains("within 250 ms (connectTimeout, or serverSelectionTimeoutMS of the URI)", e.Message, StringComparison.Ordinal);
         Assert.Contains("does not take writes", e.Message, StringComparison.Ordinal);
         Assert.Contains($"Cannot connect to {secondary.OtherPrimary}", e.Message, StringComparison.Ordinal);
     }
