@@ -133,10 +133,22 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
     private async ValueTask<AcquireReply> AcquireAsync(AcquireRequest request, StepLimit step)
     {
         await _index.EnsureAsync(step.Token).ConfigureAwait(false);
-        MongoLockDocument document = await UpsertAsync(request.Key, _commands.Acquire(request, FirstOf(request.Ttl)), step).ConfigureAwait(false);
-        if (!document.IsHeldBy(request.HolderId)) return AcquireReply.Busy(document.Holder is null ? null : document.Left);
-        StoreReply reply = await SetEndAsync(request.Key, request.HolderId, request.Ttl, document, step).ConfigureAwait(false);
-        return reply == StoreReply.Done ? AcquireReply.Granted(document.Token) : AcquireReply.Busy(null);
+        TimeSpan first = FirstOf(request.Ttl);
+        ReadOnlyMemory<byte> command = _commands.Acquire(request, first);
+        for (int attempt = 0; attempt <= MostRepeats; attempt++)
+        {
+            MongoLockDocument document = await UpsertAsync(request.Key, command, step).ConfigureAwait(false);
+            if (!document.IsHeldBy(request.HolderId)) return AcquireReply.Busy(document.Holder is null ? null : document.Left);
+            // A grant of this moment has the whole lease before it. Another one is older: its answer never came, or its holder asks again.
+            StoreReply reply = IsAsAsked(document.Left, first) && document.Left >= first
+                ? await SetEndAsync(request.Key, request.HolderId, request.Ttl, document, step).ConfigureAwait(false)
+                : await ExtendAsync(request.Key, request.HolderId, request.Ttl, step).ConfigureAwait(false);
+            if (reply == StoreReply.Done) return AcquireReply.Granted(document.Token);
+            if (reply == StoreReply.HeldByAnother) return AcquireReply.Busy(null);
+        }
+
+        // The older lease ended, was taken again by a late command with this id, ended again: not this caller's, and not to be waited for.
+        return AcquireReply.Busy(null);
     }
 
     private async ValueTask<StoreReply> ExtendAsync(string key, string holderId, TimeSpan ttl, StepLimit step)
@@ -175,7 +187,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
         if (BsonReader.TryFind(reply.Span, "nModified"u8, out BsonElement modified) && modified.AsNumber() > 0) return StoreReply.Done;
         MongoLockDocument? document = await ReadAsync(key, step).ConfigureAwait(false);
         // The first try worked, only its answer was lost.
-        if (repeated && document?.Released == holderId) return StoreReply.Done;
+        if (repeated && document is { IsReleased: true } && document.Holder == holderId) return StoreReply.Done;
         StoreReply answer = MongoLockDocument.Answer(document, holderId);
         if (answer != StoreReply.Done) return answer;
         throw MongoFailure.Create($"The lease of '{key}' came back to life while it was released: the server's clock stepped back.", isTransient: true, mayHaveRun: false);

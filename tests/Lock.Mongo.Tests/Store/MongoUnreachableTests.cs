@@ -19,7 +19,8 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start(); // the system accepts for it; it never answers
         string silent = listener.LocalEndpoint.ToString()!;
-        string address = server switch { "refuses" => $"127.0.0.1:{ClosedPort()}", "is silent" => silent, _ => "no-such-host.invalid:27017" };
+        using Socket closed = ClosedPort();
+        string address = server switch { "refuses" => closed.LocalEndPoint!.ToString()!, "is silent" => silent, _ => "no-such-host.invalid:27017" };
         var config = new LockConfig { Connection = new LockConnection { Url = $"mongodb://app:s3cret@{address}/", ConnectTimeout = ConnectTimeout, CommandTimeout = TimeSpan.FromSeconds(20) } };
         var locks = new StoreLock(new MongoLockProvider().CreateStore(config, LockProviderContext.Default));
 
@@ -41,7 +42,9 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
     [Fact]
     public async Task All_hosts_that_were_tried_are_named()
     {
-        string[] hosts = [$"127.0.0.1:{ClosedPort()}", $"127.0.0.1:{ClosedPort()}"];
+        using Socket one = ClosedPort();
+        using Socket other = ClosedPort();
+        string[] hosts = [one.LocalEndPoint!.ToString()!, other.LocalEndPoint!.ToString()!];
         await using var store = new TestStore($"mongodb://{string.Join(',', hosts)}/?serverSelectionTimeoutMS=200");
         LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
         Assert.All(hosts, host => Assert.Contains(host, e.Message, StringComparison.Ordinal));
@@ -63,7 +66,8 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
     public async Task A_longer_search_than_connectTimeout_is_not_cut_short()
     {
         // The server comes up when connectTimeout and commandTimeout together are over, and the search is not.
-        int port = ClosedPort();
+        int port;
+        using (Socket closed = ClosedPort()) port = ((IPEndPoint)closed.LocalEndPoint!).Port;
         var config = new LockConfig
         {
             Connection = new LockConnection
@@ -150,10 +154,11 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
         gateway.Faults.Decide = name => name == command && ++count >= nth ? GatewayFault.NotWritablePrimary : null;
     }
 
-    private static int ClosedPort()
+    /// <summary>Bound and not listening: refuses, and nobody else can have the port meanwhile.</summary>
+    private static Socket ClosedPort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return socket;
     }
 }
