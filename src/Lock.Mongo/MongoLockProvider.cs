@@ -44,7 +44,7 @@ public sealed class MongoLockProvider : ILockProvider
             FenceRetention = options.FenceRetention ?? MongoStoreSettings.DefaultRetention,
             CommandTimeout = client.CommandTimeout,
             StepTimeout = Sum(Longer(client.ConnectTimeout, client.ServerSelectionTimeout), client.CommandTimeout),
-            Servers = _runner is null ? string.Join(", ", client.Hosts) : null,
+            Client = _runner is null ? client : null,
         };
         if (settings.Collection.StartsWith("system.", StringComparison.Ordinal))
             throw new LockConfigException("connection.collection", $"is '{settings.Collection}'; names that begin with 'system.' belong to MongoDB.");

@@ -7,7 +7,7 @@ namespace Locking;
 /// Waiting is polling, paced by the holder's remaining time, which a busy reply carries. A step that failed in a way that may pass is
 /// repeated here at once, within the step's time limit, since only here a repeated release can be told from a second one.
 /// </remarks>
-internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigurableStore
+internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigurableStore, IStoreDiagnostics
 {
     public const string TypeName = "mongo";
 
@@ -115,6 +115,12 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
             if (page.Count < MongoLockCommands.PageSize) yield break;
             last = page[^1].Id;
         }
+    }
+
+    public async ValueTask<IReadOnlyList<StoreFinding>> DiagnoseAsync(CancellationToken cancellationToken = default)
+    {
+        using StepLimit limit = Begin(cancellationToken);
+        return await limit.RunAsync(step => new MongoExamination(_runner, _settings, _time).RunAsync(step.Token)).ConfigureAwait(false);
     }
 
     public ValueTask DisposeAsync()

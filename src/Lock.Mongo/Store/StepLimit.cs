@@ -52,7 +52,7 @@ internal sealed class StepLimit : IDisposable
         catch (OperationCanceledException e)
         {
             _caller.ThrowIfCancellationRequested();
-            string servers = _settings.Servers is { } known ? $" ({known})" : "";
+            string servers = _settings.Client is { } client ? $" ({string.Join(", ", client.Hosts)})" : "";
             string why = _last is null ? "" : $" The last problem was: {_last.Message}";
             throw MongoFailure.Create(
                 $"MongoDB{servers} did not answer within connectTimeout and commandTimeout together ({_settings.StepTimeout.TotalMilliseconds:0} ms).{why}",

@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace Locking;
 
 /// <summary>The provider's own client: finds the server that takes writes and runs commands there.</summary>
-internal sealed class MongoClient : IMongoCommandRunner, IDisposable
+internal sealed class MongoClient : IMongoCommandRunner, IMongoMembers, IDisposable
 {
     /// <summary>Before the third try and each that follows: a server that calls itself primary and refuses writes is not to be asked without end.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
@@ -48,6 +48,8 @@ internal sealed class MongoClient : IMongoCommandRunner, IDisposable
             }
         }
     }
+
+    public Task<IReadOnlyList<MongoMember>> GreetAllAsync(CancellationToken cancellationToken) => _topology.GreetAllAsync(cancellationToken);
 
     public void Dispose()
     {

@@ -75,6 +75,31 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
         }
     }
 
+    /// <summary>Asks each host that is known, for people: who answers, and what time it is there.</summary>
+    public async Task<IReadOnlyList<MongoMember>> GreetAllAsync(CancellationToken cancellationToken)
+    {
+        List<MongoEndpoint> hosts;
+        lock (_gate) hosts = [.. _known];
+        return await Task.WhenAll(hosts.Select(host => GreetAsync(host, cancellationToken))).ConfigureAwait(false);
+    }
+
+    private async Task<MongoMember> GreetAsync(MongoEndpoint host, CancellationToken cancellationToken)
+    {
+        DateTimeOffset asked = time.GetUtcNow();
+        long start = time.GetTimestamp();
+        try
+        {
+            (MongoConnection connection, MongoHello hello) = await connector.GreetAsync(host, cancellationToken).ConfigureAwait(false);
+            connection.Dispose();
+            TimeSpan half = time.GetElapsedTime(start) / 2;
+            return new MongoMember(host, null, hello.LocalTime - (asked + half), half);
+        }
+        catch (LockStoreException e)
+        {
+            return new MongoMember(host, e.Message.TrimEnd('.'), null, TimeSpan.Zero);
+        }
+    }
+
     /// <summary>Forgets the primary, if it is still this one.</summary>
     public void Forget(MongoEndpoint endpoint)
     {
