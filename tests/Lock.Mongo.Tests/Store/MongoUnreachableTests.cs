@@ -123,7 +123,7 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
     {
         await using MongoGateway gateway = server.StartGateway();
         await using var store = new TestStore(
-            gateway.Uri + "?socketTimeoutMS=100", change: s => s with { StepTimeout = TimeSpan.FromMilliseconds(250), Servers = gateway.Address });
+            gateway.Uri + "?socketTimeoutMS=100", change: s => s with { StepTimeout = TimeSpan.FromMilliseconds(250), Client = MongoUri.Parse(gateway.Uri) });
         await store.AcquireAsync("warm", TestStore.NewId());
         gateway.Faults.Decide = command => command == "findAndModify" ? GatewayFault.Delay : null;
         LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
