@@ -115,7 +115,11 @@ do_install() {
     package=$(apt-cache pkgnames postgresql- | grep -xE 'postgresql-[0-9]+-documentdb' | sort -V | tail -1) || true
     [ -n "$package" ] && break
   done
-  [ -n "$package" ] || { echo "no DocumentDB package in the suites ${SUITES:-forky sid} of the Debian mirror" >&2; exit 1; }
+  [ -n "$package" ] || {
+    tail -5 "$apt/update.log" >&2
+    echo "mongo-testbed.sh: no package postgresql-N-documentdb in the suites ${SUITES:-forky sid} of $mirror. Is it reachable? DEBIAN_MIRROR names another mirror." >&2
+    exit 1
+  }
   write_status_of_unused_packages
   apt-get install -y --download-only "$package" > "$apt/download.log" 2>&1 || { tail -20 "$apt/download.log" >&2; exit 1; }
   for deb in "$apt"/cache/archives/*.deb; do
