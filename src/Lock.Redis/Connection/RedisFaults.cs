@@ -27,7 +27,7 @@ internal static class RedisFaults
         RedisConnectionException refused when IsAuthentication(refused) => Refused(
             $"{server} refused the user name or password ({step}). Set connection.password (and connection.username) to what the server has.", exception),
         RedisConnectionException { FailureType: ConnectionFailureType.UnableToConnect } => new LockStoreException(
-            $"{server} cannot be reached ({step}): is it up, and are host and port right?", isTransient: true, exception)
+            $"{server} cannot be reached ({step}): is it up, and are host and port right?{PlainHint(exception)}", isTransient: true, exception)
         {
             MayHaveBeenApplied = false,
         },
@@ -48,6 +48,12 @@ internal static class RedisFaults
     private static bool IsAuthentication(RedisConnectionException exception) =>
         exception.FailureType == ConnectionFailureType.AuthenticationFailure ||
         exception.Message.Contains(nameof(ConnectionFailureType.AuthenticationFailure), StringComparison.Ordinal);
+
+    /// <summary>A server that speaks only TLS hangs up on who does not.</summary>
+    private static string PlainHint(Exception exception) =>
+        exception.Message.Contains(nameof(ConnectionFailureType.SocketFailure), StringComparison.Ordinal)
+            ? " If it hung up, it may want TLS (connection.tls, or rediss://)."
+            : "";
 
     private static LockStoreException WrapRefusal(RedisServerException refusal, string step, string server)
     {
@@ -81,6 +87,7 @@ internal static class RedisFaults
         ("NOAUTH", false, "wants a password; set connection.password"),
         ("WRONGPASS", false, "refused the user name or password; set connection.username and connection.password to what the server has"),
         ("invalid password", false, "refused the password; set connection.password to what the server has"),
+        ("non deterministic commands", false, "is older than Redis 5, which the lock's scripts need"),
         ("NOPERM", false, "does not let this user run the lock's scripts; it needs EVALSHA, EVAL, the data commands and the channel"),
     ];
 }
