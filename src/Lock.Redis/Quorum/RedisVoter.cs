@@ -74,7 +74,7 @@ internal sealed class RedisVoter(RedisLockStore store)
         var info = (string?)await _connection.ExecuteAsync("INFO", ["server"], TimeSpan.Zero, cancellationToken).ConfigureAwait(false) ?? "";
         var note = (string?)await _connection.ExecuteAsync("GET", [(RedisKey)s_life], TimeSpan.Zero, cancellationToken).ConfigureAwait(false) ?? "";
         return new RedisLife(
-            Field("run_id") ?? "?",
+            Field("run_id") ?? RedisLife.Unknown,
             TimeSpan.FromSeconds(long.Parse(Field("uptime_in_seconds") ?? "0", CultureInfo.InvariantCulture)),
             note);
 
@@ -115,6 +115,9 @@ internal sealed record RedisVote(
 /// <param name="Note">What was noted about its vote; empty for nothing.</param>
 internal sealed record RedisLife(string RunId, TimeSpan Uptime, string Note)
 {
+    /// <summary>The run id of a server that does not tell.</summary>
+    public const string Unknown = "?";
+
     /// <summary>Whether the note was made in this life, and not brought back from a file.</summary>
     public bool IsNoted => Note.EndsWith(" " + RunId, StringComparison.Ordinal);
 }
