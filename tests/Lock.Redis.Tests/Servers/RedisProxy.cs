@@ -40,7 +40,7 @@ public sealed class RedisProxy : IAsyncDisposable
     /// <summary>Requests arrive, and answers do not.</summary>
     public void SwallowAnswers() => _answersPass = false;
 
-    /// <summary>Everything passes again; what was held back by a cut arrives now.</summary>
+    /// <summary>Everything passes again. What was held back by a cut arrives now; connections with swallowed answers are closed.</summary>
     public void Mend()
     {
         _answersPass = true;
@@ -99,16 +99,22 @@ public sealed class RedisProxy : IAsyncDisposable
     private async Task PumpAsync(NetworkStream from, NetworkStream to, bool answers)
     {
         var pieces = System.Threading.Channels.Channel.CreateUnbounded<(long Due, byte[] Bytes)>();
-        var writing = WriteAsync();
-        var buffer = new byte[64 * 1024];
-        int read;
-        while ((read = await from.ReadAsync(buffer, _stopping.Token)) > 0)
-            pieces.Writer.TryWrite((TimeProvider.System.GetTimestamp() + (long)(Delay.TotalSeconds * TimeProvider.System.TimestampFrequency), buffer[..read]));
-        pieces.Writer.TryComplete();
-        await writing;
+        await Task.WhenAny(ReadAsync(), WriteAsync());
+
+        async Task ReadAsync()
+        {
+            var buffer = new byte[64 * 1024];
+            int read;
+            while ((read = await from.ReadAsync(buffer, _stopping.Token)) > 0)
+                pieces.Writer.TryWrite((TimeProvider.System.GetTimestamp() + (long)(Delay.TotalSeconds * TimeProvider.System.TimestampFrequency), buffer[..read]));
+            pieces.Writer.TryComplete();
+            // What is on its way still arrives.
+            await pieces.Reader.Completion;
+        }
 
         async Task WriteAsync()
         {
+            var swallowed = false;
             await foreach (var (due, bytes) in pieces.Reader.ReadAllAsync(_stopping.Token))
             {
                 var left = TimeSpan.FromSeconds((double)(due - TimeProvider.System.GetTimestamp()) / TimeProvider.System.TimestampFrequency);
@@ -116,7 +122,14 @@ public sealed class RedisProxy : IAsyncDisposable
                     await Task.Delay(left, _stopping.Token);
                 await PassAsync();
                 if (answers && !_answersPass)
+                {
+                    swallowed = true;
                     continue;
+                }
+
+                // No network loses a piece and delivers the next: this connection is over.
+                if (swallowed)
+                    return;
                 var passed = answers && Rewrite is { } rewrite ? System.Text.Encoding.Latin1.GetBytes(rewrite(System.Text.Encoding.Latin1.GetString(bytes))) : bytes;
                 await to.WriteAsync(passed, _stopping.Token);
             }
