@@ -217,7 +217,8 @@ internal sealed class RedisConnection : IAsyncDisposable
     {
         // Not waiting for requests under way: a server that does not answer must not hold up the end of a program.
         multiplexer.Close(allowCommandsToComplete: false);
-        multiplexer.Dispose();
+        // Not the interface's own Dispose: only 1.2.6 has it there.
+        (multiplexer as IDisposable)?.Dispose();
     }
 
     private async Task<IConnectionMultiplexer> ConnectFirstAsync(CancellationToken cancellationToken)
