@@ -179,6 +179,13 @@ internal sealed class RedisConnector : IRedisConnector
     {
         if (connection.Username is not null)
             throw new LockConfigException(path + ".username", "goes into the client's own connection string as user=….");
+        if (text.Contains("serviceName=", StringComparison.OrdinalIgnoreCase) && typeof(ConnectionMultiplexer).Assembly.GetName().Version is { Major: < 2 })
+        {
+            // This version reads it, and then takes the sentinels for the servers.
+            throw new LockConfigException(
+                path + ".url", $"{ClientVersion} cannot ask Sentinel: name the master and its replicas, or use a build with version 2 or later.");
+        }
+
         try
         {
             var options = ConfigurationOptions.Parse(text);
