@@ -96,7 +96,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            if (RedisFaults.HasLostTheMaster(exception))
+            if (RedisFaults.HasLostTheMaster(exception, multiplexer))
                 Reconfigure(multiplexer);
             throw RedisFaults.Wrap(exception, script.Step, Server);
         }

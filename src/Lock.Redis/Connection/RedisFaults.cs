@@ -10,11 +10,15 @@ internal static class RedisFaults
     public static bool IsUnknownScript(Exception exception) =>
         exception is RedisServerException server && server.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal);
 
-    /// <summary>Whether the client looks for the master in the wrong place: what it asked is a replica now, or it knows of no master.</summary>
-    public static bool HasLostTheMaster(Exception exception) =>
-        exception is RedisServerException server
-            ? server.Message.Contains("READONLY", StringComparison.Ordinal)
-            : exception is RedisConnectionException { FailureType: ConnectionFailureType.UnableToResolvePhysicalConnection };
+    /// <summary>Whether the client may be looking for the master in the wrong place: what it asked is a replica now, it knows of no master, or,
+    /// where there are several servers, the one that it asks is silent or gone. Newer versions look for themselves only once a minute.</summary>
+    public static bool HasLostTheMaster(Exception exception, IConnectionMultiplexer client) => exception switch
+    {
+        RedisServerException refusal => refusal.Message.Contains("READONLY", StringComparison.Ordinal),
+        RedisConnectionException { FailureType: ConnectionFailureType.UnableToResolvePhysicalConnection } => true,
+        RedisConnectionException or TimeoutException => client.GetEndPoints().Length > 1,
+        _ => false,
+    };
 
     /// <summary>The seam's exception for a fault of the client.</summary>
     /// <param name="exception">What the client threw.</param>
@@ -27,7 +31,12 @@ internal static class RedisFaults
         RedisConnectionException refused when IsAuthentication(refused) => Refused(
             $"{server} refused the user name or password ({step}). Set connection.password (and connection.username) to what the server has.", exception),
         RedisConnectionException { FailureType: ConnectionFailureType.UnableToConnect } => new LockStoreException(
-            $"{server} cannot be reached ({step}): is it up, and are host and port right?{PlainHint(exception)}", isTransient: true, exception)
+            $"{server} cannot be reached ({step}): is it up, and are host, port and connection.tls right?", isTransient: true, exception)
+        {
+            MayHaveBeenApplied = false,
+        },
+        RedisConnectionException { FailureType: ConnectionFailureType.Loading } => new LockStoreException(
+            $"{server} is still loading its data ({step}).", isTransient: true, exception)
         {
             MayHaveBeenApplied = false,
         },
@@ -48,12 +57,6 @@ internal static class RedisFaults
     private static bool IsAuthentication(RedisConnectionException exception) =>
         exception.FailureType == ConnectionFailureType.AuthenticationFailure ||
         exception.Message.Contains(nameof(ConnectionFailureType.AuthenticationFailure), StringComparison.Ordinal);
-
-    /// <summary>A server that speaks only TLS hangs up on who does not.</summary>
-    private static string PlainHint(Exception exception) =>
-        exception.Message.Contains(nameof(ConnectionFailureType.SocketFailure), StringComparison.Ordinal)
-            ? " If it hung up, it may want TLS (connection.tls, or rediss://)."
-            : "";
 
     private static LockStoreException WrapRefusal(RedisServerException refusal, string step, string server)
     {
