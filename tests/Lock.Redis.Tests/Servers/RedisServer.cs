@@ -74,13 +74,20 @@ public sealed class RedisServer : IAsyncDisposable
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         var deadline = DateTime.UtcNow.AddSeconds(20);
-        while (!await AnswersAsync(untilLoaded))
+        // What answers may be another server that was given the same port: ours says itself that it listens.
+        while ((untilLoaded && !SaysItIsReady()) || !await AnswersAsync(untilLoaded))
         {
             if (process.HasExited)
                 throw new InvalidOperationException($"redis-server ended at once: {log}");
             if (DateTime.UtcNow > deadline)
                 throw new TimeoutException($"redis-server on port {Port} did not answer within 20 s: {log}");
             await Task.Delay(20);
+        }
+
+        bool SaysItIsReady()
+        {
+            lock (log)
+                return log.ToString().Contains("Ready to accept connections", StringComparison.Ordinal);
         }
 
         void Append(string? line)
