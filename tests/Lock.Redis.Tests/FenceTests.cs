@@ -79,7 +79,7 @@ public sealed class FenceTests(RedisFixture redis, Xunit.Abstractions.ITestOutpu
     public async Task Keys_used_once_cost_a_bounded_record_each_and_then_nothing()
     {
         var keys = int.Parse(Environment.GetEnvironmentVariable("LOCK_TEST_KEYS_USED_ONCE") ?? "20000", System.Globalization.CultureInfo.InvariantCulture);
-        var retention = TimeSpan.FromSeconds(3 + keys / 20_000);
+        var retention = TimeSpan.FromSeconds(3 + keys / 10_000);
         await using var server = await Testing.RedisServer.StartAsync();
         await using var store = RedisFixture.StoreAt(server.Port, new LockOptions { FenceRetention = retention });
         var before = await MemoryAsync();
