@@ -89,7 +89,8 @@ internal sealed class RedisConnector : IRedisConnector
     {
         var options = _options.Clone();
         options.AllowAdmin = true;
-        return new RedisConnector(options, ConnectTimeout, CommandTimeout);
+        // Where one of several servers is silent the client takes all of its own time, and then goes on with the others.
+        return new RedisConnector(options, ConnectTimeout * 2, CommandTimeout);
     }
 
     public async Task<IConnectionMultiplexer> ConnectAsync()
