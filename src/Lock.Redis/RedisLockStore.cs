@@ -16,6 +16,9 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
     private static readonly RedisValue s_claimWindow = 500;
     private static readonly RedisValue s_silentQueueLife = (long)TimeSpan.FromHours(1).TotalMilliseconds;
 
+    private static readonly Func<RedisResult, AcquireReply> s_readGrant = static answer => ReadGrant((long)answer);
+    private static readonly Func<RedisResult, StoreReply> s_readReply = static answer => (StoreReply)(int)answer;
+
     private readonly RedisConnection _connection;
     private readonly bool _ownsConnection;
     private readonly LockOptions _options;
@@ -72,7 +75,7 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
     internal KeyLayout Layout => _layout;
 
     /// <inheritdoc/>
-    public async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
+    public ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
         var keys = _layout.KeysOf(request.Key);
@@ -82,27 +85,27 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
             request.HolderId, TtlValue(request.Ttl), _retentionValue, request.Owner, request.Queue ? 1 : 0, s_claimWindow, s_silentQueueLife,
             _layout.OthersGiveNotice ? 1 : 0,
         ];
-        if (_replicated is not null)
-            return await AcquireReplicatedAsync(_replicated, request, keys, names, values, cancellationToken).ConfigureAwait(false);
-        return ReadGrant((long)await RunAsync(_layout.Scripts.Acquire, keys, names, values, cancellationToken).ConfigureAwait(false));
+        return _replicated is null
+            ? RunAsync(_layout.Scripts.Acquire, keys, names, values, s_readGrant, cancellationToken)
+            : AcquireReplicatedAsync(_replicated, request, keys, names, values, cancellationToken);
     }
 
     /// <inheritdoc/>
-    public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
+    public ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
         var keys = _layout.KeysOf(key);
         RedisValue[] values = [holderId, TtlValue(ttl), _retentionValue];
-        if (_replicated is not null)
-            return await ExtendReplicatedAsync(_replicated, keys, values, cancellationToken).ConfigureAwait(false);
-        return (StoreReply)(int)await RunAsync(_layout.Scripts.Extend, keys, keys.ToArray(2), values, cancellationToken).ConfigureAwait(false);
+        return _replicated is null
+            ? RunAsync(_layout.Scripts.Extend, keys, keys.ToArray(2), values, s_readReply, cancellationToken)
+            : ExtendReplicatedAsync(_replicated, keys, values, cancellationToken);
     }
 
     /// <inheritdoc/>
-    public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
+    public ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
     {
         var keys = _layout.KeysOf(key);
         RedisValue[] values = [holderId, _retentionValue, s_claimWindow, _channelValue, _layout.NoticeOf(keys, holderId)];
-        return (StoreReply)(int)await RunAsync(_layout.Scripts.Release, keys, keys.ToArray(3), values, cancellationToken).ConfigureAwait(false);
+        return RunAsync(_layout.Scripts.Release, keys, keys.ToArray(3), values, s_readReply, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -110,14 +113,14 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
     {
         var keys = _layout.KeysOf(key);
         RedisValue[] values = [_retentionValue, s_claimWindow, _channelValue, _layout.NoticeOf(keys, "")];
-        return (int)await RunAsync(_layout.Scripts.Force, keys, keys.ToArray(3), values, cancellationToken).ConfigureAwait(false) == 1;
+        return await RunAsync(_layout.Scripts.Force, keys, keys.ToArray(3), values, s_readReply, cancellationToken).ConfigureAwait(false) == StoreReply.Done;
     }
 
     /// <inheritdoc/>
     public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken)
     {
         var keys = _layout.KeysOf(key);
-        var answer = await RunAsync(_layout.Scripts.Get, keys, keys.ToArray(2), [], cancellationToken).ConfigureAwait(false);
+        var answer = await RunAsync(_layout.Scripts.Get, keys, keys.ToArray(2), [], static answer => answer, cancellationToken).ConfigureAwait(false);
         if (answer.IsNull)
             return null;
         var fields = (RedisResult[])answer!;
@@ -190,12 +193,17 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
         return AcquireReply.Busy(left < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(left), (folded & 1) == 1);
     }
 
-    private async ValueTask<RedisResult> RunAsync(
-        RedisScript script, LockKeys keys, RedisKey[] names, RedisValue[] values, CancellationToken cancellationToken)
+    private ValueTask<T> RunAsync<T>(
+        RedisScript script, in LockKeys keys, RedisKey[] names, RedisValue[] values, Func<RedisResult, T> read, CancellationToken cancellationToken) =>
+        keys.IsSplitOnCluster
+            ? RunUnlessClusterAsync(script, keys, names, values, read, cancellationToken)
+            : new(_connection.EvaluateAsync(script, names, values, read, cancellationToken));
+
+    private async ValueTask<T> RunUnlessClusterAsync<T>(
+        RedisScript script, LockKeys keys, RedisKey[] names, RedisValue[] values, Func<RedisResult, T> read, CancellationToken cancellationToken)
     {
-        if (keys.IsSplitOnCluster)
-            await RefuseOnClusterAsync(keys, cancellationToken).ConfigureAwait(false);
-        return await _connection.EvaluateAsync(script, names, values, cancellationToken).ConfigureAwait(false);
+        await RefuseOnClusterAsync(keys, cancellationToken).ConfigureAwait(false);
+        return await _connection.EvaluateAsync(script, names, values, read, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task RefuseOnClusterAsync(LockKeys keys, CancellationToken cancellationToken)

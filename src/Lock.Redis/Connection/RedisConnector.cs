@@ -73,6 +73,18 @@ internal sealed class RedisConnector : IRedisConnector
 
     public async Task<IConnectionMultiplexer> ConnectAsync() => await ConnectionMultiplexer.ConnectAsync(_options.Clone()).ConfigureAwait(false);
 
+    /// <inheritdoc/>
+    public bool DeliverOnThePool(IConnectionMultiplexer multiplexer)
+    {
+        if (typeof(ConnectionMultiplexer).Assembly.GetName().Version is not { Major: < 2 })
+            return false;
+#pragma warning disable CS0618 // Later versions keep it without an effect; they are not asked.
+        // By default one thread delivers all answers in their order, and whoever went on there and blocked would hold up the others.
+        multiplexer.PreserveAsyncOrder = false;
+#pragma warning restore CS0618
+        return true;
+    }
+
     /// <summary>The client's version, for messages.</summary>
     private static string ClientVersion => $"StackExchange.Redis {typeof(ConnectionMultiplexer).Assembly.GetName().Version?.ToString(3)}";
 
