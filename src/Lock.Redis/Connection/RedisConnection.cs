@@ -68,6 +68,9 @@ internal sealed class RedisConnection : IAsyncDisposable
     public ReleaseChannel Channel(KeyLayout layout) =>
         _channels.GetOrAdd(layout.Channel, static (_, state) => new ReleaseChannel(state.Connection, state.Layout), (Connection: this, Layout: layout));
 
+    /// <summary>The client, if it is connected.</summary>
+    public IConnectionMultiplexer? Connected => _disposed ? null : Volatile.Read(ref _multiplexer);
+
     /// <summary>The client, connected.</summary>
     /// <exception cref="LockStoreException">The server cannot be reached.</exception>
     public ValueTask<IConnectionMultiplexer> ConnectAsync(CancellationToken cancellationToken)

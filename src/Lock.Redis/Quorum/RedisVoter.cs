@@ -27,7 +27,7 @@ internal sealed class RedisVoter(RedisLockStore store)
         var slack = Math.Min(s_longestSlack.Ticks, retention.Ticks / 2) / TimeSpan.TicksPerMicrosecond;
         RedisValue[] values =
         [
-            request.HolderId, RedisLockStore.TtlValue(request.Ttl), RedisLockStore.Milliseconds(retention), request.Owner, proposedToken, slack,
+            request.HolderId, RedisLockStore.TtlValue(request.Ttl), RedisLockStore.FenceLife(request.Ttl, retention), request.Owner, proposedToken, slack,
         ];
         var answer = (RedisResult[])(await _connection.EvaluateAsync(
             store.Layout.Scripts.Vote, [keys.Record, keys.Fence, s_life], values, cancellationToken).ConfigureAwait(false))!;

@@ -1,9 +1,9 @@
 -- One server's vote for a holder of a quorum lock.
--- KEYS: record, fence, life. ARGV: holder id, ttl, retention of the fence, owner, proposed token, how far a proposal may be off (microseconds).
+-- KEYS: record, fence, life. ARGV: holder id, ttl, life of the fence (ttl and retention), owner, proposed token, how far a proposal may be off (microseconds).
 -- Answers { 1, token, '1' when held before }, { 0, milliseconds left, holder id, '1' for a stranger },
 -- { 2 } when this server has to be admitted first, { 3, milliseconds } when it does not vote for so long.
 local record, fence, life = KEYS[1], KEYS[2], KEYS[3]
-local id, ttl, retention, owner = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local id, ttl, life_of_fence, owner = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 local admitted = redis.call('get', life)
 if not admitted then return { 2 } end
@@ -22,16 +22,16 @@ if holder then
     last = tonumber(string.match(last, '^%d+'))
     if last and last >= token then token = last + 1 end
   end
-  write_fence(fence, token, id, owner, ttl, retention)
+  write_fence(fence, token, id, owner, ttl, life_of_fence)
   return { 1, token, '' }
 end
 
 holder = holder_of(record)
 if holder == id then
   local token, named = read_fence(fence)
-  restart(record, fence, ttl, retention)
+  restart(record, fence, ttl, life_of_fence)
   if named == id then return { 1, token, '1' } end
-  write_fence(fence, now, id, owner, ttl, retention)
+  write_fence(fence, now, id, owner, ttl, life_of_fence)
   return { 1, now, '' }
 end
 local left, stranger = holding(record, fence, holder)

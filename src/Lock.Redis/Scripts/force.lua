@@ -1,7 +1,7 @@
 -- Ends whatever holds the lock, a stranger's record too.
--- KEYS: record, fence, queue. ARGV: retention of the fence, window of an offer, channel, notice. Answers 1 done, 0 nobody held it.
+-- KEYS: record, fence, queue. ARGV: retention of the fence, channel, notice. Answers 1 done, 0 nobody held it.
 if redis.call('del', KEYS[1]) == 0 then return 0 end
 redis.call('pexpire', KEYS[2], ARGV[1])
-offer(KEYS[3], ARGV[2])
-redis.call('publish', ARGV[3], ARGV[4])
+offer(KEYS[3])
+redis.call('publish', ARGV[2], ARGV[3])
 return 1

@@ -2,12 +2,15 @@
 -- offered to the head: then it is minus the millisecond at which the offer ends, or zero when the offer was withdrawn. The head stays
 -- the head either way. Whoever does not come for its lock in time, dead or suspended, loses its place; nobody else does.
 
+local window = 500 -- of an offer, in milliseconds
+local silence = 3600000 -- a queue that nobody has asked for so many milliseconds is over
+
 local function milliseconds()
   local time = redis.call('time')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
-local function join(queue, id, keep)
+local function join(queue, id)
   if not redis.call('zscore', queue, id) then
     local time = redis.call('time')
     local score = time[1] * 1000000 + time[2]
@@ -15,11 +18,11 @@ local function join(queue, id, keep)
     if last[2] and tonumber(last[2]) >= score then score = tonumber(last[2]) + 1 end
     redis.call('zadd', queue, string.format('%.0f', score), id)
   end
-  redis.call('pexpire', queue, keep)
+  redis.call('pexpire', queue, silence)
 end
 
 -- Offers a lock that has become free to the head.
-local function offer(queue, window)
+local function offer(queue)
   local head = redis.call('zrange', queue, 0, 0)
   if head[1] then redis.call('zadd', queue, string.format('%.0f', -(milliseconds() + window)), head[1]) end
 end
@@ -31,7 +34,7 @@ local function withdraw_offer(queue)
 end
 
 -- For how many milliseconds a free lock is kept for somebody else than this holder; false when it is this holder's turn.
-local function kept_for_another(queue, id, window)
+local function kept_for_another(queue, id)
   local now = milliseconds()
   while true do
     local head = redis.call('zrange', queue, 0, 0, 'withscores')

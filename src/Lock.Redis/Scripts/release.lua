@@ -1,5 +1,5 @@
 -- Ends a holder's lease, or gives up its place in the queue.
--- KEYS: record, fence, queue. ARGV: holder id, retention of the fence, window of an offer, channel, notice.
+-- KEYS: record, fence, queue, waiters. ARGV: holder id, retention of the fence, channel, notice.
 -- Answers 1 done, 0 not held, 2 held by another.
 local holder = holder_of(KEYS[1])
 if holder == ARGV[1] then
@@ -8,14 +8,14 @@ if holder == ARGV[1] then
   redis.call('pexpire', KEYS[2], ARGV[2])
   if redis.call('exists', KEYS[3]) == 1 then
     redis.call('zrem', KEYS[3], ARGV[1])
-    offer(KEYS[3], ARGV[3])
+    offer(KEYS[3])
   end
-  redis.call('publish', ARGV[4], ARGV[5])
+  redis.call('publish', ARGV[3], ARGV[4])
   return 1
 end
 if redis.call('zrem', KEYS[3], ARGV[1]) == 1 and not holder then
   -- The lock may have been offered to the one that leaves.
-  offer(KEYS[3], ARGV[3])
-  redis.call('publish', ARGV[4], ARGV[5])
+  offer(KEYS[3])
+  redis.call('publish', ARGV[3], ARGV[4])
 end
 return holder and 2 or 0
