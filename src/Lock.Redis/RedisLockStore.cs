@@ -103,7 +103,7 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
     {
         var keys = _layout.KeysOf(key);
         RedisValue[] values = [holderId, _retentionValue, _channelValue, _layout.NoticeOf(keys, holderId)];
-        return RunAsync(_layout.Scripts.Release, keys, keys.ToArray(4), values, s_readReply, cancellationToken);
+        return RunAsync(_layout.Scripts.Release, keys, keys.ToArray(_layout.NamesWaiters ? 4 : 3), values, s_readReply, cancellationToken);
     }
 
     /// <inheritdoc/>

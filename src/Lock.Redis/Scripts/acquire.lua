@@ -20,7 +20,8 @@ local function grant()
 end
 
 local queued = redis.call('exists', queue) == 1
-if not queued and take(record, id, ttl, owner) then return grant() end
+local lined = waiters and redis.call('exists', waiters) == 1
+if not queued and not lined and take(record, id, ttl, owner) then return grant() end
 
 local holder = holder_of(record)
 if holder == id then
@@ -31,22 +32,18 @@ if holder == id then
 end
 
 if ARGV[5] == '1' then
-  join(queue, id)
+  join(queue, id, silence)
   queued = true
 end
+if waiters then join(waiters, id, silence_of_waiters) end
 
 if holder then
   if queued then withdraw_offer(queue) end
-  if waiters then
-    -- In the order of arrival; who asks again keeps its place. Whoever is forgotten here is only woken a little later.
-    local time = redis.call('time')
-    redis.call('zadd', waiters, 'nx', time[1] * 1000000 + time[2], id)
-    redis.call('pexpire', waiters, 60000)
-  end
+  if lined then withdraw_offer(waiters) end
   return busy(holding(record, fence, holder, ARGV[6] == '1'))
 end
 
-local kept = kept_for_another(queue, id)
+local kept = kept_for_another(queue, id, window) or (waiters and kept_for_another(waiters, id, moment))
 if kept then return busy(kept, false) end
 redis.call('zrem', queue, id)
 take(record, id, ttl, owner)

@@ -18,7 +18,7 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
     private static readonly TimeSpan s_longestRetry = TimeSpan.FromSeconds(1);
 
     /// <summary>How long who is not named holds back after a notice: some round trips.</summary>
-    private static readonly TimeSpan s_holdBack = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan s_holdBack = TimeSpan.FromMilliseconds(10);
 
     /// <summary>The longest, however many notices follow.</summary>
     private static readonly TimeSpan s_longestHoldBack = TimeSpan.FromMilliseconds(50);
