@@ -26,10 +26,17 @@ internal readonly record struct ClientCost(double Microseconds, double Bytes, do
         var switches = 0L;
         foreach (var task in Directory.EnumerateDirectories("/proc/self/task"))
         {
-            foreach (var line in File.ReadLines(Path.Combine(task, "status")))
+            try
             {
-                if (line.Contains("ctxt_switches", StringComparison.Ordinal))
-                    switches += long.Parse(line.AsSpan(line.IndexOf(':', StringComparison.Ordinal) + 1).Trim(), CultureInfo.InvariantCulture);
+                foreach (var line in File.ReadLines(Path.Combine(task, "status")))
+                {
+                    if (line.Contains("ctxt_switches", StringComparison.Ordinal))
+                        switches += long.Parse(line.AsSpan(line.IndexOf(':', StringComparison.Ordinal) + 1).Trim(), CultureInfo.InvariantCulture);
+                }
+            }
+            catch (IOException)
+            {
+                // A thread that has ended meanwhile.
             }
         }
 

@@ -39,6 +39,7 @@ internal sealed class RedisSuite : IBenchSuite
             ("raw", n => RawCycle.RunAsync(raw, release, "raw", n)),
             ("lock + unlock", n => LockAsync(locks, "ours", n)),
             ("store alone", n => StepAsync(store, "store", n)),
+            ("its two scripts, raw", n => RawCycle.RunScriptsAsync(raw, "scripts", n)),
         };
         var result = await Compare(contenders).RunAsync(rounds, Cycles);
         report.AtMost("redis, one task", result.Ratio(1), 1.1, "×", result.Describe() + "; " + await CostAsync(server, contenders, Cycles * 4));
@@ -55,6 +56,7 @@ internal sealed class RedisSuite : IBenchSuite
             ("raw", n => AllAsync((i, share) => RawCycle.RunAsync(raw, release, $"raw/{i}", share), n)),
             ("lock + unlock", n => AllAsync((i, share) => LockAsync(locks, $"ours/{i}", share), n)),
             ("store alone", n => AllAsync((i, share) => StepAsync(store, $"store/{i}", share), n)),
+            ("its two scripts, raw", n => AllAsync((i, share) => RawCycle.RunScriptsAsync(raw, $"scripts/{i}", share), n)),
         };
         var result = await Compare(contenders).RunAsync(rounds, Keys * 50);
         report.AtLeast(
