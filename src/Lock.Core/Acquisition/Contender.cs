@@ -140,8 +140,8 @@ internal sealed class Contender
         try
         {
             // Who had to wait for its turn will most likely have to wait for the lock too: listening first saves one request.
-            if (_waitedForTurn && _watches)
-                await TryWatchAsync(WaitToken(cancellationToken)).ConfigureAwait(false);
+            if (_waitedForTurn && _watches && _engine.Waiting is null)
+                await (_watch = new ContenderWatch(_engine, _key)).TryOpenAsync(_request.HolderId, WaitToken(cancellationToken)).ConfigureAwait(false);
             while (true)
             {
                 var (reply, sentAt) = await AskAsync(cancellationToken).ConfigureAwait(false);
