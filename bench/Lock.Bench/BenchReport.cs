@@ -3,11 +3,15 @@ using System.Globalization;
 namespace Locking.Bench;
 
 /// <summary>The rows measured so far, each against its bar.</summary>
-internal sealed class BenchReport
+/// <param name="only">Only rows whose name has this part are wanted; null for all.</param>
+internal sealed class BenchReport(string? only = null)
 {
     private readonly List<Row> _rows = [];
 
     public bool AllMet => _rows.TrueForAll(static row => row.IsMet);
+
+    /// <summary>Whether a row is to be measured.</summary>
+    public bool Wants(string what) => only is null || what.Contains(only, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Adds a row whose value must not exceed a limit.</summary>
     public void AtMost(string what, double value, double limit, string unit, string details) =>

@@ -63,13 +63,19 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
         var limit = TimeoutFor(request.Ttl, asked);
         var proposed = Proposal();
         var votes = new Task<Vote>[asked.Count];
+        var mayBeLate = false;
         for (var i = 0; i < votes.Length; i++)
-            votes[i] = asked[i].VoteAsync(request, proposed, asked[i].IsReady ? CancellationToken.None : late.Token);
+        {
+            var isReady = asked[i].IsReady;
+            mayBeLate |= !isReady;
+            votes[i] = asked[i].VoteAsync(request, proposed, isReady ? CancellationToken.None : late.Token);
+        }
+
         try
         {
             var ballot = await Ballot<Vote>.HoldAsync(votes, Decides, limit, _time, cancellationToken).ConfigureAwait(false);
             var reply = await ConcludeAsync(request, asked, ballot, limit, late, cancellationToken).ConfigureAwait(false);
-            if (reply.IsGranted)
+            if (reply.IsGranted && mayBeLate)
                 late.KeepUntil(Task.WhenAll(votes));
             return reply;
         }

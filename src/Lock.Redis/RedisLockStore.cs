@@ -13,8 +13,8 @@ namespace Locking;
 public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceReleaseStore, IConfigurableStore
 {
     private static readonly RedisValue s_noExpiry = -1;
-    private static readonly RedisValue s_claimWindow = 500;
-    private static readonly RedisValue s_silentQueueLife = (long)TimeSpan.FromHours(1).TotalMilliseconds;
+    private static readonly Func<RedisResult, AcquireReply> s_readGrant = static answer => ReadGrant((long)answer);
+    private static readonly Func<RedisResult, StoreReply> s_readReply = static answer => (StoreReply)(int)answer;
 
     private readonly RedisConnection _connection;
     private readonly bool _ownsConnection;
@@ -71,53 +71,54 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
 
     internal KeyLayout Layout => _layout;
 
+    private ReleaseChannel Channel => field ??= _connection.Channel(_layout);
+
     /// <inheritdoc/>
-    public async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
+    public ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
         var keys = _layout.KeysOf(request.Key);
-        RedisKey[] names = [keys.Record, keys.Fence, keys.Queue];
-        RedisValue[] values =
-        [
-            request.HolderId, TtlValue(request.Ttl), _retentionValue, request.Owner, request.Queue ? 1 : 0, s_claimWindow, s_silentQueueLife,
-            _layout.OthersGiveNotice ? 1 : 0,
-        ];
-        if (_replicated is not null)
-            return await AcquireReplicatedAsync(_replicated, request, keys, names, values, cancellationToken).ConfigureAwait(false);
-        return ReadGrant((long)await RunAsync(_layout.Scripts.Acquire, keys, names, values, cancellationToken).ConfigureAwait(false));
+        var waits = _layout.NamesWaiters && Channel.Asks(keys.Record, request.HolderId);
+        var names = keys.ToArray(waits ? 4 : 3);
+        RedisValue[] values = request.Queue || _layout.OthersGiveNotice
+            ? [request.HolderId, TtlValue(request.Ttl), request.Owner, LifeValue(request.Ttl), request.Queue ? 1 : 0, _layout.OthersGiveNotice ? 1 : 0]
+            : [request.HolderId, TtlValue(request.Ttl), request.Owner, LifeValue(request.Ttl)];
+        return _replicated is null
+            ? RunAsync(_layout.Scripts.Acquire, keys, names, values, waits ? ReadAwaitedGrant(keys.Record, request.HolderId) : s_readGrant, cancellationToken)
+            : AcquireReplicatedAsync(_replicated, request, keys, names, values, cancellationToken);
     }
 
     /// <inheritdoc/>
-    public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
+    public ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
         var keys = _layout.KeysOf(key);
-        RedisValue[] values = [holderId, TtlValue(ttl), _retentionValue];
-        if (_replicated is not null)
-            return await ExtendReplicatedAsync(_replicated, keys, values, cancellationToken).ConfigureAwait(false);
-        return (StoreReply)(int)await RunAsync(_layout.Scripts.Extend, keys, keys.ToArray(2), values, cancellationToken).ConfigureAwait(false);
+        RedisValue[] values = [holderId, TtlValue(ttl), LifeValue(ttl)];
+        return _replicated is null
+            ? RunAsync(_layout.Scripts.Extend, keys, keys.ToArray(2), values, s_readReply, cancellationToken)
+            : ExtendReplicatedAsync(_replicated, keys, values, cancellationToken);
     }
 
     /// <inheritdoc/>
-    public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
+    public ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
     {
         var keys = _layout.KeysOf(key);
-        RedisValue[] values = [holderId, _retentionValue, s_claimWindow, _channelValue, _layout.NoticeOf(keys, holderId)];
-        return (StoreReply)(int)await RunAsync(_layout.Scripts.Release, keys, keys.ToArray(3), values, cancellationToken).ConfigureAwait(false);
+        RedisValue[] values = [holderId, _retentionValue, _channelValue, _layout.NoticeOf(keys, holderId)];
+        return RunAsync(_layout.Scripts.Release, keys, keys.ToArray(_layout.NamesWaiters ? 4 : 3), values, s_readReply, cancellationToken);
     }
 
     /// <inheritdoc/>
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
     {
         var keys = _layout.KeysOf(key);
-        RedisValue[] values = [_retentionValue, s_claimWindow, _channelValue, _layout.NoticeOf(keys, ""), ForcedChannel.Name];
-        return (int)await RunAsync(_layout.Scripts.Force, keys, keys.ToArray(3), values, cancellationToken).ConfigureAwait(false) == 1;
+        RedisValue[] values = [_retentionValue, _channelValue, _layout.NoticeOf(keys, ""), ForcedChannel.Name];
+        return await RunAsync(_layout.Scripts.Force, keys, keys.ToArray(3), values, s_readReply, cancellationToken).ConfigureAwait(false) == StoreReply.Done;
     }
 
     /// <inheritdoc/>
     public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken)
     {
         var keys = _layout.KeysOf(key);
-        var answer = await RunAsync(_layout.Scripts.Get, keys, keys.ToArray(2), [], cancellationToken).ConfigureAwait(false);
+        var answer = await RunAsync(_layout.Scripts.Get, keys, keys.ToArray(2), [], static answer => answer, cancellationToken).ConfigureAwait(false);
         if (answer.IsNull)
             return null;
         var fields = (RedisResult[])answer!;
@@ -154,7 +155,7 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
 
     /// <inheritdoc/>
     public ValueTask<IReleaseWatch> WatchAsync(string key, CancellationToken cancellationToken) =>
-        _connection.Channel(_layout).WatchAsync(_layout.Prefix + key, cancellationToken);
+        Channel.WatchAsync(_layout.Prefix + key, cancellationToken);
 
     /// <inheritdoc/>
     public ILockStore WithOptions(LockOptions options)
@@ -180,6 +181,19 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
 
     internal static RedisValue TtlValue(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? s_noExpiry : Milliseconds(ttl);
 
+    /// <summary>How long a fence lives at the most: as long as the lease that it was written for, and the retention behind it.</summary>
+    internal static long FenceLife(TimeSpan ttl, TimeSpan retention) => ttl == Timeout.InfiniteTimeSpan ? 0 : Milliseconds(ttl) + Milliseconds(retention);
+
+    private RedisValue LifeValue(TimeSpan ttl) => FenceLife(ttl, _retention);
+
+    private Func<RedisResult, AcquireReply> ReadAwaitedGrant(string record, string holderId) => answer =>
+    {
+        var reply = ReadGrant((long)answer);
+        if (reply.IsGranted)
+            Channel.Granted(record, holderId);
+        return reply;
+    };
+
     /// <summary>Reads the answer of an acquire: a token, or the folded number of a busy answer (Scripts/fence.lua).</summary>
     private static AcquireReply ReadGrant(long answer)
     {
@@ -190,12 +204,17 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
         return AcquireReply.Busy(left < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(left), (folded & 1) == 1);
     }
 
-    private async ValueTask<RedisResult> RunAsync(
-        RedisScript script, LockKeys keys, RedisKey[] names, RedisValue[] values, CancellationToken cancellationToken)
+    private ValueTask<T> RunAsync<T>(
+        RedisScript script, in LockKeys keys, RedisKey[] names, RedisValue[] values, Func<RedisResult, T> read, CancellationToken cancellationToken) =>
+        keys.IsSplitOnCluster
+            ? RunUnlessClusterAsync(script, keys, names, values, read, cancellationToken)
+            : new(_connection.EvaluateAsync(script, names, values, read, cancellationToken));
+
+    private async ValueTask<T> RunUnlessClusterAsync<T>(
+        RedisScript script, LockKeys keys, RedisKey[] names, RedisValue[] values, Func<RedisResult, T> read, CancellationToken cancellationToken)
     {
-        if (keys.IsSplitOnCluster)
-            await RefuseOnClusterAsync(keys, cancellationToken).ConfigureAwait(false);
-        return await _connection.EvaluateAsync(script, names, values, cancellationToken).ConfigureAwait(false);
+        await RefuseOnClusterAsync(keys, cancellationToken).ConfigureAwait(false);
+        return await _connection.EvaluateAsync(script, names, values, read, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task RefuseOnClusterAsync(LockKeys keys, CancellationToken cancellationToken)

@@ -57,8 +57,12 @@ internal sealed class BenchRedis : IAsyncDisposable
 
     public async Task<IDatabase> RawAsync() => (await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{Port}")).GetDatabase();
 
-    public StoreLock NewLock() => new(new RedisLockProvider().CreateStore(
-        new LockConfig { Connection = new LockConnection { Port = Port }, LockOptions = new LockOptions() }, LockProviderContext.Default));
+    public StoreLock NewLock() => NewLock(Port);
+
+    public static StoreLock NewLock(int port) => new(NewStore(port));
+
+    public static ILockStore NewStore(int port) => new RedisLockProvider().CreateStore(
+        new LockConfig { Connection = new LockConnection { Port = port }, LockOptions = new LockOptions() }, LockProviderContext.Default);
 
     public ValueTask DisposeAsync()
     {

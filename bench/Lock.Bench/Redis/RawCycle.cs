@@ -20,6 +20,20 @@ internal static class RawCycle
         }
     }
 
+    /// <summary>The scripts of the lock themselves, called as the client calls any script: what no library over this client can go below with these
+    /// steps. The server knows them from the store.</summary>
+    public static async Task RunScriptsAsync(IDatabase database, string key, int cycles)
+    {
+        RedisKey[] names = [key, $"{{{key}}}f", $"{{{key}}}q", $"{{{key}}}w"];
+        for (var i = 0; i < cycles; i++)
+        {
+            RedisValue id = Guid.NewGuid().ToString();
+            await database.ScriptEvaluateAsync(ScriptSet.Strings.Acquire.Hash, names[..3], [id, 30_000, "bench", 3_630_000]);
+            if ((int)await database.ScriptEvaluateAsync(ScriptSet.Strings.Release.Hash, names, [id, 3_600_000, "lock:released", key]) != 1)
+                throw new InvalidOperationException("The lock was not held.");
+        }
+    }
+
     public static async Task<byte[]> LoadAsync(IDatabase database, int port)
     {
         var answer = (string?)await database.ExecuteAsync("SCRIPT", "LOAD", CompareAndDelete)

@@ -1,5 +1,5 @@
 using System.Globalization;
-using StackExchange.Redis;
+using Locking.Bench.Broker;
 
 namespace Locking.Bench.Redis;
 
@@ -13,80 +13,99 @@ internal sealed class RedisSuite : IBenchSuite
     public async Task RunAsync(BenchReport report, int rounds)
     {
         await using var server = await BenchRedis.StartAsync();
-        await UncontendedAsync(report, server, rounds);
-        await ManyKeysAsync(report, server, rounds);
-        await HandOffAsync(report, server);
-        await WakeUpAsync(report, server);
-        await QuorumAsync(report, rounds, trouble: null);
-        await QuorumAsync(report, rounds, trouble: "dead");
-        await QuorumAsync(report, rounds, trouble: "frozen");
+        if (report.Wants("one task"))
+            await UncontendedAsync(report, server, rounds);
+        if (report.Wants("64 tasks"))
+            await ManyKeysAsync(report, server, rounds);
+        if (report.Wants("one key"))
+            await HandOffAsync(report, server);
+        if (report.Wants("parked"))
+            await WakeUpAsync(report, server, rounds);
+        foreach (var trouble in new[] { null, "dead", "frozen" })
+        {
+            if (report.Wants(QuorumRow(trouble)))
+                await QuorumAsync(report, rounds, trouble);
+        }
     }
 
     private static async Task UncontendedAsync(BenchReport report, BenchRedis server, int rounds)
     {
         var raw = await server.RawAsync();
         var release = await RawCycle.LoadAsync(raw, server.Port);
+        await using var store = BenchRedis.NewStore(server.Port);
         await using var locks = server.NewLock();
-        var result = await new Comparison()
-            .Add("raw", n => RawCycle.RunAsync(raw, release, "raw", n))
-            .Add("lock + unlock", n => LockAsync(locks, "ours", n))
-            .RunAsync(rounds, Cycles);
-        report.AtMost("redis, one task", result.Ratio(1), 1.1, "×", result.Describe());
+        var contenders = new (string Name, Func<int, Task> Run)[]
+        {
+            ("raw", n => RawCycle.RunAsync(raw, release, "raw", n)),
+            ("lock + unlock", n => LockAsync(locks, "ours", n)),
+            ("store alone", n => StepAsync(store, "store", n)),
+            ("its two scripts, raw", n => RawCycle.RunScriptsAsync(raw, "scripts", n)),
+        };
+        var result = await Compare(contenders).RunAsync(rounds, Cycles);
+        report.AtMost("redis, one task", result.Ratio(1), 1.1, "×", result.Describe() + "; " + await CostAsync(server, contenders, Cycles * 4));
     }
 
     private static async Task ManyKeysAsync(BenchReport report, BenchRedis server, int rounds)
     {
         var raw = await server.RawAsync();
         var release = await RawCycle.LoadAsync(raw, server.Port);
+        await using var store = BenchRedis.NewStore(server.Port);
         await using var locks = server.NewLock();
-        var result = await new Comparison()
-            .Add("raw", n => AllAsync((i, share) => RawCycle.RunAsync(raw, release, $"raw/{i}", share), n))
-            .Add("lock + unlock", n => AllAsync((i, share) => LockAsync(locks, $"ours/{i}", share), n))
-            .RunAsync(rounds, Keys * 50);
-        report.AtLeast("redis, 64 tasks on 64 keys, throughput", 1 / result.Ratio(1), 0.85, "×", result.Describe());
+        var contenders = new (string Name, Func<int, Task> Run)[]
+        {
+            ("raw", n => AllAsync((i, share) => RawCycle.RunAsync(raw, release, $"raw/{i}", share), n)),
+            ("lock + unlock", n => AllAsync((i, share) => LockAsync(locks, $"ours/{i}", share), n)),
+            ("store alone", n => AllAsync((i, share) => StepAsync(store, $"store/{i}", share), n)),
+            ("its two scripts, raw", n => AllAsync((i, share) => RawCycle.RunScriptsAsync(raw, $"scripts/{i}", share), n)),
+        };
+        var result = await Compare(contenders).RunAsync(rounds, Keys * 50);
+        report.AtLeast(
+            "redis, 64 tasks on 64 keys, throughput", 1 / result.Ratio(1), 0.85, "×", result.Describe() + "; " + await CostAsync(server, contenders, Keys * 200));
     }
 
-    /// <summary>One key, four clients with two tasks each and an empty section. The clients have connections of their own, as processes do.</summary>
+    /// <summary>One key, four processes with two tasks each and an empty section.</summary>
     private static async Task HandOffAsync(BenchReport report, BenchRedis server)
     {
-        var clients = Enumerable.Range(0, 4).Select(_ => server.NewLock()).ToList();
-        var counts = new int[4];
-        var waits = new List<double>();
-        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(4), TimeProvider.System);
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(task => Task.Run(async () =>
+        const int Processes = 4;
+        const double Seconds = 5;
+        var workers = new List<BenchChild>();
+        try
         {
-            var mine = new List<double>();
-            while (!stop.IsCancellationRequested)
-            {
-                var handle = await clients[task % 4].LockAsync("handoff");
-                mine.Add(handle.AcquireDelay.TotalMilliseconds);
-                Interlocked.Increment(ref counts[task % 4]);
-                await handle.UnlockAsync();
-            }
-
-            lock (waits)
-                waits.AddRange(mine);
-        })));
-        waits.Sort();
-        var details = string.Create(
-            CultureInfo.InvariantCulture,
-            $"p50 {waits[waits.Count / 2]:0.0} ms, p99 {waits[waits.Count * 99 / 100]:0.0} ms, max {waits[^1]:0} ms, clients {string.Join('/', counts)}");
-        report.AtLeast("redis, one key, 4 clients × 2 tasks, hand-offs", counts.Sum() / 4.0, 3000, "/s", details);
-        report.AtMost("redis, one key, 4 clients × 2 tasks, p99 wait", waits[waits.Count * 99 / 100], 20, " ms", details);
-        report.AtLeast("redis, one key, 4 clients × 2 tasks, least/most share", counts.Min() / (double)counts.Max(), 0.8, "", details);
-        foreach (var client in clients)
-            await client.DisposeAsync();
+            for (var i = 0; i < Processes; i++)
+                workers.Add(BenchChild.OfThisProgram("redis-worker", server.Port.ToString(CultureInfo.InvariantCulture)));
+            foreach (var worker in workers)
+                await worker.ReadAsync();
+            // Once to warm up; then counts.
+            await Task.WhenAll(workers.ConvertAll(static worker => worker.AskAsync("2 3")));
+            var before = await ServerCost.ReadAsync(server);
+            var answers = await Task.WhenAll(workers.ConvertAll(static worker => worker.AskAsync($"2 {Seconds}")));
+            var cost = (await ServerCost.ReadAsync(server)).Since(before);
+            var shares = answers.Select(static answer => answer.Split(' ').Length).ToArray();
+            var waits = answers.SelectMany(static answer => answer.Split(' '))
+                .Select(static wait => double.Parse(wait, CultureInfo.InvariantCulture) / 1000).Order().ToArray();
+            var details = string.Create(
+                CultureInfo.InvariantCulture,
+                $"p50 {waits[waits.Length / 2]:0.0} ms, p99 {waits[waits.Length * 99 / 100]:0.0} ms, max {waits[^1]:0} ms, processes {string.Join('/', shares)}; {cost.Per(waits.Length)}");
+            report.AtLeast("redis, one key, 4 processes × 2 tasks, hand-offs", waits.Length / Seconds, 3000, "/s", details);
+            report.AtMost("redis, one key, 4 processes × 2 tasks, p99 wait", waits[waits.Length * 99 / 100], 20, " ms", details);
+            report.AtLeast("redis, one key, 4 processes × 2 tasks, least/most share", shares.Min() / (double)shares.Max(), 0.8, "", details);
+        }
+        finally
+        {
+            foreach (var worker in workers)
+                await worker.DisposeAsync();
+        }
     }
 
     /// <summary>Eight clients are parked; the lock is released: how long until the first has it, in raw round trips.</summary>
-    private static async Task WakeUpAsync(BenchReport report, BenchRedis server)
+    private static async Task WakeUpAsync(BenchReport report, BenchRedis server, int rounds)
     {
         var raw = await server.RawAsync();
         var clients = Enumerable.Range(0, Parked).Select(_ => server.NewLock()).ToList();
         await using var holder = server.NewLock();
         var wakes = new List<double>();
         var pings = new List<double>();
-        for (var round = 0; round < 60; round++)
+        for (var round = 0; round < Math.Max(60, rounds); round++)
         {
             var handle = await holder.LockAsync("parked");
             using var stop = new CancellationTokenSource();
@@ -154,13 +173,50 @@ internal sealed class RedisSuite : IBenchSuite
                 .Add("raw, one server", n => RawCycle.RunAsync(raw, release, "raw", n))
                 .Add("lock + unlock", n => LockAsync(locks, "ours", n))
                 .RunAsync(rounds, Cycles);
-            var what = trouble is null ? "redLock, 3 nodes" : $"redLock, 3 nodes, one {trouble}";
-            report.AtMost(what, result.Ratio(1), 2, "×", result.Describe());
+            report.AtMost(QuorumRow(trouble), result.Ratio(1), 2, "×", result.Describe());
         }
         finally
         {
             foreach (var server in servers)
                 await server.DisposeAsync();
+        }
+    }
+
+    private static string QuorumRow(string? trouble) => trouble is null ? "redLock, 3 nodes, all well" : $"redLock, 3 nodes, one {trouble}";
+
+    private static Comparison Compare((string Name, Func<int, Task> Run)[] contenders)
+    {
+        var comparison = new Comparison();
+        foreach (var (name, run) in contenders)
+            comparison.Add(name, run);
+        return comparison;
+    }
+
+    /// <summary>What one operation of each contender costs, counted by server and system.</summary>
+    private static async Task<string> CostAsync(BenchRedis server, (string Name, Func<int, Task> Run)[] contenders, int operations)
+    {
+        var costs = new List<string>();
+        foreach (var (name, run) in contenders)
+        {
+            var before = await ServerCost.ReadAsync(server);
+            var client = ClientCost.Read();
+            await run(operations);
+            var used = ClientCost.Read().Since(client);
+            costs.Add($"{name}: {(await ServerCost.ReadAsync(server)).Since(before).Per(operations)}, {used.Per(operations)}");
+        }
+
+        return string.Join("; ", costs);
+    }
+
+    /// <summary>The two steps of the store, without the engine over it.</summary>
+    private static async Task StepAsync(ILockStore store, string key, int cycles)
+    {
+        for (var i = 0; i < cycles; i++)
+        {
+            var request = new AcquireRequest(key, Guid.NewGuid().ToString(), "bench", TimeSpan.FromSeconds(30));
+            if (!(await store.TryAcquireAsync(request, CancellationToken.None)).IsGranted)
+                throw new InvalidOperationException("The lock was taken.");
+            await store.TryReleaseAsync(key, request.HolderId, CancellationToken.None);
         }
     }
 

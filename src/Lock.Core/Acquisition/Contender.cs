@@ -41,6 +41,7 @@ internal sealed class Contender
     private int _failures;
     private bool _mayHold;
     private bool _isGranted;
+    private bool _waitedForTurn;
     private volatile bool _lostMeanwhile;
 
     public Contender(StoreLock engine, string key, EffectiveOptions options)
@@ -123,6 +124,7 @@ internal sealed class Contender
             }
 
             _attempts = _budget.AttemptByTime - 1;
+            _waitedForTurn = true;
             return true;
         }
         finally
@@ -137,6 +139,9 @@ internal sealed class Contender
         var waits = false;
         try
         {
+            // Who had to wait for its turn will most likely have to wait for the lock too: listening first saves one request.
+            if (_waitedForTurn && _watches && _engine.Waiting is null)
+                await (_watch = new ContenderWatch(_engine, _key)).TryOpenAsync(_request.HolderId, WaitToken(cancellationToken)).ConfigureAwait(false);
             while (true)
             {
                 var (reply, sentAt) = await AskAsync(cancellationToken).ConfigureAwait(false);

@@ -60,6 +60,13 @@ internal sealed class NodeHealth : IAsyncDisposable
         await WatchAsync(Counted(admitting)).WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>The server has answered.</summary>
+    public void Answered()
+    {
+        if (Volatile.Read(ref _failures) != 0)
+            Volatile.Write(ref _failures, 0);
+    }
+
     /// <summary>Watches a request to the server, and remembers whether it was answered.</summary>
     public async Task<T> WatchAsync<T>(Task<T> request)
     {

@@ -30,7 +30,18 @@ internal sealed class RedisQuorumNode : IQuorumNode
         {
             if (!_health.IsAdmitted)
                 await _health.AdmitAsync(cancellationToken).ConfigureAwait(false);
-            var vote = await _health.WatchAsync(_voter.VoteAsync(request, proposedToken, _retention, cancellationToken)).ConfigureAwait(false);
+            RedisVote vote;
+            try
+            {
+                vote = await _voter.VoteAsync(request, proposedToken, _retention, cancellationToken).ConfigureAwait(false);
+                _health.Answered();
+            }
+            catch (LockStoreException)
+            {
+                _health.Failed();
+                throw;
+            }
+
             switch (vote.Kind)
             {
                 case RedisVoteKind.Granted:

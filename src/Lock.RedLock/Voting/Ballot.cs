@@ -6,7 +6,9 @@ internal sealed class Ballot<T>
     where T : class
 {
     private readonly Lock _gate = new();
-    private readonly TaskCompletionSource _decided = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Whoever waits goes on where the deciding answer came: the stores see to it that this is a pool thread with nothing else to deliver.</summary>
+    private readonly TaskCompletionSource _decided = new();
     private readonly T?[] _answers;
     private readonly Exception?[] _faults;
     private readonly Func<IReadOnlyList<T?>, int, bool> _decides;

@@ -23,4 +23,8 @@ internal interface IRedisConnector
     /// <summary>Connects.</summary>
     /// <exception cref="LockStoreException">The server cannot be reached, or refused.</exception>
     Task<IConnectionMultiplexer> ConnectAsync();
+
+    /// <summary>Has the client deliver each answer on a pool thread of its own.</summary>
+    /// <returns>False where it cannot be told to.</returns>
+    bool DeliverOnThePool(IConnectionMultiplexer multiplexer);
 }

@@ -27,6 +27,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         _time = time;
         Database = connector.Database;
         CommandTimeout = connector.CommandTimeout;
+        Deadlines = new Deadlines(CommandTimeout, time);
         Server = connector.Server;
         Forced = new ForcedChannel(this);
     }
@@ -38,6 +39,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         _multiplexer = lent;
         Database = database;
         CommandTimeout = commandTimeout;
+        Deadlines = new Deadlines(CommandTimeout, time);
         Server = $"Redis at {string.Join(", ", lent.GetEndPoints(configuredOnly: true).Select(EndPointNames.Of))}";
         Forced = new ForcedChannel(this);
         Listen(lent);
@@ -49,6 +51,12 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     /// <summary>The limit of one request.</summary>
     public TimeSpan CommandTimeout { get; }
+
+    /// <summary>The limits of the requests under way.</summary>
+    public Deadlines Deadlines { get; }
+
+    /// <summary>Whether each answer comes on a pool thread that delivers nothing else, so that a caller may block there.</summary>
+    public bool DeliversOnThePool { get; private set; }
 
     /// <summary>The server, for messages.</summary>
     public string Server { get; }
@@ -66,6 +74,9 @@ internal sealed class RedisConnection : IAsyncDisposable
     public ReleaseChannel Channel(KeyLayout layout) =>
         _channels.GetOrAdd(layout.Channel, static (_, state) => new ReleaseChannel(state.Connection, state.Layout), (Connection: this, Layout: layout));
 
+    /// <summary>The client, if it is connected.</summary>
+    public IConnectionMultiplexer? Connected => _disposed ? null : Volatile.Read(ref _multiplexer);
+
     /// <summary>The client, connected.</summary>
     /// <exception cref="LockStoreException">The server cannot be reached.</exception>
     public ValueTask<IConnectionMultiplexer> ConnectAsync(CancellationToken cancellationToken)
@@ -74,33 +85,23 @@ internal sealed class RedisConnection : IAsyncDisposable
         return Volatile.Read(ref _multiplexer) is { } ready && !_disposed ? new(ready) : new(ConnectFirstAsync(cancellationToken));
     }
 
-    /// <summary>Runs a script: one round trip, two when the server does not know it yet.</summary>
+    /// <summary>Runs a script and reads its answer: one round trip, two when the server does not know it yet.</summary>
+    /// <remarks>Whoever awaits this goes on upon a pool thread that delivers no other answers.</remarks>
     /// <exception cref="LockStoreException">The server failed or did not answer.</exception>
-    public async Task<RedisResult> EvaluateAsync(RedisScript script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken)
+    public Task<T> EvaluateAsync<T>(
+        RedisScript script, RedisKey[] keys, RedisValue[] values, Func<RedisResult, T> read, CancellationToken cancellationToken)
     {
-        var multiplexer = await ConnectAsync(cancellationToken).ConfigureAwait(false);
-        var database = multiplexer.GetDatabase(Database);
-        try
-        {
-            try
-            {
-                return await LimitAsync(
-                    database.ScriptEvaluateAsync(script.Hash, keys, values, CommandFlags.DemandMaster), cancellationToken).ConfigureAwait(false);
-            }
-            catch (RedisServerException exception) when (RedisFaults.IsUnknownScript(exception))
-            {
-                // EVAL does the step and teaches the server the script at once, so that a flush in between cannot come in the way.
-                object[] arguments = [script.Text, keys.Length, .. keys.Select(key => (object)key), .. values.Select(value => (object)value)];
-                return await LimitAsync(database.ExecuteAsync("EVAL", arguments, CommandFlags.DemandMaster), cancellationToken).ConfigureAwait(false);
-            }
-        }
-        catch (Exception exception) when (exception is not OperationCanceledException)
-        {
-            if (RedisFaults.HasLostTheMaster(exception, multiplexer))
-                Reconfigure(multiplexer);
-            throw RedisFaults.Wrap(exception, script.Step, Server);
-        }
+        if (cancellationToken.IsCancellationRequested)
+            return Task.FromCanceled<T>(cancellationToken);
+        return Volatile.Read(ref _multiplexer) is { } ready && !_disposed
+            ? ScriptRequest<T>.Begin(this, ready, script, keys, values, read, cancellationToken)
+            : EvaluateFirstAsync(script, keys, values, read, cancellationToken);
     }
+
+    /// <summary>Runs a script.</summary>
+    /// <exception cref="LockStoreException">The server failed or did not answer.</exception>
+    public Task<RedisResult> EvaluateAsync(RedisScript script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken) =>
+        EvaluateAsync(script, keys, values, static answer => answer, cancellationToken);
 
     /// <summary>Runs a command that has no method of its own.</summary>
     /// <param name="command">The command.</param>
@@ -136,6 +137,13 @@ internal sealed class RedisConnection : IAsyncDisposable
     /// <summary>How another connection to the same place is made.</summary>
     public RedisConnector Connector() =>
         _connector is RedisConnector own ? own : RedisConnector.Like(_multiplexer!, Database, CommandTimeout);
+
+    private async Task<T> EvaluateFirstAsync<T>(
+        RedisScript script, RedisKey[] keys, RedisValue[] values, Func<RedisResult, T> read, CancellationToken cancellationToken)
+    {
+        var multiplexer = await ConnectAsync(cancellationToken).ConfigureAwait(false);
+        return await ScriptRequest<T>.Begin(this, multiplexer, script, keys, values, read, cancellationToken).ConfigureAwait(false);
+    }
 
     private ReplicatedWriter NewWriter((int Replicas, TimeSpan Timeout) demand)
     {
@@ -263,10 +271,12 @@ internal sealed class RedisConnection : IAsyncDisposable
     private async Task<IConnectionMultiplexer> OpenAsync()
     {
         var multiplexer = await _connector!.ConnectAsync().ConfigureAwait(false);
+        var deliversOnThePool = _connector.DeliverOnThePool(multiplexer);
         bool late;
         lock (_gate)
         {
             late = _disposed;
+            DeliversOnThePool = deliversOnThePool;
             if (!late)
                 _multiplexer = multiplexer;
         }
@@ -303,7 +313,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     }
 
     /// <summary>Asks the client to look again who is master, at most once a second.</summary>
-    private void Reconfigure(IConnectionMultiplexer multiplexer)
+    public void Reconfigure(IConnectionMultiplexer multiplexer)
     {
         lock (_gate)
         {

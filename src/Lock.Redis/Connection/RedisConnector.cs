@@ -122,6 +122,18 @@ internal sealed class RedisConnector : IRedisConnector
         : errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "it has none"
         : "this machine does not trust who signed it, or its time is over; add that authority to the machine's trusted ones (or name its file in SSL_CERT_FILE)";
 
+    /// <inheritdoc/>
+    public bool DeliverOnThePool(IConnectionMultiplexer multiplexer)
+    {
+        if (typeof(ConnectionMultiplexer).Assembly.GetName().Version is not { Major: < 2 })
+            return false;
+#pragma warning disable CS0618 // Later versions keep it without an effect; they are not asked.
+        // By default one thread delivers all answers in their order, and whoever went on there and blocked would hold up the others.
+        multiplexer.PreserveAsyncOrder = false;
+#pragma warning restore CS0618
+        return true;
+    }
+
     /// <summary>The client's version, for messages.</summary>
     private static string ClientVersion => $"StackExchange.Redis {typeof(ConnectionMultiplexer).Assembly.GetName().Version?.ToString(3)}";
 

@@ -1,3 +1,4 @@
+using System.Text;
 using StackExchange.Redis;
 
 namespace Locking;
@@ -53,6 +54,21 @@ internal sealed class KeyLayout
     public string ProbeOf(string text) => Format == LockFormats.SimpleRedisMutex ? SimpleRedisMutexNotice.Write(text, "")! : text;
 
     /// <summary>Which record a notice is about; null when that cannot be told.</summary>
-    public string? RecordOf(RedisValue notice) =>
-        Format == LockFormats.SimpleRedisMutex ? SimpleRedisMutexNotice.ReadKey(notice) : (string?)notice;
+    /// <param name="notice">The record, and behind a byte that is in no text the holder id that has waited longest, where somebody waits.</param>
+    /// <param name="named">That id; null where nobody is named.</param>
+    public string? RecordOf(RedisValue notice, out string? named)
+    {
+        named = null;
+        if (Format == LockFormats.SimpleRedisMutex)
+            return SimpleRedisMutexNotice.ReadKey(notice);
+        var bytes = (byte[]?)notice ?? [];
+        var mark = Array.IndexOf(bytes, LockKeys.Mark);
+        if (mark < 0)
+            return Encoding.UTF8.GetString(bytes);
+        named = Encoding.UTF8.GetString(bytes.AsSpan(mark + 1));
+        return Encoding.UTF8.GetString(bytes.AsSpan(0, mark));
+    }
+
+    /// <summary>Whether a notice of this format may name somebody.</summary>
+    public bool NamesWaiters => Format != LockFormats.SimpleRedisMutex;
 }

@@ -10,9 +10,12 @@ namespace Locking;
 /// </remarks>
 internal readonly struct LockKeys
 {
-    private const byte Mark = 0xFF;
+    /// <summary>A byte that is in no text.</summary>
+    public const byte Mark = 0xFF;
+
     private const byte FenceLetter = (byte)'f';
     private const byte QueueLetter = (byte)'q';
+    private const byte WaitersLetter = (byte)'w';
 
     /// <summary>Matches the fences, for SCAN.</summary>
     public static readonly byte[] FencePattern = [(byte)'{', (byte)'*', Mark, (byte)'*', Mark, FenceLetter];
@@ -35,10 +38,13 @@ internal readonly struct LockKeys
             at += Encoding.UTF8.GetBytes(record, stem.AsSpan(at));
         stem[at++] = Mark;
         var queue = stem.AsSpan().ToArray();
+        var waiters = stem.AsSpan().ToArray();
         stem[at] = FenceLetter;
         queue[at] = QueueLetter;
+        waiters[at] = WaitersLetter;
         Fence = stem;
         Queue = queue;
+        Waiters = waiters;
     }
 
     /// <summary>The lock record.</summary>
@@ -47,8 +53,11 @@ internal readonly struct LockKeys
     /// <summary>The fence: last token, its holder and owner.</summary>
     public byte[] Fence { get; }
 
-    /// <summary>The queue of waiters.</summary>
+    /// <summary>The queue of waiters of fair locks.</summary>
     public byte[] Queue { get; }
+
+    /// <summary>Those who wait for a notice, in the order in which they began to.</summary>
+    public byte[] Waiters { get; }
 
     /// <summary>Whether the companions fall into another slot of a Redis Cluster than the record.</summary>
     public bool IsSplitOnCluster { get; }
@@ -58,6 +67,7 @@ internal readonly struct LockKeys
     {
         2 => [Record, Fence],
         3 => [Record, Fence, Queue],
+        4 => [Record, Fence, Queue, Waiters],
         _ => throw new ArgumentOutOfRangeException(nameof(count)),
     };
 

@@ -15,6 +15,8 @@ internal sealed class RedisVoter(RedisLockStore store)
     private static readonly RedisScript s_admit = new("admit.lua");
     private static readonly RedisScript s_readLife = new("life.lua");
 
+    private static readonly Func<RedisResult, RedisVote> s_readVote = static answer => ReadVote((string?)answer ?? "");
+
     private readonly RedisConnection _connection = store.Connection;
 
     public RedisLockStore Store => store;
@@ -22,27 +24,15 @@ internal sealed class RedisVoter(RedisLockStore store)
     public string Server => _connection.Server;
 
     /// <summary>Asks for a vote.</summary>
-    public async Task<RedisVote> VoteAsync(AcquireRequest request, long proposedToken, TimeSpan retention, CancellationToken cancellationToken)
+    public Task<RedisVote> VoteAsync(AcquireRequest request, long proposedToken, TimeSpan retention, CancellationToken cancellationToken)
     {
         var keys = store.Layout.KeysOf(request.Key);
         var slack = Math.Min(s_longestSlack.Ticks, retention.Ticks / 2) / TimeSpan.TicksPerMicrosecond;
         RedisValue[] values =
         [
-            request.HolderId, RedisLockStore.TtlValue(request.Ttl), RedisLockStore.Milliseconds(retention), request.Owner, proposedToken, slack,
+            request.HolderId, RedisLockStore.TtlValue(request.Ttl), RedisLockStore.FenceLife(request.Ttl, retention), request.Owner, proposedToken, slack,
         ];
-        var answer = (RedisResult[])(await _connection.EvaluateAsync(
-            store.Layout.Scripts.Vote, [keys.Record, keys.Fence, s_life], values, cancellationToken).ConfigureAwait(false))!;
-        return (int)answer[0] switch
-        {
-            1 => new RedisVote(RedisVoteKind.Granted, Token: (long)answer[1], HeldBefore: ((string?)answer[2])?.Length > 0),
-            0 => new RedisVote(
-                RedisVoteKind.Busy,
-                Remaining: (long)answer[1] < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds((long)answer[1]),
-                HolderId: (string?)answer[2],
-                IsStranger: ((string?)answer[3])?.Length > 0),
-            2 => new RedisVote(RedisVoteKind.NotAdmitted),
-            _ => new RedisVote(RedisVoteKind.Abstained, Remaining: TimeSpan.FromMilliseconds((long)answer[1])),
-        };
+        return _connection.EvaluateAsync(store.Layout.Scripts.Vote, [keys.Record, keys.Fence, s_life], values, s_readVote, cancellationToken);
     }
 
     /// <summary>Raises a holder's token.</summary>
@@ -90,6 +80,31 @@ internal sealed class RedisVoter(RedisLockStore store)
 
             return null;
         }
+    }
+
+    /// <summary>Reads the line that a vote is (vote.lua).</summary>
+    private static RedisVote ReadVote(string line)
+    {
+        var rest = line.AsSpan(Math.Min(line.Length, 2));
+        switch (line[0])
+        {
+            case '1' or '4':
+                return new RedisVote(RedisVoteKind.Granted, Token: Number(rest), HeldBefore: line[0] == '4');
+            case '2':
+                return new RedisVote(RedisVoteKind.NotAdmitted);
+            case '3':
+                return new RedisVote(RedisVoteKind.Abstained, Remaining: TimeSpan.FromMilliseconds(Number(rest)));
+            default:
+                var end = rest.IndexOf(' ');
+                var left = Number(rest[..end]);
+                return new RedisVote(
+                    RedisVoteKind.Busy,
+                    Remaining: left < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(left),
+                    HolderId: rest[(end + 3)..].ToString(),
+                    IsStranger: rest[end + 1] == '1');
+        }
+
+        static long Number(ReadOnlySpan<char> text) => long.Parse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
     }
 
     /// <summary>Notes from when on the server votes, unless the note has changed since it was read.</summary>

@@ -16,10 +16,12 @@ internal sealed class ScriptSet
         // Defining functions costs more than the few calls of the common case, which therefore stands before them.
         string[] acquire = [layout, "fence.lua", "queue.lua", "acquire.lua"];
         string[] release = [layout, "queue.lua", "release.lua"];
+        string[] vote = [layout, "fence.lua", "vote.lua"];
         if (layout == StringLayout)
         {
             acquire = ["acquire-fast.lua", .. acquire];
             release = ["release-fast.lua", .. release];
+            vote = ["vote-fast.lua", .. vote];
         }
 
         Acquire = new RedisScript(acquire);
@@ -27,7 +29,7 @@ internal sealed class ScriptSet
         Release = new RedisScript(release);
         Force = new RedisScript(layout, "queue.lua", "force.lua");
         Get = new RedisScript(layout, "fence.lua", "get.lua");
-        Vote = new RedisScript(layout, "fence.lua", "vote.lua");
+        Vote = new RedisScript(vote);
         Raise = new RedisScript(layout, "fence.lua", "raise.lua");
         Withdraw = new RedisScript(layout, "withdraw.lua");
     }

@@ -9,22 +9,22 @@ local function read_fence(key)
 end
 
 -- Restarts, or lifts, the expiry of a record and of its fence behind it.
-local function restart(record, fence, ttl, retention)
+local function restart(record, fence, ttl, life)
   if ttl == '-1' then
     redis.call('persist', record)
     redis.call('persist', fence)
   else
     redis.call('pexpire', record, ttl)
-    redis.call('pexpire', fence, ttl + retention)
+    redis.call('pexpire', fence, life)
   end
 end
 
-local function write_fence(key, token, id, owner, ttl, retention)
+local function write_fence(key, token, id, owner, ttl, life)
   local fence = string.format('%.0f', token) .. ' ' .. id .. ' ' .. owner
   if ttl == '-1' then
     redis.call('set', key, fence)
   else
-    redis.call('set', key, fence, 'px', string.format('%.0f', ttl + retention))
+    redis.call('set', key, fence, 'px', life)
   end
 end
 

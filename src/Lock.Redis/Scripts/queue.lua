@@ -2,12 +2,18 @@
 -- offered to the head: then it is minus the millisecond at which the offer ends, or zero when the offer was withdrawn. The head stays
 -- the head either way. Whoever does not come for its lock in time, dead or suspended, loses its place; nobody else does.
 
+-- The waiters of other locks stand in one too, which only they themselves respect: whoever comes by may take the lock. It keeps
+-- the process that releases from taking the lock again and again, and a release from waking everybody.
+
+local window, silence = 500, 3600000 -- milliseconds: of an offer; a queue that nobody has asked for so long is over
+local moment, silence_of_waiters = 10, 60000
+
 local function milliseconds()
   local time = redis.call('time')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
-local function join(queue, id, keep)
+local function join(queue, id, silence)
   if not redis.call('zscore', queue, id) then
     local time = redis.call('time')
     local score = time[1] * 1000000 + time[2]
@@ -15,13 +21,19 @@ local function join(queue, id, keep)
     if last[2] and tonumber(last[2]) >= score then score = tonumber(last[2]) + 1 end
     redis.call('zadd', queue, string.format('%.0f', score), id)
   end
-  redis.call('pexpire', queue, keep)
+  redis.call('pexpire', queue, silence)
 end
 
--- Offers a lock that has become free to the head.
+-- Offers a lock that has become free to the head. Answers who that is.
 local function offer(queue, window)
-  local head = redis.call('zrange', queue, 0, 0)
-  if head[1] then redis.call('zadd', queue, string.format('%.0f', -(milliseconds() + window)), head[1]) end
+  local head = redis.call('zrange', queue, 0, 0)[1]
+  if head then redis.call('zadd', queue, string.format('%.0f', -(milliseconds() + window)), head) end
+  return head
+end
+
+-- The notice of a release: the record, and who is to come for it.
+local function notice(text, head)
+  return head and text .. '\255' .. head or text
 end
 
 -- The lock is taken again by somebody who does not queue: the head's window starts anew with the next release.

@@ -6,6 +6,9 @@ namespace Locking;
 /// <remarks>
 /// <para>A watch is entered first, and then the subscription is proved: a probe is published until it comes back. So no release that
 /// happens after <see cref="WatchAsync"/> is missed, whatever the client's own acknowledgement is worth.</para>
+/// <para>A notice may name the holder id that has waited longest. A process that has no such waiter holds back for a moment, so that the one
+/// that is named finds the lock free and nobody else asks for nothing. The name is a hint: the lock is free for whoever comes, and who was
+/// named and does not come delays the others by that moment alone.</para>
 /// <para>After every interruption the proof is lost. It is sought again until it is found, and then every watch is told, since a
 /// notice may have been missed.</para>
 /// </remarks>
@@ -14,8 +17,14 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
     private static readonly TimeSpan s_firstRetry = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_longestRetry = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long who is not named holds back after a notice: some round trips.</summary>
+    private static readonly TimeSpan s_holdBack = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>The longest, however many notices follow.</summary>
+    private static readonly TimeSpan s_longestHoldBack = TimeSpan.FromMilliseconds(50);
+
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, List<ReleaseWatch>> _watches = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Ears> _watches = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stopping = new();
     private readonly string _probePrefix = $"\u0001probe {Guid.NewGuid():N} ";
     private Task? _listening;
@@ -24,6 +33,7 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
     private string? _probeText;
     private long _probes;
     private long _interruptions;
+    private int _listeners;
     private bool _subscribed;
     private IConnectionMultiplexer? _multiplexer;
 
@@ -37,8 +47,9 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
         lock (_gate)
         {
             if (!_watches.TryGetValue(record, out var ears))
-                _watches.Add(record, ears = []);
-            ears.Add(watch);
+                _watches.Add(record, ears = new Ears());
+            ears.Watches.Add(watch);
+            _listeners++;
             if (_listening is not { } started || started.IsFaulted || started.IsCanceled)
                 _listening = started = Task.Run(ListenAsync, CancellationToken.None);
             listening = started;
@@ -73,14 +84,52 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
         }
     }
 
-    public void Remove(ReleaseWatch watch)
+    /// <summary>A holder asks for a record. When somebody of this process listens for it, its id is what a notice may name.</summary>
+    /// <returns>Whether somebody listens.</returns>
+    public bool Asks(string record, string holderId)
+    {
+        if (Volatile.Read(ref _listeners) == 0)
+            return false;
+        lock (_gate)
+        {
+            if (!_watches.TryGetValue(record, out var ears))
+                return false;
+            if (!ears.Asking.Contains(holderId))
+                ears.Asking.Add(holderId);
+            return true;
+        }
+    }
+
+    /// <summary>A holder that asked has the lock.</summary>
+    public void Granted(string record, string holderId)
     {
         lock (_gate)
         {
-            if (!_watches.TryGetValue(watch.Record, out var ears) || !ears.Remove(watch))
+            if (_watches.TryGetValue(record, out var ears))
+                ears.Asking.Remove(holderId);
+        }
+    }
+
+    /// <summary>Somebody stops listening.</summary>
+    public void Remove(ReleaseWatch watch)
+    {
+        List<string> gone;
+        lock (_gate)
+        {
+            if (!_watches.TryGetValue(watch.Record, out var ears) || !ears.Watches.Remove(watch))
                 return;
-            if (ears.Count == 0)
-                _watches.Remove(watch.Record);
+            _listeners--;
+            if (ears.Watches.Count > 0)
+                return;
+            _watches.Remove(watch.Record);
+            gone = ears.Asking;
+        }
+
+        // Who gives up need not be named, and delay the others.
+        if (gone.Count > 0 && connection.Connected is { } multiplexer)
+        {
+            RedisConnection.Forget(multiplexer.GetDatabase(connection.Database).SortedSetRemoveAsync(
+                new LockKeys(watch.Record).Waiters, gone.ConvertAll(static id => (RedisValue)id).ToArray(), CommandFlags.FireAndForget | CommandFlags.DemandMaster));
         }
     }
 
@@ -218,45 +267,101 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
     private void OnMessage(RedisChannel channel, RedisValue message)
     {
         TaskCompletionSource? heard = null;
-        ReleaseWatch[] ears = [];
+        ReleaseWatch[] wake = [];
+        Ears? later = null;
         lock (_gate)
         {
             if (_watches.Count == 0 && _probe is null)
                 return;
-            var text = (string?)message;
-            if (_probe is not null && text == _probeText)
+            if (_probe is not null && (string?)message == _probeText)
             {
                 heard = _probe;
                 _probe = null;
             }
-            else if (layout.RecordOf(message) is not { } record)
+            else if (layout.RecordOf(message, out var named) is not { } record)
             {
-                ears = [.. _watches.Values.SelectMany(list => list)];
+                wake = AllUnsynchronized();
             }
-            else if (_watches.TryGetValue(record, out var list))
+            else if (_watches.TryGetValue(record, out var ears))
             {
-                ears = [.. list];
+                if (named is null || ears.Asking.Contains(named))
+                    wake = [.. ears.Watches];
+                else if (ears.HoldsBackUnsynchronized(connection.Time.GetTimestamp()))
+                    later = ears;
             }
         }
 
         // Outside the gate: a waiter may go on in here.
         heard?.TrySetResult();
-        foreach (var ear in ears)
+        foreach (var ear in wake)
             ear.Notify();
+        if (later is not null)
+            _ = NotifyLaterAsync(later);
+    }
+
+    /// <summary>Wakes those that were not named when no notice has followed for a moment, or when they have waited for long enough.</summary>
+    private async Task NotifyLaterAsync(Ears ears)
+    {
+        while (true)
+        {
+            await Task.Delay(s_holdBack, connection.Time, CancellationToken.None).ConfigureAwait(false);
+            ReleaseWatch[] wake;
+            lock (_gate)
+            {
+                var now = connection.Time.GetTimestamp();
+                if (connection.Time.GetElapsedTime(ears.NoticedAt, now) < s_holdBack && connection.Time.GetElapsedTime(ears.FirstNoticedAt, now) < s_longestHoldBack)
+                    continue;
+                ears.IsHoldingBack = false;
+                wake = [.. ears.Watches];
+            }
+
+            foreach (var ear in wake)
+                ear.Notify();
+            return;
+        }
     }
 
     private void NotifyAll()
     {
         ReleaseWatch[] ears;
         lock (_gate)
-            ears = [.. _watches.Values.SelectMany(list => list)];
+            ears = AllUnsynchronized();
         foreach (var ear in ears)
             ear.Notify();
     }
+
+    private ReleaseWatch[] AllUnsynchronized() => [.. _watches.Values.SelectMany(static ears => ears.Watches)];
 
     private static async Task<bool> WithResult(Task task)
     {
         await task.ConfigureAwait(false);
         return true;
+    }
+
+    /// <summary>Who listens for one record. Guarded by the gate.</summary>
+    private sealed class Ears
+    {
+        public List<ReleaseWatch> Watches { get; } = [];
+
+        /// <summary>The holder ids that have asked since somebody listens, and have not been granted the lock.</summary>
+        public List<string> Asking { get; } = [];
+
+        public bool IsHoldingBack { get; set; }
+
+        public long NoticedAt { get; private set; }
+
+        public long FirstNoticedAt { get; private set; }
+
+        /// <summary>A notice named somebody else.</summary>
+        /// <returns>Whether that is the first one.</returns>
+        public bool HoldsBackUnsynchronized(long now)
+        {
+            NoticedAt = now;
+            if (IsHoldingBack)
+                return false;
+            IsHoldingBack = true;
+            FirstNoticedAt = now;
+            return true;
+        }
     }
 }

@@ -1,0 +1,156 @@
+using StackExchange.Redis;
+
+namespace Locking;
+
+/// <summary>One script on its way: sent by its hash, once more with its text where the server does not know it, read, and limited in time.</summary>
+/// <remarks>
+/// What an asynchronous method with a time limit would do, without its timer, its token source and its hops over the pool. It ends once: with the
+/// answer, a fault, the time limit, or the caller's cancellation; a later answer of the client goes nowhere.
+/// </remarks>
+internal sealed class ScriptRequest<T> : Request
+{
+    private readonly RedisConnection _connection;
+    private readonly IConnectionMultiplexer _multiplexer;
+    private readonly RedisScript _script;
+    private readonly RedisKey[] _keys;
+    private readonly RedisValue[] _values;
+    private readonly Func<RedisResult, T> _read;
+    private readonly TaskCompletionSource<T> _done;
+    private readonly Action _answered;
+    private CancellationTokenRegistration _cancellation;
+    private Task<RedisResult>? _sent;
+    private bool _asText;
+    private int _ended;
+
+    private ScriptRequest(
+        RedisConnection connection, IConnectionMultiplexer multiplexer, RedisScript script, RedisKey[] keys, RedisValue[] values, Func<RedisResult, T> read)
+    {
+        _connection = connection;
+        _multiplexer = multiplexer;
+        _script = script;
+        _keys = keys;
+        _values = values;
+        _read = read;
+        // A caller goes on where the answer is delivered only if that is a pool thread that delivers nothing else: it may block there.
+        _done = new TaskCompletionSource<T>(
+            connection.DeliversOnThePool ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
+        _answered = OnAnswered;
+    }
+
+    /// <summary>Sends a script.</summary>
+    public static Task<T> Begin(
+        RedisConnection connection,
+        IConnectionMultiplexer multiplexer,
+        RedisScript script,
+        RedisKey[] keys,
+        RedisValue[] values,
+        Func<RedisResult, T> read,
+        CancellationToken cancellationToken)
+    {
+        var request = new ScriptRequest<T>(connection, multiplexer, script, keys, values, read);
+        connection.Deadlines.Add(request);
+        if (cancellationToken.CanBeCanceled)
+        {
+            request._cancellation = cancellationToken.UnsafeRegister(
+                static (request, token) => ((ScriptRequest<T>)request!).Cancel(token), request);
+        }
+
+        request.Send();
+        return request._done.Task;
+    }
+
+    internal override void Expire() => EndElsewhere(new TimeoutException());
+
+    private void Cancel(CancellationToken token) => EndElsewhere(new OperationCanceledException(token));
+
+    private void Send()
+    {
+        try
+        {
+            var database = _multiplexer.GetDatabase(_connection.Database);
+            if (_asText)
+            {
+                // EVAL does the step and teaches the server the script at once, so that a flush in between cannot come in the way.
+                object[] arguments = [_script.Text, _keys.Length, .. _keys.Select(key => (object)key), .. _values.Select(value => (object)value)];
+                _sent = database.ExecuteAsync("EVAL", arguments, CommandFlags.DemandMaster);
+            }
+            else
+            {
+                _sent = database.ScriptEvaluateAsync(_script.Hash, _keys, _values, CommandFlags.DemandMaster);
+            }
+        }
+        catch (Exception exception)
+        {
+            _sent = Task.FromException<RedisResult>(exception);
+        }
+
+        var awaiter = _sent.ConfigureAwait(false).GetAwaiter();
+        if (awaiter.IsCompleted)
+            OnAnswered();
+        else
+            awaiter.UnsafeOnCompleted(_answered);
+    }
+
+    private void OnAnswered()
+    {
+        var sent = _sent!;
+        if (sent.IsCompletedSuccessfully)
+        {
+            if (!TryEnd())
+                return;
+            T answer;
+            try
+            {
+                answer = _read(sent.Result);
+            }
+            catch (Exception exception)
+            {
+                _done.SetException(RedisFaults.Wrap(exception, _script.Step, _connection.Server));
+                return;
+            }
+
+            _done.SetResult(answer);
+            return;
+        }
+
+        Exception fault = sent.IsFaulted ? sent.Exception!.InnerException! : new TaskCanceledException(sent);
+        if (!_asText && RedisFaults.IsUnknownScript(fault) && Volatile.Read(ref _ended) == 0)
+        {
+            _asText = true;
+            Send();
+        }
+        else if (TryEnd())
+        {
+            Fail(fault);
+        }
+    }
+
+    private void Fail(Exception fault)
+    {
+        if (fault is OperationCanceledException cancelled)
+        {
+            _done.SetCanceled(cancelled.CancellationToken);
+            return;
+        }
+
+        if (RedisFaults.HasLostTheMaster(fault, _multiplexer))
+            _connection.Reconfigure(_multiplexer);
+        _done.SetException(RedisFaults.Wrap(fault, _script.Step, _connection.Server));
+    }
+
+    /// <summary>Ends it on a thread of its own: here a timer runs, or somebody's cancellation.</summary>
+    private void EndElsewhere(Exception fault)
+    {
+        if (TryEnd())
+            ThreadPool.UnsafeQueueUserWorkItem(static end => end.Request.Fail(end.Fault), (Request: this, Fault: fault), preferLocal: false);
+    }
+
+    private bool TryEnd()
+    {
+        if (Interlocked.Exchange(ref _ended, 1) != 0)
+            return false;
+        _connection.Deadlines.Remove(this);
+        _cancellation.Unregister();
+        return true;
+    }
+}
