@@ -7,7 +7,13 @@ internal sealed class BenchReport
 {
     private readonly List<Row> _rows = [];
 
+    /// <summary>The parts of a suite to measure; all of them when none is named.</summary>
+    public HashSet<string> Only { get; } = new(StringComparer.OrdinalIgnoreCase);
+
     public bool AllMet => _rows.TrueForAll(static row => row.IsMet);
+
+    /// <summary>Whether a part of a suite is to be measured.</summary>
+    public bool Wants(string part) => Only.Count == 0 || Only.Contains(part);
 
     /// <summary>Adds a row whose value must not exceed a limit.</summary>
     public void AtMost(string what, double value, double limit, string unit, string details) =>

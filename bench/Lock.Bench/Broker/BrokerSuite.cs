@@ -12,6 +12,9 @@ internal sealed class BrokerSuite : IBenchSuite
     private const int AtOnce = 20;
     private const int Seconds = 4;
 
+    /// <summary>What can be measured alone.</summary>
+    public static IReadOnlyList<string> Parts { get; } = ["one-key", "many-keys", "processes", "sizes"];
+
     public async Task RunAsync(BenchReport report, int rounds)
     {
         var directory = Directory.CreateTempSubdirectory("lock-bench-").FullName;
@@ -20,9 +23,12 @@ internal sealed class BrokerSuite : IBenchSuite
             var path = Path.Combine(directory, "broker.sock");
             await using var broker = BenchChild.OfThisProgram("broker", path);
             var port = int.Parse(await broker.ReadAsync(), CultureInfo.InvariantCulture);
-            await AgainstPublishedAsync(report, path, port, Math.Min(rounds, 7));
-            await ManyProcessesAsync(report, path, directory);
-            await BrokerSizes.MeasureAsync(report, broker, path);
+            if (report.Wants("one-key") || report.Wants("many-keys"))
+                await AgainstPublishedAsync(report, path, port, Math.Min(rounds, 7));
+            if (report.Wants("processes"))
+                await ManyProcessesAsync(report, path, directory);
+            if (report.Wants("sizes"))
+                await BrokerSizes.MeasureAsync(report, broker, path);
         }
         finally
         {
@@ -42,6 +48,8 @@ internal sealed class BrokerSuite : IBenchSuite
         await using var unix = new StoreLock(new BrokerLockStore(new LockConnection { Path = path }));
         foreach (var keys in (int[])[1, AtOnce])
         {
+            if (!report.Wants(keys == 1 ? "one-key" : "many-keys"))
+                continue;
             var result = await new Comparison()
                 .Add("live-mutex", n => published.AskNumberAsync($"{n} {AtOnce} {keys}"))
                 .Add("round trip", trips.RunAsync)
