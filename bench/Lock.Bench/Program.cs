@@ -1,5 +1,6 @@
 using Locking.Bench;
 using Locking.Bench.Broker;
+using Locking.Bench.Engine;
 using Locking.Bench.InMemory;
 using Locking.Bench.Mongo;
 using Locking.Bench.Redis;
@@ -8,6 +9,7 @@ using Locking.Bench.Redis;
 Dictionary<string, Func<IBenchSuite>> suites = new(StringComparer.OrdinalIgnoreCase)
 {
     ["inmemory"] = static () => new InMemorySuite(),
+    ["engine"] = static () => new EngineSuite(),
     ["broker"] = static () => new BrokerSuite(),
     ["mongo"] = static () => new MongoSuite(),
     ["redis"] = static () => new RedisSuite(),

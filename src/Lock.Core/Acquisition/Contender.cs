@@ -314,6 +314,13 @@ internal sealed class Contender
                 return await _engine.TryExtendOnceAsync(_key, _request.HolderId, Timeout.InfiniteTimeSpan, WaitToken(cancellationToken))
                     .ConfigureAwait(false) == StoreReply.Done;
             }
+            catch (ArgumentException)
+            {
+                // The store has no locks without expiry. Nothing is left of the try when the caller hears of it.
+                _mayHold = false;
+                await _engine.Pending.SettledAsync(_key, _request.HolderId, ProvisionalTtl).ConfigureAwait(false);
+                throw;
+            }
             catch (LockStoreException exception)
             {
                 if (!exception.IsTransient || _engine.Clock.ElapsedSince(begun) >= ProvisionalTtl)
@@ -477,7 +484,7 @@ internal sealed class Contender
     private LeaseInstant Later(LeaseInstant instant, TimeSpan by) =>
         by <= TimeSpan.Zero ? instant : new(instant.Timestamp + _engine.Clock.ToTimestampTicks(by), instant.WallTicks + by.Ticks);
 
-    private AcquireRequest NewRequest() => new(_key, Guid.NewGuid().ToString(), _options.Owner, _ttl)
+    private AcquireRequest NewRequest() => new(_key, HolderIds.New(), _options.Owner, _ttl)
     {
         Queue = _options.Fair == true && !_options.IsSingleAttempt,
         KeepOnDisconnect = _options.KeepOnDisconnect,

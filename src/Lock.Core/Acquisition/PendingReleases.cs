@@ -10,6 +10,7 @@ internal sealed class PendingReleases(StoreLock engine)
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RequestLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan SettleLimit = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<string, Task> _tasks = new(StringComparer.Ordinal);
 
@@ -17,17 +18,33 @@ internal sealed class PendingReleases(StoreLock engine)
     /// <param name="key">The key.</param>
     /// <param name="holderId">The holder.</param>
     /// <param name="ttl">After this time the backend has forgotten it by itself.</param>
-    public void Add(string key, string holderId, TimeSpan ttl)
+    public void Add(string key, string holderId, TimeSpan ttl) => _ = AddAsync(key, holderId, ttl);
+
+    /// <summary>The same for a caller who wants to know it done; a backend that is silent is not waited for.</summary>
+    public async Task SettledAsync(string key, string holderId, TimeSpan ttl)
+    {
+        try
+        {
+            await AddAsync(key, holderId, ttl).WaitAsync(SettleLimit, engine.Clock.Time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // It goes on in the background.
+        }
+    }
+
+    /// <summary>Completes when all that was added has been given back, or cannot be.</summary>
+    public Task WhenAll() => Task.WhenAll(_tasks.Values);
+
+    private Task AddAsync(string key, string holderId, TimeSpan ttl)
     {
         var task = Task.Run(() => ReleaseAsync(key, holderId, ttl));
         _tasks[holderId] = task;
         _ = task.ContinueWith(
             (_, id) => _tasks.TryRemove((string)id!, out Task? _), holderId, CancellationToken.None,
             TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return task;
     }
-
-    /// <summary>Completes when all that was added has been given back, or cannot be.</summary>
-    public Task WhenAll() => Task.WhenAll(_tasks.Values);
 
     private async Task ReleaseAsync(string key, string holderId, TimeSpan ttl)
     {

@@ -218,7 +218,9 @@ internal sealed class Lease : Alarm
         {
             if (_unlock is not null)
                 return _unlock;
-            result = new TaskCompletionSource<UnlockOutcome>(TaskCreationOptions.RunContinuationsAsynchronously);
+
+            // Completed by the last statement of the request, so that callers may go on right there, without a hop over the pool.
+            result = new TaskCompletionSource<UnlockOutcome>();
             _unlock = result.Task;
             wasLost = _state == LeaseState.Lost;
             if (!wasLost)
@@ -227,7 +229,7 @@ internal sealed class Lease : Alarm
 
         // A renewal in flight is stopped first; one that is applied after the release finds nothing to extend.
         Stop();
-        if (!wasLost)
+        if (!wasLost && LockTelemetry.MeasuresHeld)
             LockTelemetry.Held(_engine.Type, HeldFor());
         _ = CompleteUnlockAsync(result, wasLive: !wasLost);
         return result.Task;

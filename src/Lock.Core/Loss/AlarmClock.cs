@@ -21,6 +21,9 @@ internal abstract class AlarmClock
     private readonly AlarmHeap _heap = new();
     private LeaseInstant _lastLook;
 
+    /// <summary>When the clock looks again by itself. Guarded by the gate.</summary>
+    private long _looksAt = long.MaxValue;
+
     private protected AlarmClock(TimeProvider time) => Clock = new LeaseClock(time);
 
     private protected LeaseClock Clock { get; }
@@ -35,17 +38,19 @@ internal abstract class AlarmClock
     /// <summary>Sets or moves an alarm. One that is due already rings as soon as the clock gets to it.</summary>
     public void Set(Alarm alarm, long due)
     {
-        bool isFirst;
+        bool isTooLate;
         lock (_gate)
         {
             if (_heap.Count == 0)
                 _lastLook = Clock.Now;
             _heap.Set(alarm, due);
-            isFirst = ReferenceEquals(_heap.First, alarm);
+
+            // Most alarms are taken back long before they are due: waking the clock for each would cost two context switches a lock.
+            isTooLate = due < _looksAt;
         }
 
-        if (isFirst)
-            OnFirstChanged();
+        if (isTooLate)
+            LookEarlier();
     }
 
     /// <summary>Takes an alarm back. One that is ringing right now may still ring once.</summary>
@@ -55,22 +60,27 @@ internal abstract class AlarmClock
             _heap.Remove(alarm);
     }
 
-    /// <summary>The first due moment may have come earlier.</summary>
-    private protected abstract void OnFirstChanged();
+    /// <summary>An alarm is due before the clock would look again.</summary>
+    private protected abstract void LookEarlier();
 
     /// <summary>How long the clock may sleep from now on; null when no alarm is set.</summary>
+    /// <remarks>The caller does sleep no longer than that, or is woken by <see cref="LookEarlier"/>.</remarks>
     private protected TimeSpan? UntilNext()
     {
-        long due;
         lock (_gate)
         {
             if (_heap.First is not { } first)
+            {
+                _looksAt = long.MaxValue;
                 return null;
-            due = first.Due;
-        }
+            }
 
-        var left = Time.GetElapsedTime(Time.GetTimestamp(), due);
-        return left < TimeSpan.Zero ? TimeSpan.Zero : left < LongestSleep ? left : LongestSleep;
+            var now = Time.GetTimestamp();
+            var left = Time.GetElapsedTime(now, first.Due);
+            left = left < TimeSpan.Zero ? TimeSpan.Zero : left < LongestSleep ? left : LongestSleep;
+            _looksAt = now + Clock.ToTimestampTicks(left);
+            return left;
+        }
     }
 
     /// <summary>Rings everything that is due, and everything that is set when the machine was suspended: each alarm then looks at both

@@ -16,7 +16,7 @@ internal sealed class ThreadAlarmClock : AlarmClock
     {
     }
 
-    private protected override void OnFirstChanged()
+    private protected override void LookEarlier()
     {
         if (Volatile.Read(ref _started) == 0 && Interlocked.Exchange(ref _started, 1) == 0)
         {

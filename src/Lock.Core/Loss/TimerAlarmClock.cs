@@ -13,7 +13,7 @@ internal sealed class TimerAlarmClock : AlarmClock
             static self => ((TimerAlarmClock)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    private protected override void OnFirstChanged() => Arm();
+    private protected override void LookEarlier() => Arm();
 
     private void OnTimer()
     {

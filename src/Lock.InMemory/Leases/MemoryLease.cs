@@ -46,7 +46,7 @@ internal sealed class MemoryLease : Claim
         {
             if (Volatile.Read(ref _id) is { } id)
                 return id;
-            var made = Guid.NewGuid().ToString();
+            var made = HolderIds.New();
             return Interlocked.CompareExchange(ref _id, made, null) ?? made;
         }
     }

@@ -38,6 +38,24 @@ public sealed class UnansweredTests : EngineTest
     }
 
     [Fact]
+    public async Task A_store_without_locks_that_never_expire_says_so_when_nothing_of_the_try_is_left()
+    {
+        var mayAnswer = new TaskCompletionSource();
+        Store.OnExtend = (_, _, _, _) => throw new ArgumentException("no such locks", "ttl");
+        Store.OnRelease = async (_, step, _) =>
+        {
+            await mayAnswer.Task;
+            return step();
+        };
+        var call = Locks.LockAsync("k", new LockOptions { Ttl = Timeout.InfiniteTimeSpan }).AsTask();
+        await Eventually.TrueAsync(() => Store.Releases == 1, "the try is taken back");
+        Assert.False(call.IsCompleted);
+        mayAnswer.SetResult();
+        await Assert.ThrowsAsync<ArgumentException>(() => call);
+        Assert.Null(Store.HolderOf("k"));
+    }
+
+    [Fact]
     public async Task A_request_that_was_never_sent_leaves_nothing_to_clean_up()
     {
         Store.OnAcquire = (_, _, _) => throw Transient(mayHaveBeenApplied: false);
