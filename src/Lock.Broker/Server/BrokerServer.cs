@@ -27,6 +27,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
     private readonly List<Task> _loops = [];
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stopping = new();
+    private ServingThread? _serving;
     private FileStream? _lockFile;
     private StateFile? _state;
     private ITimer? _housekeeping;
@@ -122,6 +123,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
         }
 
         _idleSince = TimeProvider.GetTimestamp();
+        _serving = new ServingThread(Arrivals.Create());
         _housekeeping = TimeProvider.CreateTimer(static s => ((BrokerServer)s!).KeepHouse(), this, HousekeepingPeriod, HousekeepingPeriod);
         lock (_gate)
         {
@@ -260,7 +262,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
             _sessions.Add(session);
         }
 
-        _ = session.RunAsync();
+        _serving!.Add(session);
     }
 
     private Task StopAsync()
@@ -283,6 +285,8 @@ public sealed partial class BrokerServer : IAsyncDisposable
             sessions = [.. _sessions];
         foreach (var session in sessions)
             session.Cut();
+        if (_serving is not null)
+            await _serving.StopAsync().ConfigureAwait(false);
         Table.Dispose();
         if (Table.KeyCount == 0)
             _state?.CloseClean(Table.LastToken);

@@ -32,8 +32,10 @@ internal static class FlushScope
     public static void Close()
     {
         t_open = false;
-        foreach (var output in t_dirty!)
-            output.Flush();
+
+        // The last ones first: who caused a grant is answered before the one who is granted, and it is the latter who is waiting.
+        for (var i = t_dirty!.Count - 1; i >= 0; i--)
+            t_dirty[i].Flush();
         t_dirty.Clear();
     }
 }

@@ -1,0 +1,78 @@
+using System.Net.Sockets;
+
+namespace Locking;
+
+/// <summary>A connection that a <see cref="ServingThread"/> reads, together with all others of its broker.</summary>
+internal abstract class ServedConnection : LineConnection
+{
+    private ServingThread _thread = null!;
+
+    protected ServedConnection(Socket socket, int longestLine, int unreadOutput)
+        : base(socket, longestLine, unreadOutput)
+    {
+    }
+
+    /// <summary>What the system knows the connection by.</summary>
+    public Socket Handle => Socket;
+
+    /// <summary>Its number at its thread.</summary>
+    public long Number { get; private set; }
+
+    /// <summary>Begins to be served.</summary>
+    public void Join(ServingThread thread, long number)
+    {
+        _thread = thread;
+        Number = number;
+    }
+
+    /// <summary>Reads once and handles what came. Only on the serving thread.</summary>
+    public void Serve()
+    {
+        var received = Socket.Receive(Input.Room().Span, SocketFlags.None, out var error);
+        if (error == SocketError.WouldBlock)
+        {
+            Input.Release();
+            return;
+        }
+
+        FlushScope.Open();
+        bool goesOn;
+        try
+        {
+            goesOn = OnReceived(received, error);
+        }
+        catch (Exception e)
+        {
+            // Whatever it was: one connection must not end the others.
+            OnFault(e);
+            Cut();
+            goesOn = End(ConnectionEnd.Broken, "the broker failed");
+        }
+        finally
+        {
+            FlushScope.Close();
+        }
+
+        if (!goesOn)
+        {
+            _thread.Leave(this);
+            return;
+        }
+
+        // Who does not read its answers is not read from either; what must be sent unasked counts against the limit.
+        if (Output.Pending > 0)
+            _thread.PauseUntil(this, Output.WhenDrainedAsync());
+        else
+            Input.Release();
+    }
+
+    /// <summary>Handling a line has failed in a way that it should not; the connection is ended.</summary>
+    protected abstract void OnFault(Exception exception);
+
+    /// <summary>Ends the connection because its broker ends. Only on the serving thread.</summary>
+    public void Close()
+    {
+        Cut();
+        End(ConnectionEnd.Broken, "the broker ended");
+    }
+}

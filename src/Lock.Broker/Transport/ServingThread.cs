@@ -1,0 +1,128 @@
+namespace Locking;
+
+/// <summary>The one thread that reads all connections of a broker and handles their lines, so that a hand-off meets no other thread.</summary>
+/// <remarks>
+/// After something came it looks again for a moment before it sleeps, and lets others run in between: going to sleep and being woken costs more
+/// than a hand-off. It stops looking when that was in vain too often.
+/// </remarks>
+internal sealed class ServingThread
+{
+    /// <summary>How long it looks before it sleeps.</summary>
+    private static readonly TimeSpan _lookFor = TimeSpan.FromMicroseconds(60);
+
+    private const int MostWorth = 8;
+
+    private readonly Lock _gate = new();
+    private readonly Arrivals _arrivals;
+    private readonly Dictionary<long, ServedConnection> _connections = [];
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<long> _numbers = [];
+    private readonly long _lookTicks = (long)(_lookFor.TotalSeconds * TimeProvider.System.TimestampFrequency);
+    private long _lastNumber;
+    private int _worth = MostWorth;
+    private bool _isOver;
+    private volatile bool _isStopping;
+
+    public ServingThread(Arrivals arrivals)
+    {
+        _arrivals = arrivals;
+        if (Environment.ProcessorCount == 1)
+            _lookTicks = 0;
+        new Thread(Run) { IsBackground = true, Name = "Lock broker" }.UnsafeStart();
+    }
+
+    /// <summary>Begins to serve a connection.</summary>
+    public void Add(ServedConnection connection)
+    {
+        lock (_gate)
+        {
+            if (!_isOver)
+            {
+                connection.Join(this, ++_lastNumber);
+                _connections.Add(connection.Number, connection);
+                _arrivals.Add(connection);
+                return;
+            }
+        }
+
+        connection.Close();
+    }
+
+    /// <summary>The connection has ended.</summary>
+    public void Leave(ServedConnection connection)
+    {
+        lock (_gate)
+            _connections.Remove(connection.Number);
+    }
+
+    /// <summary>Reads nothing of a connection until then.</summary>
+    public void PauseUntil(ServedConnection connection, Task then)
+    {
+        if (then.IsCompleted)
+            return;
+        _arrivals.Pause(connection);
+        _ = ResumeAsync(connection, then);
+    }
+
+    /// <summary>Ends every connection and the thread.</summary>
+    public Task StopAsync()
+    {
+        _isStopping = true;
+        _arrivals.Wake();
+        return _ended.Task;
+    }
+
+    private async Task ResumeAsync(ServedConnection connection, Task then)
+    {
+        await then.ConfigureAwait(false);
+        _arrivals.Resume(connection);
+    }
+
+    private void Run()
+    {
+        var lastCame = TimeProvider.System.GetTimestamp();
+        var looks = false;
+        while (!_isStopping)
+        {
+            _arrivals.Wait(_numbers, sleep: !looks);
+            var now = TimeProvider.System.GetTimestamp();
+            if (_numbers.Count == 0)
+            {
+                looks = looks && now - lastCame < _lookTicks;
+                if (looks)
+                    Thread.Yield();
+                continue;
+            }
+
+            // Worth it as long as most of what comes, comes soon after what came before; twice the time, since being woken takes some.
+            _worth = now - lastCame < 2 * _lookTicks ? Math.Min(_worth + 1, MostWorth) : Math.Max(_worth - 1, 0);
+            foreach (var number in _numbers)
+            {
+                if (Find(number) is { } connection)
+                    connection.Serve();
+            }
+
+            lastCame = TimeProvider.System.GetTimestamp();
+            looks = _worth > 0;
+        }
+
+        ServedConnection[] left;
+        lock (_gate)
+        {
+            _isOver = true;
+            left = [.. _connections.Values];
+            _connections.Clear();
+        }
+
+        foreach (var connection in left)
+            connection.Close();
+        _arrivals.Dispose();
+        _ended.TrySetResult();
+    }
+
+    private ServedConnection? Find(long number)
+    {
+        lock (_gate)
+            return _connections.GetValueOrDefault(number);
+    }
+}
