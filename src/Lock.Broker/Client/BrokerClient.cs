@@ -97,7 +97,8 @@ internal sealed partial class BrokerClient : IAsyncDisposable
             connection = _connection;
         }
 
-        connection?.Forget(waiter);
+        if (!waiter.IsAnswered)
+            connection?.Forget(waiter);
     }
 
     /// <summary>The current connection, or null while there is none.</summary>

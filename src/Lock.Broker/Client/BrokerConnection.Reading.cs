@@ -12,6 +12,7 @@ internal sealed partial class BrokerConnection
 {
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Arrival _arrival;
+    private readonly Flusher _flusher;
     private PendingAnswer? _firstAnswered;
     private PendingAnswer? _lastAnswered;
 
@@ -23,6 +24,16 @@ internal sealed partial class BrokerConnection
     {
         if (!TryReceive())
             OnReceiveCompleted();
+    }
+
+    /// <summary>Sends what was asked. A task of the pool leaves that to the pool: it may be one of many that go on at this moment, and what they
+    /// ask leaves in one write. Any other thread sends by itself, since the pool may have to wake up first.</summary>
+    private void FlushSoon()
+    {
+        if (Thread.CurrentThread.IsThreadPoolThread)
+            _flusher.Queue();
+        else
+            Output.Flush();
     }
 
     /// <summary>Asks for what comes next.</summary>
@@ -67,6 +78,7 @@ internal sealed partial class BrokerConnection
 
     private void Answered(PendingAnswer pending)
     {
+        pending.IsAnswered = true;
         if (_lastAnswered is null)
             _firstAnswered = pending;
         else
@@ -98,5 +110,23 @@ internal sealed partial class BrokerConnection
     private sealed class Arrival(BrokerConnection connection) : SocketAsyncEventArgs(true)
     {
         protected override void OnCompleted(SocketAsyncEventArgs e) => connection.OnReceiveCompleted();
+    }
+
+    private sealed class Flusher(OutputQueue output) : IThreadPoolWorkItem
+    {
+        private int _isQueued;
+
+        public void Queue()
+        {
+            if (Interlocked.Exchange(ref _isQueued, 1) == 0)
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+
+        public void Execute()
+        {
+            // Before the flush: what is appended after the flush has looked queues it again.
+            Interlocked.Exchange(ref _isQueued, 0);
+            output.Flush();
+        }
     }
 }

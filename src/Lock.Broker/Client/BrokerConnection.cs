@@ -29,6 +29,7 @@ internal sealed partial class BrokerConnection : LineConnection
     {
         _client = client;
         _arrival = new Arrival(this);
+        _flusher = new Flusher(Output);
         _lastHeard = Time.GetTimestamp();
         _watch = Time.CreateTimer(static s => ((BrokerConnection)s!).Watch(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -81,7 +82,7 @@ internal sealed partial class BrokerConnection : LineConnection
         }
 
         if (pending is null)
-            Output.Flush();
+            FlushSoon();
         else if (!pending.Waits)
             pending.TrySetResult(default);
     }

@@ -29,6 +29,9 @@ internal sealed class PendingAnswer : IValueTaskSource<BrokerAnswer>, IThreadPoo
     /// <summary>The answer; to be awaited once.</summary>
     public ValueTask<BrokerAnswer> Answer => new(this, _source.Version);
 
+    /// <summary>The outcome is the broker's answer, and no connection knows the request any more.</summary>
+    public bool IsAnswered { get; set; }
+
     /// <summary>The next one that was answered in the same batch.</summary>
     public PendingAnswer? NextAnswered { get; set; }
 
