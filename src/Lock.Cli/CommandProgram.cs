@@ -23,8 +23,7 @@ internal static class CommandProgram
                 return ExitCode.Done;
             }
 
-            var command = CommandTable.Find(words[0]) ?? throw new UsageException(
-                $"'{words[0]}' is no command.{Suggestions.For(words[0], CommandTable.Names)}");
+            var command = CommandTable.Find(words[0]) ?? throw NoCommand(words[0]);
             return RunCommandLine(command, words);
         }
         catch (UsageException problem)
@@ -78,9 +77,11 @@ internal static class CommandProgram
             return ExitCode.Done;
         }
 
-        var command = CommandTable.Find(words[1]) ?? throw new UsageException(
-            $"'{words[1]}' is no command.{Suggestions.For(words[1], CommandTable.Names)}");
-        Streams.Out(HelpText.Of(command));
+        Streams.Out(HelpText.Of(CommandTable.Find(words[1]) ?? throw NoCommand(words[1])));
         return ExitCode.Done;
     }
+
+    private static UsageException NoCommand(string word) => word.StartsWith('-')
+        ? new UsageException($"'{word}' comes before the command: options follow it, as in lock ls --config @lock.json.")
+        : new UsageException($"'{word}' is no command.{Suggestions.For(word, CommandTable.Names)}");
 }

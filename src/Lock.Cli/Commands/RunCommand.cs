@@ -3,7 +3,7 @@ namespace Locking;
 /// <summary><c>lock run</c>: a command under a lock.</summary>
 internal static class RunCommand
 {
-    private static readonly OptionSpec _noWait = new("--no-wait", "-n", null, "Do not wait: give up at once when somebody holds the lock.");
+    private static readonly OptionSpec _noWait = new("--no-wait", "-n", null, "Do not wait: give up at once, silently, when somebody holds the lock.");
 
     private static readonly OptionSpec _wait = new("--wait", "-w", "SECONDS", "Wait at most so long; 0.5 and 500ms are fine too.");
 

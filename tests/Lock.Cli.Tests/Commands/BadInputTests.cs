@@ -11,6 +11,7 @@ public sealed class BadInputTests : IAsyncLifetime
     [Theory]
     [InlineData("a command is missing")]
     [InlineData("'rum' is no command. Did you mean run?", "rum")]
+    [InlineData("'--config' comes before the command: options follow it, as in lock ls --config @lock.json.", "--config", "{}", "ls")]
     [InlineData("KEY is missing", "run")]
     [InlineData("the command is missing", "run", "k")]
     [InlineData("the command is missing", "run", "k", "--")]
