@@ -62,6 +62,7 @@ public sealed partial class BrokerServer
 
         while (TryTakeDue(_refused, now, out var session))
             session.Cut();
+        SweepLeftovers(now);
         ExitWhenIdle();
     }
 

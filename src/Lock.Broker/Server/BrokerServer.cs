@@ -52,8 +52,9 @@ public sealed partial class BrokerServer : IAsyncDisposable
             throw new ArgumentException("A broker needs a path (Unix socket) or a host (TCP) to listen on.", nameof(options));
         if (options.Host is not null && options.Secret is null && !options.Insecure && !IsLoopback(options.Host))
         {
-            throw new ArgumentException($"Listening on '{options.Host}' lets other machines in: give a secret, or set Insecure (--insecure) "
-                + "to allow everybody who can reach the port to take and break locks.", nameof(options));
+            throw new ArgumentException($"Host '{options.Host}' lets other machines in, which takes a secret (--secret-file, or "
+                + "LOCK_BROKER_SECRET). Without one the host may be localhost or another address of the loopback; Insecure (--insecure) "
+                + "allows everybody who can reach the port to take and break locks.", nameof(options));
         }
     }
 
@@ -84,7 +85,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
         get
         {
             var isOpen = Options is { Host: { } host, Secret: null } && !IsLoopback(host);
-            return (isOpen, _state is null) switch
+            return (isOpen, _state is null || _hasStateFailed) switch
             {
                 (true, true) => $"{StatusWords.Open} {StatusWords.NoState}",
                 (true, false) => StatusWords.Open,
@@ -187,7 +188,17 @@ public sealed partial class BrokerServer : IAsyncDisposable
         var path = Options.StatePath ?? (Options.Path is not null ? Options.Path + ".state" : DefaultStatePath());
         if (path.Length == 0)
             return;
-        _state = new StateFile(path, durable: Options.Host is not null && !IsLoopback(Options.Host), TimeProvider);
+        try
+        {
+            _state = new StateFile(path, durable: Options.Host is not null && !IsLoopback(Options.Host), TimeProvider);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException(
+                $"The state file '{path}' cannot be written: {e.Message} It is what keeps a broker that comes back after a crash from granting "
+                + "what is still held.", e);
+        }
+
         Table.RaiseTokens(_state.LastToken);
         BeginWait(_state.Wait);
     }

@@ -12,7 +12,7 @@ internal abstract class Arrivals : IDisposable
     /// <summary>Not told of it until <see cref="Resume"/>. Called by whoever waits.</summary>
     public abstract void Pause(ServedConnection connection);
 
-    /// <summary>Told of it again. Called by anybody; the connection may have gone meanwhile.</summary>
+    /// <summary>Told of it again. Called by whoever waits.</summary>
     public abstract void Resume(ServedConnection connection);
 
     /// <summary>Waits until something has come, or <see cref="Wake"/> is called, and puts the numbers of the connections into the list.</summary>

@@ -82,27 +82,11 @@ internal sealed partial class EpollArrivals : Arrivals
     {
         try
         {
-            var file = connection.Handle.SafeHandle;
-            var isTaken = false;
-            try
-            {
-                // Held open meanwhile: the number of a closed file may be somebody else's by now.
-                file.DangerousAddRef(ref isTaken);
-                lock (_gate)
-                {
-                    if (!_isDisposed)
-                        _ = Control(OperationModify, (int)file.DangerousGetHandle(), interest, connection.Number);
-                }
-            }
-            finally
-            {
-                if (isTaken)
-                    file.DangerousRelease();
-            }
+            _ = Control(OperationModify, (int)connection.Handle.Handle, interest, connection.Number);
         }
         catch (ObjectDisposedException)
         {
-            // It ended meanwhile.
+            // It has ended; on this thread, so that the number of its file cannot be somebody else's.
         }
     }
 

@@ -57,6 +57,13 @@ internal sealed class LineBuffer(int longestLine)
         _start = _seen = _end = 0;
     }
 
+    /// <summary>Gives the buffer back, and what is in it up.</summary>
+    public void Close()
+    {
+        _start = _end;
+        Release();
+    }
+
     private void MakeRoom()
     {
         var length = _end - _start;

@@ -88,6 +88,7 @@ internal abstract class LineConnection
             Output.Flush();
         Output.Close();
         Socket.Dispose();
+        Input.Close();
         return false;
     }
 }

@@ -35,11 +35,46 @@ internal abstract class ServedConnection : LineConnection
             return;
         }
 
+        Take((connection: this, received, error), static a => a.connection.OnReceived(a.received, a.error), isReading: true);
+    }
+
+    /// <summary>Goes on where the last turn stopped. Only on the serving thread.</summary>
+    public void GoOn() => Take(
+        this,
+        static connection =>
+        {
+            if (connection.HasMore)
+                connection.OnMore();
+            return true;
+        },
+        isReading: false);
+
+    /// <summary>Ends the connection because its broker ends. Only on the serving thread.</summary>
+    public void Close()
+    {
+        Cut();
+        End(ConnectionEnd.Broken, "the broker ended");
+    }
+
+    /// <summary>Whether there is more to say, which was put off so that others have their turn.</summary>
+    protected virtual bool HasMore => false;
+
+    /// <summary>Says the next part of it.</summary>
+    protected virtual void OnMore()
+    {
+    }
+
+    /// <summary>Handling a line has failed in a way that it should not; the connection is ended.</summary>
+    protected abstract void OnFault(Exception exception);
+
+    /// <summary>One turn: what is said in it leaves in one write for each connection.</summary>
+    private void Take<T>(T state, Func<T, bool> turn, bool isReading)
+    {
         FlushScope.Open();
         bool goesOn;
         try
         {
-            goesOn = OnReceived(received, error);
+            goesOn = turn(state);
         }
         catch (Exception e)
         {
@@ -62,17 +97,11 @@ internal abstract class ServedConnection : LineConnection
         // Who does not read its answers is not read from either; what must be sent unasked counts against the limit.
         if (Output.Pending > 0)
             _thread.PauseUntil(this, Output.WhenDrainedAsync());
-        else
+        else if (HasMore)
+            _thread.PauseUntil(this, Task.CompletedTask);
+        else if (isReading)
             Input.Release();
-    }
-
-    /// <summary>Handling a line has failed in a way that it should not; the connection is ended.</summary>
-    protected abstract void OnFault(Exception exception);
-
-    /// <summary>Ends the connection because its broker ends. Only on the serving thread.</summary>
-    public void Close()
-    {
-        Cut();
-        End(ConnectionEnd.Broken, "the broker ended");
+        else
+            _thread.Resume(this);
     }
 }

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Locking;
 
 /// <summary>The one thread that reads all connections of a broker and handles their lines, so that a hand-off meets no other thread.</summary>
@@ -15,6 +17,7 @@ internal sealed class ServingThread
     private readonly Lock _gate = new();
     private readonly Arrivals _arrivals;
     private readonly Dictionary<long, ServedConnection> _connections = [];
+    private readonly ConcurrentQueue<ServedConnection> _goOn = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<long> _numbers = [];
     private readonly long _lookTicks = (long)(_lookFor.TotalSeconds * TimeProvider.System.TimestampFrequency);
@@ -55,14 +58,18 @@ internal sealed class ServingThread
             _connections.Remove(connection.Number);
     }
 
-    /// <summary>Reads nothing of a connection until then.</summary>
+    /// <summary>Reads nothing of a connection until then, and lets it go on then.</summary>
     public void PauseUntil(ServedConnection connection, Task then)
     {
-        if (then.IsCompleted)
-            return;
         _arrivals.Pause(connection);
-        _ = ResumeAsync(connection, then);
+        if (then.IsCompleted)
+            _goOn.Enqueue(connection);
+        else
+            _ = GoOnAsync(connection, then);
     }
+
+    /// <summary>Reads of it again.</summary>
+    public void Resume(ServedConnection connection) => _arrivals.Resume(connection);
 
     /// <summary>Ends every connection and the thread.</summary>
     public Task StopAsync()
@@ -72,10 +79,11 @@ internal sealed class ServingThread
         return _ended.Task;
     }
 
-    private async Task ResumeAsync(ServedConnection connection, Task then)
+    private async Task GoOnAsync(ServedConnection connection, Task then)
     {
         await then.ConfigureAwait(false);
-        _arrivals.Resume(connection);
+        _goOn.Enqueue(connection);
+        _arrivals.Wake();
     }
 
     private void Run()
@@ -84,8 +92,11 @@ internal sealed class ServingThread
         var looks = false;
         while (!_isStopping)
         {
-            _arrivals.Wait(_numbers, sleep: !looks);
+            _arrivals.Wait(_numbers, sleep: !looks && _goOn.IsEmpty);
+            var wentOn = GoOn();
             var now = TimeProvider.System.GetTimestamp();
+            if (wentOn && _numbers.Count == 0)
+                continue;
             if (_numbers.Count == 0)
             {
                 looks = looks && now - lastCame < _lookTicks;
@@ -118,6 +129,20 @@ internal sealed class ServingThread
             connection.Close();
         _arrivals.Dispose();
         _ended.TrySetResult();
+    }
+
+    /// <summary>One turn for each that has more to say.</summary>
+    private bool GoOn()
+    {
+        var left = _goOn.Count;
+        var any = left > 0;
+        for (; left > 0 && _goOn.TryDequeue(out var connection); left--)
+        {
+            if (Find(connection.Number) is not null)
+                connection.GoOn();
+        }
+
+        return any;
     }
 
     private ServedConnection? Find(long number)
