@@ -12,6 +12,9 @@ internal sealed class BrokerSuite : IBenchSuite
     private const int AtOnce = 20;
     private const int Seconds = 4;
 
+    /// <summary>Until the runtime has compiled everything for good in five processes on few processors.</summary>
+    private const int WarmUpSeconds = 8;
+
     /// <summary>What can be measured alone.</summary>
     public static IReadOnlyList<string> Parts { get; } = ["one-key", "many-keys", "processes", "sizes"];
 
@@ -91,7 +94,7 @@ internal sealed class BrokerSuite : IBenchSuite
                 workers.Add(BenchChild.OfThisProgram("worker", path, map));
             foreach (var worker in workers)
                 await worker.ReadAsync();
-            await Task.WhenAll(workers.ConvertAll(worker => worker.AskAsync("25 1")));
+            await Task.WhenAll(workers.ConvertAll(worker => worker.AskAsync($"25 {WarmUpSeconds}")));
             using var stop = new CancellationTokenSource();
             var passing = PassByAsync(path, stop.Token);
             var answers = await Task.WhenAll(workers.ConvertAll(worker => worker.AskAsync($"25 {Seconds}")));
@@ -128,7 +131,7 @@ internal sealed class BrokerSuite : IBenchSuite
                 clients.Add(BenchChild.OfNode("client", port));
             foreach (var client in clients)
                 await client.ReadAsync();
-            await Task.WhenAll(clients.ConvertAll(client => client.AskAsync("timed 1 25")));
+            await Task.WhenAll(clients.ConvertAll(client => client.AskAsync($"timed {WarmUpSeconds} 25")));
             var answers = await Task.WhenAll(clients.ConvertAll(client => client.AskAsync(string.Create(CultureInfo.InvariantCulture, $"timed {Seconds} 25"))));
             var numbers = answers.Select(answer => answer.Split(' ').Select(part => double.Parse(part, CultureInfo.InvariantCulture)).ToArray()).ToList();
             return (numbers.Sum(n => n[0]) / Seconds, numbers.Max(n => n[1]));

@@ -79,6 +79,9 @@ public sealed partial class BrokerServer : IAsyncDisposable
 
     internal LockTable Table { get; }
 
+    /// <summary>How it hears of its connections; for tests of what other systems use.</summary>
+    internal Func<Arrivals> NewArrivals { get; init; } = Arrivals.Create;
+
     /// <summary>What is weak about the way this broker runs: words of <see cref="StatusWords"/> with spaces between them, or empty.</summary>
     internal string Weaknesses
     {
@@ -124,7 +127,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
         }
 
         _idleSince = TimeProvider.GetTimestamp();
-        _serving = new ServingThread(Arrivals.Create());
+        _serving = new ServingThread(NewArrivals());
         _housekeeping = TimeProvider.CreateTimer(static s => ((BrokerServer)s!).KeepHouse(), this, HousekeepingPeriod, HousekeepingPeriod);
         lock (_gate)
         {
