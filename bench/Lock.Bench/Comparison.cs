@@ -5,6 +5,8 @@ namespace Locking.Bench;
 /// <summary>Measures several ways of doing the same, taking turns, so that what the machine does meanwhile meets them all.</summary>
 internal sealed class Comparison
 {
+    private const int WarmUps = 60;
+
     private readonly List<(string Name, Func<int, Task> Run)> _contenders = [];
 
     /// <summary>Adds a contender; the first one is what the others are compared with.</summary>
@@ -21,13 +23,19 @@ internal sealed class Comparison
     /// <param name="operations">Operations of a contender in a round.</param>
     public async Task<ComparisonResult> RunAsync(int rounds, int operations)
     {
-        // Warm enough for tiered compilation to have settled, also on the paths behind on-stack replacement.
-        for (var warmup = 0; warmup < 5; warmup++)
+        // Warm enough for tiered compilation to have settled. A loop that was called fewer than thirty times still runs the code that
+        // replaced it on the stack, which is slower for one contender than for another: hence many calls, and short ones.
+        for (var warmup = 0; warmup < WarmUps; warmup++)
         {
             foreach (var (_, run) in _contenders)
-                await run(operations);
-            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+                await run(Math.Max(operations / 10, 8));
+            if (warmup % 10 == 0)
+                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
         }
+
+        await Task.Delay(TimeSpan.FromMilliseconds(300), TimeProvider.System);
+        foreach (var (_, run) in _contenders)
+            await run(operations);
 
         GC.Collect();
         var nanoseconds = _contenders.ConvertAll(_ => new double[rounds]);

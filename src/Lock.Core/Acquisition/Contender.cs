@@ -21,7 +21,6 @@ internal sealed class Contender
     internal static readonly TimeSpan ProvisionalTtl = TimeSpan.FromSeconds(10);
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan FirstFailurePause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestFailurePause = TimeSpan.FromSeconds(1);
 
@@ -36,10 +35,8 @@ internal sealed class Contender
     private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private AcquireRequest _request;
     private CancellationTokenSource? _waitLimit;
-    private IReleaseWatch? _watch;
-    private TimeSpan? _attemptPause;
-    private TimeSpan _pollPause;
-    private long _attemptPauseFrom;
+    private ContenderWatch? _watch;
+    private RetryPace? _pace;
     private int _attempts;
     private int _failures;
     private bool _mayHold;
@@ -55,7 +52,6 @@ internal sealed class Contender
         _isPermanent = options.FirstTtl == Timeout.InfiniteTimeSpan;
         _ttl = _isPermanent ? ProvisionalTtl : options.FirstTtl;
         _watches = engine.Signal is not null && options.Wait != WaitMode.Poll && !options.IsSingleAttempt;
-        _pollPause = options.RetryDelay / 8;
         _request = NewRequest();
     }
 
@@ -367,14 +363,16 @@ internal sealed class Contender
             return;
         }
 
-        if (_watches && _watch is null)
+        if (_watches && _watch is not { IsOpen: true })
         {
             // Subscribe, then try again, then wait: a release between the first try and the subscription is not missed.
-            if (await TryWatchAsync(token).ConfigureAwait(false))
+            _watch ??= new ContenderWatch(_engine, _key);
+            if (await _watch.TryOpenAsync(_request.HolderId, token).ConfigureAwait(false))
                 return;
         }
 
-        var pause = NextPause(busy, out var endsAttempt);
+        _pace ??= new RetryPace(_options, _engine.Clock.Time);
+        var pause = _pace.Next(busy, isWatching: _watch is { IsOpen: true }, out var endsAttempt);
         var left = _budget.TimeLeft;
         if (left != Timeout.InfiniteTimeSpan && left < pause)
         {
@@ -382,102 +380,15 @@ internal sealed class Contender
             endsAttempt = true;
         }
 
-        var woken = _watch is { } watch
-            ? await WaitForNoticeAsync(watch, pause, token).ConfigureAwait(false)
+        var woken = _watch is { IsOpen: true } watch
+            ? await watch.WaitAsync(pause, _request.HolderId, token).ConfigureAwait(false)
             : await _engine.Turns.PauseAsync(_key, pause, token).ConfigureAwait(false);
         if (!woken && endsAttempt)
         {
             _attempts++;
-            _attemptPause = null;
+            _pace.AttemptEnded();
         }
     }
-
-    private async ValueTask<bool> TryWatchAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            _watch = await StoreCalls.AwaitAsync(
-                static (a, token) => a.Signal.WatchAsync(a.Key, token),
-                (Signal: _engine.Signal!, Key: _key), _engine.Type, CloseWhenItComes, cancellationToken).ConfigureAwait(false);
-            return true;
-        }
-        catch (LockStoreException exception) when (exception.IsTransient)
-        {
-            _engine.StoreFailed("watch", _key, _request.HolderId, exception);
-            return false; // without a watch this round polls
-        }
-    }
-
-    private async ValueTask<bool> WaitForNoticeAsync(IReleaseWatch watch, TimeSpan pause, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await StoreCalls.AwaitAsync(
-                static (a, token) => a.Watch.WaitAsync(a.Pause, token),
-                (Watch: watch, Pause: TimerSpan.For(pause)), _engine.Type, null, cancellationToken).ConfigureAwait(false);
-        }
-        catch (LockStoreException exception)
-        {
-            // A notice is a hint: without it the call polls, and the next round tries to watch again.
-            _engine.StoreFailed("watch", _key, _request.HolderId, exception);
-            _watch = null;
-            Close(watch);
-            return await _engine.Turns.PauseAsync(_key, pause, cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>Nobody waits for the end of a watch: it may take a round trip, or fail, and the caller has what it came for.</summary>
-    private static void Close(IReleaseWatch watch) =>
-        StoreCalls.Observe(Task.Run(async () => await watch.DisposeAsync().ConfigureAwait(false)));
-
-    /// <summary>A watch whose caller has left is closed when it comes at last.</summary>
-    private static void CloseWhenItComes(Task<IReleaseWatch> late) =>
-        _ = late.ContinueWith(
-            static task =>
-            {
-                if (task.IsFaulted)
-                    _ = task.Exception;
-                else if (task.IsCompletedSuccessfully)
-                    Close(task.Result);
-            },
-            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-
-    private TimeSpan NextPause(AcquireReply busy, out bool endsAttempt)
-    {
-        TimeSpan pause;
-        if (_options.RetryCount is not null)
-        {
-            // The attempts are spaced from one to the next; what a notice brings in between is free.
-            if (_attemptPause is null)
-            {
-                _attemptPause = WaitBudget.Jitter(_options.RetryDelay, _options.RetryJitter);
-                _attemptPauseFrom = _engine.Clock.Time.GetTimestamp();
-            }
-
-            pause = _attemptPause.Value - _engine.Clock.Time.GetElapsedTime(_attemptPauseFrom);
-        }
-        else if (_watch is not null && !busy.IsStranger)
-        {
-            pause = _options.PollInterval;
-        }
-        else
-        {
-            // Nothing better is known: short pauses first, for short critical sections, then the full delay.
-            _pollPause = _pollPause * 2 < _options.RetryDelay ? _pollPause * 2 : _options.RetryDelay;
-            pause = WaitBudget.Jitter(_pollPause, _options.RetryJitter * (_pollPause / Nonzero(_options.RetryDelay)));
-        }
-
-        endsAttempt = true;
-        if (busy.HolderRemaining is { } remaining && remaining != Timeout.InfiniteTimeSpan && remaining + ShortestPause < pause)
-        {
-            pause = remaining + ShortestPause;
-            endsAttempt = _options.RetryCount is null;
-        }
-
-        return pause > ShortestPause ? pause : _options.RetryDelay == TimeSpan.Zero ? TimeSpan.Zero : ShortestPause;
-    }
-
-    private static TimeSpan Nonzero(TimeSpan span) => span > TimeSpan.Zero ? span : TimeSpan.FromTicks(1);
 
     private static TimeSpan Within(TimeSpan pause, TimeSpan left) => left != Timeout.InfiniteTimeSpan && left < pause ? left : pause;
 
@@ -499,8 +410,7 @@ internal sealed class Contender
     {
         if (_mayHold || (_request.Queue && !_isGranted))
             _engine.Pending.Add(_key, _request.HolderId, _isPermanent ? Timeout.InfiniteTimeSpan : _ttl);
-        if (_watch is not null)
-            Close(_watch);
+        _watch?.Close();
         _waitLimit?.Dispose();
     }
 }

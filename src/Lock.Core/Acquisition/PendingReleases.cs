@@ -10,6 +10,9 @@ internal sealed class PendingReleases(StoreLock engine)
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RequestLimit = TimeSpan.FromSeconds(10);
+
+    /// <summary>A place in a backend's queue does not end with the ttl: so long it is asked to forget it, at least.</summary>
+    private static readonly TimeSpan ShortestPersistence = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan SettleLimit = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<string, Task> _tasks = new(StringComparer.Ordinal);
@@ -71,7 +74,8 @@ internal sealed class PendingReleases(StoreLock engine)
             }
             catch (Exception)
             {
-                if (ttl != Timeout.InfiniteTimeSpan && engine.Clock.ElapsedSince(start) > ttl)
+                var passed = engine.Clock.ElapsedSince(start);
+                if (ttl != Timeout.InfiniteTimeSpan && passed > ttl && passed > ShortestPersistence)
                     return;
             }
 

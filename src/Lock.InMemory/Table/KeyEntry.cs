@@ -15,6 +15,9 @@ internal sealed class KeyEntry
     public int HolderCount;
     public int Max = 1;
 
+    /// <summary>Whether the entry stands in a bucket.</summary>
+    public bool IsInUse;
+
     /// <summary>The holder that was granted first, of those that have not ended.</summary>
     public Claim? OldestHolder
     {
@@ -67,6 +70,8 @@ internal sealed class KeyEntry
         Debug.Assert(claim.Entry == this, "Not a holder of this key.");
         if (claim.Previous is { } previous)
             previous.Next = claim.Next;
+        else if (claim.Next is null)
+            Holders = null;
         else
             Holders = claim.Next;
         if (claim.Next is { } next)

@@ -18,6 +18,10 @@ internal sealed class Stripe(LockTable table)
     private readonly Lock _timerGate = new();
     private KeyEntry?[] _buckets = new KeyEntry?[SmallestSize];
     private KeyEntry? _free;
+
+    /// <summary>The entry to use next, unless it is in use. It keeps its key until another one comes: a key that is taken again and again
+    /// then costs no reference written to old memory, each of which takes the collector's barrier.</summary>
+    private KeyEntry? _spare;
     private int _freeCount;
     private ITimer? _timer;
     private long _armedFor = Claim.Never;
@@ -52,21 +56,14 @@ internal sealed class Stripe(LockTable table)
     {
         if (Count == _buckets.Length)
             Resize(Count * 2);
-        var entry = _free;
-        if (entry is null)
-        {
-            entry = new KeyEntry();
-        }
-        else
-        {
-            _free = entry.Next;
-            _freeCount--;
-        }
-
-        entry.Key = key;
+        var entry = _spare is { IsInUse: false } spare ? spare : TakeFree();
+        entry.IsInUse = true;
+        if (!ReferenceEquals(entry.Key, key))
+            entry.Key = key;
         entry.Hash = hash;
         ref var bucket = ref _buckets[hash & (_buckets.Length - 1)];
-        entry.Next = bucket;
+        if (bucket is not null)
+            entry.Next = bucket;
         bucket = entry;
         Count++;
         return entry;
@@ -79,7 +76,16 @@ internal sealed class Stripe(LockTable table)
         ref var link = ref _buckets[entry.Hash & (_buckets.Length - 1)];
         while (link != entry)
             link = ref link!.Next;
-        link = entry.Next;
+        if (entry.Next is null)
+        {
+            link = null;
+        }
+        else
+        {
+            link = entry.Next;
+            entry.Next = null;
+        }
+
         Count--;
         if (BusyHash == entry.Hash)
             BusyHash = 0;
@@ -89,14 +95,10 @@ internal sealed class Stripe(LockTable table)
             queue.Clear();
         }
 
-        if (_freeCount < MostFree)
-        {
-            entry.Key = string.Empty;
-            entry.Max = 1;
-            entry.Next = _free;
-            _free = entry;
-            _freeCount++;
-        }
+        entry.IsInUse = false;
+        entry.Max = 1;
+        if (entry != _spare)
+            KeepFree(entry);
 
         if (Count * 8 < _buckets.Length && _buckets.Length > SmallestSize * 8)
             Resize(_buckets.Length / 4);
@@ -188,6 +190,26 @@ internal sealed class Stripe(LockTable table)
         Debug.Assert(
             queue.Count == 0 || entry.FirstDeadline == Claim.Never || (queue.HeapIndex >= 0 && queue.DueAt <= entry.FirstDeadline),
             "Waiters whom no timer will serve.");
+    }
+
+    private KeyEntry TakeFree()
+    {
+        if (_free is not { } entry)
+            return _spare is null ? _spare = new KeyEntry() : new KeyEntry();
+        _free = entry.Next;
+        entry.Next = null;
+        _freeCount--;
+        return entry;
+    }
+
+    private void KeepFree(KeyEntry entry)
+    {
+        if (_freeCount == MostFree)
+            return;
+        entry.Key = string.Empty;
+        entry.Next = _free;
+        _free = entry;
+        _freeCount++;
     }
 
     private void Fire() => table.Wake(this);

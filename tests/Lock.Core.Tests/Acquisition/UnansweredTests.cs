@@ -103,6 +103,33 @@ public sealed class UnansweredTests : EngineTest
     }
 
     [Fact]
+    public async Task What_may_have_been_taken_is_taken_back_beyond_the_ttl_too_since_a_place_in_a_queue_outlives_it_but_not_for_ever()
+    {
+        var ttl = Seconds(1);
+        Store.OnAcquire = (_, _, _) => throw Transient();
+        Store.OnRelease = (_, _, _) => throw Transient();
+        await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.TryLockAsync("k", ttl));
+        await Eventually.TrueAsync(() => Store.Releases >= 1, "the first release");
+        Time.Advance(ttl * 2);
+        await Eventually.TrueAsync(() => Store.Releases >= 2, "a release after the ttl");
+        for (var i = 0; i < 100 && Store.Releases < 3; i++)
+            await StepAsync(Seconds(0.1));
+        Assert.True(Store.Releases >= 3);
+        Time.Advance(Seconds(40));
+        await Task.Delay(50);
+        var asked = Store.Releases;
+        for (var i = 0; i < 10; i++)
+            await StepAsync(Seconds(6)); // longer than the longest pause
+        Assert.Equal(asked, Store.Releases);
+
+        async Task StepAsync(TimeSpan by)
+        {
+            Time.Advance(by);
+            await Task.Delay(10);
+        }
+    }
+
+    [Fact]
     public async Task L46_A_request_that_arrives_after_its_release_leaves_nothing_beyond_a_ttl_even_without_expiry()
     {
         Func<AcquireReply>? late = null;

@@ -1,0 +1,70 @@
+namespace Locking;
+
+/// <summary>A contender's watch for releases of its key: opened when it first has to wait, closed when it leaves.</summary>
+/// <remarks>A notice is a hint. Without one the contender polls, and its next round tries to watch again.</remarks>
+internal sealed class ContenderWatch(StoreLock engine, string key)
+{
+    private IReleaseWatch? _watch;
+
+    public bool IsOpen => _watch is not null;
+
+    /// <summary>Subscribes.</summary>
+    /// <returns>False when the backend cannot be watched now.</returns>
+    public async ValueTask<bool> TryOpenAsync(string holderId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            _watch = await StoreCalls.AwaitAsync(
+                static (a, token) => a.Signal.WatchAsync(a.Key, token),
+                (Signal: engine.Signal!, Key: key), engine.Type, CloseWhenItComes, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (LockStoreException exception) when (exception.IsTransient)
+        {
+            engine.StoreFailed("watch", key, holderId, exception);
+            return false;
+        }
+    }
+
+    /// <summary>Waits for a notice; by polling from the moment the watch fails, which closes it.</summary>
+    /// <returns>True when somebody has released the key, false when the time is up.</returns>
+    public async ValueTask<bool> WaitAsync(TimeSpan pause, string holderId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await StoreCalls.AwaitAsync(
+                static (a, token) => a.Watch.WaitAsync(a.Pause, token),
+                (Watch: _watch!, Pause: TimerSpan.For(pause)), engine.Type, null, cancellationToken).ConfigureAwait(false);
+        }
+        catch (LockStoreException exception)
+        {
+            engine.StoreFailed("watch", key, holderId, exception);
+            Close();
+            return await engine.Turns.PauseAsync(key, pause, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Nobody waits for the end of a watch: it may take a round trip, or fail, and the caller has what it came for.</summary>
+    public void Close()
+    {
+        if (_watch is not { } watch)
+            return;
+        _watch = null;
+        Close(watch);
+    }
+
+    private static void Close(IReleaseWatch watch) =>
+        StoreCalls.Observe(Task.Run(async () => await watch.DisposeAsync().ConfigureAwait(false)));
+
+    /// <summary>A watch whose caller has left is closed when it comes at last.</summary>
+    private static void CloseWhenItComes(Task<IReleaseWatch> late) =>
+        _ = late.ContinueWith(
+            static task =>
+            {
+                if (task.IsFaulted)
+                    _ = task.Exception;
+                else if (task.IsCompletedSuccessfully)
+                    Close(task.Result);
+            },
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+}

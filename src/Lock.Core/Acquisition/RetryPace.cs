@@ -1,0 +1,55 @@
+namespace Locking;
+
+/// <summary>How long a contender pauses between two looks at a lock that somebody else holds.</summary>
+internal sealed class RetryPace(EffectiveOptions options, TimeProvider time)
+{
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
+
+    private TimeSpan? _attemptPause;
+    private long _attemptPauseFrom;
+    private TimeSpan _pollPause = options.RetryDelay / 8;
+
+    /// <summary>The next pause, unless a notice ends it.</summary>
+    /// <param name="busy">The last answer.</param>
+    /// <param name="isWatching">Whether a release would be told.</param>
+    /// <param name="endsAttempt">Whether the look after this pause is a new attempt.</param>
+    public TimeSpan Next(AcquireReply busy, bool isWatching, out bool endsAttempt)
+    {
+        TimeSpan pause;
+        if (options.RetryCount is not null)
+        {
+            // The attempts are spaced from one to the next; what a notice brings in between is free.
+            if (_attemptPause is null)
+            {
+                _attemptPause = WaitBudget.Jitter(options.RetryDelay, options.RetryJitter);
+                _attemptPauseFrom = time.GetTimestamp();
+            }
+
+            pause = _attemptPause.Value - time.GetElapsedTime(_attemptPauseFrom);
+        }
+        else if (isWatching && !busy.IsStranger)
+        {
+            pause = options.PollInterval;
+        }
+        else
+        {
+            // Nothing better is known: short pauses first, for short critical sections, then the full delay.
+            _pollPause = _pollPause * 2 < options.RetryDelay ? _pollPause * 2 : options.RetryDelay;
+            pause = WaitBudget.Jitter(_pollPause, options.RetryJitter * (_pollPause / Nonzero(options.RetryDelay)));
+        }
+
+        endsAttempt = true;
+        if (busy.HolderRemaining is { } remaining && remaining != Timeout.InfiniteTimeSpan && remaining + ShortestPause < pause)
+        {
+            pause = remaining + ShortestPause;
+            endsAttempt = options.RetryCount is null;
+        }
+
+        return pause > ShortestPause ? pause : options.RetryDelay == TimeSpan.Zero ? TimeSpan.Zero : ShortestPause;
+    }
+
+    /// <summary>A new attempt begins: the next pause is counted afresh.</summary>
+    public void AttemptEnded() => _attemptPause = null;
+
+    private static TimeSpan Nonzero(TimeSpan span) => span > TimeSpan.Zero ? span : TimeSpan.FromTicks(1);
+}
