@@ -54,11 +54,15 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
         var began = _client.Time.GetTimestamp();
         var connection = (await _client.ConnectAsync(cancellationToken).ConfigureAwait(false)).Connection;
         var waiter = new PendingAnswer(_client.NextNumber(), request, waits: true);
-        var limit = atMost == Timeout.InfiniteTimeSpan ? null : new WaitLimit(_client, waiter, atMost);
+        WaitLimit? limit = null;
         _client.Enlist(waiter);
         try
         {
             connection.AskAcquire(waiter);
+
+            // After the request: a place cannot be given up before it was asked for.
+            if (atMost != Timeout.InfiniteTimeSpan)
+                limit = new WaitLimit(_client, waiter, atMost);
             var answer = await HearAsync(waiter, cancellationToken).ConfigureAwait(false);
             if (answer.Kind == AnswerKind.Granted)
             {

@@ -148,14 +148,16 @@ internal sealed partial class ClientSession
             .Integer((long)Math.Floor(queuedFor.TotalMicroseconds)).Raw("}\n"u8));
 
     /// <summary>Remaining: -1 without expiry, null when it is not known.</summary>
-    private void SendBusy(ReadOnlySpan<byte> what, long number, TimeSpan? remaining)
+    private void SendBusy(ReadOnlySpan<byte> what, long number, TimeSpan? remaining) => Send(Busy(what, number, remaining));
+
+    private static LineWriter Busy(ReadOnlySpan<byte> what, long number, TimeSpan? remaining)
     {
         var line = NewLine.Raw("{\"type\":\"lk-"u8).Raw(what).Raw("\",\"n\":"u8).Integer(number).Raw(",\"remaining\":"u8);
         if (remaining is not { } left)
             line.Raw("null"u8);
         else
             line.Integer(left == Timeout.InfiniteTimeSpan ? -1 : (long)Math.Ceiling(left.TotalMilliseconds));
-        Send(line.Raw("}\n"u8));
+        return line.Raw("}\n"u8);
     }
 
     private void SendReply(long number, StoreReply reply) => SendResult(number, reply switch

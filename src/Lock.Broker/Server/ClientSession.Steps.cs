@@ -38,7 +38,7 @@ internal sealed partial class ClientSession
                 SendBusy("busy"u8, number, result.HolderRemaining);
                 break;
             default:
-                SendBusy("queued"u8, number, result.HolderRemaining);
+                SendLater(Busy("queued"u8, number, result.HolderRemaining));
                 ((BrokerClaim)result.Claim).Answered();
                 break;
         }

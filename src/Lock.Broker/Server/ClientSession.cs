@@ -132,13 +132,23 @@ internal sealed partial class ClientSession : ServedConnection
 
     private void Send(LineWriter line)
     {
-        if (!Output.Append(line.Written))
-        {
-            _server.OnSlowReader(this);
-            Cut();
-            return;
-        }
+        if (TryAppend(line))
+            FlushScope.Flush(Output);
+    }
 
-        FlushScope.Flush(Output);
+    /// <summary>Sends what nobody waits for at this moment: with what is sent next, or when the broker has nothing else to do.</summary>
+    private void SendLater(LineWriter line)
+    {
+        if (TryAppend(line))
+            FlushScope.FlushLater(Output);
+    }
+
+    private bool TryAppend(LineWriter line)
+    {
+        if (Output.Append(line.Written))
+            return true;
+        _server.OnSlowReader(this);
+        Cut();
+        return false;
     }
 }

@@ -7,7 +7,8 @@ internal abstract class Arrivals : IDisposable
     public static Arrivals Create() => OperatingSystem.IsLinux() ? new EpollArrivals() : new RuntimeArrivals();
 
     /// <summary>From now on told of this connection. Called by anybody.</summary>
-    public abstract void Add(ServedConnection connection);
+    /// <returns>False when the system takes no more of them.</returns>
+    public abstract bool TryAdd(ServedConnection connection);
 
     /// <summary>Not told of it until <see cref="Resume"/>. Called by whoever waits.</summary>
     public abstract void Pause(ServedConnection connection);

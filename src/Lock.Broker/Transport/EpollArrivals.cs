@@ -34,8 +34,8 @@ internal sealed partial class EpollArrivals : Arrivals
         _ = Checked(Control(OperationAdd, _wake, Readable, WakeNumber));
     }
 
-    public override void Add(ServedConnection connection) =>
-        _ = Checked(Control(OperationAdd, (int)connection.Handle.Handle, Readable, connection.Number));
+    public override bool TryAdd(ServedConnection connection) =>
+        Control(OperationAdd, (int)connection.Handle.Handle, Readable, connection.Number) >= 0;
 
     public override void Pause(ServedConnection connection) => Modify(connection, 0);
 

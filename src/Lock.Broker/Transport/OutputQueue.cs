@@ -84,8 +84,8 @@ internal sealed class OutputQueue
         }
     }
 
-    /// <summary>What waits to be sent.</summary>
-    public int Pending => Volatile.Read(ref _length);
+    /// <summary>Whether the system has not taken all that was to be sent.</summary>
+    public bool IsSending => Volatile.Read(ref _sending);
 
     /// <summary>Drops what was not sent.</summary>
     public void Close()

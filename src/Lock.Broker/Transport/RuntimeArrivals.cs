@@ -12,11 +12,12 @@ internal sealed class RuntimeArrivals : Arrivals
     private readonly object _sleeper = new();
     private bool _isWoken;
 
-    public override void Add(ServedConnection connection)
+    public override bool TryAdd(ServedConnection connection)
     {
         var arrival = new Arrival(this, connection);
         _arrivals[connection.Number] = arrival;
         arrival.Arm();
+        return true;
     }
 
     public override void Pause(ServedConnection connection) => _toArm.Remove(connection.Number);

@@ -95,7 +95,7 @@ internal abstract class ServedConnection : LineConnection
         }
 
         // Who does not read its answers is not read from either; what must be sent unasked counts against the limit.
-        if (Output.Pending > 0)
+        if (Output.IsSending)
             _thread.PauseUntil(this, Output.WhenDrainedAsync());
         else if (HasMore)
             _thread.PauseUntil(this, Task.CompletedTask);

@@ -20,6 +20,7 @@ internal sealed class ServingThread
     private readonly ConcurrentQueue<ServedConnection> _goOn = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<long> _numbers = [];
+    private readonly long _lateTicks = TimeProvider.System.TimestampFrequency / 1000;
     private readonly long _lookTicks = (long)(_lookFor.TotalSeconds * TimeProvider.System.TimestampFrequency);
     private long _lastNumber;
     private int _worth = MostWorth;
@@ -43,11 +44,13 @@ internal sealed class ServingThread
             {
                 connection.Join(this, ++_lastNumber);
                 _connections.Add(connection.Number, connection);
-                _arrivals.Add(connection);
-                return;
+                if (_arrivals.TryAdd(connection))
+                    return;
+                _connections.Remove(connection.Number);
             }
         }
 
+        // Too late, or one too many for the system.
         connection.Close();
     }
 
@@ -89,9 +92,15 @@ internal sealed class ServingThread
     private void Run()
     {
         var lastCame = TimeProvider.System.GetTimestamp();
+        var lateSince = lastCame;
         var looks = false;
         while (!_isStopping)
         {
+            // What nobody waits for leaves before this sleeps, and soon in any case.
+            if (FlushScope.HasLate && (!looks || TimeProvider.System.GetTimestamp() - lateSince >= _lateTicks))
+                FlushScope.FlushLate();
+            if (!FlushScope.HasLate)
+                lateSince = TimeProvider.System.GetTimestamp();
             _arrivals.Wait(_numbers, sleep: !looks && _goOn.IsEmpty);
             var wentOn = GoOn();
             var now = TimeProvider.System.GetTimestamp();
