@@ -8,18 +8,20 @@
 #   eng/mongo-testbed.sh status  [DIR]          prints the port, or exits with 3 (not running) or 4 (not installed)
 #
 # DIR defaults to .testbed/mongo in the repository. It must not be moved after installing. Needs apt-get, dpkg-deb, tar, awk and
-# the Debian archive keyring. DEBIAN_MIRROR and SUITES override where the packages come from.
+# the Debian archive keyring. DEBIAN_MIRROR and SUITES override where the packages come from; DATABASE=FOLDER starts and stops another
+# engine than the shared one, with a database of its own in that folder.
 set -euo pipefail
 
-usage() { sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 64; }
+usage() { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 64; }
 
 action=${1:-}
 dir=$(readlink -m "${2:-$(dirname "$0")/../.testbed/mongo}")
 port=${3:-}
 root=$dir/root
 apt=$dir/apt
-data=$dir/data
-run=$dir/run
+database=$(readlink -m "${DATABASE:-$dir}")
+data=$database/data
+run=$database/run
 
 # PostgreSQL refuses to run as root.
 drop=()
@@ -82,7 +84,23 @@ wrap_programs() {
   done
 }
 
+need_tools() {
+  local tool
+  for tool in apt-get apt-cache dpkg-deb tar awk; do
+    command -v "$tool" > /dev/null || {
+      echo "mongo-testbed.sh: '$tool' is missing. The engine comes as Debian packages: use a machine with Debian's tools (Debian or Ubuntu," \
+        "or a container of one), or let LOCK_TEST_MONGODB name a MongoDB server for the tests (docs/mongo.md)." >&2
+      exit 2
+    }
+  done
+  [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || {
+    echo "mongo-testbed.sh: /usr/share/keyrings/debian-archive-keyring.gpg is missing: install the package debian-archive-keyring." >&2
+    exit 2
+  }
+}
+
 do_install() {
+  need_tools
   if running_port > /dev/null; then echo "running in $dir: stop it first" >&2; exit 1; fi
   rm -rf "$apt" "$root" "$data" "$dir/packages.txt"
   mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$root"
@@ -93,11 +111,15 @@ do_install() {
   for suite in ${SUITES:-forky sid}; do
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" > "$apt/sources.list"
     : > "$apt/status"
-    apt-get update -qq
+    apt-get update -qq > "$apt/update.log" 2>&1 || { tail -5 "$apt/update.log" >&2; echo "mongo-testbed.sh: the package lists of $mirror ($suite) cannot be had; DEBIAN_MIRROR names another mirror." >&2; exit 1; }
     package=$(apt-cache pkgnames postgresql- | grep -xE 'postgresql-[0-9]+-documentdb' | sort -V | tail -1) || true
     [ -n "$package" ] && break
   done
-  [ -n "$package" ] || { echo "no DocumentDB package in the suites ${SUITES:-forky sid} of the Debian mirror" >&2; exit 1; }
+  [ -n "$package" ] || {
+    tail -5 "$apt/update.log" >&2
+    echo "mongo-testbed.sh: no package postgresql-N-documentdb in the suites ${SUITES:-forky sid} of $mirror. Is it reachable? DEBIAN_MIRROR names another mirror." >&2
+    exit 1
+  }
   write_status_of_unused_packages
   apt-get install -y --download-only "$package" > "$apt/download.log" 2>&1 || { tail -20 "$apt/download.log" >&2; exit 1; }
   for deb in "$apt"/cache/archives/*.deb; do
@@ -144,9 +166,9 @@ do_start() {
   cd "$run"
   [ -e "$data/PG_VERSION" ] || create_database
   engine "$(programs)/pg_ctl" -D "$data" -o "-p $port" -l "$run/pg.log" -w -s start > /dev/null || { tail -20 "$run/pg.log" >&2; exit 1; }
-  if [ ! -e "$dir/extension" ] || [ "$dir/extension" -ot "$data/PG_VERSION" ]; then
+  if [ ! -e "$database/extension" ] || [ "$database/extension" -ot "$data/PG_VERSION" ]; then
     engine "$(programs)/psql" -qX -h 127.0.0.1 -p "$port" -U postgres -c 'SET client_min_messages = warning' -c 'CREATE EXTENSION IF NOT EXISTS documentdb CASCADE' > /dev/null
-    touch "$dir/extension"
+    touch "$database/extension"
   fi
   echo "$port"
 }

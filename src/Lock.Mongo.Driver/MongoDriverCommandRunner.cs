@@ -32,15 +32,20 @@ public sealed class MongoDriverCommandRunner : IMongoCommandRunner
                 .RunCommandAsync(new BsonDocumentCommand<RawBsonDocument>(document), ReadPreference.Primary, cancellationToken).ConfigureAwait(false);
             return Bytes(reply);
         }
-        catch (MongoCommandException e) when (e.Result is not null)
+        catch (MongoDB.Driver.MongoCommandException e) when (e.Result is not null)
         {
             // The driver throws for ok: 0 (also "not primary" and "recovering", which derive from this one) and for write concern
             // errors; to the provider a refusal is a reply.
             return e.Result.ToBson();
         }
-        catch (MongoAuthenticationException e)
+        catch (MongoException e) when (e is MongoAuthenticationException or MongoConfigurationException)
         {
             throw new LockStoreException(e.Message, isTransient: false, e) { MayHaveBeenApplied = false };
+        }
+        catch (TimeoutException e) when (e.Message.Contains("selecting a server", StringComparison.Ordinal))
+        {
+            // The driver has no type of its own for this one. Its message names the servers and what is wrong with each.
+            throw new LockStoreException(e.Message, isTransient: true, e) { MayHaveBeenApplied = false };
         }
         catch (Exception e) when (e is MongoException or TimeoutException or IOException)
         {

@@ -43,7 +43,8 @@ public sealed class MongoLockProvider : ILockProvider
             KeyPrefix = options.KeyPrefix ?? "",
             FenceRetention = options.FenceRetention ?? MongoStoreSettings.DefaultRetention,
             CommandTimeout = client.CommandTimeout,
-            StepTimeout = Sum(client.ConnectTimeout, client.CommandTimeout),
+            StepTimeout = Sum(Longer(client.ConnectTimeout, client.ServerSelectionTimeout), client.CommandTimeout),
+            Client = _runner is null ? client : null,
         };
         if (settings.Collection.StartsWith("system.", StringComparison.Ordinal))
             throw new LockConfigException("connection.collection", $"is '{settings.Collection}'; names that begin with 'system.' belong to MongoDB.");
@@ -53,6 +54,8 @@ public sealed class MongoLockProvider : ILockProvider
     }
 
     private static TimeSpan Sum(TimeSpan a, TimeSpan b) => a == Timeout.InfiniteTimeSpan || b == Timeout.InfiniteTimeSpan ? Timeout.InfiniteTimeSpan : a + b;
+
+    private static TimeSpan Longer(TimeSpan a, TimeSpan b) => a == Timeout.InfiniteTimeSpan || (b != Timeout.InfiniteTimeSpan && a > b) ? a : b;
 
     private static string Name(string path, string name, string forbidden, int most)
     {

@@ -170,9 +170,14 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     /// <summary>The limit of a vote; nodes that still have to connect are given the time for it.</summary>
     private TimeSpan TimeoutFor(TimeSpan ttl, IReadOnlyList<IQuorumNode> asked)
     {
-        var limit = _options.NodeTimeout ?? ttl / 100;
-        limit = limit < s_shortestNodeTimeout && _options.NodeTimeout is null ? s_shortestNodeTimeout : limit < s_longestNodeTimeout ? limit : s_longestNodeTimeout;
+        var limit = VoteLimit(ttl);
         return limit < _connectTimeout && asked.Any(static node => !node.IsReady) ? _connectTimeout : limit;
+    }
+
+    private TimeSpan VoteLimit(TimeSpan ttl)
+    {
+        var limit = _options.NodeTimeout ?? ttl / 100;
+        return limit < s_shortestNodeTimeout && _options.NodeTimeout is null ? s_shortestNodeTimeout : limit < s_longestNodeTimeout ? limit : s_longestNodeTimeout;
     }
 
     /// <summary>Whom to ask: those that answer, as long as they can decide, else everybody.</summary>

@@ -10,6 +10,9 @@ public sealed partial class RedisLockStore
     {
         if (keys.IsSplitOnCluster)
             await RefuseOnClusterAsync(keys, cancellationToken).ConfigureAwait(false);
+        // The step goes over the writer's connection; losses are heard over ours.
+        if (_leaseLost is not null)
+            await _connection.ConnectAsync(cancellationToken).ConfigureAwait(false);
         var (answer, replicas) = await writer.EvaluateAsync(
             _layout.Scripts.Acquire, names, values, static result => (long)result > 0, cancellationToken).ConfigureAwait(false);
         if (replicas >= _options.Replicas)

@@ -109,7 +109,7 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
     {
         var keys = _layout.KeysOf(key);
-        RedisValue[] values = [_retentionValue, s_claimWindow, _channelValue, _layout.NoticeOf(keys, "")];
+        RedisValue[] values = [_retentionValue, s_claimWindow, _channelValue, _layout.NoticeOf(keys, ""), ForcedChannel.Name];
         return (int)await RunAsync(_layout.Scripts.Force, keys, keys.ToArray(3), values, cancellationToken).ConfigureAwait(false) == 1;
     }
 

@@ -2,24 +2,24 @@ using Locking.Conformance;
 
 namespace Locking;
 
-/// <summary>Any minority of the servers may be down, frozen, restarted empty: at the start, in mid-hold, in mid-wait.</summary>
+/// <summary>Any minority of the servers may be down, frozen, slow, cut off, unheard, restarted empty: at the start, in mid-hold, in mid-wait.</summary>
 public sealed class MinorityTests
 {
     private static readonly LockOptions s_options = new() { Ttl = TimeSpan.FromSeconds(2) };
 
-    public static TheoryData<string> Troubles => new() { "killed", "frozen" };
+    public static TheoryData<string> Troubles => new() { "killed", "frozen", "slow", "cut off", "unheard" };
 
     [Theory]
     [MemberData(nameof(Troubles))]
     public async Task A_node_in_trouble_in_mid_hold_costs_neither_the_lease_nor_the_next_grants(string trouble)
     {
-        await using var quorum = await Quorum.StartAsync();
+        await using var quorum = await Quorum.StartBehindNetworksAsync();
         await using var locks = new StoreLock(quorum.NewStore(s_options), s_options);
         await using var others = new StoreLock(quorum.NewStore(s_options), s_options);
         await using var held = await locks.LockAsync("k");
         foreach (var server in quorum.Servers)
             await Eventually.TrueAsync(async () => (string?)await server.CommandAsync("GET", "k") == held.Id, "the vote of every node");
-        Trouble(quorum.Servers[1], trouble);
+        Trouble(quorum, 1, trouble);
         await Task.Delay(TimeSpan.FromSeconds(5));
         Assert.True(held.LostReason is null, $"renewed by the two that are left, but {held.LostReason}");
         Assert.Null(await others.TryLockAsync("k"));
@@ -44,10 +44,10 @@ public sealed class MinorityTests
     [MemberData(nameof(Troubles))]
     public async Task A_node_in_trouble_from_the_start_is_done_without(string trouble)
     {
-        await using var quorum = await Quorum.StartAsync();
+        await using var quorum = await Quorum.StartBehindNetworksAsync();
         await using (var first = quorum.NewStore(s_options))
             await TakeAndReleaseAsync(first, "warm"); // a quorum in use
-        Trouble(quorum.Servers[0], trouble);
+        Trouble(quorum, 0, trouble);
         await using var locks = new StoreLock(quorum.NewStore(s_options), s_options);
         await using var held = await Eventually.DoneAsync(locks.LockAsync("k").AsTask(), "the lock", TimeSpan.FromSeconds(5));
         Assert.True(held.Remaining > TimeSpan.Zero);
@@ -57,7 +57,7 @@ public sealed class MinorityTests
     [MemberData(nameof(Troubles))]
     public async Task Waiters_are_woken_although_a_node_is_in_trouble(string trouble)
     {
-        await using var quorum = await Quorum.StartAsync();
+        await using var quorum = await Quorum.StartBehindNetworksAsync();
         var options = s_options with { PollInterval = TimeSpan.FromMinutes(10), Ttl = TimeSpan.FromMinutes(10), NodeTimeout = TimeSpan.FromMilliseconds(100) };
         await using var locks = new StoreLock(quorum.NewStore(options), options);
         await using var others = new StoreLock(quorum.NewStore(options), options);
@@ -73,7 +73,7 @@ public sealed class MinorityTests
 
             return true;
         }, "subscribed everywhere");
-        Trouble(quorum.Servers[2], trouble);
+        Trouble(quorum, 2, trouble);
         await held.UnlockAsync();
         var next = await Eventually.DoneAsync(waiting, "the waiter's lock", TimeSpan.FromSeconds(5));
         Assert.True(next.FencingToken > held.FencingToken);
@@ -103,7 +103,8 @@ public sealed class MinorityTests
     [Fact]
     public async Task A_node_that_restarted_empty_gives_nobody_a_second_majority()
     {
-        var options = new LockOptions { Ttl = TimeSpan.FromSeconds(6) };
+        var ttl = TimeSpan.FromSeconds(8);
+        var options = new LockOptions { Ttl = ttl };
         await using var quorum = await Quorum.StartAsync();
         await using var store = quorum.NewStore(options);
         await using var other = quorum.NewStore(options);
@@ -111,7 +112,7 @@ public sealed class MinorityTests
 
         // The holder has the lock on nodes 0 and 1; node 2 has not heard of it.
         var holder = NewId();
-        Assert.True((await AskAsync(store, "k", holder, TimeSpan.FromSeconds(6))).IsGranted);
+        Assert.True((await AskAsync(store, "k", holder, ttl)).IsGranted);
         foreach (var server in quorum.Servers)
             await Eventually.TrueAsync(async () => (string?)await server.CommandAsync("GET", "k") == holder, "the vote of every node");
         await quorum.Servers[2].CommandAsync("DEL", "k");
@@ -119,16 +120,29 @@ public sealed class MinorityTests
         quorum.Servers[1].Kill();
         await quorum.Servers[1].StartAgainAsync();
         await using var newcomer = quorum.NewStore(options);
-        var asked = 0;
+        ILockStore[] contenders = [other, newcomer];
+        // From here on each of them is connected to the node again: it has asked it for a vote.
+        foreach (var contender in contenders)
+        {
+            var before = await VotesAskedAsync(quorum.Servers[1]);
+            await Eventually.TrueAsync(async () =>
+            {
+                await Record.ExceptionAsync(() => AskAsync(contender, "warm", NewId(), TimeSpan.FromMilliseconds(10)));
+                return await VotesAskedAsync(quorum.Servers[1]) > before;
+            }, "the node asked");
+        }
+
+        var asked = new int[contenders.Length];
+        var votesBefore = await VotesAskedAsync(quorum.Servers[1]);
+        long votesWhileHeld = 0;
         var granted = false;
         while (!granted)
         {
-            foreach (var contender in new[] { other, newcomer })
+            for (var i = 0; i < contenders.Length && !granted; i++)
             {
-                asked++;
                 try
                 {
-                    granted = (await AskAsync(contender, "k", NewId(), TimeSpan.FromSeconds(6))).IsGranted;
+                    granted = (await AskAsync(contenders[i], "k", NewId(), ttl)).IsGranted;
                 }
                 catch (LockStoreException fault)
                 {
@@ -139,14 +153,20 @@ public sealed class MinorityTests
                 if (granted)
                 {
                     Assert.NotEqual(holder, await quorum.Servers[0].CommandAsync("GET", "k"));
-                    break;
+                }
+                else if (await quorum.Servers[0].CommandAsync("GET", "k") is string id && id == holder)
+                {
+                    asked[i]++;
+                    votesWhileHeld = await VotesAskedAsync(quorum.Servers[1]) - votesBefore;
                 }
             }
 
-            await Task.Delay(50);
+            await Task.Delay(20);
         }
 
-        Assert.True(asked >= 4, "both contenders should have tried while the lease lasted");
+        // While the lease lived, both have tried again and again, and the node that had forgotten was asked each time.
+        Assert.All(asked, static attempts => Assert.InRange(attempts, 10, int.MaxValue));
+        Assert.True(votesWhileHeld >= asked.Sum(), $"{votesWhileHeld} votes asked in {asked.Sum()} attempts");
         // When the longest lease is over, the node votes again, and everybody can have the lock with any majority.
         quorum.Servers[0].Freeze();
         await using var locks = new StoreLock(quorum.NewStore(options), options);
@@ -192,12 +212,37 @@ public sealed class MinorityTests
             await one.DisposeAsync();
     }
 
-    private static void Trouble(Testing.RedisServer server, string trouble)
+    private static void Trouble(Quorum quorum, int node, string trouble)
     {
-        if (trouble == "killed")
-            server.Kill();
-        else
-            server.Freeze();
+        switch (trouble)
+        {
+            case "killed":
+                quorum.Servers[node].Kill();
+                break;
+            case "frozen":
+                quorum.Servers[node].Freeze();
+                break;
+            case "slow":
+                // Far beyond what a vote is waited for.
+                quorum.Networks[node].Delay = TimeSpan.FromMilliseconds(400);
+                break;
+            case "cut off":
+                quorum.Networks[node].Cut();
+                break;
+            case "unheard":
+                quorum.Networks[node].SwallowAnswers();
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(trouble), trouble, null);
+        }
+    }
+
+    /// <summary>How often the node was asked for a vote: each is one script.</summary>
+    private static async Task<long> VotesAskedAsync(Testing.RedisServer server)
+    {
+        var line = ((string)(await server.CommandAsync("INFO", "commandstats"))!).Split("\r\n")
+            .Where(static one => one.StartsWith("cmdstat_eval", StringComparison.Ordinal));
+        return line.Sum(static one => long.Parse(one.Split("calls=")[1].Split(',')[0], System.Globalization.CultureInfo.InvariantCulture));
     }
 
     private static string NewId() => Guid.NewGuid().ToString();

@@ -9,12 +9,22 @@ public sealed class Quorum : IAsyncDisposable
 
     public IReadOnlyList<RedisServer> Servers { get; }
 
+    /// <summary>The networks between the stores and the servers, if there are any.</summary>
+    public IReadOnlyList<RedisProxy> Networks { get; private init; } = [];
+
     public static async Task<Quorum> StartAsync(int servers = 3, params string[] arguments) =>
         new(await Task.WhenAll(Enumerable.Range(0, servers).Select(_ => RedisServer.StartAsync(arguments))));
 
+    /// <summary>Three servers, each behind a network of its own.</summary>
+    public static async Task<Quorum> StartBehindNetworksAsync()
+    {
+        var quorum = await StartAsync();
+        return new Quorum(quorum.Servers) { Networks = [.. quorum.Servers.Select(static server => new RedisProxy(server.Port))] };
+    }
+
     /// <summary>A store, as another process would have one.</summary>
     public RedLockLockStore NewStore(LockOptions? options = null, TimeSpan? commandTimeout = null) =>
-        StoreAt([.. Servers.Select(server => server.Port)], options, commandTimeout);
+        StoreAt([.. Networks.Count > 0 ? Networks.Select(network => network.Port) : Servers.Select(server => server.Port)], options, commandTimeout);
 
     public static RedLockLockStore StoreAt(IReadOnlyList<int> ports, LockOptions? options = null, TimeSpan? commandTimeout = null) =>
         (RedLockLockStore)new RedLockLockProvider().CreateStore(
@@ -33,6 +43,8 @@ public sealed class Quorum : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        foreach (var network in Networks)
+            await network.DisposeAsync();
         foreach (var server in Servers)
             await server.DisposeAsync();
     }

@@ -5,7 +5,7 @@ namespace Locking;
 public abstract class RedLockConformance(QuorumFixture fixture, string format) : LockStoreConformance
 {
     protected override StoreAbilities Abilities =>
-        new() { SupportsNoExpiry = false, SignalsRelease = true, ForcesRelease = true, IsConfigurable = true, IsFair = false };
+        new() { SupportsNoExpiry = false, SignalsRelease = true, SignalsLoss = true, ForcesRelease = true, IsConfigurable = true, IsFair = false };
 
     protected override ILockStore CreateStore() => fixture.Quorum.NewStore(new LockOptions { Format = format });
 

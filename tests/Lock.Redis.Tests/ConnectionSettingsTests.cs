@@ -41,10 +41,11 @@ public sealed class ConnectionSettingsTests
         {
             Create(new LockConnection { Username = "u", Password = Secret });
             Create(new LockConnection { Path = "/run/redis.sock" });
+            Create(new LockConnection { Url = "sentinel:26379,serviceName=mymaster" });
             return;
         }
 
-        foreach (var connection in new LockConnection[] { new() { Username = "u", Password = Secret }, new() { Path = "/run/redis.sock" }, new() { Url = $"redis://u:{Secret}@h" }, new() { Url = $"h:1,user=u,password={Secret}" } })
+        foreach (var connection in new LockConnection[] { new() { Username = "u", Password = Secret }, new() { Path = "/run/redis.sock" }, new() { Url = $"redis://u:{Secret}@h" }, new() { Url = $"h:1,user=u,password={Secret}" }, new() { Url = $"h:26379,serviceName=mymaster,password={Secret}" } })
         {
             var exception = Assert.Throws<LockConfigException>(() => Create(connection));
             Assert.Contains("StackExchange.Redis 1.2.6", exception.Message, StringComparison.Ordinal);

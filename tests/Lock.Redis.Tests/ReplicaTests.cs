@@ -128,7 +128,7 @@ public sealed class ReplicatedConformanceTests(ReplicatedFixture servers) : Lock
 {
     private static readonly LockOptions s_options = new() { Replicas = 1 };
 
-    protected override StoreAbilities Abilities => new() { SignalsRelease = true, ForcesRelease = true, IsConfigurable = true };
+    protected override StoreAbilities Abilities => new() { SignalsRelease = true, SignalsLoss = true, ForcesRelease = true, IsConfigurable = true };
 
     protected override ILockStore CreateStore() => RedisFixture.StoreAt(servers.Master.Port, s_options);
 

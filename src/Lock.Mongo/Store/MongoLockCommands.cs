@@ -6,17 +6,16 @@ namespace Locking;
 /// <remarks>
 /// <code>
 /// _id        prefix + key
-/// holder     id of the grant; null: released
+/// holder     id of the grant, also after its release: a repeated release learns from it that it worked the first time
 /// owner      for people
 /// token      the last fencing token given out; outlives the lock
 /// expiresAt  end of the lease; null: released; the last millisecond of the year 9999: never
 /// purgeAt    when the counter may go (TTL index)
-/// released   id of the grant that was released last: tells a repeated release that it worked the first time
 /// change     rises with each change of a lease: a command that shortens a lease, or takes its end away, names the one it has seen
 /// </code>
 /// Every decision is an expression in the update, on the server's clock: <c>$expr</c> in the filter of an upsert is refused by MongoDB,
 /// and all expressions of one <c>$set</c> see the document as it was before. A command may arrive late, after its sender has given it up and
-/// gone on by another one. So taking and extending only ever move the end of a lease further away, and what brings it nearer or takes
+/// gone on by another one. So extending only ever moves the end of a lease further away, and what brings it nearer or takes
 /// it away is a second command, which does nothing once the lease has changed. The filter names a second field besides
 /// <c>_id</c>: it keeps documents that are not locks untouched (an upsert then meets a duplicate key), and engines that turn an upsert by
 /// <c>_id</c> alone into a blind insert are not tempted.
@@ -53,12 +52,12 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     /// <summary>The longest key has 1,024 bytes: so many of the last character are behind everything that begins with a prefix.</summary>
     private static readonly string BehindEverything = string.Concat(Enumerable.Repeat("\U0010FFFF", 257));
 
-    /// <summary>Takes a lock that nobody holds. For its own holder: the lease lasts at least so long from now.</summary>
+    /// <summary>Takes a lock that nobody holds, and changes nothing otherwise, for its own holder neither: <see cref="Extend"/> is for that, and every
+    /// comparison that is not made here makes all locks cheaper.</summary>
     public ReadOnlyMemory<byte> Acquire(AcquireRequest request, TimeSpan ttl)
     {
         BsonExpression id = BsonExpression.Literal(request.HolderId);
         (BsonExpression end, BsonExpression purge) = Ends(ttl);
-        BsonExpression mine = BsonExpression.Call("$eq", Holder, id);
         return Update(
             request.Key,
             upsert: true,
@@ -66,9 +65,8 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
             ("holder", If(Live, Holder, id)),
             ("owner", If(Live, Owner, BsonExpression.Literal(request.Owner))),
             ("token", If(Live, Token, NextToken)),
-            ("expiresAt", If(Live, If(mine, Later(ExpiresAt, end), ExpiresAt), end)),
-            ("purgeAt", If(Live, If(mine, Later(PurgeAt, purge), PurgeAt), purge)),
-            ("change", If(BsonExpression.Call("$and", Live, mine), NextChange, Change)));
+            ("expiresAt", If(Live, ExpiresAt, end)),
+            ("purgeAt", If(Live, PurgeAt, purge)));
     }
 
     /// <summary>Lets the holder's lease last at least so long from now: it never ends sooner for it. The reply shows the document as it is then.</summary>
@@ -98,12 +96,12 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     {
         BsonWriter command = new BsonWriter(1024).String("update", settings.Collection).Array("updates").Document("0")
             .Document("q").String("_id", settings.KeyPrefix + key).String("holder", holderId).Document("token").Int32("$gte", 0).End().End();
-        Set(command, "u", OnlyIf(Live, Released(BsonExpression.Literal(holderId)))).End().End();
+        Set(command, "u", OnlyIf(Live, Released())).End().End();
         return EndWrite(command);
     }
 
     /// <summary>Releases whoever holds it; the reply shows the document as it was before.</summary>
-    public ReadOnlyMemory<byte> ForceRelease(string key) => Update(key, upsert: false, returnNew: false, OnlyIf(Live, Released(Holder)));
+    public ReadOnlyMemory<byte> ForceRelease(string key) => Update(key, upsert: false, returnNew: false, OnlyIf(Live, Released()));
 
     public ReadOnlyMemory<byte> Get(string key)
     {
@@ -122,7 +120,7 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
         if (after is null) command.String("$gte", from);
         else command.String("$gt", after);
         if (from.Length > 0) command.String("$lt", from + BehindEverything);
-        command.End().Document("holder").String("$type", "string").End().End().End()
+        command.End().Document("expiresAt").String("$type", "date").End().End().End()
             .Document("1").Document("$sort").Int32("_id", 1).End().End()
             .Document("2").Int32("$limit", PageSize).End();
         return EndRead(command, "3");
@@ -133,10 +131,8 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
         .Document("filter").String("_id", settings.KeyPrefix + key).Document("token").Document("$not").Int32("$gte", 0).End().End().End()
         .Document("projection").Int32("_id", 1).End().Int32("limit", 1).Boolean("singleBatch", true).ToDocument();
 
-    private (string Name, BsonExpression Value)[] Released(BsonExpression holder) =>
-    [
-        ("holder", BsonExpression.Null), ("owner", BsonExpression.Null), ("expiresAt", BsonExpression.Null), ("purgeAt", After(settings.FenceRetention)), ("released", holder),
-    ];
+    /// <summary>No more than must change: each field costs the server a comparison and a write.</summary>
+    private (string Name, BsonExpression Value)[] Released() => [("expiresAt", BsonExpression.Null), ("purgeAt", After(settings.FenceRetention))];
 
     private static (string Name, BsonExpression Value)[] OnlyIf(BsonExpression condition, params (string Name, BsonExpression Value)[] fields) =>
         [.. fields.Select(field => (field.Name, If(condition, field.Value, BsonExpression.Field("$" + field.Name))))];
@@ -181,7 +177,7 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     }
 
     private static BsonWriter Shown(BsonWriter command) =>
-        command.Int32("holder", 1).Int32("owner", 1).Int32("token", 1).Int32("released", 1).Int32("change", 1).Int32("expiresAt", 1).Add("left", Left);
+        command.Int32("holder", 1).Int32("owner", 1).Int32("token", 1).Int32("change", 1).Int32("expiresAt", 1).Add("left", Left);
 
     private (BsonExpression End, BsonExpression Purge) Ends(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan
         ? (BsonExpression.Date(Never), BsonExpression.Date(Never))

@@ -2,13 +2,13 @@ namespace Locking;
 
 /// <summary>A key's document as a reply shows it.</summary>
 /// <param name="Id">The document's <c>_id</c>: prefix and key.</param>
-/// <param name="Holder">The id of the grant, or null when it is released.</param>
+/// <param name="Holder">The id of the last grant.</param>
 /// <param name="Owner">For people.</param>
 /// <param name="Token">The last fencing token.</param>
 /// <param name="Left">What is left of the lease, perhaps negative; infinite without expiry.</param>
-/// <param name="Released">The grant that was released last.</param>
+/// <param name="IsReleased">The last grant was released, or broken by force: the lease has no end.</param>
 /// <param name="Change">The last change of a lease.</param>
-internal sealed record MongoLockDocument(string Id, string? Holder, string Owner, long Token, TimeSpan Left, string? Released, long Change)
+internal sealed record MongoLockDocument(string Id, string? Holder, string Owner, long Token, TimeSpan Left, bool IsReleased, long Change)
 {
     public bool IsLive => Holder is not null && (Left == Timeout.InfiniteTimeSpan || Left > TimeSpan.Zero);
 
@@ -30,7 +30,7 @@ internal sealed record MongoLockDocument(string Id, string? Holder, string Owner
         string id = "";
         string? holder = null;
         string owner = "";
-        string? released = null;
+        bool isReleased = true;
         long token = 0;
         long change = 0;
         bool isEndless = false;
@@ -43,14 +43,13 @@ internal sealed record MongoLockDocument(string Id, string? Holder, string Owner
             if (field.Is("_id"u8)) id = Text(field);
             else if (field.Is("holder"u8)) holder = Text(field);
             else if (field.Is("owner"u8)) owner = Text(field);
-            else if (field.Is("released"u8)) released = Text(field);
             else if (field.Is("token"u8)) token = field.AsNumber();
             else if (field.Is("change"u8)) change = field.AsNumber();
-            else if (field.Is("expiresAt"u8)) isEndless = field.Type == BsonType.DateTime && field.AsDateTime() == MongoLockCommands.Never;
+            else if (field.Is("expiresAt"u8)) (isReleased, isEndless) = (false, field.Type == BsonType.DateTime && field.AsDateTime() == MongoLockCommands.Never);
             else if (field.Is("left"u8)) left = Span(field.AsNumber());
         }
 
-        return new MongoLockDocument(id, holder, owner, token, isEndless ? Timeout.InfiniteTimeSpan : left, released, change);
+        return new MongoLockDocument(id, holder, owner, token, isEndless ? Timeout.InfiniteTimeSpan : left, isReleased, change);
     }
 
     /// <summary>Somebody else's document may have a field of ours with another type.</summary>

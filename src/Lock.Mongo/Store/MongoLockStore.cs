@@ -7,7 +7,7 @@ namespace Locking;
 /// Waiting is polling, paced by the holder's remaining time, which a busy reply carries. A step that failed in a way that may pass is
 /// repeated here at once, within the step's time limit, since only here a repeated release can be told from a second one.
 /// </remarks>
-internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigurableStore
+internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigurableStore, IStoreDiagnostics
 {
     public const string TypeName = "mongo";
 
@@ -66,27 +66,27 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
     public async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
         using StepLimit limit = Begin(cancellationToken);
-        return await limit.RunAsync(token => AcquireAsync(request, token)).ConfigureAwait(false);
+        return await limit.RunAsync(step => AcquireAsync(request, step)).ConfigureAwait(false);
     }
 
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
         using StepLimit limit = Begin(cancellationToken);
-        return await limit.RunAsync(token => ExtendAsync(key, holderId, ttl, token)).ConfigureAwait(false);
+        return await limit.RunAsync(step => ExtendAsync(key, holderId, ttl, step)).ConfigureAwait(false);
     }
 
     public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
     {
         using StepLimit limit = Begin(cancellationToken);
-        return await limit.RunAsync(token => ReleaseAsync(key, holderId, token)).ConfigureAwait(false);
+        return await limit.RunAsync(step => ReleaseAsync(key, holderId, step)).ConfigureAwait(false);
     }
 
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
     {
         using StepLimit limit = Begin(cancellationToken);
-        return await limit.RunAsync(async token =>
+        return await limit.RunAsync(async step =>
         {
-            (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.ForceRelease(key), $"the forced release of '{key}'", token).ConfigureAwait(false);
+            (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.ForceRelease(key), $"the forced release of '{key}'", step).ConfigureAwait(false);
             return MongoLockDocument.FromValue(reply.Span) is { IsLive: true };
         }).ConfigureAwait(false);
     }
@@ -94,9 +94,9 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
     public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken)
     {
         using StepLimit limit = Begin(cancellationToken);
-        return await limit.RunAsync(async token =>
+        return await limit.RunAsync(async step =>
         {
-            MongoLockDocument? document = await ReadAsync(key, token).ConfigureAwait(false);
+            MongoLockDocument? document = await ReadAsync(key, step).ConfigureAwait(false);
             return document is null ? null : Info(document);
         }).ConfigureAwait(false);
     }
@@ -117,6 +117,12 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
         }
     }
 
+    public async ValueTask<IReadOnlyList<StoreFinding>> DiagnoseAsync(CancellationToken cancellationToken = default)
+    {
+        using StepLimit limit = Begin(cancellationToken);
+        return await limit.RunAsync(step => new MongoExamination(_runner, _settings, _time).RunAsync(step.Token)).ConfigureAwait(false);
+    }
+
     public ValueTask DisposeAsync()
     {
         _disposed = true;
@@ -130,30 +136,43 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
         return new StepLimit(_settings, _time, cancellationToken);
     }
 
-    private async ValueTask<AcquireReply> AcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
+    private async ValueTask<AcquireReply> AcquireAsync(AcquireRequest request, StepLimit step)
     {
-        await _index.EnsureAsync(cancellationToken).ConfigureAwait(false);
-        MongoLockDocument document = await UpsertAsync(request.Key, _commands.Acquire(request, FirstOf(request.Ttl)), cancellationToken).ConfigureAwait(false);
-        if (!document.IsHeldBy(request.HolderId)) return AcquireReply.Busy(document.Holder is null ? null : document.Left);
-        StoreReply reply = await SetEndAsync(request.Key, request.HolderId, request.Ttl, document, cancellationToken).ConfigureAwait(false);
-        return reply == StoreReply.Done ? AcquireReply.Granted(document.Token) : AcquireReply.Busy(null);
+        await _index.EnsureAsync(step.Token).ConfigureAwait(false);
+        TimeSpan first = FirstOf(request.Ttl);
+        ReadOnlyMemory<byte> command = _commands.Acquire(request, first);
+        for (int attempt = 0; attempt <= MostRepeats; attempt++)
+        {
+            MongoLockDocument document = await UpsertAsync(request.Key, command, step).ConfigureAwait(false);
+            if (!document.IsHeldBy(request.HolderId)) return AcquireReply.Busy(document.Holder is null ? null : document.Left);
+            // A grant of this moment has the whole lease before it. Another one is older: its answer never came, or its holder asks again.
+            StoreReply reply = IsAsAsked(document.Left, first) && document.Left >= first
+                ? await SetEndAsync(request.Key, request.HolderId, request.Ttl, document, step).ConfigureAwait(false)
+                : await ExtendAsync(request.Key, request.HolderId, request.Ttl, step).ConfigureAwait(false);
+            if (reply == StoreReply.Done) return AcquireReply.Granted(document.Token);
+            if (reply == StoreReply.HeldByAnother) return AcquireReply.Busy(null);
+        }
+
+        // The older lease ended, was taken again by a late command with this id, ended again: not this caller's, and not to be waited for.
+        return AcquireReply.Busy(null);
     }
 
-    private async ValueTask<StoreReply> ExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
+    private async ValueTask<StoreReply> ExtendAsync(string key, string holderId, TimeSpan ttl, StepLimit step)
     {
-        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Extend(key, holderId, FirstOf(ttl)), $"the extension of '{key}'", cancellationToken).ConfigureAwait(false);
+        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Extend(key, holderId, FirstOf(ttl)), $"the extension of '{key}'", step).ConfigureAwait(false);
         MongoLockDocument? document = MongoLockDocument.FromValue(reply.Span);
         StoreReply answer = MongoLockDocument.Answer(document, holderId);
-        return answer == StoreReply.Done ? await SetEndAsync(key, holderId, ttl, document!, cancellationToken).ConfigureAwait(false) : answer;
+        return answer == StoreReply.Done ? await SetEndAsync(key, holderId, ttl, document!, step).ConfigureAwait(false) : answer;
     }
 
     /// <summary>The first command leaves a lease that lasts at least as long as asked for, or has an end where none was asked for. This makes it exact, where it must.</summary>
-    private async ValueTask<StoreReply> SetEndAsync(string key, string holderId, TimeSpan ttl, MongoLockDocument document, CancellationToken cancellationToken)
+    private async ValueTask<StoreReply> SetEndAsync(string key, string holderId, TimeSpan ttl, MongoLockDocument document, StepLimit step)
     {
         for (int attempt = 0; attempt <= MostRepeats; attempt++)
         {
             if (IsAsAsked(document.Left, ttl)) return StoreReply.Done;
-            (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.SetEnd(key, holderId, ttl, document.Change), $"the extension of '{key}'", cancellationToken).ConfigureAwait(false);
+            step.Changed();
+            (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.SetEnd(key, holderId, ttl, document.Change), $"the extension of '{key}'", step).ConfigureAwait(false);
             MongoLockDocument? after = MongoLockDocument.FromValue(reply.Span);
             StoreReply answer = MongoLockDocument.Answer(after, holderId);
             if (answer != StoreReply.Done) return answer;
@@ -168,49 +187,49 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
     private static bool IsAsAsked(TimeSpan left, TimeSpan ttl) =>
         ttl == Timeout.InfiniteTimeSpan ? left == ttl : left != Timeout.InfiniteTimeSpan && left < ttl + OneMillisecond;
 
-    private async ValueTask<StoreReply> ReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
+    private async ValueTask<StoreReply> ReleaseAsync(string key, string holderId, StepLimit step)
     {
-        (ReadOnlyMemory<byte> reply, bool repeated) = await RunAsync(_commands.Release(key, holderId), $"the release of '{key}'", cancellationToken).ConfigureAwait(false);
+        (ReadOnlyMemory<byte> reply, bool repeated) = await RunAsync(_commands.Release(key, holderId), $"the release of '{key}'", step).ConfigureAwait(false);
         if (BsonReader.TryFind(reply.Span, "nModified"u8, out BsonElement modified) && modified.AsNumber() > 0) return StoreReply.Done;
-        MongoLockDocument? document = await ReadAsync(key, cancellationToken).ConfigureAwait(false);
+        MongoLockDocument? document = await ReadAsync(key, step).ConfigureAwait(false);
         // The first try worked, only its answer was lost.
-        if (repeated && document?.Released == holderId) return StoreReply.Done;
+        if (repeated && document is { IsReleased: true } && document.Holder == holderId) return StoreReply.Done;
         StoreReply answer = MongoLockDocument.Answer(document, holderId);
         if (answer != StoreReply.Done) return answer;
         throw MongoFailure.Create($"The lease of '{key}' came back to life while it was released: the server's clock stepped back.", isTransient: true, mayHaveRun: false);
     }
 
-    private async ValueTask<MongoLockDocument?> ReadAsync(string key, CancellationToken cancellationToken)
+    private async ValueTask<MongoLockDocument?> ReadAsync(string key, StepLimit step)
     {
-        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Get(key), $"the look-up of '{key}'", cancellationToken).ConfigureAwait(false);
+        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Get(key), $"the look-up of '{key}'", step).ConfigureAwait(false);
         IReadOnlyList<MongoLockDocument> documents = MongoDocuments.Parse(reply.Span);
         return documents.Count == 0 ? null : documents[0];
     }
 
     private static TimeSpan FirstOf(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? FirstLease : ttl;
 
-    private async ValueTask<MongoLockDocument> UpsertAsync(string key, ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
+    private async ValueTask<MongoLockDocument> UpsertAsync(string key, ReadOnlyMemory<byte> command, StepLimit step)
     {
         for (int attempt = 1; ; attempt++)
         {
             try
             {
-                (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, $"the acquisition of '{key}'", cancellationToken).ConfigureAwait(false);
+                (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, $"the acquisition of '{key}'", step).ConfigureAwait(false);
                 return MongoLockDocument.FromValue(reply.Span)
                     ?? throw MongoFailure.Create($"MongoDB's reply to the acquisition of '{key}' has no document.", isTransient: true, mayHaveRun: true);
             }
             catch (MongoCommandException e) when (e.Code == MongoFaults.DuplicateKey)
             {
                 // Another contender has just made the document: it is there to be looked at now.
-                if (attempt == SuspiciousDuplicates) await RefuseForeignAsync(key, cancellationToken).ConfigureAwait(false);
+                if (attempt == SuspiciousDuplicates) await RefuseForeignAsync(key, step).ConfigureAwait(false);
                 if (attempt == MostDuplicates) throw MongoFailure.Create($"MongoDB reports a duplicate key for '{key}' again and again: {e.Message}", isTransient: true, mayHaveRun: false, e);
             }
         }
     }
 
-    private async ValueTask RefuseForeignAsync(string key, CancellationToken cancellationToken)
+    private async ValueTask RefuseForeignAsync(string key, StepLimit step)
     {
-        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.FindForeign(key), $"the look at '{key}'", cancellationToken).ConfigureAwait(false);
+        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.FindForeign(key), $"the look at '{key}'", step).ConfigureAwait(false);
         if (MongoDocuments.Parse(reply.Span).Count == 0) return;
         throw MongoFailure.Create(
             $"The document '{_settings.KeyPrefix}{key}' in {_settings.Database}.{_settings.Collection} is not a lock (it has no token); it was left as it is. Choose another connection.collection or lockOptions.keyPrefix.",
@@ -219,24 +238,26 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
 
     /// <summary>Runs a command that may be repeated without harm, and repeats it when it failed in a way that may pass.</summary>
     /// <returns>The reply, and whether an earlier try may have been carried out.</returns>
-    private async ValueTask<(ReadOnlyMemory<byte> Reply, bool Repeated)> RunAsync(ReadOnlyMemory<byte> command, string what, CancellationToken cancellationToken)
+    private async ValueTask<(ReadOnlyMemory<byte> Reply, bool Repeated)> RunAsync(ReadOnlyMemory<byte> command, string what, StepLimit step)
     {
         bool mayHaveRun = false;
         for (int repeat = 0; ; repeat++)
         {
+            bool answered = false;
             try
             {
-                ReadOnlyMemory<byte> reply = await _runner.RunAsync(_settings.Database, command, cancellationToken).ConfigureAwait(false);
+                step.Sending();
+                ReadOnlyMemory<byte> reply = await _runner.RunAsync(_settings.Database, command, step.Token).ConfigureAwait(false);
+                answered = true;
+                step.Answered();
                 MongoFaults.ThrowIfFailed(reply.Span, what);
                 return (reply, mayHaveRun);
             }
-            catch (LockStoreException e) when (e.IsTransient && repeat < MostRepeats)
+            catch (LockStoreException e) when (e.IsTransient && (answered || e.MayHaveBeenApplied) && repeat < MostRepeats)
             {
+                // What was never sent is not repeated: the client has looked for a server for as long as it may.
                 mayHaveRun |= e.MayHaveBeenApplied;
-            }
-            catch (LockStoreException e) when (mayHaveRun && !e.MayHaveBeenApplied)
-            {
-                throw MongoFailure.Create(e.Message, e.IsTransient, mayHaveRun: true, e);
+                step.Failed(e);
             }
         }
     }
@@ -244,9 +265,9 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
     private async ValueTask<IReadOnlyList<MongoLockDocument>> ReadPageAsync(ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
     {
         using StepLimit limit = Begin(cancellationToken);
-        return await limit.RunAsync(async token =>
+        return await limit.RunAsync(async step =>
         {
-            (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, "the listing of locks", token).ConfigureAwait(false);
+            (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, "the listing of locks", step).ConfigureAwait(false);
             return MongoDocuments.Parse(reply.Span);
         }).ConfigureAwait(false);
     }

@@ -21,18 +21,21 @@ internal sealed class MongoPurgeIndex(IMongoCommandRunner runner, MongoStoreSett
     {
         for (int attempt = 1; !_made; attempt++)
         {
+            bool answered = false;
             try
             {
-                await TryMakeAsync(cancellationToken).ConfigureAwait(false);
+                ReadOnlyMemory<byte> reply = await runner.RunAsync(settings.Database, Create(), cancellationToken).ConfigureAwait(false);
+                answered = true;
+                await CheckAsync(reply, cancellationToken).ConfigureAwait(false);
                 _made = true;
             }
             catch (MongoCommandException) when (attempt < MostTries)
             {
                 // Starters that create the collection at the same time get in each other's way once.
             }
-            catch (LockStoreException e) when (e.IsTransient && attempt < MostTries)
+            catch (LockStoreException e) when (e.IsTransient && (answered || e.MayHaveBeenApplied) && attempt < MostTries)
             {
-                // Making it again does no harm.
+                // Making it again does no harm. What was never sent is not repeated: the client has looked for a server for as long as it may.
             }
             catch (LockStoreException e) when (e.MayHaveBeenApplied)
             {
@@ -42,9 +45,8 @@ internal sealed class MongoPurgeIndex(IMongoCommandRunner runner, MongoStoreSett
         }
     }
 
-    private async Task TryMakeAsync(CancellationToken cancellationToken)
+    private async Task CheckAsync(ReadOnlyMemory<byte> reply, CancellationToken cancellationToken)
     {
-        ReadOnlyMemory<byte> reply = await runner.RunAsync(settings.Database, Create(), cancellationToken).ConfigureAwait(false);
         MongoReply parsed = MongoReply.Parse(reply.Span);
         if (parsed.Code is IndexOptionsConflict or IndexKeySpecsConflict)
         {

@@ -3,38 +3,68 @@ namespace Locking;
 /// <summary>The time limit of one step, whatever runs the commands, and one place where malformed replies become store failures.</summary>
 internal sealed class StepLimit : IDisposable
 {
-    private readonly TimeSpan _limit;
+    private readonly MongoStoreSettings _settings;
     private readonly CancellationToken _caller;
     private readonly CancellationTokenSource _timeout;
     private readonly CancellationTokenSource _both;
+    private bool _isSending;
+    private bool _hasChanged;
+    private LockStoreException? _last;
 
     public StepLimit(MongoStoreSettings settings, TimeProvider time, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        _limit = settings.StepTimeout;
+        _settings = settings;
         _caller = cancellationToken;
-        _timeout = new CancellationTokenSource(_limit, time);
+        _timeout = new CancellationTokenSource(settings.StepTimeout, time);
         _both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _timeout.Token);
     }
 
+    /// <summary>Cancelled when the time is up or the caller gives up.</summary>
+    public CancellationToken Token => _both.Token;
+
+    /// <summary>A command of the step is about to be sent: what becomes of it is not known from here on.</summary>
+    public void Sending() => _isSending = true;
+
+    public void Answered() => _isSending = false;
+
+    /// <summary>A command of the step was carried out: if the next one fails, the step is half done.</summary>
+    public void Changed() => _hasChanged = true;
+
+    /// <summary>A command failed and will be repeated.</summary>
+    public void Failed(LockStoreException failure)
+    {
+        _isSending = false;
+        _hasChanged |= failure.MayHaveBeenApplied;
+        _last = failure;
+    }
+
     /// <summary>Runs the step.</summary>
+    /// <remarks>A failure of its last command says that the step may have been applied also when only an earlier command may have been.</remarks>
     /// <exception cref="LockStoreException">No answer within the limit, or one that cannot be understood.</exception>
     /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
-    public async ValueTask<T> RunAsync<T>(Func<CancellationToken, ValueTask<T>> step)
+    public async ValueTask<T> RunAsync<T>(Func<StepLimit, ValueTask<T>> step)
     {
         try
         {
-            return await step(_both.Token).ConfigureAwait(false);
+            return await step(this).ConfigureAwait(false);
         }
         catch (OperationCanceledException e)
         {
             _caller.ThrowIfCancellationRequested();
+            string servers = _settings.Client is { } client ? $" ({string.Join(", ", client.Hosts)})" : "";
+            string why = _last is null ? "" : $" The last problem was: {_last.Message}";
             throw MongoFailure.Create(
-                $"MongoDB did not answer within connectTimeout and commandTimeout together ({_limit.TotalMilliseconds:0} ms).", isTransient: true, mayHaveRun: true, e);
+                $"MongoDB{servers} did not answer within connectTimeout and commandTimeout together ({_settings.StepTimeout.TotalMilliseconds:0} ms).{why}",
+                isTransient: true, mayHaveRun: _isSending || _hasChanged, _last ?? (Exception)e);
+        }
+        catch (LockStoreException e) when (_hasChanged && !e.MayHaveBeenApplied)
+        {
+            throw MongoFailure.Create(e.Message, e.IsTransient, mayHaveRun: true, e);
         }
         catch (MongoCommandException e)
         {
-            throw MongoFailure.Create($"MongoDB refused: {e.Message} (code {e.Code}).", isTransient: false, mayHaveRun: false, e);
+            throw MongoFailure.Create($"MongoDB refused: {e.Message} (code {e.Code}).", isTransient: false, mayHaveRun: _hasChanged, e);
         }
         catch (BsonFormatException e)
         {

@@ -3,8 +3,11 @@ using System.Collections.Concurrent;
 namespace Locking;
 
 /// <summary>The provider's own client: finds the server that takes writes and runs commands there.</summary>
-internal sealed class MongoClient : IMongoCommandRunner, IDisposable
+internal sealed class MongoClient : IMongoCommandRunner, IMongoMembers, IDisposable
 {
+    /// <summary>Before the third try and each that follows: a server that calls itself primary and refuses writes is not to be asked without end.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
     private readonly ConcurrentDictionary<MongoEndpoint, MongoConnectionPool> _pools = new();
     private readonly MongoClientSettings _settings;
     private readonly MongoConnector _connector;
@@ -23,9 +26,10 @@ internal sealed class MongoClient : IMongoCommandRunner, IDisposable
     public async ValueTask<ReadOnlyMemory<byte>> RunAsync(string database, ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
     {
         long start = _time.GetTimestamp();
-        while (true)
+        for (int attempt = 1; ; attempt++)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
+            if (attempt > 2) await Task.Delay(Pause, _time, cancellationToken).ConfigureAwait(false);
             MongoEndpoint primary = await _topology.GetPrimaryAsync(cancellationToken).ConfigureAwait(false);
             bool mayTryAgain = _settings.ServerSelectionTimeout == Timeout.InfiniteTimeSpan || _time.GetElapsedTime(start) < _settings.ServerSelectionTimeout;
             try
@@ -44,6 +48,8 @@ internal sealed class MongoClient : IMongoCommandRunner, IDisposable
             }
         }
     }
+
+    public Task<IReadOnlyList<MongoMember>> GreetAllAsync(CancellationToken cancellationToken) => _topology.GreetAllAsync(cancellationToken);
 
     public void Dispose()
     {

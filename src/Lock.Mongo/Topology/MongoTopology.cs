@@ -59,19 +59,45 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
     private async Task<MongoEndpoint> SearchCoreAsync(CancellationToken cancellationToken)
     {
         long start = time.GetTimestamp();
+        var problems = new Dictionary<MongoEndpoint, string>();
         while (true)
         {
-            Round round = await AskAllAsync(cancellationToken).ConfigureAwait(false);
+            Round round = await AskAllAsync(Left(start), problems, cancellationToken).ConfigureAwait(false);
             if (round.Primary is { } primary) return primary;
-            if (round.News) continue;
-            bool hopeless = round.Hopeless;
-            if (hopeless || (settings.ServerSelectionTimeout != Timeout.InfiniteTimeSpan && time.GetElapsedTime(start) + Pause >= settings.ServerSelectionTimeout))
+            bool timeIsUp = Left(start) <= Pause;
+            if (round.News && !timeIsUp) continue;
+            if (round.Hopeless || timeIsUp)
             {
-                string waited = hopeless ? "" : $" within serverSelectionTimeoutMS ({settings.ServerSelectionTimeout.TotalMilliseconds:0})";
-                throw MongoFailure.Create($"No server that takes writes was found{waited}: {string.Join("; ", round.Problems)}", isTransient: !hopeless, mayHaveRun: false);
+                string waited = round.Hopeless ? "" : $" within {settings.ServerSelectionTimeout.TotalMilliseconds:0} ms (connectTimeout, or serverSelectionTimeoutMS of the URI)";
+                throw MongoFailure.Create($"No server that takes writes was found{waited}: {string.Join("; ", problems.Values)}", isTransient: !round.Hopeless, mayHaveRun: false);
             }
 
             await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Asks each host that is known, for people: who answers, and what time it is there.</summary>
+    public async Task<IReadOnlyList<MongoMember>> GreetAllAsync(CancellationToken cancellationToken)
+    {
+        List<MongoEndpoint> hosts;
+        lock (_gate) hosts = [.. _known];
+        return await Task.WhenAll(hosts.Select(host => GreetAsync(host, cancellationToken))).ConfigureAwait(false);
+    }
+
+    private async Task<MongoMember> GreetAsync(MongoEndpoint host, CancellationToken cancellationToken)
+    {
+        DateTimeOffset asked = time.GetUtcNow();
+        long start = time.GetTimestamp();
+        try
+        {
+            (MongoConnection connection, MongoHello hello) = await connector.GreetAsync(host, cancellationToken).ConfigureAwait(false);
+            connection.Dispose();
+            TimeSpan half = time.GetElapsedTime(start) / 2;
+            return new MongoMember(host, null, hello.LocalTime - (asked + half), half);
+        }
+        catch (LockStoreException e)
+        {
+            return new MongoMember(host, e.Message.TrimEnd('.'), null, TimeSpan.Zero);
         }
     }
 
@@ -84,13 +110,26 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
         }
     }
 
-    private async Task<Round> AskAllAsync(CancellationToken cancellationToken)
+    /// <summary>What is left of the time for a search that began then.</summary>
+    private TimeSpan Left(long start)
+    {
+        if (settings.ServerSelectionTimeout == Timeout.InfiniteTimeSpan) return TimeSpan.MaxValue;
+        TimeSpan left = settings.ServerSelectionTimeout - time.GetElapsedTime(start);
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+    }
+
+    /// <summary>One round of asking.</summary>
+    /// <param name="left">For so long.</param>
+    /// <param name="problems">What is wrong with each host, so far. An answer of an earlier round says more than none in the last one, which may be short.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    private async Task<Round> AskAllAsync(TimeSpan left, Dictionary<MongoEndpoint, string> problems, CancellationToken cancellationToken)
     {
         List<MongoEndpoint> hosts;
         lock (_gate) hosts = [.. _known];
-        using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        // One host may be asked for longer than there is time to search.
+        using var timeUp = new CancellationTokenSource(left == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : left, time);
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeUp.Token);
         List<Task<Answer>> pending = [.. hosts.Select(host => AskAsync(host, enough.Token))];
-        var problems = new List<string>();
         bool hopeless = true;
         bool news = false;
         MongoEndpoint? primary = null;
@@ -101,14 +140,14 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
             Answer answer = await next.ConfigureAwait(false);
             hopeless &= answer.Hopeless;
             if (answer.Problem is null) primary = Remember(answer.Endpoint, answer.Hello);
-            else problems.Add(answer.Problem);
+            else if (!answer.IsCutOff || !problems.ContainsKey(answer.Endpoint)) problems[answer.Endpoint] = answer.Problem;
             if (primary is null && answer.Hello is { } hello) news |= Learn(hello);
         }
 
         // A dead host is not waited for once the primary is known.
         await enough.CancelAsync().ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
-        return new Round(primary, problems, hopeless, news);
+        return new Round(primary, hopeless, news);
     }
 
     private async Task<Answer> AskAsync(MongoEndpoint endpoint, CancellationToken cancellationToken)
@@ -125,7 +164,7 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
         }
         catch (OperationCanceledException)
         {
-            return new Answer(endpoint, null, $"{endpoint} was not waited for", Hopeless: false);
+            return new Answer(endpoint, null, $"{endpoint} did not answer in time{(settings.Tls is null ? "" : " (TLS is on: does the server use it?)")}", Hopeless: false, IsCutOff: true);
         }
     }
 
@@ -159,7 +198,7 @@ internal sealed class MongoTopology(MongoClientSettings settings, MongoConnector
         return news;
     }
 
-    private readonly record struct Round(MongoEndpoint? Primary, List<string> Problems, bool Hopeless, bool News);
+    private readonly record struct Round(MongoEndpoint? Primary, bool Hopeless, bool News);
 
-    private readonly record struct Answer(MongoEndpoint Endpoint, MongoHello? Hello, string? Problem, bool Hopeless);
+    private readonly record struct Answer(MongoEndpoint Endpoint, MongoHello? Hello, string? Problem, bool Hopeless, bool IsCutOff = false);
 }

@@ -7,7 +7,8 @@ namespace Locking;
 /// <param name="SetName">The replica set it belongs to.</param>
 /// <param name="Primary">The primary it knows.</param>
 /// <param name="Hosts">The members it knows.</param>
-internal sealed record MongoHello(bool IsWritable, string? SetName, MongoEndpoint? Primary, IReadOnlyList<MongoEndpoint> Hosts)
+/// <param name="LocalTime">Its clock.</param>
+internal sealed record MongoHello(bool IsWritable, string? SetName, MongoEndpoint? Primary, IReadOnlyList<MongoEndpoint> Hosts, DateTimeOffset? LocalTime)
 {
     /// <summary>MongoDB 4.4: expressions in the <c>fields</c> of findAndModify.</summary>
     private const int LeastWireVersion = 9;
@@ -46,6 +47,7 @@ internal sealed record MongoHello(bool IsWritable, string? SetName, MongoEndpoin
         string? setName = null;
         MongoEndpoint? primary = null;
         var hosts = new List<MongoEndpoint>();
+        DateTimeOffset? time = null;
         var reader = new BsonReader(reply);
         while (reader.Read())
         {
@@ -55,6 +57,7 @@ internal sealed record MongoHello(bool IsWritable, string? SetName, MongoEndpoin
             else if (field.Is("setName"u8)) setName = field.AsString();
             else if (field.Is("primary"u8)) primary = MongoEndpoint.TryParse(field.AsString());
             else if (field.Is("hosts"u8)) AddHosts(field, hosts);
+            else if (field.Is("localTime"u8)) time = DateTimeOffset.FromUnixTimeMilliseconds(field.AsDateTime());
         }
 
         if (wireVersion < LeastWireVersion)
@@ -63,7 +66,7 @@ internal sealed record MongoHello(bool IsWritable, string? SetName, MongoEndpoin
                 $"{endpoint} has the wire version {wireVersion}; at least {LeastWireVersion} (MongoDB 4.4) is needed.", isTransient: false, mayHaveRun: false);
         }
 
-        return new MongoHello(writable, setName, primary, hosts);
+        return new MongoHello(writable, setName, primary, hosts, time);
     }
 
     private static void AddHosts(BsonElement field, List<MongoEndpoint> hosts)

@@ -20,6 +20,7 @@ internal sealed class Admission(IReadOnlyList<RedisVoter> voters, TimeSpan longe
     private static readonly TimeSpan s_moment = TimeSpan.FromMilliseconds(200);
 
     private readonly ConcurrentDictionary<RedisVoter, bool> _seenNoted = new();
+    private readonly ConcurrentDictionary<RedisVoter, string> _runIds = new();
     private readonly SemaphoreSlim _joint = new(1, 1);
     private long _longestTicks = longestTtl.Ticks;
 
@@ -68,9 +69,31 @@ internal sealed class Admission(IReadOnlyList<RedisVoter> voters, TimeSpan longe
     private async Task<RedisLife> ReadAsync(RedisVoter voter, CancellationToken cancellationToken)
     {
         var life = await voter.ReadLifeAsync(cancellationToken).ConfigureAwait(false);
+        RefuseTwin(voter, life.RunId);
         if (life.IsNoted)
             _seenNoted.TryAdd(voter, true);
         return life;
+    }
+
+    /// <summary>One server under two names would have two votes, and with them a majority that is none.</summary>
+    private void RefuseTwin(RedisVoter voter, string runId)
+    {
+        if (runId == RedisLife.Unknown)
+            return;
+        // Entered before looking, and taken out when refused: of two that come at once at least one sees the other.
+        _runIds[voter] = runId;
+        foreach (var (other, theirs) in _runIds)
+        {
+            if (other == voter || theirs != runId)
+                continue;
+            _runIds.TryRemove(voter, out _);
+            throw new LockStoreException(
+                $"{voter.Server} and {other.Server} are one and the same server, which must not vote twice: name independent servers in connection.endpoints.",
+                isTransient: false)
+            {
+                MayHaveBeenApplied = false,
+            };
+        }
     }
 
     /// <summary>Lets all servers vote if every one of them answers and none has ever been admitted.</summary>

@@ -28,6 +28,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         Database = connector.Database;
         CommandTimeout = connector.CommandTimeout;
         Server = connector.Server;
+        Forced = new ForcedChannel(this);
     }
 
     /// <summary>A connection that the application owns: never disposed here.</summary>
@@ -38,7 +39,9 @@ internal sealed class RedisConnection : IAsyncDisposable
         Database = database;
         CommandTimeout = commandTimeout;
         Server = $"Redis at {string.Join(", ", lent.GetEndPoints(configuredOnly: true).Select(EndPointNames.Of))}";
+        Forced = new ForcedChannel(this);
         Listen(lent);
+        _ = Forced.OnConnectedAsync(lent);
     }
 
     /// <summary>The database number; -1 for the client's default.</summary>
@@ -52,6 +55,9 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     /// <summary>The clock.</summary>
     public TimeProvider Time => _time;
+
+    /// <summary>Locks that were taken away by force: one subscription for all views.</summary>
+    public ForcedChannel Forced { get; }
 
     /// <summary>Raised when a connection to a server was lost or has come back.</summary>
     public event Action? Interrupted;
@@ -90,7 +96,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            if (RedisFaults.HasLostTheMaster(exception))
+            if (RedisFaults.HasLostTheMaster(exception, multiplexer))
                 Reconfigure(multiplexer);
             throw RedisFaults.Wrap(exception, script.Step, Server);
         }
@@ -127,10 +133,13 @@ internal sealed class RedisConnection : IAsyncDisposable
     public ReplicatedWriter Replicated(int replicas, TimeSpan timeout) =>
         _writers.GetOrAdd((replicas, timeout), static (demand, self) => new Lazy<ReplicatedWriter>(() => self.NewWriter(demand)), this).Value;
 
+    /// <summary>How another connection to the same place is made.</summary>
+    public RedisConnector Connector() =>
+        _connector is RedisConnector own ? own : RedisConnector.Like(_multiplexer!, Database, CommandTimeout);
+
     private ReplicatedWriter NewWriter((int Replicas, TimeSpan Timeout) demand)
     {
-        var connector = _connector is RedisConnector own ? own : RedisConnector.Like(_multiplexer!, Database, CommandTimeout);
-        return new ReplicatedWriter(new RedisConnection(connector.WithLongRequests(demand.Timeout), _time), demand.Replicas, demand.Timeout);
+        return new ReplicatedWriter(new RedisConnection(Connector().WithLongRequests(demand.Timeout), _time), demand.Replicas, demand.Timeout);
     }
 
     /// <summary>Waits for a request within the limit. The client's answer to a request that was given up is swallowed.</summary>
@@ -186,6 +195,7 @@ internal sealed class RedisConnection : IAsyncDisposable
 
         foreach (var channel in _channels.Values)
             await channel.DisposeAsync().ConfigureAwait(false);
+        Forced.Stop();
         if (multiplexer is not null)
             Unlisten(multiplexer);
         if (_connector is null)
@@ -207,7 +217,8 @@ internal sealed class RedisConnection : IAsyncDisposable
     {
         // Not waiting for requests under way: a server that does not answer must not hold up the end of a program.
         multiplexer.Close(allowCommandsToComplete: false);
-        multiplexer.Dispose();
+        // Not the interface's own Dispose: only 1.2.6 has it there.
+        (multiplexer as IDisposable)?.Dispose();
     }
 
     private async Task<IConnectionMultiplexer> ConnectFirstAsync(CancellationToken cancellationToken)
@@ -267,6 +278,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         }
 
         Listen(multiplexer);
+        await Forced.OnConnectedAsync(multiplexer).ConfigureAwait(false);
         return multiplexer;
     }
 
@@ -286,6 +298,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     {
         foreach (var channel in _channels.Values)
             channel.OnInterrupted();
+        Forced.OnInterrupted();
         Interrupted?.Invoke();
     }
 

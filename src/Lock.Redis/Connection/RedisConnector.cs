@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using StackExchange.Redis;
 
@@ -29,6 +30,18 @@ internal sealed class RedisConnector : IRedisConnector
     public string Server { get; }
 
     public string Hint => _options.Ssl ? " (asked for TLS: does that port speak TLS?)" : "";
+
+    /// <summary>Whether every server is on this machine.</summary>
+    public bool IsLocal => _options.EndPoints.All(static endPoint => endPoint switch
+    {
+        DnsEndPoint dns => dns.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase),
+        IPEndPoint ip => IPAddress.IsLoopback(ip.Address),
+        _ => true,
+    });
+
+    public bool IsEncrypted => _options.Ssl;
+
+    public bool HasPassword => !string.IsNullOrEmpty(_options.Password);
 
     /// <summary>Reads the settings.</summary>
     /// <exception cref="LockConfigException">A setting does not suit Redis or this version of its client.</exception>
@@ -71,7 +84,43 @@ internal sealed class RedisConnector : IRedisConnector
         return new RedisConnector(options, ConnectTimeout, CommandTimeout);
     }
 
-    public async Task<IConnectionMultiplexer> ConnectAsync() => await ConnectionMultiplexer.ConnectAsync(_options.Clone()).ConfigureAwait(false);
+    /// <summary>The same, allowed to ask what administrators ask.</summary>
+    public RedisConnector ForQuestions()
+    {
+        var options = _options.Clone();
+        options.AllowAdmin = true;
+        // Where one of several servers is silent the client takes all of its own time, and then goes on with the others.
+        return new RedisConnector(options, ConnectTimeout * 2, CommandTimeout);
+    }
+
+    public async Task<IConnectionMultiplexer> ConnectAsync()
+    {
+        var options = _options.Clone();
+        var distrust = SslPolicyErrors.None;
+        // The client calls every failure of TLS one of authentication, as it does a wrong password: only this tells them apart.
+        options.CertificateValidation += (_, _, _, errors) =>
+        {
+            distrust |= errors;
+            return errors == SslPolicyErrors.None;
+        };
+        try
+        {
+            return await ConnectionMultiplexer.ConnectAsync(options).ConfigureAwait(false);
+        }
+        catch (RedisConnectionException exception) when (distrust != SslPolicyErrors.None)
+        {
+            throw new LockStoreException(
+                $"The certificate of {Server} is refused: {Explain(distrust)}.", isTransient: false, exception)
+            {
+                MayHaveBeenApplied = false,
+            };
+        }
+    }
+
+    private static string Explain(SslPolicyErrors errors) =>
+        errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? "it is for another host name than the one that is configured"
+        : errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "it has none"
+        : "this machine does not trust who signed it, or its time is over; add that authority to the machine's trusted ones (or name its file in SSL_CERT_FILE)";
 
     /// <summary>The client's version, for messages.</summary>
     private static string ClientVersion => $"StackExchange.Redis {typeof(ConnectionMultiplexer).Assembly.GetName().Version?.ToString(3)}";
@@ -131,6 +180,13 @@ internal sealed class RedisConnector : IRedisConnector
     {
         if (connection.Username is not null)
             throw new LockConfigException(path + ".username", "goes into the client's own connection string as user=….");
+        if (text.Contains("serviceName=", StringComparison.OrdinalIgnoreCase) && typeof(ConnectionMultiplexer).Assembly.GetName().Version is { Major: < 2 })
+        {
+            // This version reads it, and then takes the sentinels for the servers.
+            throw new LockConfigException(
+                path + ".url", $"{ClientVersion} cannot ask Sentinel: name the master and its replicas, or use a build with version 2 or later.");
+        }
+
         try
         {
             var options = ConfigurationOptions.Parse(text);

@@ -10,11 +10,15 @@ internal static class RedisFaults
     public static bool IsUnknownScript(Exception exception) =>
         exception is RedisServerException server && server.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal);
 
-    /// <summary>Whether the client looks for the master in the wrong place: what it asked is a replica now, or it knows of no master.</summary>
-    public static bool HasLostTheMaster(Exception exception) =>
-        exception is RedisServerException server
-            ? server.Message.Contains("READONLY", StringComparison.Ordinal)
-            : exception is RedisConnectionException { FailureType: ConnectionFailureType.UnableToResolvePhysicalConnection };
+    /// <summary>Whether the client may be looking for the master in the wrong place: what it asked is a replica now, it knows of no master, or,
+    /// where there are several servers, the one that it asks is silent or gone. Newer versions look for themselves only once a minute.</summary>
+    public static bool HasLostTheMaster(Exception exception, IConnectionMultiplexer client) => exception switch
+    {
+        RedisServerException refusal => refusal.Message.Contains("READONLY", StringComparison.Ordinal),
+        RedisConnectionException { FailureType: ConnectionFailureType.UnableToResolvePhysicalConnection } => true,
+        RedisConnectionException or TimeoutException => client.GetEndPoints().Length > 1,
+        _ => false,
+    };
 
     /// <summary>The seam's exception for a fault of the client.</summary>
     /// <param name="exception">What the client threw.</param>
@@ -27,7 +31,12 @@ internal static class RedisFaults
         RedisConnectionException refused when IsAuthentication(refused) => Refused(
             $"{server} refused the user name or password ({step}). Set connection.password (and connection.username) to what the server has.", exception),
         RedisConnectionException { FailureType: ConnectionFailureType.UnableToConnect } => new LockStoreException(
-            $"{server} cannot be reached ({step}): is it up, and are host and port right?", isTransient: true, exception)
+            $"{server} cannot be reached ({step}): is it up, and are host, port and connection.tls right?", isTransient: true, exception)
+        {
+            MayHaveBeenApplied = false,
+        },
+        RedisConnectionException { FailureType: ConnectionFailureType.Loading } => new LockStoreException(
+            $"{server} is still loading its data ({step}).", isTransient: true, exception)
         {
             MayHaveBeenApplied = false,
         },
@@ -81,6 +90,7 @@ internal static class RedisFaults
         ("NOAUTH", false, "wants a password; set connection.password"),
         ("WRONGPASS", false, "refused the user name or password; set connection.username and connection.password to what the server has"),
         ("invalid password", false, "refused the password; set connection.password to what the server has"),
+        ("non deterministic commands", false, "is older than Redis 5, which the lock's scripts need"),
         ("NOPERM", false, "does not let this user run the lock's scripts; it needs EVALSHA, EVAL, the data commands and the channel"),
     ];
 }

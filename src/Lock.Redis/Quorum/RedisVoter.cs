@@ -13,6 +13,7 @@ internal sealed class RedisVoter(RedisLockStore store)
     private static readonly byte[] s_life = [.. "lock"u8, 0xFF, .. "life"u8];
 
     private static readonly RedisScript s_admit = new("admit.lua");
+    private static readonly RedisScript s_readLife = new("life.lua");
 
     private readonly RedisConnection _connection = store.Connection;
 
@@ -71,10 +72,11 @@ internal sealed class RedisVoter(RedisLockStore store)
     /// <summary>Reads since when the server runs, and what was noted about its vote.</summary>
     public async Task<RedisLife> ReadLifeAsync(CancellationToken cancellationToken)
     {
-        var info = (string?)await _connection.ExecuteAsync("INFO", ["server"], TimeSpan.Zero, cancellationToken).ConfigureAwait(false) ?? "";
-        var note = (string?)await _connection.ExecuteAsync("GET", [(RedisKey)s_life], TimeSpan.Zero, cancellationToken).ConfigureAwait(false) ?? "";
+        var answer = (RedisResult[])(await _connection.EvaluateAsync(s_readLife, [s_life], [], cancellationToken).ConfigureAwait(false))!;
+        var info = (string?)answer[0] ?? "";
+        var note = (string?)answer[1] ?? "";
         return new RedisLife(
-            Field("run_id") ?? "?",
+            Field("run_id") ?? RedisLife.Unknown,
             TimeSpan.FromSeconds(long.Parse(Field("uptime_in_seconds") ?? "0", CultureInfo.InvariantCulture)),
             note);
 
@@ -115,6 +117,9 @@ internal sealed record RedisVote(
 /// <param name="Note">What was noted about its vote; empty for nothing.</param>
 internal sealed record RedisLife(string RunId, TimeSpan Uptime, string Note)
 {
+    /// <summary>The run id of a server that does not tell.</summary>
+    public const string Unknown = "?";
+
     /// <summary>Whether the note was made in this life, and not brought back from a file.</summary>
     public bool IsNoted => Note.EndsWith(" " + RunId, StringComparison.Ordinal);
 }

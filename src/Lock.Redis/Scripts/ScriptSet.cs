@@ -25,7 +25,7 @@ internal sealed class ScriptSet
         Acquire = new RedisScript(acquire);
         Extend = new RedisScript(layout, "fence.lua", "extend.lua");
         Release = new RedisScript(release);
-        Force = new RedisScript("queue.lua", "force.lua");
+        Force = new RedisScript(layout, "queue.lua", "force.lua");
         Get = new RedisScript(layout, "fence.lua", "get.lua");
         Vote = new RedisScript(layout, "fence.lua", "vote.lua");
         Raise = new RedisScript(layout, "fence.lua", "raise.lua");

@@ -29,7 +29,8 @@ public abstract partial class LockStoreConformance
         var after = await Store.GetAsync(key, CancellationToken.None);
         Assert.NotNull(after);
         Assert.Equal(before! with { Remaining = after.Remaining }, after);
-        Assert.InRange(after.Remaining, TimeSpan.FromMilliseconds(1), before.Remaining);
+        // A quorum answers with what a majority of the nodes says that answered this time: leases begin there at different moments.
+        Assert.InRange(after.Remaining, TimeSpan.FromMilliseconds(1), before.Remaining + TimeSpan.FromSeconds(1));
     }
 
     [Fact]

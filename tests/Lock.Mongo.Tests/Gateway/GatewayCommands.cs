@@ -71,7 +71,7 @@ internal sealed class GatewayCommands(GatewayConnection connection)
         BsonWriter hello = new BsonWriter()
             .Boolean(request.Name == "hello" ? "isWritablePrimary" : "ismaster", writable).Boolean("helloOk", true)
             .Int32("maxBsonObjectSize", 16777216).Int32("maxMessageSizeBytes", 48000000).Int32("maxWriteBatchSize", 100000)
-            .DateTime("localTime", TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds()).Int32("logicalSessionTimeoutMinutes", 30)
+            .DateTime("localTime", (TimeProvider.System.GetUtcNow() + _gateway.ClockOffset).ToUnixTimeMilliseconds()).Int32("logicalSessionTimeoutMinutes", 30)
             .Int32("connectionId", connection.Id).Int32("minWireVersion", 0).Int32("maxWireVersion", 21).Boolean("readOnly", false);
         if (_gateway.Options.ReplicaSet is { } set)
         {
@@ -79,6 +79,7 @@ internal sealed class GatewayCommands(GatewayConnection connection)
             hello.String("setName", set).Int32("setVersion", 1).Boolean("secondary", !writable).String("me", _gateway.Address).String("primary", primary);
             hello.Array("hosts").String("0", _gateway.Address);
             if (!writable) hello.String("1", primary);
+            else if (_gateway.OtherMember is { } other) hello.String("1", other);
             hello.End();
         }
 

@@ -79,12 +79,16 @@ internal sealed class GatewayConnection(MongoGateway gateway, Socket socket, int
         byte[] reply = fault switch
         {
             GatewayFault.NotWritablePrimary => GatewayErrors.Reply(10107, "NotWritablePrimary", "not primary"),
+            GatewayFault.MechanismUnavailable => GatewayErrors.Reply(334, "MechanismUnavailable", "Received authentication for mechanism SCRAM-SHA-256 which is not enabled"),
+            GatewayFault.WriteConflict => Refusal(request, 112, "WriteConflict", "Write conflict during plan execution"),
+            GatewayFault.ValidationFailure => Refusal(request, 121, "DocumentValidationFailure", "Document failed validation"),
             GatewayFault.DuplicateKey => GatewayErrors.Reply(11000, "DuplicateKey", "E11000 duplicate key error"),
             _ => await ExecuteAsync(commands, request),
         };
         if (fault == GatewayFault.Delay) gateway.Faults.HasCarriedOut();
         if (fault == GatewayFault.InterruptedAfter) reply = GatewayErrors.Reply(11602, "InterruptedDueToReplStateChange", "operation was interrupted");
-        if (fault == GatewayFault.WriteConcernTimeout) reply = WithWriteConcernError(reply);
+        if (fault == GatewayFault.WriteConcernTimeout) reply = WithWriteConcernError(reply, 64, "WriteConcernTimeout", "waiting for replication timed out");
+        if (fault == GatewayFault.WriteConcernUnsatisfiable) reply = WithWriteConcernError(reply, 100, "UnsatisfiableWriteConcern", "Not enough data-bearing nodes");
         if (fault == GatewayFault.LoseReply) return false;
         if (request.MoreToCome) return true;
 
@@ -109,11 +113,17 @@ internal sealed class GatewayConnection(MongoGateway gateway, Socket socket, int
         }
     }
 
-    private static byte[] WithWriteConcernError(byte[] reply)
+    /// <summary>As a server refuses: an update says that it worked, and has a list of what did not.</summary>
+    private static byte[] Refusal(GatewayRequest request, int code, string name, string message) => request.Name != "update"
+        ? GatewayErrors.Reply(code, name, message)
+        : new BsonWriter().Int32("n", 0).Int32("nModified", 0).Array("writeErrors").Document("0").Int32("index", 0).Int32("code", code).String("errmsg", message).End().End()
+            .Double("ok", 1).ToDocument().ToArray();
+
+    private static byte[] WithWriteConcernError(byte[] reply, int code, string name, string message)
     {
         var writer = new BsonWriter();
         BsonRewrite.CopyInto(writer, reply, static (_, _) => false);
-        return writer.Document("writeConcernError").Int32("code", 64).String("codeName", "WriteConcernTimeout").String("errmsg", "waiting for replication timed out").End().ToDocument().ToArray();
+        return writer.Document("writeConcernError").Int32("code", code).String("codeName", name).String("errmsg", message).End().ToDocument().ToArray();
     }
 
     private static async Task<bool> SendAsync(Stream stream, byte[] frame, GatewayFault? fault)

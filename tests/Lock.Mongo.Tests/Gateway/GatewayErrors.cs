@@ -11,6 +11,7 @@ internal static class GatewayErrors
         ["M000N"] = (67, "CannotCreateIndex"), ["M000M"] = (66, "ImmutableField"), ["M000P"] = (72, "InvalidOptions"), ["M000Q"] = (73, "InvalidNamespace"),
         ["M000R"] = (85, "IndexOptionsConflict"), ["M000S"] = (86, "IndexKeySpecsConflict"), ["M000U"] = (115, "CommandNotSupported"),
         ["M0013"] = (224, "QueryFeatureNotAllowed"), ["M00F1"] = (112, "WriteConflict"), ["40001"] = (112, "WriteConflict"), ["40P01"] = (112, "WriteConflict"),
+        ["57P01"] = (91, "ShutdownInProgress"), ["57P02"] = (91, "ShutdownInProgress"), ["57P03"] = (91, "ShutdownInProgress"),
         ["55P03"] = (24, "LockTimeout"), ["57014"] = (50, "MaxTimeMSExpired"),
     };
 

@@ -35,6 +35,18 @@ internal enum GatewayFault
 
     /// <summary>Refused with a duplicate key (11000).</summary>
     DuplicateKey,
+
+    /// <summary>The command is carried out, but the write concern cannot be satisfied (write concern error 100).</summary>
+    WriteConcernUnsatisfiable,
+
+    /// <summary>Refused: another write was in the way (112), in the list of write errors where the command has one.</summary>
+    WriteConflict,
+
+    /// <summary>Refused: the collection's rules do not allow it (121), in the list of write errors where the command has one.</summary>
+    ValidationFailure,
+
+    /// <summary>Refused: the server does not know this way to authenticate (334).</summary>
+    MechanismUnavailable,
 }
 
 /// <summary>Faults that wait for their command, each used once.</summary>

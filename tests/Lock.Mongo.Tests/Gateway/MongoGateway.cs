@@ -45,6 +45,9 @@ internal sealed class MongoGateway : IAsyncDisposable
     /// <summary>Say in greetings that somebody else takes the writes.</summary>
     public string? OtherPrimary { get; set; }
 
+    /// <summary>Name this secondary in greetings, as long as nobody else takes the writes.</summary>
+    public string? OtherMember { get; set; }
+
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
     public string Address => $"127.0.0.1:{Port}";

@@ -79,6 +79,43 @@ public sealed class MongoProcessTests(MongoServer server) : IClassFixture<MongoS
         Assert.Contains(new Uri(uri).Authority, error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task The_doctor_says_what_is_unsafe_as_text_and_as_json()
+    {
+        await using MongoGateway standalone = server.StartGateway();
+        await using ChildProcess text = ChildProcess.Start(Cli, Config(standalone.Uri), "doctor");
+        (int code, string output, string error) = await text.EndAsync();
+        Assert.True(code == 0, error);
+        Assert.Contains("backend      mongo", output, StringComparison.Ordinal);
+        Assert.Contains("warning: The server is a standalone", output, StringComparison.Ordinal);
+        Assert.Contains("note: MongoDB 7.0.0 (wire version 21)", output, StringComparison.Ordinal);
+
+        await using ChildProcess json = ChildProcess.Start(Cli, Config(standalone.Uri), "doctor", "--json");
+        (code, output, error) = await json.EndAsync();
+        Assert.True(code == 0, error);
+        using JsonDocument told = JsonDocument.Parse(output);
+        Assert.True(told.RootElement.GetProperty("reachable").GetBoolean());
+        Assert.Equal(
+            [("standalone", true), ("server", false)],
+            told.RootElement.GetProperty("findings").EnumerateArray().Select(f => (f.GetProperty("code").GetString(), f.GetProperty("warning").GetBoolean()))
+                .Where(f => f.Item1 is not "ttl-too-short"));
+    }
+
+    [Fact]
+    public async Task The_doctor_names_a_server_that_is_not_there()
+    {
+        MongoGateway gone = server.StartGateway();
+        string address = gone.Address;
+        await gone.DisposeAsync();
+        await using ChildProcess json = ChildProcess.Start(Cli, Config($"mongodb://app:s3cret@{address}/?serverSelectionTimeoutMS=200"), "doctor", "--json");
+        (int code, string output, string error) = await json.EndAsync();
+        Assert.Equal(69, code);
+        using JsonDocument told = JsonDocument.Parse(output);
+        Assert.False(told.RootElement.GetProperty("reachable").GetBoolean());
+        Assert.Contains(address, told.RootElement.GetProperty("error").GetString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", output + error, StringComparison.Ordinal);
+    }
+
     private string Config(string? uri = null) =>
         $$"""{"type":"mongo","connection":{"url":{{JsonSerializer.Serialize(uri ?? server.Uri)}},"database":"lock_tests","collection":"{{server.SharedCollection}}" } }""";
 }

@@ -43,7 +43,7 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
     public async Task A_fault_that_stays_is_transient_and_says_whether_it_may_have_been_applied(string fault)
     {
         await using MongoGateway gateway = server.StartGateway();
-        await using var store = new TestStore(gateway.Uri + "?serverSelectionTimeoutMS=1");
+        await using var store = new TestStore(gateway.Uri + "?serverSelectionTimeoutMS=200");
         var kind = Enum.Parse<GatewayFault>(fault);
         await store.AcquireAsync("warm", _b);
         for (int i = 0; i < 20; i++) gateway.Faults.Inject("findAndModify", kind);

@@ -69,6 +69,35 @@ public sealed class ClientTests(MongoServer server) : IClassFixture<MongoServer>
     }
 
     [Fact]
+    public async Task A_server_that_does_not_know_the_mechanism_is_reported_by_name_at_once()
+    {
+        await using MongoGateway gateway = server.StartGateway(new GatewayOptions(Authentication: true));
+        gateway.Faults.Decide = command => command == "saslStart" ? GatewayFault.MechanismUnavailable : null;
+        using var client = new MongoClient(MongoUri.Parse($"mongodb://app:s3cret@{gateway.Address}/?authMechanism=SCRAM-SHA-256"));
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
+        Assert.False(e.IsTransient);
+        Assert.False(e.MayHaveBeenApplied);
+        Assert.Contains("SCRAM-SHA-256", e.Message, StringComparison.Ordinal);
+        Assert.Contains("code 334", e.Message, StringComparison.Ordinal);
+        Assert.Contains(gateway.Address, e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", e.ToString(), StringComparison.Ordinal);
+        Assert.Equal(["saslStart"], gateway.Log);
+    }
+
+    [Theory]
+    [InlineData("MONGODB-X509")]
+    [InlineData("SCRAM-SHA-1")]
+    [InlineData("GSSAPI")]
+    public void A_mechanism_that_this_client_does_not_have_is_refused_before_it_connects(string mechanism)
+    {
+        FormatException e = Assert.Throws<FormatException>(() => MongoUri.Parse($"mongodb://app:s3cret@db1/?authMechanism={mechanism}"));
+        Assert.Contains($"'authMechanism' of the MongoDB URI is '{mechanism}'", e.Message, StringComparison.Ordinal);
+        Assert.Contains("SCRAM-SHA-256", e.Message, StringComparison.Ordinal);
+        Assert.Contains("Lock.Mongo.Driver", e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", e.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Tls_checks_the_certificate()
     {
         (X509Certificate2 certificate, string rootFile) = Certificate();
@@ -144,7 +173,7 @@ public sealed class ClientTests(MongoServer server) : IClassFixture<MongoServer>
         LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
         Assert.True(e.IsTransient);
         Assert.False(e.MayHaveBeenApplied);
-        Assert.Contains("serverSelectionTimeoutMS (250)", e.Message, StringComparison.Ordinal);
+        Assert.Contains("within 250 ms (connectTimeout, or serverSelectionTimeoutMS of the URI)", e.Message, StringComparison.Ordinal);
         Assert.Contains("does not take writes", e.Message, StringComparison.Ordinal);
         Assert.Contains($"Cannot connect to {secondary.OtherPrimary}", e.Message, StringComparison.Ordinal);
     }

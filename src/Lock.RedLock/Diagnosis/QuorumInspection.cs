@@ -1,0 +1,40 @@
+using System.Globalization;
+
+namespace Locking;
+
+/// <summary>Asks all nodes at once how they are.</summary>
+internal static class QuorumInspection
+{
+    public static async Task<NodeReport[]> ReadAsync(IReadOnlyList<RedisLockStore> nodes, CancellationToken cancellationToken) =>
+        await Task.WhenAll(nodes.Select(node => ReadAsync(node, cancellationToken))).ConfigureAwait(false);
+
+    private static async Task<NodeReport> ReadAsync(RedisLockStore node, CancellationToken cancellationToken)
+    {
+        var report = new NodeReport(node.Connection.Server, node.Connection.Connector());
+        try
+        {
+            var servers = await node.InspectAsync(cancellationToken).ConfigureAwait(false);
+            var server = servers.FirstOrDefault(static server => server is { Answers: true, IsReplica: false }) ?? servers.FirstOrDefault(static server => server.Answers);
+            return server is null
+                ? report with { Fault = "it does not answer" }
+                : report with { Server = server, AbstainsFor = await AbstentionAsync(node, server, cancellationToken).ConfigureAwait(false) };
+        }
+        catch (LockStoreException fault)
+        {
+            return report with { Fault = fault.Message };
+        }
+    }
+
+    /// <summary>What is noted about its vote, on its own clock.</summary>
+    private static async Task<TimeSpan?> AbstentionAsync(RedisLockStore node, ServerFacts server, CancellationToken cancellationToken)
+    {
+        if (!server.IsOpen || server.ClockOffset is not { } offset)
+            return null;
+        var life = await new RedisVoter(node).ReadLifeAsync(cancellationToken).ConfigureAwait(false);
+        var from = life.Note.Split(' ')[0];
+        if (!life.IsNoted || !long.TryParse(from, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds))
+            return null;
+        var left = DateTimeOffset.FromUnixTimeMilliseconds(milliseconds) - (node.Connection.Time.GetUtcNow() + offset);
+        return left > TimeSpan.Zero ? left : null;
+    }
+}

@@ -1,0 +1,108 @@
+using StackExchange.Redis;
+
+namespace Locking;
+
+/// <summary>The one subscription of a process to locks that were taken away by force.</summary>
+/// <remarks>
+/// <para>It begins with the connection, and only where somebody listens: the steps themselves know nothing of it. A process that waits
+/// for nothing hears of forced locks alone, and not of every release on the server; so this is a channel of its own.</para>
+/// <para>A hint: what is missed while the connection is broken, or where the user may not subscribe, is noticed by the next renewal.</para>
+/// </remarks>
+internal sealed class ForcedChannel(RedisConnection connection)
+{
+    /// <summary>The channel. A message is the holder's id, a space, and the record.</summary>
+    public const string Name = "lock:forced";
+
+    /// <summary>A connection that is being made waits so long for the subscription, so that nothing that is granted over it is forced unheard.</summary>
+    private static readonly TimeSpan s_longestWait = TimeSpan.FromMilliseconds(500);
+
+    private readonly Lock _gate = new();
+    private Action<string, string>? _listeners;
+    private IConnectionMultiplexer? _multiplexer;
+    private bool _subscribed;
+
+    /// <summary>Raised with the record and the holder's id. Handlers return at once.</summary>
+    public event Action<string, string> Forced
+    {
+        add
+        {
+            lock (_gate)
+                _listeners += value;
+            _ = ListenAsync();
+        }
+        remove
+        {
+            lock (_gate)
+                _listeners -= value;
+        }
+    }
+
+    /// <summary>There is a connection.</summary>
+    public async Task OnConnectedAsync(IConnectionMultiplexer multiplexer)
+    {
+        lock (_gate)
+            _multiplexer = multiplexer;
+        try
+        {
+            await ListenAsync().WaitAsync(s_longestWait, connection.Time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // It goes on in the background.
+        }
+    }
+
+    /// <summary>A connection was lost or came back: what failed is tried again. The client itself renews what stood.</summary>
+    public void OnInterrupted() => _ = ListenAsync();
+
+    /// <summary>Stops listening. The client may be the application's: it keeps no handler of ours.</summary>
+    public void Stop()
+    {
+        IConnectionMultiplexer? multiplexer;
+        lock (_gate)
+        {
+            _listeners = null;
+            multiplexer = _subscribed ? _multiplexer : null;
+            _multiplexer = null;
+        }
+
+        if (multiplexer is not null)
+            RedisConnection.Forget(multiplexer.GetSubscriber().UnsubscribeAsync(Channel, OnMessage, CommandFlags.FireAndForget));
+    }
+
+    private static RedisChannel Channel => new(Name, RedisChannel.PatternMode.Literal);
+
+    private async Task ListenAsync()
+    {
+        IConnectionMultiplexer multiplexer;
+        lock (_gate)
+        {
+            if (_subscribed || _listeners is null || _multiplexer is null)
+                return;
+            _subscribed = true;
+            multiplexer = _multiplexer;
+        }
+
+        try
+        {
+            await multiplexer.GetSubscriber().SubscribeAsync(Channel, OnMessage).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            // No subscription, no hint: renewals tell, later. The next interruption tries again.
+            lock (_gate)
+                _subscribed = false;
+        }
+    }
+
+    private void OnMessage(RedisChannel channel, RedisValue message)
+    {
+        Action<string, string>? listeners;
+        lock (_gate)
+            listeners = _listeners;
+        var text = (string?)message ?? "";
+        var space = text.IndexOf(' ', StringComparison.Ordinal);
+        if (space > 0)
+            listeners?.Invoke(text[(space + 1)..], text[..space]);
+    }
+}

@@ -1,0 +1,164 @@
+using System.Net;
+using System.Net.Sockets;
+using Locking.Conformance;
+
+namespace Locking;
+
+/// <summary>No server where the configuration says: told once the time to connect is over, by name, and nothing is waited for after that.</summary>
+public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<MongoServer>
+{
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(1.5);
+    private readonly string _a = TestStore.NewId();
+
+    [Theory]
+    [InlineData("refuses", "refused")]
+    [InlineData("is silent", "did not finish connecting|did not answer in time")]
+    [InlineData("has no address", "Cannot connect")]
+    public async Task A_server_that_is_not_there_is_named_after_the_time_to_connect_and_disposal_is_prompt(string server, string why)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start(); // the system accepts for it; it never answers
+        string silent = listener.LocalEndpoint.ToString()!;
+        using Socket closed = ClosedPort();
+        string address = server switch { "refuses" => closed.LocalEndPoint!.ToString()!, "is silent" => silent, _ => "no-such-host.invalid:27017" };
+        var config = new LockConfig { Connection = new LockConnection { Url = $"mongodb://app:s3cret@{address}/", ConnectTimeout = ConnectTimeout, CommandTimeout = TimeSpan.FromSeconds(20) } };
+        var locks = new StoreLock(new MongoLockProvider().CreateStore(config, LockProviderContext.Default));
+
+        long start = TimeProvider.System.GetTimestamp();
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => locks.TryLockAsync("k").AsTask());
+        Assert.InRange(TimeProvider.System.GetElapsedTime(start), TimeSpan.FromSeconds(1), ConnectTimeout * 2 - TimeSpan.FromMilliseconds(100));
+        Assert.True(e.IsTransient);
+        Assert.False(e.MayHaveBeenApplied);
+        Assert.Contains(address, e.Message, StringComparison.Ordinal);
+        Assert.Contains("connectTimeout", e.Message, StringComparison.Ordinal);
+        Assert.Contains(why.Split('|'), part => e.Message.Contains(part, StringComparison.Ordinal));
+        Assert.DoesNotContain("s3cret", e.ToString(), StringComparison.Ordinal);
+
+        start = TimeProvider.System.GetTimestamp();
+        await locks.DisposeAsync();
+        Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(1));
+    }
+
+    [Fact]
+    public async Task All_hosts_that_were_tried_are_named()
+    {
+        using Socket one = ClosedPort();
+        using Socket other = ClosedPort();
+        string[] hosts = [one.LocalEndPoint!.ToString()!, other.LocalEndPoint!.ToString()!];
+        await using var store = new TestStore($"mongodb://{string.Join(',', hosts)}/?serverSelectionTimeoutMS=200");
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        Assert.All(hosts, host => Assert.Contains(host, e.Message, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_host_that_is_silent_is_asked_no_longer_than_there_is_time_to_search()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var client = new MongoClient(MongoUri.Parse($"mongodb://{listener.LocalEndpoint}/?serverSelectionTimeoutMS=200&connectTimeoutMS=60000"));
+        Task<ReadOnlyMemory<byte>> asked = client.RunAsync("admin", new BsonWriter().Int32("ping", 1).ToDocument(), default).AsTask();
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => Eventually.DoneAsync(asked, "given up"));
+        Assert.Contains($"{listener.LocalEndpoint} did not answer in time", e.Message, StringComparison.Ordinal);
+        Assert.Contains("200 ms", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_longer_search_than_connectTimeout_is_not_cut_short()
+    {
+        // The server comes up when connectTimeout and commandTimeout together are over, and the search is not.
+        int port;
+        using (Socket closed = ClosedPort()) port = ((IPEndPoint)closed.LocalEndPoint!).Port;
+        var config = new LockConfig
+        {
+            Connection = new LockConnection
+            {
+                Url = $"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS=60000",
+                ConnectTimeout = TimeSpan.FromMilliseconds(100),
+                CommandTimeout = TimeSpan.FromSeconds(2),
+                Database = "lock_tests",
+                Collection = server.SharedCollection,
+            },
+        };
+        await using var locks = new StoreLock(new MongoLockProvider().CreateStore(config, LockProviderContext.Default));
+        Task<ILockHandle?> trying = locks.TryLockAsync(TestStore.NewId()).AsTask();
+        await Task.Delay(TimeSpan.FromSeconds(2.5), TimeProvider.System);
+        Assert.False(trying.IsCompleted);
+        await using MongoGateway late = server.StartGateway(port: port);
+        await using ILockHandle? handle = await Eventually.DoneAsync(trying, "taken once the server is there");
+        Assert.NotNull(handle);
+    }
+
+    [Fact]
+    public async Task A_step_whose_second_command_cannot_be_sent_is_half_done_and_says_so()
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        await using var store = new TestStore(gateway.Uri + "?serverSelectionTimeoutMS=200");
+        await store.AcquireAsync("warm", TestStore.NewId());
+        // A lock without expiry: taken by the first command, given no end by the second.
+        RefuseFrom(gateway, "findAndModify", 2);
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a, Timeout.InfiniteTimeSpan).AsTask());
+        Assert.True(e.IsTransient);
+        Assert.True(e.MayHaveBeenApplied);
+        gateway.Faults.Decide = null;
+        Assert.Equal(StoreReply.Done, await store.ReleaseAsync("k", _a));
+    }
+
+    [Fact]
+    public async Task A_release_whose_answer_was_lost_may_have_been_applied_whatever_happens_to_the_look_after_it()
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        await using var store = new TestStore(gateway.Uri + "?serverSelectionTimeoutMS=200");
+        await store.AcquireAsync("k", _a);
+        gateway.Faults.Inject("update", GatewayFault.LoseReply);
+        RefuseFrom(gateway, "aggregate", 1);
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.ReleaseAsync("k", _a).AsTask());
+        Assert.True(e.IsTransient);
+        Assert.True(e.MayHaveBeenApplied);
+        gateway.Faults.Decide = null;
+        Assert.Null(await store.Store.GetAsync("k", default));
+    }
+
+    [Fact]
+    public async Task A_time_limit_that_ends_a_step_names_the_server_and_the_last_problem()
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        await using var store = new TestStore(
+            gateway.Uri + "?socketTimeoutMS=100", change: s => s with { StepTimeout = TimeSpan.FromMilliseconds(250), Client = MongoUri.Parse(gateway.Uri) });
+        await store.AcquireAsync("warm", TestStore.NewId());
+        gateway.Faults.Decide = command => command == "findAndModify" ? GatewayFault.Delay : null;
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        gateway.Faults.Decide = null;
+        gateway.Faults.Release();
+        Assert.True(e.MayHaveBeenApplied);
+        Assert.Contains($"MongoDB ({gateway.Address}) did not answer", e.Message, StringComparison.Ordinal);
+        Assert.Contains("250 ms", e.Message, StringComparison.Ordinal);
+        Assert.Contains("The last problem was:", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_that_hangs_before_the_step_began_has_applied_nothing()
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        await using var store = new TestStore(gateway.Uri + "?socketTimeoutMS=0", change: s => s with { StepTimeout = TimeSpan.FromMilliseconds(200) });
+        gateway.Faults.Inject("createIndexes", GatewayFault.Delay);
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        gateway.Faults.Release();
+        Assert.True(e.IsTransient);
+        Assert.False(e.MayHaveBeenApplied);
+    }
+
+    /// <summary>From the nth of these commands on, the server is not the primary.</summary>
+    private static void RefuseFrom(MongoGateway gateway, string command, int nth)
+    {
+        int count = 0;
+        gateway.Faults.Decide = name => name == command && ++count >= nth ? GatewayFault.NotWritablePrimary : null;
+    }
+
+    /// <summary>Bound and not listening: refuses, and nobody else can have the port meanwhile.</summary>
+    private static Socket ClosedPort()
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return socket;
+    }
+}

@@ -1,0 +1,51 @@
+using Locking.Conformance;
+
+namespace Locking;
+
+/// <summary>A quorum's lock that is taken away by force is announced when no majority is left to it.</summary>
+public sealed class LossSignalTests
+{
+    private static readonly LockOptions s_options = new() { Ttl = TimeSpan.FromMinutes(10) };
+
+    [Fact]
+    public async Task A_lock_that_another_process_forces_is_announced_at_once()
+    {
+        await using var quorum = await Quorum.StartAsync();
+        await using var holding = new StoreLock(quorum.NewStore(s_options), s_options);
+        await using var forcing = new StoreLock(quorum.NewStore(s_options), s_options);
+        await using var held = await holding.LockAsync("k");
+        await using var bystander = await holding.LockAsync("other");
+        Assert.True(await forcing.ForceUnlockAsync("k"));
+        await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", TimeSpan.FromSeconds(5));
+        Assert.Equal(LostReason.Forced, held.LostReason);
+        Assert.Null(bystander.LostReason);
+    }
+
+    [Fact]
+    public async Task A_lock_that_is_forced_on_a_minority_stands()
+    {
+        await using var quorum = await Quorum.StartAsync();
+        await using var holding = new StoreLock(quorum.NewStore(s_options), s_options);
+        await using var held = await holding.LockAsync("k");
+        foreach (var server in quorum.Servers)
+            await Eventually.TrueAsync(async () => (string?)await server.CommandAsync("GET", "k") == held.Id, "the vote of every node");
+        await ForceOnAsync(quorum.Servers[0]);
+        // A forced lock that is heard behind it on the same connection shows that the first was heard too.
+        await using var marker = await holding.LockAsync("marker");
+        foreach (var server in quorum.Servers)
+            await Eventually.TrueAsync(async () => (string?)await server.CommandAsync("GET", "marker") == marker.Id, "the vote of every node");
+        await ForceOnAsync(quorum.Servers[0], "marker");
+        await ForceOnAsync(quorum.Servers[1], "marker");
+        await Eventually.TrueAsync(() => marker.LostToken.IsCancellationRequested, "the marker's loss", TimeSpan.FromSeconds(5));
+        Assert.Null(held.LostReason);
+        await ForceOnAsync(quorum.Servers[2]);
+        await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", TimeSpan.FromSeconds(5));
+    }
+
+    private static async Task ForceOnAsync(Testing.RedisServer server, string key = "k")
+    {
+        await using var store = new RedisLockProvider().CreateStore(
+            new LockConfig { Connection = new LockConnection { Port = server.Port } }, LockProviderContext.Default);
+        Assert.True(await ((IForceReleaseStore)store).ForceReleaseAsync(key, CancellationToken.None));
+    }
+}

@@ -1,0 +1,118 @@
+using Locking.Conformance;
+
+namespace Locking;
+
+/// <summary>A lock that is taken away is announced as soon as it can be known: at once when it is forced, at the next renewal otherwise.</summary>
+public sealed class LossSignalTests(RedisFixture redis) : RedisTests(redis), IClassFixture<RedisFixture>
+{
+    private static readonly TimeSpan s_atOnce = TimeSpan.FromSeconds(5);
+
+    /// <summary>None of them would be renewed, or looked at, within the test.</summary>
+    public static TheoryData<string, LockOptions> Leases => new()
+    {
+        { "renewed", new() { Ttl = TimeSpan.FromMinutes(10) } },
+        { "fixed", new() { Ttl = TimeSpan.FromMinutes(10), AutoRenew = false } },
+        { "without expiry", new() { Ttl = Timeout.InfiniteTimeSpan } },
+        { "another format", new() { Ttl = TimeSpan.FromMinutes(10), Format = LockFormats.DistLock } },
+        { "another prefix", new() { Ttl = TimeSpan.FromMinutes(10), KeyPrefix = "p:" } },
+    };
+
+    [Theory]
+    [MemberData(nameof(Leases))]
+    public async Task A_lock_that_another_process_forces_is_announced_at_once(string kind, LockOptions options)
+    {
+        await using var holding = new StoreLock(NewStore());
+        await using var forcing = new StoreLock(NewStore(new LockOptions { Format = options.Format, KeyPrefix = options.KeyPrefix }));
+        var (key, other) = (NewKey(), NewKey());
+        await using var held = await holding.LockAsync(key, options);
+        await using var bystander = await holding.LockAsync(other, options);
+        Assert.True(await forcing.ForceUnlockAsync(key), kind);
+        await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", s_atOnce);
+        Assert.Equal(LostReason.Forced, held.LostReason);
+        Assert.Null(bystander.LostReason);
+        await using var next = await forcing.LockAsync(key, options);
+        Assert.True(next.FencingToken > held.FencingToken);
+    }
+
+    [Fact]
+    public async Task It_works_over_a_lent_connection_too_and_leaves_no_subscription_behind()
+    {
+        var lent = await StackExchange.Redis.ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
+        var before = await ListenersAsync();
+        await using (var holding = new StoreLock(new RedisLockStore(lent)))
+        {
+            await Eventually.TrueAsync(async () => await ListenersAsync() == before + 1, "the subscription");
+            var key = NewKey();
+            await using var held = await holding.LockAsync(key, new LockOptions { Ttl = TimeSpan.FromMinutes(10) });
+            await ((IForceReleaseStore)NewStore()).ForceReleaseAsync(key, CancellationToken.None);
+            await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", s_atOnce);
+        }
+
+        await Eventually.TrueAsync(async () => await ListenersAsync() == before, "no subscription any more");
+        await lent.CloseAsync();
+    }
+
+    [Fact]
+    public async Task The_subscription_comes_back_with_the_connection()
+    {
+        var before = await ListenersAsync();
+        await using var holding = new StoreLock(NewStore());
+        var forcing = (IForceReleaseStore)NewStore();
+        for (var round = 0; round < 3; round++)
+        {
+            var key = NewKey();
+            await using var held = await holding.LockAsync(key, new LockOptions { Ttl = TimeSpan.FromMinutes(10) });
+            await CommandAsync("CLIENT", "KILL", "TYPE", "pubsub");
+            await Eventually.TrueAsync(async () => await ListenersAsync() == before + 1, "the subscription again");
+            Assert.True(await forcing.ForceReleaseAsync(key, CancellationToken.None));
+            await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", s_atOnce);
+            Assert.Equal(LostReason.Forced, held.LostReason);
+        }
+    }
+
+    [Fact]
+    public async Task A_process_has_one_such_subscription_and_no_step_pays_for_it()
+    {
+        var before = await ListenersAsync();
+        await using var locks = new StoreLock(NewStore());
+        await using var handle = await locks.LockAsync(NewKey());
+        Assert.Equal(before + 1, await ListenersAsync());
+        await CommandAsync("CONFIG", "RESETSTAT");
+        for (var i = 0; i < 50; i++)
+            await (await locks.LockAsync(NewKey())).UnlockAsync();
+        var counts = await CommandCountsAsync();
+        Assert.Equal(100, counts["evalsha"]);
+        Assert.Equal(0, counts.GetValueOrDefault("subscribe"));
+        // One notice for each release, and none for forced locks.
+        Assert.Equal(50, counts["publish"]);
+    }
+
+    [Fact]
+    public async Task A_user_without_the_channel_locks_all_the_same_and_hears_at_the_next_renewal()
+    {
+        await using var server = await Testing.RedisServer.StartAsync();
+        Assert.Equal("OK", await server.CommandAsync("ACL", "SETUSER", "default", "resetchannels", "&lock:released"));
+        await using var locks = new StoreLock(RedisFixture.StoreAt(server.Port));
+        await using var forcing = new StoreLock(RedisFixture.StoreAt(server.Port));
+        await using var held = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromSeconds(1), AutoRenew = true });
+        Assert.True(await forcing.ForceUnlockAsync("k"));
+        await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", s_atOnce);
+        Assert.Equal(LostReason.Removed, held.LostReason);
+    }
+
+    [Fact]
+    public async Task What_goes_without_a_word_is_noticed_at_the_next_renewal()
+    {
+        await using var server = await Testing.RedisServer.StartAsync();
+        await using var locks = new StoreLock(RedisFixture.StoreAt(server.Port));
+        foreach (var words in new string[][] { ["FLUSHALL"], ["DEL", "k"], ["SET", "k", "a stranger"] })
+        {
+            await using var held = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromSeconds(1), AutoRenew = true });
+            await server.CommandAsync(words);
+            await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", s_atOnce);
+            Assert.Equal(words[0] == "SET" ? LostReason.HeldByAnother : LostReason.Removed, held.LostReason);
+        }
+    }
+
+    private async Task<long> ListenersAsync() => (long)((object?[])(await CommandAsync("PUBSUB", "NUMSUB", ForcedChannel.Name))!)[1]!;
+}

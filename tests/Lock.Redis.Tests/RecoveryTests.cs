@@ -1,0 +1,208 @@
+using Locking.Conformance;
+using Locking.Testing;
+
+namespace Locking;
+
+/// <summary>Waiters and holders while the server loads, is full, frozen or cut off, or its master dies: they go on by themselves.</summary>
+public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClassFixture<RedisFixture>
+{
+    private static readonly LockOptions s_noNet = new() { PollInterval = TimeSpan.FromHours(1), Ttl = TimeSpan.FromMinutes(10) };
+
+    private long _lostAt;
+
+    [Fact]
+    public async Task A_server_that_loads_is_a_fault_that_says_so_and_passes()
+    {
+        await using var server = await StartSlowLoaderAsync();
+        await using var store = RedisFixture.StoreAt(server.Port);
+        await using var locks = new StoreLock(RedisFixture.StoreAt(server.Port));
+        await TakeAsync(store, "k", "id");
+        await using var handle = await locks.LockAsync("other");
+        await using var raw = await server.RawAsync();
+        // The connections stay while the server throws its data away and loads them again.
+        await raw.SendAsync("DEBUG", "RELOAD");
+        LockStoreException? fault = null;
+        await Eventually.TrueAsync(
+            async () => (fault = await Record.ExceptionAsync(() => AskAsync(store, "k", "id")) as LockStoreException) is not null, "a refusal");
+        Assert.Contains("still loading", fault!.Message, StringComparison.Ordinal);
+        Assert.True(fault is { IsTransient: true, MayHaveBeenApplied: false }, fault.ToString());
+        Assert.Equal("OK", await raw.ReadAsync());
+        Assert.Equal(StoreReply.Done, await store.TryExtendAsync("k", "id", LongTtl, CancellationToken.None));
+        Assert.Null(handle.LostReason);
+    }
+
+    [Fact]
+    public async Task A_server_that_restarts_and_loads_for_long_is_found_when_it_is_done()
+    {
+        await using var server = await StartSlowLoaderAsync();
+        await using var store = RedisFixture.StoreAt(server.Port);
+        await TakeAsync(store, "k", "id");
+        Assert.Equal("OK", await server.CommandAsync("SAVE"));
+        server.Kill();
+        await server.StartAgainAsync(untilLoaded: false);
+        Assert.StartsWith("LOADING", Assert.IsType<RedisErrorReply>(await server.CommandAsync("GET", "k")).Message, StringComparison.Ordinal);
+
+        // One that was connected before, and one that was not.
+        await using var fresh = RedisFixture.StoreAt(server.Port);
+        foreach (var one in new[] { fresh, store })
+        {
+            var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(one, "k", "id"));
+            Assert.True(fault is { IsTransient: true, MayHaveBeenApplied: false }, fault.ToString());
+        }
+
+        foreach (var one in new[] { fresh, store })
+        {
+            await Eventually.TrueAsync(
+                async () => await Record.ExceptionAsync(async () => Assert.Equal(StoreReply.Done, await one.TryExtendAsync("k", "id", LongTtl, CancellationToken.None))) is null,
+                "the lock, as it was saved", TimeSpan.FromSeconds(30));
+        }
+    }
+
+    [Fact]
+    public async Task A_waiter_goes_on_when_the_server_was_frozen_for_longer_than_the_lease()
+    {
+        await using var server = await RedisServer.StartAsync();
+        var limit = TimeSpan.FromMilliseconds(300);
+        await using var holding = new StoreLock(RedisFixture.StoreAt(server.Port, commandTimeout: limit), new LockOptions { Ttl = TimeSpan.FromSeconds(1) });
+        await using var waiting = new StoreLock(RedisFixture.StoreAt(server.Port, commandTimeout: limit), s_noNet);
+        var held = await holding.LockAsync("k");
+        var waiter = waiting.LockAsync("k").AsTask();
+        await UntilListeningAsync(server, 1);
+        server.Freeze();
+        await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", TimeSpan.FromSeconds(5));
+        Assert.False(waiter.IsCompleted);
+        server.Thaw();
+        await using var next = await Eventually.DoneAsync(waiter, "the waiter's lock", TimeSpan.FromSeconds(20));
+        Assert.True(next.FencingToken > held.FencingToken);
+    }
+
+    [Fact]
+    public async Task A_waiter_goes_on_when_a_full_server_has_room_again()
+    {
+        await using var server = await RedisServer.StartAsync("--maxmemory-policy", "noeviction");
+        await using var holding = new StoreLock(RedisFixture.StoreAt(server.Port), s_noNet);
+        await using var waiting = new StoreLock(RedisFixture.StoreAt(server.Port), s_noNet);
+        var held = await holding.LockAsync("k");
+        var waiter = waiting.LockAsync("k").AsTask();
+        await UntilListeningAsync(server, 1);
+        await server.CommandAsync("CONFIG", "SET", "maxmemory", "1");
+        Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
+        await Eventually.TrueAsync(
+            async () => ((string)(await server.CommandAsync("INFO", "errorstats"))!).Contains("errorstat_OOM", StringComparison.Ordinal), "a refusal");
+        Assert.False(waiter.IsCompleted);
+        await server.CommandAsync("CONFIG", "SET", "maxmemory", "0");
+        await using var next = await Eventually.DoneAsync(waiter, "the waiter's lock", TimeSpan.FromSeconds(20));
+        Assert.True(next.FencingToken > held.FencingToken);
+    }
+
+    [Fact]
+    public async Task A_holder_that_is_cut_off_knows_of_its_loss_while_the_server_still_keeps_the_lock()
+    {
+        await using var proxy = new RedisProxy(Server.Port);
+        await using var locks = new StoreLock(RedisFixture.StoreAt(proxy.Port, commandTimeout: TimeSpan.FromMilliseconds(300)), new LockOptions { Ttl = TimeSpan.FromSeconds(3) });
+        var key = NewKey();
+        await using var held = await locks.LockAsync(key);
+        long? left = null;
+        await using var raw = await Server.RawAsync();
+        using var told = held.LostToken.Register(() => Volatile.Write(ref _lostAt, TimeProvider.System.GetTimestamp()));
+        proxy.Cut();
+        long expiredAt = 0;
+        await Eventually.TrueAsync(async () =>
+        {
+            left = (long?)await raw.CommandAsync("PTTL", key);
+            expiredAt = TimeProvider.System.GetTimestamp();
+            return left < 0;
+        }, "the lease's end", TimeSpan.FromSeconds(10));
+        Assert.True(held.LostToken.IsCancellationRequested);
+        Assert.Equal(LostReason.Expired, held.LostReason);
+        await Eventually.TrueAsync(() => Volatile.Read(ref _lostAt) != 0, "the callback");
+        Assert.True(Volatile.Read(ref _lostAt) <= expiredAt, "told after the server had let go");
+        proxy.Mend();
+    }
+
+    [Fact]
+    public async Task A_slow_network_shortens_what_the_holder_may_rely_on_and_nothing_else()
+    {
+        await using var proxy = new RedisProxy(Server.Port);
+        await using var locks = new StoreLock(RedisFixture.StoreAt(proxy.Port), new LockOptions { Ttl = TimeSpan.FromSeconds(10), AutoRenew = false });
+        await (await locks.LockAsync(NewKey())).UnlockAsync();
+        proxy.Delay = TimeSpan.FromMilliseconds(200);
+        await using var handle = await locks.LockAsync(NewKey());
+        // Counted from before the request: what the way there and back took is gone (400 ms; timers are coarse), and 1 % and 2 ms for drift.
+        Assert.InRange(handle.Remaining, TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(10) - TimeSpan.FromMilliseconds(380 + 102));
+        Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
+    }
+
+    [Fact]
+    public async Task A_grant_whose_answer_is_swallowed_leaves_no_lock_behind()
+    {
+        await using var proxy = new RedisProxy(Server.Port);
+        await using var locks = new StoreLock(RedisFixture.StoreAt(proxy.Port, commandTimeout: TimeSpan.FromMilliseconds(300)), s_noNet);
+        await (await locks.LockAsync(NewKey())).UnlockAsync();
+        var key = NewKey();
+        proxy.SwallowAnswers();
+        var fault = await Assert.ThrowsAsync<LockStoreException>(async () => await locks.TryLockAsync(key));
+        Assert.True(fault is { IsTransient: true, MayHaveBeenApplied: true }, fault.ToString());
+        // The lease of ten minutes is there or was: the clean-up needs no answer.
+        proxy.Mend();
+        await Eventually.TrueAsync(async () => (long)(await CommandAsync("EXISTS", key))! == 0, "the lock given back", TimeSpan.FromSeconds(20));
+        await using var again = await Eventually.DoneAsync(locks.LockAsync(key).AsTask(), "the lock again", TimeSpan.FromSeconds(20));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(0)]
+    public async Task A_client_that_knows_both_servers_goes_on_at_the_one_that_was_promoted(int replicas)
+    {
+        await using var master = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
+        await using var replica = await RedisServer.StartAsync("--replicaof", "127.0.0.1", $"{master.Port}");
+        await ReplicatedFixture.UntilReplicatedAsync(master);
+        var options = new LockOptions { Ttl = TimeSpan.FromSeconds(30), Replicas = replicas };
+        await using var locks = new StoreLock(
+            new RedisLockProvider().CreateStore(
+                new LockConfig { Connection = new LockConnection { Url = $"{master.EndPoint},{replica.EndPoint}" }, LockOptions = options }, LockProviderContext.Default),
+            options);
+        var held = await locks.LockAsync("k");
+        if (replicas == 0)
+            await Eventually.TrueAsync(async () => (string?)await replica.CommandAsync("GET", "k") == held.Id, "the lock at the replica");
+        master.Kill();
+        Assert.Equal("OK", await replica.CommandAsync("REPLICAOF", "NO", "ONE"));
+
+        // The lease is the same one there. What demands a replica waits for another; what does not goes on.
+        var plain = new LockOptions { Replicas = 0, Ttl = TimeSpan.FromSeconds(30) };
+        Assert.Null(await Eventually.DoneAsync(WithoutFaultAsync(async () => await locks.TryLockAsync("k", plain)), "an answer", TimeSpan.FromSeconds(30)));
+        Assert.Equal(held.Id, await replica.CommandAsync("GET", "k"));
+        if (replicas == 0)
+            Assert.True(await Eventually.DoneAsync(WithoutFaultAsync(async () => await locks.TryExtendAsync("k", held.Id, TimeSpan.FromMinutes(1))), "an extension", TimeSpan.FromSeconds(30)));
+        Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
+        await using var next = await Eventually.DoneAsync(WithoutFaultAsync(async () => await locks.LockAsync("k", plain)), "the next lock", TimeSpan.FromSeconds(30));
+        Assert.True(next.FencingToken > held.FencingToken);
+    }
+
+    /// <summary>A server that loads its 4,000 keys one each millisecond.</summary>
+    private static async Task<RedisServer> StartSlowLoaderAsync()
+    {
+        var server = await RedisServer.StartAsync("--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024", "--enable-debug-command", "yes");
+        await server.CommandAsync("EVAL", "for i = 1, 4000 do redis.call('set', 'filler' .. i, 'x') end", "0");
+        return server;
+    }
+
+    /// <summary>Asks until there is an answer; faults on the way must be of the kind that passes.</summary>
+    private static async Task<T> WithoutFaultAsync<T>(Func<Task<T>> ask)
+    {
+        while (true)
+        {
+            try
+            {
+                return await ask();
+            }
+            catch (LockStoreException fault)
+            {
+                Assert.True(fault.IsTransient, fault.ToString());
+            }
+        }
+    }
+
+    private static Task UntilListeningAsync(RedisServer server, long listeners) => Eventually.TrueAsync(
+        async () => (long)((object?[])(await server.CommandAsync("PUBSUB", "NUMSUB", "lock:released"))!)[1]! == listeners, "subscribed");
+}
