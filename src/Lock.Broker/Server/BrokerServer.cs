@@ -52,7 +52,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
             throw new ArgumentException("A broker needs a path (Unix socket) or a host (TCP) to listen on.", nameof(options));
         if (options.Host is not null && options.Secret is null && !options.Insecure && !IsLoopback(options.Host))
         {
-            throw new ArgumentException($"Host '{options.Host}' lets other machines in, which takes a secret (--secret-file, or "
+            throw new ArgumentException($"Host '{options.Host}' lets other machines in: give a secret (--secret-file, or "
                 + "LOCK_BROKER_SECRET). Without one the host may be localhost or another address of the loopback; Insecure (--insecure) "
                 + "allows everybody who can reach the port to take and break locks.", nameof(options));
         }
