@@ -3,15 +3,17 @@ using System.Globalization;
 namespace Locking.Bench;
 
 /// <summary>The rows measured so far, each against its bar.</summary>
-/// <param name="only">Only rows whose name has this part are wanted; null for all.</param>
-internal sealed class BenchReport(string? only = null)
+internal sealed class BenchReport
 {
     private readonly List<Row> _rows = [];
 
+    /// <summary>What to measure: rows and parts whose names hold one of these; everything when there is none.</summary>
+    public HashSet<string> Only { get; } = new(StringComparer.OrdinalIgnoreCase);
+
     public bool AllMet => _rows.TrueForAll(static row => row.IsMet);
 
-    /// <summary>Whether a row is to be measured.</summary>
-    public bool Wants(string what) => only is null || what.Contains(only, StringComparison.OrdinalIgnoreCase);
+    /// <summary>Whether a row, or a part of a suite, is to be measured.</summary>
+    public bool Wants(string what) => Only.Count == 0 || Only.Any(part => what.Contains(part, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Adds a row whose value must not exceed a limit.</summary>
     public void AtMost(string what, double value, double limit, string unit, string details) =>

@@ -39,7 +39,7 @@ internal static class CommandProgram
         }
         catch (ArgumentException problem)
         {
-            Streams.Error(problem.Message);
+            Streams.Error(WithoutParameter(problem));
             return ExitCode.Usage;
         }
         catch (LockStoreException problem)
@@ -47,6 +47,13 @@ internal static class CommandProgram
             Streams.Error(problem.Message);
             return ExitCode.Unavailable;
         }
+    }
+
+    /// <summary>The message without the name of a parameter of ours, which says nothing to who typed a command.</summary>
+    private static string WithoutParameter(ArgumentException problem)
+    {
+        var end = problem.ParamName is { } name ? problem.Message.LastIndexOf($" (Parameter '{name}')", StringComparison.Ordinal) : -1;
+        return end > 0 ? problem.Message[..end] : problem.Message;
     }
 
     /// <summary>The version, as <c>1.2.3</c>.</summary>

@@ -73,6 +73,9 @@ internal sealed class RawClient : IAsyncDisposable
         Assert.Equal("pong", answer.GetProperty("type").GetString());
     }
 
+    /// <summary>Sends nothing more; what was sent is still answered.</summary>
+    public void Finish() => _socket.Shutdown(SocketShutdown.Send);
+
     /// <summary>Closes properly (FIN).</summary>
     public void Close()
     {

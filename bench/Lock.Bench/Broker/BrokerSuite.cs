@@ -12,6 +12,12 @@ internal sealed class BrokerSuite : IBenchSuite
     private const int AtOnce = 20;
     private const int Seconds = 4;
 
+    /// <summary>Until the runtime has compiled everything for good in five processes on few processors.</summary>
+    private const int WarmUpSeconds = 8;
+
+    /// <summary>What can be measured alone.</summary>
+    public static IReadOnlyList<string> Parts { get; } = ["one-key", "many-keys", "processes", "sizes"];
+
     public async Task RunAsync(BenchReport report, int rounds)
     {
         var directory = Directory.CreateTempSubdirectory("lock-bench-").FullName;
@@ -20,9 +26,12 @@ internal sealed class BrokerSuite : IBenchSuite
             var path = Path.Combine(directory, "broker.sock");
             await using var broker = BenchChild.OfThisProgram("broker", path);
             var port = int.Parse(await broker.ReadAsync(), CultureInfo.InvariantCulture);
-            await AgainstPublishedAsync(report, path, port, Math.Min(rounds, 7));
-            await ManyProcessesAsync(report, path, directory);
-            await BrokerSizes.MeasureAsync(report, broker, path);
+            if (report.Wants("one-key") || report.Wants("many-keys"))
+                await AgainstPublishedAsync(report, path, port, Math.Min(rounds, 7));
+            if (report.Wants("processes"))
+                await ManyProcessesAsync(report, path, directory);
+            if (report.Wants("sizes"))
+                await BrokerSizes.MeasureAsync(report, broker, path);
         }
         finally
         {
@@ -42,6 +51,8 @@ internal sealed class BrokerSuite : IBenchSuite
         await using var unix = new StoreLock(new BrokerLockStore(new LockConnection { Path = path }));
         foreach (var keys in (int[])[1, AtOnce])
         {
+            if (!report.Wants(keys == 1 ? "one-key" : "many-keys"))
+                continue;
             var result = await new Comparison()
                 .Add("live-mutex", n => published.AskNumberAsync($"{n} {AtOnce} {keys}"))
                 .Add("round trip", trips.RunAsync)
@@ -83,7 +94,7 @@ internal sealed class BrokerSuite : IBenchSuite
                 workers.Add(BenchChild.OfThisProgram("worker", path, map));
             foreach (var worker in workers)
                 await worker.ReadAsync();
-            await Task.WhenAll(workers.ConvertAll(worker => worker.AskAsync("25 1")));
+            await Task.WhenAll(workers.ConvertAll(worker => worker.AskAsync($"25 {WarmUpSeconds}")));
             using var stop = new CancellationTokenSource();
             var passing = PassByAsync(path, stop.Token);
             var answers = await Task.WhenAll(workers.ConvertAll(worker => worker.AskAsync($"25 {Seconds}")));
@@ -120,7 +131,7 @@ internal sealed class BrokerSuite : IBenchSuite
                 clients.Add(BenchChild.OfNode("client", port));
             foreach (var client in clients)
                 await client.ReadAsync();
-            await Task.WhenAll(clients.ConvertAll(client => client.AskAsync("timed 1 25")));
+            await Task.WhenAll(clients.ConvertAll(client => client.AskAsync($"timed {WarmUpSeconds} 25")));
             var answers = await Task.WhenAll(clients.ConvertAll(client => client.AskAsync(string.Create(CultureInfo.InvariantCulture, $"timed {Seconds} 25"))));
             var numbers = answers.Select(answer => answer.Split(' ').Select(part => double.Parse(part, CultureInfo.InvariantCulture)).ToArray()).ToList();
             return (numbers.Sum(n => n[0]) / Seconds, numbers.Max(n => n[1]));

@@ -33,8 +33,6 @@ internal static class ChildParts
     /// <summary>A broker. Says its port; then answers each line with the bytes of its heap.</summary>
     private static async Task BrokerAsync(string path)
     {
-        // As `lock broker` does.
-        Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
         await using var server = new BrokerServer(new BrokerServerOptions { Path = path, Host = "127.0.0.1", Port = 0, StatePath = path + ".state" });
         if (!server.TryStart())
             throw new InvalidOperationException($"Another broker runs at {path}.");

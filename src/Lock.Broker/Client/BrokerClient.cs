@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 
 namespace Locking;
@@ -21,7 +20,6 @@ internal sealed partial class BrokerClient : IAsyncDisposable
     private readonly BrokerLauncher? _launcher;
     private BrokerConnection? _connection;
     private Task<OpenConnection>? _connecting;
-    private Task? _reading;
     private long _lastNumber;
     private bool _isReturning;
     private bool _isDisposed;
@@ -76,7 +74,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
         {
             ObjectDisposedException.ThrowIf(_isDisposed, typeof(BrokerLockStore));
             if (_connection is { HasEnded: false } connection)
-                return new ValueTask<OpenConnection>(new OpenConnection(connection, _reading!));
+                return new ValueTask<OpenConnection>(new OpenConnection(connection));
             connecting = _connecting ??= Task.Run(EstablishAsync, CancellationToken.None);
         }
 
@@ -99,7 +97,8 @@ internal sealed partial class BrokerClient : IAsyncDisposable
             connection = _connection;
         }
 
-        connection?.Forget(waiter);
+        if (!waiter.IsAnswered)
+            connection?.Forget(waiter);
     }
 
     /// <summary>The current connection, or null while there is none.</summary>
@@ -137,7 +136,6 @@ internal sealed partial class BrokerClient : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         BrokerConnection? connection;
-        Task? reading;
         PendingAnswer[] waiting;
         lock (_gate)
         {
@@ -145,7 +143,6 @@ internal sealed partial class BrokerClient : IAsyncDisposable
                 return;
             _isDisposed = true;
             (connection, _connection) = (_connection, null);
-            reading = _reading;
             waiting = [.. _waiting.Values];
             _waiting.Clear();
         }
@@ -156,7 +153,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
 
         // Hung up, not cut: what was sent last, a release for example, still arrives, and the broker sees a clean end.
         if (connection is not null)
-            await connection.HangUpAsync(reading!, Time).ConfigureAwait(false);
+            await connection.HangUpAsync().ConfigureAwait(false);
     }
 
     /// <summary>Comes back for as long as somebody waits or something is held.</summary>
@@ -227,158 +224,6 @@ internal sealed partial class BrokerClient : IAsyncDisposable
             one.TrySetException(exception);
     }
 
-    private async Task<OpenConnection> EstablishAsync()
-    {
-        try
-        {
-            var (connection, reading) = await OpenAsync().ConfigureAwait(false);
-            await ReclaimAsync(connection).ConfigureAwait(false);
-            PendingAnswer[] waiting;
-            lock (_gate)
-            {
-                _connecting = null;
-                if (_isDisposed || connection.HasEnded)
-                {
-                    connection.Cut();
-                    throw NotThere($"The connection to the broker at {Address} ended at once.", null);
-                }
-
-                (_connection, _reading) = (connection, reading);
-                waiting = [.. _waiting.Values];
-            }
-
-            foreach (var one in waiting)
-                connection.AskAcquire(one);
-            return new OpenConnection(connection, reading);
-        }
-        catch
-        {
-            lock (_gate)
-                _connecting = null;
-            throw;
-        }
-    }
-
-    /// <summary>Connects and is welcomed, within the time for it; starts a broker if nothing listens and that is asked for.</summary>
-    private async Task<OpenConnection> OpenAsync()
-    {
-        var began = Time.GetTimestamp();
-        var launched = false;
-        var launchedAt = 0L;
-        while (true)
-        {
-            var left = _connectTimeout - Time.GetElapsedTime(began);
-            try
-            {
-                return await OpenOnceAsync(left > _shortestTry ? left : _shortestTry).ConfigureAwait(false);
-            }
-            catch (SocketException e) when (Address.Explain() is { } wrong)
-            {
-                throw new LockStoreException($"There can be no broker at {Address}: {wrong}.", isTransient: false, e) { MayHaveBeenApplied = false };
-            }
-            catch (SocketException e) when (IsNobodyThere(e))
-            {
-                if (_launcher is null)
-                    throw NotThere($"No broker listens at {Address}. Start one with 'lock broker', or set connection.launch.", e);
-                if (left <= TimeSpan.Zero)
-                {
-                    throw NotThere($"A broker was started, but it does not listen at {Address} within {_connectTimeout.TotalMilliseconds} ms "
-                        + "(connection.connectTimeout). Run the same 'lock broker' by hand to see why.", e);
-                }
-
-                // Again after a while: the one that was started may have met another that was just ending, and left the place to it.
-                if (!launched || Time.GetElapsedTime(launchedAt) >= _launchPause)
-                {
-                    _launcher.Launch(Address, Secret);
-                    launched = true;
-                    launchedAt = Time.GetTimestamp();
-                }
-            }
-            catch (LockStoreException e) when (e.IsTransient && launched && left > TimeSpan.Zero)
-            {
-                // One that ended as we came; the next one is being started by somebody, or by us.
-            }
-            catch (SocketException e)
-            {
-                throw NotThere($"The broker at {Address} cannot be reached: {e.Message}", e);
-            }
-
-            await Task.Delay(_firstPause, Time, _disposing.Token).ConfigureAwait(false);
-        }
-    }
-
-    private async Task<OpenConnection> OpenOnceAsync(TimeSpan limit)
-    {
-        using var time = new CancellationTokenSource(limit, Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(time.Token, _disposing.Token);
-        BrokerConnection? connection = null;
-        try
-        {
-            var socket = await Address.ConnectAsync(_noDelay, either.Token).ConfigureAwait(false);
-            connection = new BrokerConnection(this, socket);
-            connection.Greet();
-            var reading = connection.RunAsync();
-            var welcome = await connection.Welcomed.WaitAsync(either.Token).ConfigureAwait(false);
-            Notice(welcome);
-            return new OpenConnection(connection, reading);
-        }
-        catch (OperationCanceledException e)
-        {
-            connection?.Cut();
-            _disposing.Token.ThrowIfCancellationRequested();
-            throw NotThere($"The broker at {Address} did not answer within {_connectTimeout.TotalMilliseconds} ms (connection.connectTimeout).", e);
-        }
-    }
-
-    /// <summary>Asks for what this client believes to hold, before anything else is asked on a new connection.</summary>
-    private async Task ReclaimAsync(BrokerConnection connection)
-    {
-        if (connection.IsPublished)
-            return; // it releases what a connection held when that ends, and knows no reclaim
-        var asked = new List<(HeldLease Lease, PendingAnswer Answer)>();
-        foreach (var lease in Leases.Living())
-        {
-            var answer = new PendingAnswer(NextNumber(), null, waits: false);
-            connection.AskReclaim(answer, lease, Leases.RemainingOf(lease));
-            asked.Add((lease, answer));
-        }
-
-        foreach (var (lease, pending) in asked)
-        {
-            var answer = await pending.Task.ConfigureAwait(false);
-            if (answer.Kind == AnswerKind.Done)
-                Leases.Reclaimed(lease.Request.HolderId, connection);
-            var reason = answer.Kind switch
-            {
-                AnswerKind.Other => LostReason.HeldByAnother,
-                AnswerKind.None => LostReason.Removed,
-                _ => default(LostReason?),
-            };
-            if (reason is { } why && Leases.Remove(lease.Request.HolderId))
-                OnLost(new StoreLoss(lease.Request.Key, lease.Request.HolderId, why));
-        }
-    }
-
-    private void Notice(Welcome welcome)
-    {
-        if (welcome.Wire == WireTypes.Wire && welcome.Version == WireTypes.ProductVersion)
-            return;
-        lock (_gate)
-        {
-            if (_warned)
-                return;
-            _warned = true;
-        }
-
-        if (welcome.Wire == 0)
-            LogPublished(Address);
-        else
-            LogOtherVersion(Address, welcome.Version, WireTypes.ProductVersion);
-    }
-
-    private static bool IsNobodyThere(SocketException e) => e.SocketErrorCode
-        is SocketError.ConnectionRefused or SocketError.AddressNotAvailable or SocketError.HostNotFound || e.ErrorCode == 2;
-
     private static LockStoreException NotThere(string message, Exception? inner) =>
         new(message, isTransient: true, inner) { MayHaveBeenApplied = false };
 
@@ -390,12 +235,4 @@ internal sealed partial class BrokerClient : IAsyncDisposable
 
     [LoggerMessage(22, LogLevel.Debug, "The broker at {Address} is still away.")]
     private partial void LogStillAway(Exception exception, BrokerAddress address);
-
-    [LoggerMessage(23, LogLevel.Warning, "The broker at {Address} is a published live-mutex broker: no fencing tokens, no extending, no "
-        + "owner, and it may grant a lock twice when clients come and go.")]
-    private partial void LogPublished(BrokerAddress address);
-
-    [LoggerMessage(24, LogLevel.Warning, "The broker at {Address} is version {Running}, this client is {Own}: what both know is used. Restart "
-        + "the broker to use the rest.")]
-    private partial void LogOtherVersion(BrokerAddress address, string running, string own);
 }

@@ -45,7 +45,8 @@ internal sealed partial class BrokerConnection
             _client.Leases.Add(request, answer.Token, begun, this);
         }
 
-        pending.TrySetResult(answer);
+        if (pending.TryDecide(answer))
+            Answered(pending);
     }
 
     private static BrokerAnswer AnswerOf(in WireMessage message)

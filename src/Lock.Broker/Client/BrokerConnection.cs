@@ -1,13 +1,16 @@
-using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Net.Sockets;
 
 namespace Locking;
 
 /// <summary>One connection of a client to a broker, shared by all keys: requests are numbered, answers come in any order.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "What it owns is disposed of when the connection ends, by whoever reads.")]
 internal sealed partial class BrokerConnection : LineConnection
 {
     private const int LongestAnswer = 1024 * 1024;
     private const int UnsentRequests = 64 * 1024 * 1024;
+
+    private static readonly TimeSpan _farewell = TimeSpan.FromSeconds(1);
 
     private readonly BrokerClient _client;
     private readonly Lock _gate = new();
@@ -25,6 +28,8 @@ internal sealed partial class BrokerConnection : LineConnection
         : base(socket, LongestAnswer, UnsentRequests)
     {
         _client = client;
+        _arrival = new Arrival(this);
+        _flusher = new Flusher(Output);
         _lastHeard = Time.GetTimestamp();
         _watch = Time.CreateTimer(static s => ((BrokerConnection)s!).Watch(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -77,7 +82,7 @@ internal sealed partial class BrokerConnection : LineConnection
         }
 
         if (pending is null)
-            Output.Flush();
+            FlushSoon();
         else if (!pending.Waits)
             pending.TrySetResult(default);
     }
@@ -107,6 +112,22 @@ internal sealed partial class BrokerConnection : LineConnection
         }
     }
 
+    /// <summary>Closes this side properly: all that was sent arrives, and the other side sees that we went by ourselves.</summary>
+    public async Task HangUpAsync()
+    {
+        try
+        {
+            Output.Flush();
+            await Output.WhenDrainedAsync().WaitAsync(_farewell, Time).ConfigureAwait(false);
+            Socket.Shutdown(SocketShutdown.Send);
+            await Closed.WaitAsync(_farewell, Time).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TimeoutException or SocketException or ObjectDisposedException)
+        {
+            Cut();
+        }
+    }
+
     /// <summary>Ends the connection without giving up what is held over it: the broker is told so, since on a Unix socket the end
     /// itself looks the same either way.</summary>
     public void Abandon()
@@ -119,14 +140,6 @@ internal sealed partial class BrokerConnection : LineConnection
         }
 
         Cut();
-    }
-
-    protected override bool WaitsForReader => false;
-
-    protected override void OnBatch(in ReadOnlySequence<byte> lines)
-    {
-        Volatile.Write(ref _lastHeard, Time.GetTimestamp());
-        EachLine(lines);
     }
 
     protected override void OnLine(ReadOnlySpan<byte> line)

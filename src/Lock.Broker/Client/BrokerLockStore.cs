@@ -54,11 +54,16 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
         var began = _client.Time.GetTimestamp();
         var connection = (await _client.ConnectAsync(cancellationToken).ConfigureAwait(false)).Connection;
         var waiter = new PendingAnswer(_client.NextNumber(), request, waits: true);
+        WaitLimit? limit = null;
         _client.Enlist(waiter);
         try
         {
             connection.AskAcquire(waiter);
-            var answer = await WaitAsync(waiter, atMost, cancellationToken).ConfigureAwait(false);
+
+            // After the request: a place cannot be given up before it was asked for.
+            if (atMost != Timeout.InfiniteTimeSpan)
+                limit = new WaitLimit(_client, waiter, atMost);
+            var answer = await HearAsync(waiter, cancellationToken).ConfigureAwait(false);
             if (answer.Kind == AnswerKind.Granted)
             {
                 // Counted since the request was last sent, which may have been on a later connection than the first.
@@ -68,8 +73,14 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
 
             return answer.Kind == AnswerKind.Busy ? AcquireReply.Busy(answer.Remaining) : throw Unexpected(answer);
         }
+        catch (OperationCanceledException)
+        {
+            _client.Current?.TellWithdraw(waiter);
+            throw;
+        }
         finally
         {
+            limit?.Dispose();
             _client.Delist(waiter);
         }
     }
@@ -165,9 +176,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
             BrokerAnswer answer;
             try
             {
-                answer = cancellationToken.CanBeCanceled
-                    ? await pending.Task.WaitAsync(cancellationToken).ConfigureAwait(false)
-                    : await pending.Task.ConfigureAwait(false);
+                answer = await HearAsync(pending, cancellationToken).ConfigureAwait(false);
             }
             catch (OperationCanceledException)
             {
@@ -181,32 +190,21 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
         }
     }
 
-    /// <summary>Waits for the grant; when the time is up, gives the place up and hears whether the grant was faster.</summary>
-    private async ValueTask<BrokerAnswer> WaitAsync(PendingAnswer waiter, TimeSpan atMost, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await waiter.Task.WaitAsync(atMost, _client.Time, cancellationToken).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            _client.Current?.TellWithdraw(waiter);
-            throw;
-        }
-        catch (TimeoutException)
-        {
-            if (_client.Current is not { } connection)
-                return new BrokerAnswer(AnswerKind.Busy);
-            connection.TellWithdraw(waiter);
-        }
+    /// <summary>Waits for an answer, or until the caller gives up.</summary>
+    private static ValueTask<BrokerAnswer> HearAsync(PendingAnswer pending, CancellationToken cancellationToken) =>
+        cancellationToken.CanBeCanceled ? HearOrGiveUpAsync(pending, cancellationToken) : pending.Answer;
 
+    private static async ValueTask<BrokerAnswer> HearOrGiveUpAsync(PendingAnswer pending, CancellationToken cancellationToken)
+    {
+        var registration = cancellationToken.UnsafeRegister(
+            static (pending, token) => ((PendingAnswer)pending!).TrySetException(new OperationCanceledException(token)), pending);
         try
         {
-            return await waiter.Task.WaitAsync(_client.CommandTimeout, _client.Time, cancellationToken).ConfigureAwait(false);
+            return await pending.Answer.ConfigureAwait(false);
         }
-        catch (TimeoutException e)
+        finally
         {
-            throw NoAnswer(e);
+            registration.Unregister();
         }
     }
 
@@ -226,12 +224,13 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
             $"The broker at {_client.Address} has come back after a crash, and whoever held the lock may still reclaim it; it knows in "
             + $"{answer.Remaining.GetValueOrDefault().TotalSeconds:0.0} s.",
             isTransient: true) { MayHaveBeenApplied = false },
-        _ => NoAnswer(null),
+        _ => NoAnswer(_client, null),
     };
 
-    private LockStoreException NoAnswer(Exception? inner) => new(
-        $"The broker at {_client.Address} did not answer: the connection broke, or no answer came within "
-        + $"{_client.CommandTimeout.TotalMilliseconds} ms (connection.commandTimeout).",
+    /// <summary>The failure of a request without an answer.</summary>
+    internal static LockStoreException NoAnswer(BrokerClient client, Exception? inner) => new(
+        $"The broker at {client.Address} did not answer: the connection broke, or no answer came within "
+        + $"{client.CommandTimeout.TotalMilliseconds} ms (connection.commandTimeout).",
         isTransient: true,
         inner);
 

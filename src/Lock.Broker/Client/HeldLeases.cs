@@ -1,15 +1,13 @@
-using System.Collections.Concurrent;
-
 namespace Locking;
 
 /// <summary>What this client holds at its broker, so that it can reclaim it after a broken connection.</summary>
-internal sealed class HeldLeases
+internal sealed class HeldLeases(TimeProvider time)
 {
-    private readonly ConcurrentDictionary<string, HeldLease> _leases = new();
-    private readonly TimeProvider _time;
-    private int _sweepAt = 1024;
+    private const int FirstSweep = 1024;
 
-    public HeldLeases(TimeProvider time) => _time = time;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, HeldLease> _leases = new(StringComparer.Ordinal);
+    private int _sweepAt = FirstSweep;
 
     /// <summary>Remembers a grant.</summary>
     /// <param name="request">What was granted.</param>
@@ -18,32 +16,35 @@ internal sealed class HeldLeases
     /// <param name="connection">Over which connection the broker knows of it.</param>
     public void Add(AcquireRequest request, long? token, long begun, BrokerConnection connection)
     {
-        _leases[request.HolderId] = new HeldLease(request, token, request.Ttl, begun, connection);
-        if (_leases.Count < Volatile.Read(ref _sweepAt))
-            return;
-
-        // Leases that ran out without a word (a published broker gives none) must not pile up.
-        foreach (var lease in _leases.Values)
+        var lease = new HeldLease(request, token) { Ttl = request.Ttl, Begun = begun, Connection = connection };
+        lock (_gate)
         {
-            if (RemainingOf(lease) == TimeSpan.Zero)
-                Remove(lease.Request.HolderId);
-        }
+            _leases[request.HolderId] = lease;
+            if (_leases.Count < _sweepAt)
+                return;
 
-        Volatile.Write(ref _sweepAt, Math.Max(1024, _leases.Count * 2));
+            // Leases that ran out without a word (a published broker gives none) must not pile up.
+            DropEndedUnsynchronized();
+            _sweepAt = Math.Max(FirstSweep, _leases.Count * 2);
+        }
     }
 
     public void Extended(string holderId, TimeSpan ttl, long begun)
     {
-        while (_leases.TryGetValue(holderId, out var lease) && !_leases.TryUpdate(holderId, lease with { Ttl = ttl, Begun = begun }, lease))
+        lock (_gate)
         {
+            if (_leases.TryGetValue(holderId, out var lease))
+                (lease.Ttl, lease.Begun) = (ttl, begun);
         }
     }
 
     /// <summary>Another connection knows of it now.</summary>
     public void Reclaimed(string holderId, BrokerConnection connection)
     {
-        while (_leases.TryGetValue(holderId, out var lease) && !_leases.TryUpdate(holderId, lease with { Connection = connection }, lease))
+        lock (_gate)
         {
+            if (_leases.TryGetValue(holderId, out var lease))
+                lease.Connection = connection;
         }
     }
 
@@ -52,55 +53,82 @@ internal sealed class HeldLeases
     /// <returns>The lease; null when this client holds no such.</returns>
     public HeldLease? BeginRelease(string holderId)
     {
-        while (_leases.TryGetValue(holderId, out var lease))
+        lock (_gate)
         {
-            var leaving = lease with { IsLeaving = true };
-            if (_leases.TryUpdate(holderId, leaving, lease))
-                return leaving;
+            if (!_leases.TryGetValue(holderId, out var lease))
+                return null;
+            lease.IsLeaving = true;
+            return lease;
         }
-
-        return null;
     }
 
-    public bool Has(string holderId) =>
-        _leases.TryGetValue(holderId, out var lease) && !lease.IsLeaving && RemainingOf(lease) != TimeSpan.Zero;
+    public bool Has(string holderId)
+    {
+        lock (_gate)
+            return _leases.TryGetValue(holderId, out var lease) && !lease.IsLeaving && RemainingUnsynchronized(lease) != TimeSpan.Zero;
+    }
 
     /// <summary>It is over.</summary>
     /// <returns>Whether it was held until now: not known to be over, and not being given back.</returns>
-    public bool Remove(string holderId) => _leases.TryRemove(holderId, out var lease) && !lease.IsLeaving;
+    public bool Remove(string holderId)
+    {
+        lock (_gate)
+            return _leases.Remove(holderId, out var lease) && !lease.IsLeaving;
+    }
 
     /// <summary>What may still live and is not being given back. Drops what has run out.</summary>
     public List<HeldLease> Living()
     {
-        var living = new List<HeldLease>();
-        foreach (var lease in _leases.Values)
+        lock (_gate)
         {
-            if (RemainingOf(lease) == TimeSpan.Zero)
-                Remove(lease.Request.HolderId);
-            else if (!lease.IsLeaving)
-                living.Add(lease);
+            DropEndedUnsynchronized();
+            return [.. _leases.Values.Where(static lease => !lease.IsLeaving)];
         }
-
-        return living;
     }
 
     public TimeSpan RemainingOf(HeldLease lease)
     {
+        lock (_gate)
+            return RemainingUnsynchronized(lease);
+    }
+
+    private void DropEndedUnsynchronized()
+    {
+        foreach (var (id, lease) in _leases)
+        {
+            // Removing while walking is allowed of a Dictionary.
+            if (RemainingUnsynchronized(lease) == TimeSpan.Zero)
+                _leases.Remove(id);
+        }
+    }
+
+    private TimeSpan RemainingUnsynchronized(HeldLease lease)
+    {
         if (lease.Ttl == Timeout.InfiniteTimeSpan)
             return lease.Ttl;
-        var left = lease.Ttl - _time.GetElapsedTime(lease.Begun);
+        var left = lease.Ttl - time.GetElapsedTime(lease.Begun);
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 }
 
-/// <summary>One lease.</summary>
-/// <param name="Request">What was granted.</param>
-/// <param name="Token">Its number.</param>
-/// <param name="Ttl">Its length.</param>
-/// <param name="Begun">A timestamp not after its beginning.</param>
-/// <param name="Connection">Over which connection the broker knows of it.</param>
-internal sealed record HeldLease(AcquireRequest Request, long? Token, TimeSpan Ttl, long Begun, BrokerConnection Connection)
+/// <summary>One lease. Belongs to a <see cref="HeldLeases"/>, whose gate guards what changes.</summary>
+internal sealed class HeldLease(AcquireRequest request, long? token)
 {
+    /// <summary>What was granted.</summary>
+    public AcquireRequest Request { get; } = request;
+
+    /// <summary>Its number.</summary>
+    public long? Token { get; } = token;
+
+    /// <summary>Its length.</summary>
+    public TimeSpan Ttl { get; set; }
+
+    /// <summary>A timestamp not after its beginning.</summary>
+    public long Begun { get; set; }
+
+    /// <summary>Over which connection the broker knows of it.</summary>
+    public required BrokerConnection Connection { get; set; }
+
     /// <summary>It is being given back.</summary>
-    public bool IsLeaving { get; init; }
+    public bool IsLeaving { get; set; }
 }

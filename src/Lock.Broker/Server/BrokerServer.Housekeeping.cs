@@ -38,6 +38,8 @@ public sealed partial class BrokerServer
             LogBroken(why, claims);
     }
 
+    internal void OnFault(Exception exception) => LogFault(exception);
+
     internal void OnSlowReader(ClientSession session) => LogSlowReader(Options.Limits.UnreadOutput, session.GetHashCode());
 
     private long In(TimeSpan time) => TimeProvider.GetTimestamp() + (long)(time.TotalSeconds * TimeProvider.TimestampFrequency);
@@ -60,6 +62,7 @@ public sealed partial class BrokerServer
 
         while (TryTakeDue(_refused, now, out var session))
             session.Cut();
+        SweepLeftovers(now);
         ExitWhenIdle();
     }
 
@@ -124,4 +127,7 @@ public sealed partial class BrokerServer
 
     [LoggerMessage(8, LogLevel.Information, "Every lease of the broker before has ended; locks are granted again.")]
     private partial void LogWaitOver();
+
+    [LoggerMessage(9, LogLevel.Error, "A line could not be handled; its connection is cut, its locks stand until their TTL.")]
+    private partial void LogFault(Exception exception);
 }

@@ -6,8 +6,9 @@ public sealed partial class BrokerServer
     private const int RememberedEnds = 10_000;
 
     private readonly Lock _endedGate = new();
-    private readonly HashSet<(string Key, string Id)> _ended = [];
-    private readonly Queue<(string Key, string Id)> _endedOrder = [];
+    private readonly HashSet<(int Key, int Id)> _ended = [];
+    private readonly Queue<(int Key, int Id)> _endedOrder = [];
+    private volatile bool _hasStateFailed;
     private int _roomAtLeast;
 
     /// <summary>Makes sure that the next broker knows of a lease of this length.</summary>
@@ -16,9 +17,11 @@ public sealed partial class BrokerServer
         try
         {
             Volatile.Read(ref _state)?.Cover(ttl, Table.LastToken);
+            _hasStateFailed = false;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException)
         {
+            _hasStateFailed = true;
             LogStateFailed(e);
         }
     }
@@ -153,13 +156,16 @@ public sealed partial class BrokerServer
     internal int Force(string key, out ClaimNotices notices) => Table.Force(key, out notices);
 
     /// <summary>A published client whose lease ran out unlocks once more without hearing an error, as from the original.</summary>
+    /// <remarks>Only hashes are kept, 64 bits of a function that is different in each process: what clients call their keys and ids must not decide
+    /// how much the broker remembers.</remarks>
     internal void RememberEnded(BrokerClaim claim)
     {
+        var ended = HashOf(claim.Key, claim.Id);
         lock (_endedGate)
         {
-            if (!_ended.Add((claim.Key, claim.Id)))
+            if (!_ended.Add(ended))
                 return;
-            _endedOrder.Enqueue((claim.Key, claim.Id));
+            _endedOrder.Enqueue(ended);
             if (_endedOrder.Count > RememberedEnds)
                 _ended.Remove(_endedOrder.Dequeue());
         }
@@ -168,8 +174,11 @@ public sealed partial class BrokerServer
     internal bool ForgetEnded(string key, string id)
     {
         lock (_endedGate)
-            return _ended.Remove((key, id));
+            return _ended.Remove(HashOf(key, id));
     }
+
+    private static (int Key, int Id) HashOf(string key, string id) =>
+        (key.GetHashCode(StringComparison.Ordinal), id.GetHashCode(StringComparison.Ordinal));
 
     private static void Adopt(BrokerClaim claim, ClientSession session, long number)
     {

@@ -27,6 +27,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
     private readonly List<Task> _loops = [];
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stopping = new();
+    private ServingThread? _serving;
     private FileStream? _lockFile;
     private StateFile? _state;
     private ITimer? _housekeeping;
@@ -51,8 +52,9 @@ public sealed partial class BrokerServer : IAsyncDisposable
             throw new ArgumentException("A broker needs a path (Unix socket) or a host (TCP) to listen on.", nameof(options));
         if (options.Host is not null && options.Secret is null && !options.Insecure && !IsLoopback(options.Host))
         {
-            throw new ArgumentException($"Listening on '{options.Host}' lets other machines in: give a secret, or set Insecure (--insecure) "
-                + "to allow everybody who can reach the port to take and break locks.", nameof(options));
+            throw new ArgumentException($"Host '{options.Host}' lets other machines in: give a secret (--secret-file, or "
+                + "LOCK_BROKER_SECRET). Without one the host may be localhost or another address of the loopback; Insecure (--insecure) "
+                + "allows everybody who can reach the port to take and break locks.", nameof(options));
         }
     }
 
@@ -77,13 +79,16 @@ public sealed partial class BrokerServer : IAsyncDisposable
 
     internal LockTable Table { get; }
 
+    /// <summary>How it hears of its connections; for tests of what other systems use.</summary>
+    internal Func<Arrivals> NewArrivals { get; init; } = Arrivals.Create;
+
     /// <summary>What is weak about the way this broker runs: words of <see cref="StatusWords"/> with spaces between them, or empty.</summary>
     internal string Weaknesses
     {
         get
         {
             var isOpen = Options is { Host: { } host, Secret: null } && !IsLoopback(host);
-            return (isOpen, _state is null) switch
+            return (isOpen, _state is null || _hasStateFailed) switch
             {
                 (true, true) => $"{StatusWords.Open} {StatusWords.NoState}",
                 (true, false) => StatusWords.Open,
@@ -122,6 +127,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
         }
 
         _idleSince = TimeProvider.GetTimestamp();
+        _serving = new ServingThread(NewArrivals());
         _housekeeping = TimeProvider.CreateTimer(static s => ((BrokerServer)s!).KeepHouse(), this, HousekeepingPeriod, HousekeepingPeriod);
         lock (_gate)
         {
@@ -185,7 +191,17 @@ public sealed partial class BrokerServer : IAsyncDisposable
         var path = Options.StatePath ?? (Options.Path is not null ? Options.Path + ".state" : DefaultStatePath());
         if (path.Length == 0)
             return;
-        _state = new StateFile(path, durable: Options.Host is not null && !IsLoopback(Options.Host), TimeProvider);
+        try
+        {
+            _state = new StateFile(path, durable: Options.Host is not null && !IsLoopback(Options.Host), TimeProvider);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException(
+                $"The state file '{path}' cannot be written: {e.Message} It is what keeps a broker that comes back after a crash from granting "
+                + "what is still held.", e);
+        }
+
         Table.RaiseTokens(_state.LastToken);
         BeginWait(_state.Wait);
     }
@@ -260,7 +276,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
             _sessions.Add(session);
         }
 
-        _ = session.RunAsync();
+        _serving!.Add(session);
     }
 
     private Task StopAsync()
@@ -283,6 +299,8 @@ public sealed partial class BrokerServer : IAsyncDisposable
             sessions = [.. _sessions];
         foreach (var session in sessions)
             session.Cut();
+        if (_serving is not null)
+            await _serving.StopAsync().ConfigureAwait(false);
         Table.Dispose();
         if (Table.KeyCount == 0)
             _state?.CloseClean(Table.LastToken);

@@ -121,145 +121,6 @@ internal sealed partial class ClientSession
         SendWelcome(SharedSecret.BrokerProof(secret, _clientNonce!, _nonce!));
     }
 
-    private void Acquire(long number, string key, string id, in WireMessage message)
-    {
-        if (!TryGetTtl(in message, out var ttl))
-        {
-            SendRefused(number, "ttl must be a whole number of milliseconds of at least 1, or null");
-            return;
-        }
-
-        if (!HasRoomForClaim())
-        {
-            SendRefused(number, "this connection has as many locks and waiters as the broker allows");
-            return;
-        }
-
-        if (_server.IsFull(key))
-        {
-            SendRefused(number, "the broker has as many keys as it allows");
-            return;
-        }
-
-        var claim = new BrokerClaim(_server, key, id, OwnerOf(in message), ttl) { Keep = message.Keep.IsTrue };
-        var queue = message.Queue.IsTrue;
-        var result = _server.Acquire(claim, new AcquireTerms { Queue = queue }, this, number, out var notices);
-        switch (result.Status)
-        {
-            case AcquireStatus.Granted or AcquireStatus.AlreadyHeld:
-                SendGranted(number, result.Claim.FencingToken, TimeSpan.Zero);
-                break;
-            case AcquireStatus.Busy when queue:
-                SendRefused(number, "the queue of this key, or the broker, is full");
-                break;
-            case AcquireStatus.Busy:
-                SendBusy("busy"u8, number, result.HolderRemaining);
-                break;
-            default:
-                SendBusy("queued"u8, number, result.HolderRemaining);
-                ((BrokerClaim)result.Claim).Answered();
-                break;
-        }
-
-        notices.Deliver();
-    }
-
-    private void Reclaim(long number, string key, string id, in WireMessage message)
-    {
-        if (!TryGetTtl(in message, out var ttl) || !message.Token.TryGetInteger(out var token))
-        {
-            SendRefused(number, "a reclaim needs ttl and token");
-            return;
-        }
-
-        var claim = new BrokerClaim(_server, key, id, OwnerOf(in message), ttl) { Keep = message.Keep.IsTrue };
-        switch (_server.Reclaim(claim, token, this, number))
-        {
-            case StoreReply.Done:
-                SendResult(number, "done"u8);
-                break;
-            case StoreReply.HeldByAnother:
-                SendResult(number, "other"u8);
-                break;
-            default:
-                SendResult(number, "none"u8);
-                break;
-        }
-    }
-
-    private void Release(long number, string key, string id)
-    {
-        var reply = _server.Release(key, id, out _, out var notices);
-        if (reply == StoreReply.NotHeld && !_server.IsKnownFree(key, id))
-            SendUnknown(number);
-        else
-            SendReply(number, reply);
-        notices.Deliver();
-    }
-
-    private void Extend(long number, string key, string id, in WireMessage message)
-    {
-        if (!TryGetTtl(in message, out var ttl))
-        {
-            SendRefused(number, "ttl must be a whole number of milliseconds of at least 1, or null");
-            return;
-        }
-
-        var reply = _server.Extend(key, id, ttl);
-        if (reply == StoreReply.NotHeld && !_server.IsKnownFree(key, id))
-            SendUnknown(number);
-        else
-            SendReply(number, reply);
-    }
-
-    /// <summary>Answers the acquire of that number: busy when the place was given up. A grant that was faster stays, and has been told.</summary>
-    private void Withdraw(long number, string key, string id)
-    {
-        if (_server.TryWithdraw(key, id, this, number))
-            SendBusy("busy"u8, number, null);
-        else
-            SendResult(number, "kept"u8);
-    }
-
-    private void Force(long number, string key)
-    {
-        var count = _server.Force(key, out var notices);
-        if (count == 0 && _server.IsWaiting)
-            SendUnknown(number);
-        else
-            SendResult(number, count > 0 ? "done"u8 : "none"u8);
-        notices.Deliver();
-    }
-
-    private void Get(long number, string key)
-    {
-        if (_server.Table.Get(key) is { } info)
-            SendInfo("lk-info"u8, number, info);
-        else if (_server.IsWaiting)
-            SendUnknown(number);
-        else
-            SendResult(number, "none"u8);
-    }
-
-    /// <summary>One line for each lease, then a last one. A list that its reader does not keep up with ends with a refusal.</summary>
-    private void List(long number, string prefix)
-    {
-        var count = 0;
-        foreach (var info in _server.Table.List(prefix))
-        {
-            SendInfo("lk-item"u8, number, info);
-            if (++count % 256 != 0)
-                continue;
-            Output.Flush();
-            if (Output.Pending <= _server.Options.Limits.UnreadOutput / 2)
-                continue;
-            SendRefused(number, "the list is too long: ask for a longer prefix");
-            return;
-        }
-
-        SendResult(number, "done"u8);
-    }
-
     private static string OwnerOf(in WireMessage message) =>
         message.Owner.GetText() is { Length: > 0 and <= 256 } owner ? owner : "";
 
@@ -287,32 +148,16 @@ internal sealed partial class ClientSession
             .Integer((long)Math.Floor(queuedFor.TotalMicroseconds)).Raw("}\n"u8));
 
     /// <summary>Remaining: -1 without expiry, null when it is not known.</summary>
-    private void SendBusy(ReadOnlySpan<byte> what, long number, TimeSpan? remaining)
+    private void SendBusy(ReadOnlySpan<byte> what, long number, TimeSpan? remaining) => Send(Busy(what, number, remaining));
+
+    private static LineWriter Busy(ReadOnlySpan<byte> what, long number, TimeSpan? remaining)
     {
         var line = NewLine.Raw("{\"type\":\"lk-"u8).Raw(what).Raw("\",\"n\":"u8).Integer(number).Raw(",\"remaining\":"u8);
         if (remaining is not { } left)
             line.Raw("null"u8);
         else
             line.Integer(left == Timeout.InfiniteTimeSpan ? -1 : (long)Math.Ceiling(left.TotalMilliseconds));
-        Send(line.Raw("}\n"u8));
-    }
-
-    private void SendInfo(ReadOnlySpan<byte> type, long number, LockInfo info)
-    {
-        var line = NewLine.Raw("{\"type\":\""u8).Raw(type).Raw("\",\"n\":"u8).Integer(number).Raw(",\"key\":"u8).Text(info.Key)
-            .Raw(",\"id\":"u8).Text(info.Id).Raw(",\"owner\":"u8).Text(info.Owner).Raw(",\"token\":"u8).Integer(info.FencingToken ?? 0)
-            .Raw(",\"remaining\":"u8);
-        line.Integer(info.Remaining == Timeout.InfiniteTimeSpan ? -1 : (long)Math.Ceiling(info.Remaining.TotalMilliseconds));
-        Send(line.Raw("}\n"u8));
-    }
-
-    private void SendStatus(long number)
-    {
-        var line = NewLine.Raw("{\"type\":\"lk-status\",\"n\":"u8).Integer(number).Raw(",\"remaining\":"u8)
-            .Integer((long)Math.Ceiling(_server.WaitLeft.TotalMilliseconds));
-        if (_server.Weaknesses is { Length: > 0 } words)
-            line.Raw(",\"warning\":"u8).Text(words);
-        Send(line.Raw("}\n"u8));
+        return line.Raw("}\n"u8);
     }
 
     private void SendReply(long number, StoreReply reply) => SendResult(number, reply switch

@@ -1,11 +1,10 @@
-using System.Buffers;
 using System.Net.Sockets;
 
 namespace Locking;
 
 /// <summary>One client's connection at the broker: reads its lines, answers them, and ends its claims when it leaves.</summary>
-/// <remarks>Lines are handled on the reading loop alone; grants and losses are told by whatever thread caused them.</remarks>
-internal sealed partial class ClientSession : LineConnection
+/// <remarks>Lines are handled on the serving thread alone; grants and losses are told by whatever thread caused them.</remarks>
+internal sealed partial class ClientSession : ServedConnection
 {
     [ThreadStatic]
     private static LineWriter? t_writer;
@@ -76,21 +75,6 @@ internal sealed partial class ClientSession : LineConnection
         Send(NewLine.Raw("{\"type\":\"lk-lost\",\"key\":"u8).Text(claim.Key).Raw(",\"id\":"u8).Text(claim.Id)
             .Raw(",\"reason\":\""u8).Raw(reason).Raw("\"}\n"u8));
 
-    protected override bool WaitsForReader => true;
-
-    protected override void OnBatch(in ReadOnlySequence<byte> lines)
-    {
-        FlushScope.Open();
-        try
-        {
-            EachLine(lines);
-        }
-        finally
-        {
-            FlushScope.Close();
-        }
-    }
-
     protected override void OnLine(ReadOnlySpan<byte> line)
     {
         var kind = WireMessage.Parse(line, out var message);
@@ -107,6 +91,8 @@ internal sealed partial class ClientSession : LineConnection
             HandlePublished(in message);
     }
 
+    protected override void OnFault(Exception exception) => _server.OnFault(exception);
+
     protected override void OnEnded(ConnectionEnd end, string why)
     {
         if (_stays)
@@ -119,10 +105,8 @@ internal sealed partial class ClientSession : LineConnection
             _claims.Clear();
         }
 
-        FlushScope.Open();
         foreach (var claim in claims)
             End(claim, end);
-        FlushScope.Close();
         _server.OnSessionEnded(this, end, why, claims.Length);
     }
 
@@ -148,13 +132,23 @@ internal sealed partial class ClientSession : LineConnection
 
     private void Send(LineWriter line)
     {
-        if (!Output.Append(line.Written))
-        {
-            _server.OnSlowReader(this);
-            Cut();
-            return;
-        }
+        if (TryAppend(line))
+            FlushScope.Flush(Output);
+    }
 
-        FlushScope.Flush(Output);
+    /// <summary>Sends what nobody waits for at this moment: with what is sent next, or when the broker has nothing else to do.</summary>
+    private void SendLater(LineWriter line)
+    {
+        if (TryAppend(line))
+            FlushScope.FlushLater(Output);
+    }
+
+    private bool TryAppend(LineWriter line)
+    {
+        if (Output.Append(line.Written))
+            return true;
+        _server.OnSlowReader(this);
+        Cut();
+        return false;
     }
 }

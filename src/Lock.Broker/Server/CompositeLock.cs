@@ -14,6 +14,7 @@ internal sealed class CompositeLock
     private readonly byte[] _uuid;
     private readonly List<BrokerClaim> _members = [];
     private BrokerClaim? _place;
+    private bool _isBegun;
     private bool _isOver;
 
     public CompositeLock(BrokerServer server, ClientSession session, IReadOnlyList<string> keys, TimeSpan ttl, byte[] uuid)
@@ -42,7 +43,10 @@ internal sealed class CompositeLock
         get
         {
             lock (_gate)
-                return _place is not { State: ClaimState.Waiting } && _members.TrueForAll(member => member.State != ClaimState.Held);
+            {
+                return _isBegun && _place is not ({ State: ClaimState.Waiting or ClaimState.Held } or { IsHeldBack: true })
+                    && _members.TrueForAll(static member => member.State != ClaimState.Held);
+            }
         }
     }
 
@@ -51,7 +55,13 @@ internal sealed class CompositeLock
     public string? TryTake(bool wait, out int waiters)
     {
         lock (_gate)
-            return TryTakeUnsynchronized(null, wait, out waiters);
+        {
+            var contended = TryTakeUnsynchronized(null, wait, out waiters);
+
+            // Between a first try and the second, which takes a place, it is not idle.
+            _isBegun = wait || contended is null;
+            return contended;
+        }
     }
 
     /// <summary>The place in the queue has become a grant.</summary>

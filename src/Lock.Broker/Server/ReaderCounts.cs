@@ -54,7 +54,6 @@ internal sealed class ReaderCounts
                 return before;
             }
 
-            state.DropEnded();
             if (state.Waiting.Count < limits.WaitersPerKey)
                 state.Waiting.Push(waiter);
             return null;
@@ -92,6 +91,23 @@ internal sealed class ReaderCounts
             one.Session.TellBroadcast(one.Key, one.Uuid);
     }
 
+    /// <summary>Those whose connection is gone must not pile up at a key whose writer never ends.</summary>
+    public void DropEnded()
+    {
+        if (!_isUsed)
+            return;
+        lock (_gate)
+        {
+            foreach (var (key, state) in _keys)
+            {
+                if (!state.Waiting.Any(static one => one.Session.HasEnded))
+                    continue;
+                state.Waiting = new Stack<ReaderWaiter>(state.Waiting.Reverse().Where(static one => !one.Session.HasEnded));
+                ForgetIdleUnsynchronized(key, state);
+            }
+        }
+    }
+
     private bool TryGetUnsynchronized(string key, int limit, out State state)
     {
         _isUsed = true;
@@ -117,17 +133,6 @@ internal sealed class ReaderCounts
 
         public bool MustTell { get; set; }
 
-        public Stack<ReaderWaiter> Waiting { get; private set; } = [];
-
-        private int SweepAt { get; set; } = 64;
-
-        /// <summary>Those whose connection is gone must not pile up at a key whose writer never ends.</summary>
-        public void DropEnded()
-        {
-            if (Waiting.Count < SweepAt)
-                return;
-            Waiting = new Stack<ReaderWaiter>(Waiting.Reverse().Where(static one => !one.Session.HasEnded));
-            SweepAt = Math.Max(64, Waiting.Count * 2);
-        }
+        public Stack<ReaderWaiter> Waiting { get; set; } = [];
     }
 }

@@ -10,7 +10,13 @@ internal static class FlushScope
     private static List<OutputQueue>? t_dirty;
 
     [ThreadStatic]
+    private static List<OutputQueue>? t_late;
+
+    [ThreadStatic]
     private static bool t_open;
+
+    /// <summary>Whether this thread has put off something beyond its scope.</summary>
+    public static bool HasLate => t_late is { Count: > 0 };
 
     /// <summary>Opens the scope of this thread. No await may stand between this and <see cref="Close"/>.</summary>
     public static void Open()
@@ -28,12 +34,31 @@ internal static class FlushScope
             t_dirty.Add(output);
     }
 
-    /// <summary>Flushes all that was put off.</summary>
+    /// <summary>Flushes with what is flushed next there, or when this thread calls <see cref="FlushLate"/>; at once where no scope is open.</summary>
+    public static void FlushLater(OutputQueue output)
+    {
+        if (!t_open)
+            output.Flush();
+        else if ((t_late ??= []).Count == 0 || !ReferenceEquals(t_late[^1], output))
+            t_late.Add(output);
+    }
+
+    /// <summary>Flushes what was put off beyond its scope.</summary>
+    public static void FlushLate()
+    {
+        foreach (var output in t_late ?? [])
+            output.Flush();
+        t_late?.Clear();
+    }
+
+    /// <summary>Flushes all that was put off within the scope.</summary>
     public static void Close()
     {
         t_open = false;
-        foreach (var output in t_dirty!)
-            output.Flush();
+
+        // The last ones first: who caused a grant is answered before the one who is granted, and it is the latter who is waiting.
+        for (var i = t_dirty!.Count - 1; i >= 0; i--)
+            t_dirty[i].Flush();
         t_dirty.Clear();
     }
 }

@@ -3,8 +3,8 @@ using System.Net.Sockets;
 namespace Locking;
 
 /// <summary>
-/// The outgoing side of one connection: lines are appended by anybody, and sent in as few writes as possible by one pump, which never
-/// blocks a thread.
+/// The outgoing side of one connection: lines are appended by anybody, and sent in as few writes as possible by one of them at a time, who
+/// never waits for the other side.
 /// </summary>
 internal sealed class OutputQueue
 {
@@ -44,7 +44,8 @@ internal sealed class OutputQueue
         }
     }
 
-    /// <summary>Starts sending, unless that is under way; what was appended meanwhile goes with the next write of the running pump.</summary>
+    /// <summary>Sends what was appended, unless that is under way: then it goes with the next write there. Never waits: what the system
+    /// does not take at once is sent when it does.</summary>
     public void Flush()
     {
         lock (_gate)
@@ -54,7 +55,22 @@ internal sealed class OutputQueue
             _sending = true;
         }
 
-        _ = PumpAsync();
+        try
+        {
+            while (Next(out var batch))
+            {
+                if (!TrySend(ref batch))
+                {
+                    _ = PumpAsync(batch);
+                    return;
+                }
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // The reading side notices how the connection ended, and that decides what becomes of its locks.
+            Close();
+        }
     }
 
     /// <summary>Completes when all that was appended so far has been handed to the system, or the connection is closed.</summary>
@@ -68,15 +84,8 @@ internal sealed class OutputQueue
         }
     }
 
-    /// <summary>What waits to be sent.</summary>
-    public int Pending
-    {
-        get
-        {
-            lock (_gate)
-                return _length;
-        }
-    }
+    /// <summary>Whether the system has not taken all that was to be sent.</summary>
+    public bool IsSending => Volatile.Read(ref _sending);
 
     /// <summary>Drops what was not sent.</summary>
     public void Close()
@@ -94,19 +103,36 @@ internal sealed class OutputQueue
         drained?.TrySetResult();
     }
 
-    private async Task PumpAsync()
+    /// <summary>Hands over what the system takes.</summary>
+    /// <returns>False when the system takes no more for now; the rest is left in <paramref name="batch"/>.</returns>
+    private bool TrySend(ref ReadOnlyMemory<byte> batch)
+    {
+        while (batch.Length > 0)
+        {
+            var sent = _socket.Send(batch.Span, SocketFlags.None, out var error);
+            if (error == SocketError.WouldBlock)
+                return false;
+            if (error != SocketError.Success)
+                throw new SocketException((int)error);
+            batch = batch[sent..];
+        }
+
+        return true;
+    }
+
+    private async Task PumpAsync(ReadOnlyMemory<byte> batch)
     {
         try
         {
-            while (Next(out var batch))
+            do
             {
-                for (var rest = batch; rest.Length > 0;)
-                    rest = rest[await _socket.SendAsync(rest, SocketFlags.None).ConfigureAwait(false)..];
+                while (batch.Length > 0)
+                    batch = batch[await _socket.SendAsync(batch, SocketFlags.None).ConfigureAwait(false)..];
             }
+            while (Next(out batch));
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // The reading side notices how the connection ended, and that decides what becomes of its locks.
             Close();
         }
     }

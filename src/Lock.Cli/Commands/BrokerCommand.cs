@@ -58,7 +58,6 @@ internal static class BrokerCommand
         var launched = arguments.Has(_launched);
         if (launched)
             BrokerLauncher.LeaveSession();
-        HandleLinesWhereTheyArrive();
         using var signals = new SignalRelay();
         var server = new BrokerServer(options);
         if (!server.TryStart())
@@ -73,15 +72,6 @@ internal static class BrokerCommand
             Announce(server, arguments.Has(SharedOptions.Json));
         ServeAsync(server, signals.Stopping).GetAwaiter().GetResult();
         return ExitCode.Done;
-    }
-
-    /// <summary>The broker never blocks, so that the thread that hears of a socket may do the work itself (decision 0034). The runtime reads
-    /// this once, before the first socket.</summary>
-    private static void HandleLinesWhereTheyArrive()
-    {
-        const string name = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
-        if (Environment.GetEnvironmentVariable(name) is null)
-            Environment.SetEnvironmentVariable(name, "1");
     }
 
     private static async Task ServeAsync(BrokerServer server, CancellationToken stopping)

@@ -48,6 +48,7 @@ public sealed class BadInputTests : IAsyncLifetime
         Assert.Equal((64, ""), (result.Code, result.Output));
         Assert.StartsWith("lock: ", result.Error, StringComparison.Ordinal);
         Assert.Contains(message, result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("(Parameter", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]

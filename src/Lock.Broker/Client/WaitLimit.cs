@@ -1,0 +1,43 @@
+namespace Locking;
+
+/// <summary>Ends a wait in the broker's queue by time: the place is given up, and the broker says whether the grant was faster.</summary>
+internal sealed class WaitLimit : IDisposable
+{
+    private static readonly TimeSpan _longestTimer = TimeSpan.FromDays(40);
+
+    private readonly BrokerClient _client;
+    private readonly PendingAnswer _waiter;
+    private readonly ITimer _timer;
+
+    public WaitLimit(BrokerClient client, PendingAnswer waiter, TimeSpan atMost)
+    {
+        _client = client;
+        _waiter = waiter;
+
+        // A longer wait is answered busy before its time, and asks again.
+        _timer = client.Time.CreateTimer(
+            static s => ((WaitLimit)s!).TimeIsUp(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer.Change(atMost < _longestTimer ? atMost : _longestTimer, Timeout.InfiniteTimeSpan);
+    }
+
+    public void Dispose() => _timer.Dispose();
+
+    private void TimeIsUp()
+    {
+        if (_waiter.IsGivenUp)
+        {
+            _waiter.TrySetException(BrokerLockStore.NoAnswer(_client, null));
+            return;
+        }
+
+        _waiter.IsGivenUp = true;
+        if (_client.Current is not { } connection)
+        {
+            _waiter.TrySetResult(new BrokerAnswer(AnswerKind.Busy));
+            return;
+        }
+
+        _timer.Change(_client.CommandTimeout, Timeout.InfiniteTimeSpan);
+        connection.TellWithdraw(_waiter);
+    }
+}

@@ -1,0 +1,162 @@
+using System.Collections.Concurrent;
+
+namespace Locking;
+
+/// <summary>The one thread that reads all connections of a broker and handles their lines, so that a hand-off meets no other thread.</summary>
+/// <remarks>
+/// After something came it looks again for a moment before it sleeps, and lets others run in between: going to sleep and being woken costs more
+/// than a hand-off. It stops looking when that was in vain too often.
+/// </remarks>
+internal sealed class ServingThread
+{
+    /// <summary>How long it looks before it sleeps.</summary>
+    private static readonly TimeSpan _lookFor = TimeSpan.FromMicroseconds(60);
+
+    private const int MostWorth = 8;
+
+    private readonly Lock _gate = new();
+    private readonly Arrivals _arrivals;
+    private readonly Dictionary<long, ServedConnection> _connections = [];
+    private readonly ConcurrentQueue<ServedConnection> _goOn = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<long> _numbers = [];
+    private readonly long _lateTicks = TimeProvider.System.TimestampFrequency / 1000;
+    private readonly long _lookTicks = (long)(_lookFor.TotalSeconds * TimeProvider.System.TimestampFrequency);
+    private long _lastNumber;
+    private int _worth = MostWorth;
+    private bool _isOver;
+    private volatile bool _isStopping;
+
+    public ServingThread(Arrivals arrivals)
+    {
+        _arrivals = arrivals;
+        if (Environment.ProcessorCount == 1)
+            _lookTicks = 0;
+        new Thread(Run) { IsBackground = true, Name = "Lock broker" }.UnsafeStart();
+    }
+
+    /// <summary>Begins to serve a connection.</summary>
+    public void Add(ServedConnection connection)
+    {
+        lock (_gate)
+        {
+            if (!_isOver)
+            {
+                connection.Join(this, ++_lastNumber);
+                _connections.Add(connection.Number, connection);
+                if (_arrivals.TryAdd(connection))
+                    return;
+                _connections.Remove(connection.Number);
+            }
+        }
+
+        // Too late, or one too many for the system.
+        connection.Close();
+    }
+
+    /// <summary>The connection has ended.</summary>
+    public void Leave(ServedConnection connection)
+    {
+        lock (_gate)
+            _connections.Remove(connection.Number);
+    }
+
+    /// <summary>Reads nothing of a connection until then, and lets it go on then.</summary>
+    public void PauseUntil(ServedConnection connection, Task then)
+    {
+        _arrivals.Pause(connection);
+        if (then.IsCompleted)
+            _goOn.Enqueue(connection);
+        else
+            _ = GoOnAsync(connection, then);
+    }
+
+    /// <summary>Reads of it again.</summary>
+    public void Resume(ServedConnection connection) => _arrivals.Resume(connection);
+
+    /// <summary>Ends every connection and the thread.</summary>
+    public Task StopAsync()
+    {
+        _isStopping = true;
+        _arrivals.Wake();
+        return _ended.Task;
+    }
+
+    private async Task GoOnAsync(ServedConnection connection, Task then)
+    {
+        await then.ConfigureAwait(false);
+        _goOn.Enqueue(connection);
+        _arrivals.Wake();
+    }
+
+    private void Run()
+    {
+        var lastCame = TimeProvider.System.GetTimestamp();
+        var lateSince = lastCame;
+        var looks = false;
+        while (!_isStopping)
+        {
+            // What nobody waits for leaves before this sleeps, and soon in any case.
+            if (FlushScope.HasLate && (!looks || TimeProvider.System.GetTimestamp() - lateSince >= _lateTicks))
+                FlushScope.FlushLate();
+            if (!FlushScope.HasLate)
+                lateSince = TimeProvider.System.GetTimestamp();
+            _arrivals.Wait(_numbers, sleep: !looks && _goOn.IsEmpty);
+            var wentOn = GoOn();
+            var now = TimeProvider.System.GetTimestamp();
+            if (wentOn && _numbers.Count == 0)
+                continue;
+            if (_numbers.Count == 0)
+            {
+                looks = looks && now - lastCame < _lookTicks;
+                if (looks)
+                    Thread.Yield();
+                continue;
+            }
+
+            // Worth it as long as most of what comes, comes soon after what came before; twice the time, since being woken takes some.
+            _worth = now - lastCame < 2 * _lookTicks ? Math.Min(_worth + 1, MostWorth) : Math.Max(_worth - 1, 0);
+            foreach (var number in _numbers)
+            {
+                if (Find(number) is { } connection)
+                    connection.Serve();
+            }
+
+            lastCame = TimeProvider.System.GetTimestamp();
+            looks = _worth > 0;
+        }
+
+        ServedConnection[] left;
+        lock (_gate)
+        {
+            _isOver = true;
+            left = [.. _connections.Values];
+            _connections.Clear();
+        }
+
+        foreach (var connection in left)
+            connection.Close();
+        _arrivals.Dispose();
+        _ended.TrySetResult();
+    }
+
+    /// <summary>One turn for each that has more to say.</summary>
+    private bool GoOn()
+    {
+        var left = _goOn.Count;
+        var any = left > 0;
+        for (; left > 0 && _goOn.TryDequeue(out var connection); left--)
+        {
+            if (Find(connection.Number) is not null)
+                connection.GoOn();
+        }
+
+        return any;
+    }
+
+    private ServedConnection? Find(long number)
+    {
+        lock (_gate)
+            return _connections.GetValueOrDefault(number);
+    }
+}
