@@ -32,6 +32,20 @@ internal static partial class UnixFiles
         return null;
     }
 
+    /// <summary>The number that no file's reaches: descriptors below it are all there are. Null where the system does not tell.</summary>
+    public static unsafe long? DescriptorLimit
+    {
+        get
+        {
+            if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS())
+                return null;
+
+            // struct rlimit: the limit that counts, and the one it may be raised to; each a word.
+            var limits = stackalloc nuint[2];
+            return GetLimit(OperatingSystem.IsLinux() ? 7 : 8, limits) == 0 ? (long)Math.Min(limits[0], (nuint)int.MaxValue) : null;
+        }
+    }
+
     /// <summary>Leaves the session of the terminal that this process was started from. Fails quietly where it leads one already.</summary>
     public static void LeaveSession()
     {
@@ -41,6 +55,9 @@ internal static partial class UnixFiles
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint GetEffectiveUserId();
+
+    [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
+    private static unsafe partial int GetLimit(int resource, nuint* limits);
 
     [LibraryImport("libc", EntryPoint = "setsid", SetLastError = true)]
     private static partial int SetSessionId();

@@ -44,6 +44,7 @@ internal sealed partial class BrokerClient
     {
         var began = Time.GetTimestamp();
         var launched = false;
+        var again = false;
         var launchedAt = 0L;
         while (true)
         {
@@ -74,9 +75,11 @@ internal sealed partial class BrokerClient
                     launchedAt = Time.GetTimestamp();
                 }
             }
-            catch (LockStoreException e) when (e.IsTransient && launched && left > TimeSpan.Zero)
+            catch (LockStoreException e) when (e.IsTransient && (launched || !again) && _connectTimeout > Time.GetElapsedTime(began))
             {
-                // One that ended as we came; the next one is being started by somebody, or by us.
+                again = true;
+
+                // One that ended as we came; the next one is being started by somebody, or by us. Where we start none, one more look.
             }
             catch (SocketException e)
             {

@@ -32,5 +32,6 @@ public sealed partial class BrokerServer
         }
 
         Readers.DropEnded();
+        KeepSocket();
     }
 }

@@ -63,6 +63,7 @@ public sealed partial class BrokerServer
         while (TryTakeDue(_refused, now, out var session))
             session.Cut();
         SweepLeftovers(now);
+        CatchUpWithState();
         ExitWhenIdle();
     }
 
@@ -124,6 +125,15 @@ public sealed partial class BrokerServer
 
     [LoggerMessage(7, LogLevel.Error, "The state file cannot be written: after a crash, leases that live now might be granted again.")]
     private partial void LogStateFailed(Exception exception);
+
+    [LoggerMessage(10, LogLevel.Information, "The state file is written again.")]
+    private partial void LogStateMended();
+
+    [LoggerMessage(11, LogLevel.Warning, "The file of the socket '{Path}' was removed; the broker listens there again.")]
+    private partial void LogListensAgain(string path);
+
+    [LoggerMessage(12, LogLevel.Warning, "Connections are closed at once: nearly all of the {Limit} files that the process may have open are in use.")]
+    private partial void LogOutOfDescriptors(long limit);
 
     [LoggerMessage(8, LogLevel.Information, "Every lease of the broker before has ended; locks are granted again.")]
     private partial void LogWaitOver();

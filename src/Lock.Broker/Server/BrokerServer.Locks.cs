@@ -8,7 +8,7 @@ public sealed partial class BrokerServer
     private readonly Lock _endedGate = new();
     private readonly HashSet<(int Key, int Id)> _ended = [];
     private readonly Queue<(int Key, int Id)> _endedOrder = [];
-    private volatile bool _hasStateFailed;
+    private bool _hasToldOfState;
     private int _roomAtLeast;
 
     /// <summary>Makes sure that the next broker knows of a lease of this length.</summary>
@@ -17,13 +17,36 @@ public sealed partial class BrokerServer
         try
         {
             Volatile.Read(ref _state)?.Cover(ttl, Table.LastToken);
-            _hasStateFailed = false;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException)
+        catch (Exception e) when (IsOfFile(e))
         {
-            _hasStateFailed = true;
-            LogStateFailed(e);
+            OnStateFailed(e);
         }
+    }
+
+    /// <summary>Tries again, without waiting for the next grant, to write what could not be written.</summary>
+    private void CatchUpWithState()
+    {
+        try
+        {
+            Volatile.Read(ref _state)?.CatchUp();
+            if (Interlocked.Exchange(ref _hasToldOfState, false))
+                LogStateMended();
+        }
+        catch (Exception e) when (IsOfFile(e))
+        {
+            // Logged when it began.
+        }
+    }
+
+    private static bool IsOfFile(Exception e) => e is IOException or UnauthorizedAccessException or ObjectDisposedException;
+
+    /// <summary>The grant goes on: the lock service is worth more than its behaviour after the next crash (decision 0032).</summary>
+    private void OnStateFailed(Exception exception)
+    {
+        // Once: every grant fails the same way until it is mended.
+        if (!Interlocked.Exchange(ref _hasToldOfState, true))
+            LogStateFailed(exception);
     }
 
     /// <summary>Acquires for a session. The claim in the result belongs to that session, unless the answer is busy.</summary>

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
@@ -88,7 +89,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
         get
         {
             var isOpen = Options is { Host: { } host, Secret: null } && !IsLoopback(host);
-            return (isOpen, _state is null || _hasStateFailed) switch
+            return (isOpen, Volatile.Read(ref _state) is not { IsBehind: false }) switch
             {
                 (true, true) => $"{StatusWords.Open} {StatusWords.NoState}",
                 (true, false) => StatusWords.Open,
@@ -114,8 +115,9 @@ public sealed partial class BrokerServer : IAsyncDisposable
                 Listen(new UnixDomainSocketEndPoint(Options.Path), Options.Path);
             if (Options.Host is not null)
                 ListenTcp(Options.Host);
+            _serving = new ServingThread(NewArrivals());
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SocketException or ArgumentException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or Win32Exception or ArgumentException)
         {
             CloseFiles();
             throw new LockStoreException($"The broker cannot listen on {Where()}: {e.Message}", isTransient: false, e) { MayHaveBeenApplied = false };
@@ -127,7 +129,6 @@ public sealed partial class BrokerServer : IAsyncDisposable
         }
 
         _idleSince = TimeProvider.GetTimestamp();
-        _serving = new ServingThread(NewArrivals());
         _housekeeping = TimeProvider.CreateTimer(static s => ((BrokerServer)s!).KeepHouse(), this, HousekeepingPeriod, HousekeepingPeriod);
         lock (_gate)
         {
@@ -236,6 +237,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
 
     private async Task AcceptAsync(Socket listener)
     {
+        var hasFailed = false;
         while (true)
         {
             Socket socket;
@@ -247,15 +249,32 @@ public sealed partial class BrokerServer : IAsyncDisposable
             {
                 return;
             }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.OperationAborted)
+            {
+                // Another listener has taken its place.
+                return;
+            }
             catch (SocketException e)
             {
                 // Out of file descriptors, or a client that was gone before it was taken: the others must still come in.
-                LogAcceptFailed(e);
+                if (!hasFailed)
+                    LogAcceptFailed(e);
+                hasFailed = true;
                 await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider, CancellationToken.None).ConfigureAwait(false);
                 continue;
             }
 
-            Admit(socket);
+            hasFailed = false;
+            try
+            {
+                Admit(socket);
+            }
+            catch (Exception e)
+            {
+                // It may have broken before it was taken. Whatever it was: the others must still come in.
+                LogAcceptFailed(e);
+                socket.Dispose();
+            }
         }
     }
 
@@ -264,6 +283,12 @@ public sealed partial class BrokerServer : IAsyncDisposable
         if (socket.AddressFamily != AddressFamily.Unix)
             socket.NoDelay = true;
         ClientSession session;
+        if (IsNearlyOutOfDescriptors(socket))
+        {
+            socket.Dispose();
+            return;
+        }
+
         lock (_gate)
         {
             if (_closing || _sessions.Count >= Options.Limits.Connections)
@@ -302,15 +327,36 @@ public sealed partial class BrokerServer : IAsyncDisposable
         if (_serving is not null)
             await _serving.StopAsync().ConfigureAwait(false);
         Table.Dispose();
-        if (Table.KeyCount == 0)
-            _state?.CloseClean(Table.LastToken);
-        if (_lockFile is not null && Options.Path is not null)
-            File.Delete(Options.Path);
+        CloseClean();
         CloseFiles();
         await Task.WhenAll(_loops).ConfigureAwait(false);
         _stopping.Dispose();
         LogEnded(Where());
         _completion.TrySetResult();
+    }
+
+    /// <summary>A disk that fails, or a directory that is gone, must not keep the broker from its end: clients wait for the next one.</summary>
+    private void CloseClean()
+    {
+        try
+        {
+            if (Table.KeyCount == 0)
+                _state?.CloseClean(Table.LastToken);
+        }
+        catch (Exception e) when (IsOfFile(e))
+        {
+            OnStateFailed(e);
+        }
+
+        try
+        {
+            if (_lockFile is not null && Options.Path is not null)
+                File.Delete(Options.Path);
+        }
+        catch (Exception e) when (IsOfFile(e))
+        {
+            // It is gone with its directory, or the next broker removes it.
+        }
     }
 
     private void CloseFiles()

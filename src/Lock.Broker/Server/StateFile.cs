@@ -31,7 +31,11 @@ internal sealed class StateFile : IDisposable
     private long _sequence;
     private long _coveredUntil = long.MinValue;
     private long _coveredToken = long.MinValue;
+    private long _owedUntil = long.MinValue;
+    private long _owedToken = long.MinValue;
     private bool _hasPermanent;
+    private bool _owesPermanent;
+    private bool _isBehind;
     private bool _closed;
 
     public StateFile(string path, bool durable, TimeProvider time)
@@ -54,6 +58,9 @@ internal sealed class StateFile : IDisposable
     /// <summary>No token at or below this one may be given out.</summary>
     public long LastToken { get; private set; }
 
+    /// <summary>Whether a write has failed, and what it was to record has not been recorded since.</summary>
+    public bool IsBehind => Volatile.Read(ref _isBehind);
+
     /// <summary>Makes sure that a lease of this length, beginning now or earlier, and this token are on record.</summary>
     /// <param name="ttl">The lease; never-expiring ones count as <see cref="BrokerServer.PermanentWait"/>.</param>
     /// <param name="token">Its token, or 0.</param>
@@ -64,15 +71,31 @@ internal sealed class StateFile : IDisposable
             ttl = BrokerServer.PermanentWait;
         var now = Milliseconds(_time.GetTimestamp());
         var needed = now + (long)Math.Ceiling(ttl.TotalMilliseconds);
-        if (needed <= Volatile.Read(ref _coveredUntil) && token <= Volatile.Read(ref _coveredToken) && (!isPermanent || _hasPermanent))
+        if (needed <= Volatile.Read(ref _coveredUntil) && token <= Volatile.Read(ref _coveredToken)
+            && (!isPermanent || Volatile.Read(ref _hasPermanent)))
+        {
             return;
+        }
+
         lock (_gate)
         {
             if (_closed || (needed <= _coveredUntil && token <= _coveredToken && (!isPermanent || _hasPermanent)))
                 return;
-            _hasPermanent |= isPermanent;
             var step = TimeSpan.FromTicks(Math.Clamp(ttl.Ticks / 8, _shortestStep.Ticks, _longestStep.Ticks));
-            WriteUnsynchronized(now, Math.Max(_coveredUntil, needed + (long)step.TotalMilliseconds), Math.Max(token, LastToken) + TokensAhead);
+            _owedUntil = Math.Max(_owedUntil, needed + (long)step.TotalMilliseconds);
+            _owedToken = Math.Max(_owedToken, token);
+            _owesPermanent |= isPermanent;
+            PayUnsynchronized(now);
+        }
+    }
+
+    /// <summary>Tries once more to record what a write that failed has left out.</summary>
+    public void CatchUp()
+    {
+        lock (_gate)
+        {
+            if (!_closed && IsBehind)
+                PayUnsynchronized(Milliseconds(_time.GetTimestamp()));
         }
     }
 
@@ -83,7 +106,7 @@ internal sealed class StateFile : IDisposable
         {
             if (_closed)
                 return;
-            _hasPermanent = false;
+            _hasPermanent = _owesPermanent = false;
             WriteUnsynchronized(Milliseconds(_time.GetTimestamp()), 0, lastToken);
             _closed = true;
         }
@@ -96,17 +119,31 @@ internal sealed class StateFile : IDisposable
         _file.Dispose();
     }
 
+    /// <summary>What a write could not record is owed until one succeeds: the leases it was for live on meanwhile.</summary>
+    private void PayUnsynchronized(long now)
+    {
+        Volatile.Write(ref _isBehind, true);
+        WriteUnsynchronized(now, Math.Max(_coveredUntil, _owedUntil), Math.Max(_owedToken, LastToken) + TokensAhead);
+        Volatile.Write(ref _isBehind, false);
+        _owedUntil = _owedToken = long.MinValue;
+    }
+
     private void WriteUnsynchronized(long now, long until, long token)
     {
         var wall = until == 0 ? 0 : _time.GetUtcNow().ToUnixTimeMilliseconds() + until - now;
-        var text = string.Create(CultureInfo.InvariantCulture, $"lock-broker 1 {++_sequence} {_boot} {until} {wall} {token} {(_hasPermanent ? 1 : 0)}");
+        var hasPermanent = _hasPermanent || _owesPermanent;
+        var text = string.Create(CultureInfo.InvariantCulture, $"lock-broker 1 {_sequence + 1} {_boot} {until} {wall} {token} {(hasPermanent ? 1 : 0)}");
         var slot = new byte[SlotSize];
         slot.AsSpan().Fill((byte)' ');
         Encoding.ASCII.GetBytes($"{text} {Checksum(text):x16}", slot);
         slot[^1] = (byte)'\n';
-        RandomAccess.Write(_file, slot, _sequence % 2 * SlotSize);
+        RandomAccess.Write(_file, slot, (_sequence + 1) % 2 * SlotSize);
         if (_durable)
             RandomAccess.FlushToDisk(_file);
+
+        // Only now: a write that failed half-way is repeated in the same slot, and the good one stays.
+        _sequence++;
+        Volatile.Write(ref _hasPermanent, hasPermanent);
         LastToken = Math.Max(LastToken, token - TokensAhead);
         Volatile.Write(ref _coveredUntil, until);
         Volatile.Write(ref _coveredToken, token);

@@ -30,8 +30,17 @@ internal sealed partial class EpollArrivals : Arrivals
     public EpollArrivals()
     {
         _epoll = Checked(EpollCreate(CloseOnExec));
-        _wake = Checked(EventFd(0, CloseOnExec | NonBlocking));
-        _ = Checked(Control(OperationAdd, _wake, Readable, WakeNumber));
+        try
+        {
+            _wake = -1;
+            _wake = Checked(EventFd(0, CloseOnExec | NonBlocking));
+            _ = Checked(Control(OperationAdd, _wake, Readable, WakeNumber));
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     public override bool TryAdd(ServedConnection connection) =>
@@ -73,7 +82,8 @@ internal sealed partial class EpollArrivals : Arrivals
         lock (_gate)
         {
             _isDisposed = true;
-            _ = CloseFile(_wake);
+            if (_wake >= 0)
+                _ = CloseFile(_wake);
             _ = CloseFile(_epoll);
         }
     }

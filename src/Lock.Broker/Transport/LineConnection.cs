@@ -81,14 +81,21 @@ internal abstract class LineConnection
     {
         if (IsCut)
             end = ConnectionEnd.Broken;
-        OnEnded(end, why);
+        try
+        {
+            OnEnded(end, why);
 
-        // Half-closed: what was answered before may still be on its way.
-        if (end == ConnectionEnd.Closed)
-            Output.Flush();
-        Output.Close();
-        Socket.Dispose();
-        Input.Close();
+            // Half-closed: what was answered before may still be on its way.
+            if (end == ConnectionEnd.Closed)
+                Output.Flush();
+        }
+        finally
+        {
+            Output.Close();
+            Socket.Dispose();
+            Input.Close();
+        }
+
         return false;
     }
 }

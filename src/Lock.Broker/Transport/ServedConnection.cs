@@ -28,14 +28,14 @@ internal abstract class ServedConnection : LineConnection
     /// <summary>Reads once and handles what came. Only on the serving thread.</summary>
     public void Serve()
     {
-        var received = Socket.Receive(Input.Room().Span, SocketFlags.None, out var error);
-        if (error == SocketError.WouldBlock)
-        {
-            Input.Release();
-            return;
-        }
-
-        Take((connection: this, received, error), static a => a.connection.OnReceived(a.received, a.error), isReading: true);
+        Take(
+            this,
+            static connection =>
+            {
+                var received = connection.Socket.Receive(connection.Input.Room().Span, SocketFlags.None, out var error);
+                return error == SocketError.WouldBlock || connection.OnReceived(received, error);
+            },
+            isReading: true);
     }
 
     /// <summary>Goes on where the last turn stopped. Only on the serving thread.</summary>
@@ -52,8 +52,34 @@ internal abstract class ServedConnection : LineConnection
     /// <summary>Ends the connection because its broker ends. Only on the serving thread.</summary>
     public void Close()
     {
-        Cut();
-        End(ConnectionEnd.Broken, "the broker ended");
+        try
+        {
+            Cut();
+            End(ConnectionEnd.Broken, "the broker ended");
+        }
+        catch (Exception e)
+        {
+            Fail(e);
+        }
+    }
+
+    /// <summary>Ends the connection after a fault, whatever else fails meanwhile: the thread serves all others too.</summary>
+    /// <returns>False, always.</returns>
+    public bool Fail(Exception exception)
+    {
+        try
+        {
+            Cut();
+            End(ConnectionEnd.Broken, "the broker failed");
+            OnFault(exception);
+        }
+        catch (Exception e)
+        {
+            // Telling of it has failed as well, or what it held could not be seen to: that stands until its TTL.
+            System.Diagnostics.Debug.WriteLine(e);
+        }
+
+        return false;
     }
 
     /// <summary>Whether there is more to say, which was put off so that others have their turn.</summary>
@@ -79,14 +105,10 @@ internal abstract class ServedConnection : LineConnection
         catch (Exception e)
         {
             // Whatever it was: one connection must not end the others.
-            OnFault(e);
-            Cut();
-            goesOn = End(ConnectionEnd.Broken, "the broker failed");
+            goesOn = Fail(e);
         }
-        finally
-        {
-            FlushScope.Close();
-        }
+
+        FlushScope.Close();
 
         if (!goesOn)
         {

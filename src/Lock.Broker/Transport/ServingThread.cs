@@ -38,19 +38,28 @@ internal sealed class ServingThread
     /// <summary>Begins to serve a connection.</summary>
     public void Add(ServedConnection connection)
     {
-        lock (_gate)
+        try
         {
-            if (!_isOver)
+            lock (_gate)
             {
-                connection.Join(this, ++_lastNumber);
-                _connections.Add(connection.Number, connection);
-                if (_arrivals.TryAdd(connection))
-                    return;
-                _connections.Remove(connection.Number);
+                if (!_isOver)
+                {
+                    connection.Join(this, ++_lastNumber);
+                    _connections.Add(connection.Number, connection);
+                    if (_arrivals.TryAdd(connection))
+                        return;
+                }
             }
+        }
+        catch (Exception e)
+        {
+            Leave(connection);
+            connection.Fail(e);
+            return;
         }
 
         // Too late, or one too many for the system.
+        Leave(connection);
         connection.Close();
     }
 
