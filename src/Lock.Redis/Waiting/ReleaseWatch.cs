@@ -12,6 +12,9 @@ internal sealed class ReleaseWatch(ReleaseChannel channel, string record, TimePr
 
     public string Record { get; } = record;
 
+    /// <summary>The id that its waiter asks with, until it is granted the lock. Guarded by the channel.</summary>
+    public string? Asking { get; set; }
+
     public void Notify()
     {
         TaskCompletionSource? waiter;
