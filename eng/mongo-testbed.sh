@@ -44,10 +44,10 @@ free_port() {
   echo "$candidate"
 }
 
-# The machine's own Debian mirror, else the public one.
+# The machine's own Debian mirror.
 find_mirror() {
   { cat /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2> /dev/null || true; } |
-    grep -oE 'https?://[^ ]+/debian/?( |$)' | head -1 | tr -d ' ' | grep . || echo http://deb.debian.org/debian
+    grep -oE 'https?://[^ ]+/debian/?( |$)' | head -1 | tr -d ' ' | grep .
 }
 
 write_apt_settings() {
@@ -105,7 +105,7 @@ do_install() {
   rm -rf "$apt" "$root" "$data" "$dir/packages.txt"
   mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$root"
   local mirror package='' suite deb
-  mirror=${DEBIAN_MIRROR:-$(find_mirror)}
+  mirror=${DEBIAN_MIRROR:-$(find_mirror)} || { echo "mongo-testbed.sh: apt's sources name no Debian mirror; DEBIAN_MIRROR names one." >&2; exit 1; }
   write_apt_settings
   export APT_CONFIG=$apt/apt.conf
   for suite in ${SUITES:-forky sid}; do

@@ -203,6 +203,8 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     private bool Decides(IReadOnlyList<Vote?> votes, int missing)
     {
         int yes = 0, before = 0, no = 0;
+        string? holder = null;
+        var isSplit = false;
         foreach (var vote in votes)
         {
             if (vote is { Kind: VoteKind.Granted })
@@ -212,12 +214,21 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
                     before++;
             }
             else if (vote is { Kind: VoteKind.Busy })
+            {
                 no++;
+                holder ??= vote.HolderId;
+                isSplit |= vote.HolderId != holder && !vote.IsStranger;
+            }
         }
 
         // Asked again for a lease that stands: a majority that has it already tells its token, a mixed one does not.
         if (yes >= _quorum)
             return before == 0 || before >= _quorum;
-        return no > _nodes.Count - _quorum || yes + no + missing < _quorum;
+        if (yes + no + missing < _quorum)
+            return true;
+
+        // Votes that went to several contenders: one of those with a vote must stay, so that somebody gets the lock, and whose own vote is
+        // the last to come is to know that it has one.
+        return no > _nodes.Count - _quorum && (missing == 0 || !isSplit);
     }
 }

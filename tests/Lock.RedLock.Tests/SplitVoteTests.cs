@@ -1,0 +1,71 @@
+namespace Locking;
+
+/// <summary>Votes that several contenders have split, on nodes whose answers the test orders.</summary>
+public sealed class SplitVoteTests
+{
+    [Fact]
+    public async Task The_contender_that_must_stay_knows_of_its_own_vote_although_it_is_the_last_to_come()
+    {
+        var late = new TaskCompletionSource<Vote>();
+        var own = new ScriptedNode("n1", late.Task);
+        ScriptedNode[] nodes = [own, new("n2", Task.FromResult(Busy("b"))), new("n3", Task.FromResult(Busy("c")))];
+        await using var store = StoreOf(nodes);
+        var call = store.TryAcquireAsync(new AcquireRequest("k", "a", "owner", TimeSpan.FromSeconds(30)), CancellationToken.None).AsTask();
+        Assert.False(call.IsCompleted, "decided while a vote was missing that tells who has to stay");
+
+        // The others, who come after it by their ids, take their votes back.
+        nodes[1].Next = nodes[2].Next = Task.FromResult(new Vote(VoteKind.Granted, Token: 7));
+        late.SetResult(new Vote(VoteKind.Granted, Token: 7));
+        Assert.True((await call).IsGranted);
+        Assert.Equal(0, own.Withdrawals);
+    }
+
+    [Fact]
+    public async Task A_lock_that_a_majority_gave_to_one_holder_is_busy_without_the_last_answer()
+    {
+        ScriptedNode[] nodes =
+            [new("n1", new TaskCompletionSource<Vote>().Task), new("n2", Task.FromResult(Busy("b"))), new("n3", Task.FromResult(Busy("b")))];
+        await using var store = StoreOf(nodes);
+        var reply = await store.TryAcquireAsync(new AcquireRequest("k", "a", "owner", TimeSpan.FromHours(1)), CancellationToken.None);
+        Assert.False(reply.IsGranted);
+    }
+
+    private static Vote Busy(string holder) => new(VoteKind.Busy, Remaining: TimeSpan.FromSeconds(20), HolderId: holder);
+
+    private static RedLockLockStore StoreOf(ScriptedNode[] nodes) =>
+        new(nodes, new LockOptions(), TimeProvider.System, TimeSpan.FromSeconds(5), static _ => { }, owned: null);
+
+    private sealed class ScriptedNode(string name, Task<Vote> first) : IQuorumNode
+    {
+        private readonly Task<Vote> _first = first;
+        private int _asked;
+
+        public string Name => name;
+
+        public ILockStore Store => throw new NotSupportedException();
+
+        public bool IsReady => true;
+
+        public bool IsSuspect => false;
+
+        /// <summary>Its answer from the second time on.</summary>
+        public Task<Vote>? Next { get; set; }
+
+        public int Withdrawals { get; private set; }
+
+        public Task<Vote> VoteAsync(AcquireRequest request, long proposedToken, CancellationToken cancellationToken) =>
+            Interlocked.Increment(ref _asked) == 1 ? _first : Next ?? _first;
+
+        public Task<bool> RaiseTokenAsync(string key, string holderId, long token, CancellationToken cancellationToken) => Task.FromResult(true);
+
+        public Task WithdrawAsync(string key, string holderId, bool quietly, CancellationToken cancellationToken)
+        {
+            Withdrawals++;
+            return Task.CompletedTask;
+        }
+
+        public IQuorumNode WithOptions(LockOptions options) => this;
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}
