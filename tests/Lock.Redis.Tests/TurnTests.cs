@@ -115,6 +115,26 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     }
 
     [Fact]
+    public async Task The_next_waiter_of_a_process_keeps_its_place_when_the_one_before_stops_listening()
+    {
+        var store = NewStore();
+        var (key, holder, first, second) = (NewKey(), NewId(), NewId(), NewId());
+        await TakeAsync(store, key, holder);
+        var served = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
+        Assert.False((await AskAsync(store, key, first)).IsGranted);
+        await ReleaseAsync(store, key, holder);
+        Assert.True((await AskAsync(store, key, first)).IsGranted);
+        await using var watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
+        Assert.False((await AskAsync(store, key, second)).IsGranted);
+        await served.DisposeAsync();
+        // Behind whatever that sent on the same connection.
+        Assert.Equal(first, (await store.GetAsync(key, CancellationToken.None))!.Id);
+        Assert.Equal(1, await WaitersAsync(key));
+        await ReleaseAsync(store, key, first);
+        Assert.True((await AskAsync(store, key, second)).IsGranted);
+    }
+
+    [Fact]
     public async Task A_waiter_that_gives_up_in_the_moment_it_is_named_leaves_the_lock_to_the_next()
     {
         var (holding, leaving) = (NewStore(), NewStore());

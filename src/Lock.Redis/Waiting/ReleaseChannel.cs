@@ -94,7 +94,7 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
             return false;
         lock (_gate)
         {
-            if (!_watches.TryGetValue(record, out var ears) || (ears.WatchOf(holderId) ?? ears.WatchOf(null)) is not { } watch)
+            if (!_watches.TryGetValue(record, out var ears) || (ears.WatchOf(holderId) ?? ears.UnclaimedWatch()) is not { } watch)
                 return false;
             watch.Asking = holderId;
             return true;
@@ -107,7 +107,10 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
         lock (_gate)
         {
             if (_watches.TryGetValue(record, out var ears) && ears.WatchOf(holderId) is { } watch)
+            {
                 watch.Asking = null;
+                watch.IsServed = true;
+            }
         }
     }
 
@@ -349,8 +352,11 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
 
         public long FirstNoticedAt { get; private set; }
 
-        /// <summary>The watch of the waiter with that id; null: one whose waiter has not asked yet.</summary>
-        public ReleaseWatch? WatchOf(string? holderId) => Watches.Find(watch => watch.Asking == holderId);
+        /// <summary>The watch of the waiter with that id.</summary>
+        public ReleaseWatch? WatchOf(string holderId) => Watches.Find(watch => watch.Asking == holderId);
+
+        /// <summary>A watch whose waiter has not asked yet. One that was served is about to close: the next waiter has its own.</summary>
+        public ReleaseWatch? UnclaimedWatch() => Watches.Find(static watch => watch.Asking is null && !watch.IsServed);
 
         /// <summary>A notice named somebody else.</summary>
         /// <returns>Whether that is the first one.</returns>
