@@ -6,7 +6,13 @@ namespace Locking;
 public sealed partial class RedisLockStore
 {
     private async ValueTask<AcquireReply> AcquireReplicatedAsync(
-        ReplicatedWriter writer, AcquireRequest request, LockKeys keys, RedisKey[] names, RedisValue[] values, CancellationToken cancellationToken)
+        ReplicatedWriter writer,
+        AcquireRequest request,
+        LockKeys keys,
+        RedisKey[] names,
+        RedisValue[] values,
+        Func<RedisResult, AcquireReply> read,
+        CancellationToken cancellationToken)
     {
         if (keys.IsSplitOnCluster)
             await RefuseOnClusterAsync(keys, cancellationToken).ConfigureAwait(false);
@@ -16,7 +22,7 @@ public sealed partial class RedisLockStore
         var (answer, replicas) = await writer.EvaluateAsync(
             _layout.Scripts.Acquire, names, values, static result => (long)result > 0, cancellationToken).ConfigureAwait(false);
         if (replicas >= _options.Replicas)
-            return ReadGrant((long)answer);
+            return read(answer);
 
         var undone = false;
         try

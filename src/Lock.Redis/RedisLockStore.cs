@@ -83,9 +83,10 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
         RedisValue[] values = request.Queue || _layout.OthersGiveNotice
             ? [request.HolderId, TtlValue(request.Ttl), request.Owner, LifeValue(request.Ttl), request.Queue ? 1 : 0, _layout.OthersGiveNotice ? 1 : 0]
             : [request.HolderId, TtlValue(request.Ttl), request.Owner, LifeValue(request.Ttl)];
+        var read = waits ? ReadAwaitedGrant(keys.Record, request.HolderId) : s_readGrant;
         return _replicated is null
-            ? RunAsync(_layout.Scripts.Acquire, keys, names, values, waits ? ReadAwaitedGrant(keys.Record, request.HolderId) : s_readGrant, cancellationToken)
-            : AcquireReplicatedAsync(_replicated, request, keys, names, values, cancellationToken);
+            ? RunAsync(_layout.Scripts.Acquire, keys, names, values, read, cancellationToken)
+            : AcquireReplicatedAsync(_replicated, request, keys, names, values, read, cancellationToken);
     }
 
     /// <inheritdoc/>

@@ -81,18 +81,43 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
     {
         await using var server = await RedisServer.StartAsync("--maxmemory-policy", "noeviction");
         await using var holding = new StoreLock(RedisFixture.StoreAt(server.Port), s_noNet);
-        await using var waiting = new StoreLock(RedisFixture.StoreAt(server.Port), s_noNet);
+        // Full from the moment on in which the waiter listens: it has not asked again, and stands in no line.
+        var store = DelegatingLockStore.Over<OnceItWatches>(RedisFixture.StoreAt(server.Port));
+        store.Then = () => server.CommandAsync("CONFIG", "SET", "maxmemory", "1");
+        await using var waiting = new StoreLock(store, s_noNet);
         var held = await holding.LockAsync("k");
         var waiter = waiting.LockAsync("k").AsTask();
-        await UntilListeningAsync(server, 1);
-        await server.CommandAsync("CONFIG", "SET", "maxmemory", "1");
+        await UntilRefusedAsync(server);
         Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
-        await Eventually.TrueAsync(
-            async () => ((string)(await server.CommandAsync("INFO", "errorstats"))!).Contains("errorstat_OOM", StringComparison.Ordinal), "a refusal");
+        await server.CommandAsync("CONFIG", "RESETSTAT");
+        await UntilRefusedAsync(server);
         Assert.False(waiter.IsCompleted);
         await server.CommandAsync("CONFIG", "SET", "maxmemory", "0");
         await using var next = await Eventually.DoneAsync(waiter, "the waiter's lock", TimeSpan.FromSeconds(20));
         Assert.True(next.FencingToken > held.FencingToken);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_waiter_that_stands_in_line_already_goes_on_at_a_full_server(bool fair)
+    {
+        await using var server = await RedisServer.StartAsync("--maxmemory-policy", "noeviction");
+        await using var holding = new StoreLock(RedisFixture.StoreAt(server.Port), s_noNet);
+        await using var waiting = new StoreLock(RedisFixture.StoreAt(server.Port), s_noNet with { Fair = fair });
+        var held = await holding.LockAsync("k");
+        var waiter = waiting.LockAsync("k").AsTask();
+        await Eventually.TrueAsync(
+            async () => (long)(await server.CommandAsync("EVAL", @"return redis.call('zcard', '{k}\255\255' .. ARGV[1])", "0", fair ? "q" : "w"))! == 1, "in line");
+        await UntilListeningAsync(server, 1);
+        await server.CommandAsync("CONFIG", "SET", "maxmemory", "1");
+        Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
+        await using var next = await Eventually.DoneAsync(waiter, "the waiter's lock", TimeSpan.FromSeconds(20));
+        Assert.True(next.FencingToken > held.FencingToken);
+        // Newcomers are refused, in the line too.
+        var fault = await Assert.ThrowsAsync<LockStoreException>(async () => await holding.TryLockAsync("k"));
+        Assert.Contains("maxmemory", fault.Message, StringComparison.Ordinal);
+        Assert.Equal(UnlockOutcome.Released, await next.UnlockAsync());
     }
 
     [Fact]
@@ -203,6 +228,22 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
         }
     }
 
+    private static Task UntilRefusedAsync(RedisServer server) => Eventually.TrueAsync(
+        async () => ((string)(await server.CommandAsync("INFO", "errorstats"))!).Contains("errorstat_OOM", StringComparison.Ordinal), "a refusal");
+
     private static Task UntilListeningAsync(RedisServer server, long listeners) => Eventually.TrueAsync(
         async () => (long)((object?[])(await server.CommandAsync("PUBSUB", "NUMSUB", "lock:released"))!)[1]! == listeners, "subscribed");
+
+    /// <summary>Does something between a watch and whatever its waiter asks next.</summary>
+    public class OnceItWatches(ILockStore inner) : DelegatingLockStore(inner)
+    {
+        public Func<Task> Then { get; set; } = () => Task.CompletedTask;
+
+        public override async ValueTask<IReleaseWatch> WatchAsync(string key, CancellationToken cancellationToken)
+        {
+            var watch = await base.WatchAsync(key, cancellationToken);
+            await Then();
+            return watch;
+        }
+    }
 }

@@ -31,19 +31,23 @@ if holder == id then
   return token
 end
 
-if ARGV[5] == '1' then
+-- A full server refuses newcomers here, before anything is written. Who stands in a line already has been written for, and goes on.
+local fair = ARGV[5] == '1'
+if fair then
   join(queue, id, silence)
   queued = true
+elseif waiters then
+  join(waiters, id, silence_of_waiters)
 end
-if waiters then join(waiters, id, silence_of_waiters) end
 
 if holder then
   if queued then withdraw_offer(queue) end
-  if lined then withdraw_offer(waiters) end
+  if lined then withdraw_moment(waiters, id) end
   return busy(holding(record, fence, holder, ARGV[6] == '1'))
 end
 
-local kept = kept_for_another(queue, id, window) or (waiters and kept_for_another(waiters, id, moment))
+-- Whose turn it is in the queue need not heed the other line.
+local kept = kept_for_another(queue, id) or (waiters and not fair and kept_for_a_moment(waiters, id))
 if kept then return busy(kept, false) end
 redis.call('zrem', queue, id)
 take(record, id, ttl, owner)

@@ -3,7 +3,8 @@
 -- the head either way. Whoever does not come for its lock in time, dead or suspended, loses its place; nobody else does.
 
 -- The waiters of other locks stand in one too, which only they themselves respect: whoever comes by may take the lock. It keeps
--- the process that releases from taking the lock again and again, and a release from waking everybody.
+-- the process that releases from taking the lock again and again, and a release from waking everybody. Only a release makes an offer
+-- there, since it names the head; where nobody was told to come (the lease ended, an offer was not taken) the first to ask has the lock.
 
 local window, silence = 500, 3600000 -- milliseconds: of an offer; a queue that nobody has asked for so long is over
 local moment, silence_of_waiters = 10, 60000
@@ -43,7 +44,7 @@ local function withdraw_offer(queue)
 end
 
 -- For how many milliseconds a free lock is kept for somebody else than this holder; false when it is this holder's turn.
-local function kept_for_another(queue, id, window)
+local function kept_for_another(queue, id)
   local now = milliseconds()
   while true do
     local head = redis.call('zrange', queue, 0, 0, 'withscores')
@@ -55,5 +56,26 @@ local function kept_for_another(queue, id, window)
     end
     if -score > now then return -score - now end
     redis.call('zrem', queue, head[1])
+  end
+end
+
+-- The same for the line of waiters.
+local function kept_for_a_moment(waiters, id)
+  local head = redis.call('zrange', waiters, 0, 0, 'withscores')
+  if not head[1] or head[1] == id or tonumber(head[2]) >= 0 then return false end
+  local left = -tonumber(head[2]) - milliseconds()
+  if left > 0 then return left end
+  redis.call('zrem', waiters, head[1])
+  return false
+end
+
+-- Who came by has the lock that was offered to the head: it is offered again, unless the head has not even asked in its moment.
+local function withdraw_moment(waiters, id)
+  local head = redis.call('zrange', waiters, 0, 0, 'withscores')
+  if not head[1] or tonumber(head[2]) >= 0 then return end
+  if head[1] == id or -tonumber(head[2]) > milliseconds() then
+    redis.call('zadd', waiters, 0, head[1])
+  else
+    redis.call('zrem', waiters, head[1])
   end
 end

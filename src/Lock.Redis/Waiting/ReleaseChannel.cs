@@ -84,18 +84,19 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
         }
     }
 
-    /// <summary>A holder asks for a record. When somebody of this process listens for it, its id is what a notice may name.</summary>
-    /// <returns>Whether somebody listens.</returns>
+    /// <summary>A holder asks for a record. When it listens for it too, its id is what a notice may name.</summary>
+    /// <remarks>Each watch is one waiter's, and who waits opens it before it asks again: an id that finds every watch to be another's comes
+    /// by without waiting. Should the two be mistaken for each other in between, one is woken a little later.</remarks>
+    /// <returns>Whether it waits.</returns>
     public bool Asks(string record, string holderId)
     {
         if (Volatile.Read(ref _listeners) == 0)
             return false;
         lock (_gate)
         {
-            if (!_watches.TryGetValue(record, out var ears))
+            if (!_watches.TryGetValue(record, out var ears) || (ears.WatchOf(holderId) ?? ears.UnclaimedWatch()) is not { } watch)
                 return false;
-            if (!ears.Asking.Contains(holderId))
-                ears.Asking.Add(holderId);
+            watch.Asking = holderId;
             return true;
         }
     }
@@ -105,31 +106,33 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
     {
         lock (_gate)
         {
-            if (_watches.TryGetValue(record, out var ears))
-                ears.Asking.Remove(holderId);
+            if (_watches.TryGetValue(record, out var ears) && ears.WatchOf(holderId) is { } watch)
+            {
+                watch.Asking = null;
+                watch.IsServed = true;
+            }
         }
     }
 
     /// <summary>Somebody stops listening.</summary>
     public void Remove(ReleaseWatch watch)
     {
-        List<string> gone;
+        string? gone;
         lock (_gate)
         {
             if (!_watches.TryGetValue(watch.Record, out var ears) || !ears.Watches.Remove(watch))
                 return;
             _listeners--;
-            if (ears.Watches.Count > 0)
-                return;
-            _watches.Remove(watch.Record);
-            gone = ears.Asking;
+            if (ears.Watches.Count == 0)
+                _watches.Remove(watch.Record);
+            gone = watch.Asking;
         }
 
         // Who gives up need not be named, and delay the others.
-        if (gone.Count > 0 && connection.Connected is { } multiplexer)
+        if (gone is not null && connection.Connected is { } multiplexer)
         {
             RedisConnection.Forget(multiplexer.GetDatabase(connection.Database).SortedSetRemoveAsync(
-                new LockKeys(watch.Record).Waiters, gone.ConvertAll(static id => (RedisValue)id).ToArray(), CommandFlags.FireAndForget | CommandFlags.DemandMaster));
+                new LockKeys(watch.Record).Waiters, gone, CommandFlags.FireAndForget | CommandFlags.DemandMaster));
         }
     }
 
@@ -284,7 +287,7 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
             }
             else if (_watches.TryGetValue(record, out var ears))
             {
-                if (named is null || ears.Asking.Contains(named))
+                if (named is null || ears.WatchOf(named) is not null)
                     wake = [.. ears.Watches];
                 else if (ears.HoldsBackUnsynchronized(connection.Time.GetTimestamp()))
                     later = ears;
@@ -343,14 +346,17 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
     {
         public List<ReleaseWatch> Watches { get; } = [];
 
-        /// <summary>The holder ids that have asked since somebody listens, and have not been granted the lock.</summary>
-        public List<string> Asking { get; } = [];
-
         public bool IsHoldingBack { get; set; }
 
         public long NoticedAt { get; private set; }
 
         public long FirstNoticedAt { get; private set; }
+
+        /// <summary>The watch of the waiter with that id.</summary>
+        public ReleaseWatch? WatchOf(string holderId) => Watches.Find(watch => watch.Asking == holderId);
+
+        /// <summary>A watch whose waiter has not asked yet. One that was served is about to close: the next waiter has its own.</summary>
+        public ReleaseWatch? UnclaimedWatch() => Watches.Find(static watch => watch.Asking is null && !watch.IsServed);
 
         /// <summary>A notice named somebody else.</summary>
         /// <returns>Whether that is the first one.</returns>

@@ -12,6 +12,12 @@ internal sealed class ReleaseWatch(ReleaseChannel channel, string record, TimePr
 
     public string Record { get; } = record;
 
+    /// <summary>The id that its waiter asks with, until it is granted the lock. Guarded by the channel.</summary>
+    public string? Asking { get; set; }
+
+    /// <summary>Whether its waiter has been granted the lock. Guarded by the channel.</summary>
+    public bool IsServed { get; set; }
+
     public void Notify()
     {
         TaskCompletionSource? waiter;
