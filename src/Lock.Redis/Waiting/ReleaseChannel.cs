@@ -132,7 +132,7 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
         if (gone is not null && connection.Connected is { } multiplexer)
         {
             RedisConnection.Forget(multiplexer.GetDatabase(connection.Database).SortedSetRemoveAsync(
-                new LockKeys(watch.Record).Waiters, gone, CommandFlags.FireAndForget | CommandFlags.DemandMaster));
+                new LockKeys(watch.Record).Waiters, (RedisValue[])[gone], CommandFlags.FireAndForget | CommandFlags.DemandMaster));
         }
     }
 
