@@ -30,11 +30,15 @@ else
   for project in tests/*.Tests; do projects+=("$project"); done
 fi
 
+# A shell ignores INT and QUIT for what it starts in the background, and so would what the tests start and send signals to.
+with_signals=(env)
+if env --default-signal=INT true 2> /dev/null; then with_signals=(env --default-signal=INT,QUIT); fi
+
 # Runs one project and leaves "passed failed" and the log behind.
 run() {
   local project=$1 name code counters p f total missing
   name=$(basename "$project")
-  dotnet test "$project" -c Release --no-build --nologo --logger "trx;LogFileName=$results/$name.trx" --blame-hang-timeout 5m --results-directory "$results/$name" \
+  "${with_signals[@]}" dotnet test "$project" -c Release --no-build --nologo --logger "trx;LogFileName=$results/$name.trx" --blame-hang-timeout 5m --results-directory "$results/$name" \
     > "$results/$name.log" 2>&1
   code=$?
   counters=$(grep -o '<Counters [^>]*>' "$results/$name.trx" 2>/dev/null | head -1)

@@ -118,9 +118,12 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
         Assert.True(fault is { IsTransient: true, MayHaveBeenApplied: true });
         Assert.Contains("did not answer", fault.Message, StringComparison.Ordinal);
         server.Thaw();
+
+        // Asked over another connection: this one's short limit is none for a machine that is busy with other tests.
+        await using var patient = RedisFixture.StoreAt(server.Port);
         await Eventually.TrueAsync(
             async () => await Record.ExceptionAsync(async () => await store.GetAsync(key, CancellationToken.None)) is null, "answers again");
-        await Eventually.TrueAsync(async () => await store.GetAsync(key, CancellationToken.None) is null, "the late grant's end", TimeSpan.FromSeconds(3));
+        await Eventually.TrueAsync(async () => await patient.GetAsync(key, CancellationToken.None) is null, "the late grant's end", TimeSpan.FromSeconds(3));
     }
 
     [Fact]
