@@ -226,7 +226,9 @@ internal sealed class Contender
             {
                 if (t.IsFaulted)
                     _ = t.Exception;
-                else if (t.IsCompletedSuccessfully && t.Result.IsGranted)
+
+                // The first release may have come before the step: then it left a grant, or a place in the store's queue.
+                if (_engine.Waiting is not null || (t.IsCompletedSuccessfully && t.Result.IsGranted))
                     _engine.Pending.Add(request.Key, request.HolderId, request.Ttl);
             },
             CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
