@@ -48,7 +48,13 @@ internal sealed class ChildProcess : IAsyncDisposable
         await _process.WaitForExitAsync().WaitAsync(_patience);
     }
 
-    public Task PauseAsync() => SignalAsync("-STOP");
+    /// <summary>SIGSTOP, and the moment in which its threads may still run is over.</summary>
+    public async Task PauseAsync()
+    {
+        await SignalAsync("-STOP");
+        while (!IsStopped())
+            await Task.Delay(1);
+    }
 
     public Task ResumeAsync() => SignalAsync("-CONT");
 
@@ -65,6 +71,10 @@ internal sealed class ChildProcess : IAsyncDisposable
             await KillAsync();
         _process.Dispose();
     }
+
+    private bool IsStopped() =>
+        Directory.EnumerateDirectories($"/proc/{_process.Id}/task")
+            .All(static thread => File.ReadAllText(Path.Combine(thread, "stat")) is var stat && stat[stat.LastIndexOf(')') + 2] == 'T');
 
     private async Task SignalAsync(string signal)
     {

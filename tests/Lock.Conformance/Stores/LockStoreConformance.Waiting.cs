@@ -75,8 +75,8 @@ public abstract partial class LockStoreConformance
         await OutliveAsync(ShortTtl);
         var (reply, waited) = await Eventually.DoneAsync(waiting, "the end of the wait");
         Assert.False(reply.IsGranted);
-        // Timers of the system count in ticks of up to 4 ms, by another clock than timestamps do.
-        Assert.True(waited >= ShortTtl - TimeSpan.FromMilliseconds(5), $"gave up after {waited.TotalMilliseconds} ms");
+        // Timers read a clock that moves with the kernel's ticks, of up to 10 ms, and drop what is less than a millisecond.
+        Assert.True(waited >= ShortTtl - TimeSpan.FromMilliseconds(11), $"gave up after {waited.TotalMilliseconds} ms");
         Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, holder, CancellationToken.None));
         await TakeAsync(Store, key, next);
 

@@ -102,6 +102,29 @@ public sealed class UnansweredTests : EngineTest
         await Eventually.TrueAsync(() => Store.Releases == 2 && Store.HolderOf("k") is null, "the late grant is given back");
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_wait_that_is_left_behind_may_queue_after_its_release_and_is_released_once_more_however_it_ends(bool fails)
+    {
+        var hang = new Hang<AcquireReply>();
+        await using var locks = new StoreLock(
+            new QueueingStore(Store, (_, _, _) => hang.DeafAsync()), null, "ns", new LockProviderContext(Time, Logs));
+        using var stop = new CancellationTokenSource();
+        var call = locks.LockAsync("k", stop.Token).AsTask();
+        await hang.Begun;
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        await Eventually.TrueAsync(() => Store.Releases == 1, "the first release");
+
+        // Now the store does what it was asked: it puts the waiter into its line, or had done so when it fails.
+        if (fails)
+            hang.Fail(Transient());
+        else
+            hang.End(AcquireReply.Busy(null));
+        await Eventually.TrueAsync(() => Store.Releases == 2, "the place is given back");
+    }
+
     [Fact]
     public async Task What_may_have_been_taken_is_taken_back_beyond_the_ttl_too_since_a_place_in_a_queue_outlives_it_but_not_for_ever()
     {

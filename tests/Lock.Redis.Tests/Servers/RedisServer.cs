@@ -107,7 +107,18 @@ public sealed class RedisServer : IAsyncDisposable
     }
 
     /// <summary>SIGSTOP: the server stands still, its sockets stay open.</summary>
-    public void Freeze() => Signal(Sigstop);
+    public void Freeze()
+    {
+        Signal(Sigstop);
+
+        // A signal to a process may take a moment.
+        var threads = $"/proc/{_process!.Id}/task";
+        while (!Directory.EnumerateDirectories(threads)
+            .All(static thread => File.ReadAllText(Path.Combine(thread, "stat")) is var stat && stat[stat.LastIndexOf(')') + 2] == 'T'))
+        {
+            Thread.Sleep(1);
+        }
+    }
 
     /// <summary>SIGCONT.</summary>
     public void Thaw() => Signal(Sigcont);
