@@ -78,13 +78,14 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
 
     /// <summary>Sets the end of the holder's lease, sooner or to never, if nothing has changed since.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="holderId">The holder.</param>
     /// <param name="ttl">From now; infinite: never.</param>
-    /// <param name="change">The change that the holder has seen last.</param>
-    public ReadOnlyMemory<byte> SetEnd(string key, string holderId, TimeSpan ttl, long change)
+    /// <param name="seen">The document as the holder has seen it last. Its token is of one grant: a command that comes late does nothing to
+    /// another grant, not even when the same id got that one.</param>
+    public ReadOnlyMemory<byte> SetEnd(string key, TimeSpan ttl, MongoLockDocument seen)
     {
         (BsonExpression end, BsonExpression purge) = Ends(ttl);
-        BsonExpression unchanged = BsonExpression.Call("$and", Mine(holderId), BsonExpression.Call("$eq", ChangeOrZero, BsonExpression.Number(change)));
+        BsonExpression unchanged = BsonExpression.Call(
+            "$and", Live, Has(seen.Token), BsonExpression.Call("$eq", ChangeOrZero, BsonExpression.Number(seen.Change)));
         return Update(key, unchanged, ("expiresAt", end), ("purgeAt", purge), ("change", NextChange));
     }
 
@@ -100,13 +101,15 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
         return EndWrite(command);
     }
 
-    /// <summary>Releases whoever holds it; the reply shows the document as it was before.</summary>
-    public ReadOnlyMemory<byte> ForceRelease(string key) => Update(key, upsert: false, returnNew: false, OnlyIf(Live, Released()));
+    /// <summary>Takes the lock from whoever was granted it with this token; the reply shows the document as it was before. By the token, since a
+    /// command that is repeated or comes late must not meet the next holder.</summary>
+    public ReadOnlyMemory<byte> ForceRelease(string key, long token) =>
+        Update(key, upsert: false, returnNew: false, OnlyIf(BsonExpression.Call("$and", Live, Has(token)), Released()));
 
     public ReadOnlyMemory<byte> Get(string key)
     {
         BsonWriter command = new BsonWriter().String("aggregate", settings.Collection).Array("pipeline")
-            .Document("0").Document("$match").String("_id", settings.KeyPrefix + key).End().End();
+            .Document("0").Document("$match").String("_id", settings.KeyPrefix + key).Document("token").Int32("$gte", 0).End().End().End();
         return EndRead(command, "1");
     }
 
@@ -120,7 +123,7 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
         if (after is null) command.String("$gte", from);
         else command.String("$gt", after);
         if (from.Length > 0) command.String("$lt", from + BehindEverything);
-        command.End().Document("expiresAt").String("$type", "date").End().End().End()
+        command.End().Document("token").Int32("$gte", 0).End().Document("expiresAt").String("$type", "date").End().End().End()
             .Document("1").Document("$sort").Int32("_id", 1).End().End()
             .Document("2").Int32("$limit", PageSize).End();
         return EndRead(command, "3");
@@ -132,7 +135,7 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
         .Document("projection").Int32("_id", 1).End().Int32("limit", 1).Boolean("singleBatch", true).ToDocument();
 
     /// <summary>No more than must change: each field costs the server a comparison and a write.</summary>
-    private (string Name, BsonExpression Value)[] Released() => [("expiresAt", BsonExpression.Null), ("purgeAt", After(settings.FenceRetention))];
+    private (string Name, BsonExpression Value)[] Released() => [("expiresAt", BsonExpression.Null), ("purgeAt", Purge(TimeSpan.Zero))];
 
     private static (string Name, BsonExpression Value)[] OnlyIf(BsonExpression condition, params (string Name, BsonExpression Value)[] fields) =>
         [.. fields.Select(field => (field.Name, If(condition, field.Value, BsonExpression.Field("$" + field.Name))))];
@@ -181,7 +184,10 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
 
     private (BsonExpression End, BsonExpression Purge) Ends(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan
         ? (BsonExpression.Date(Never), BsonExpression.Date(Never))
-        : (After(ttl), After(ttl + settings.FenceRetention));
+        : (After(ttl), Purge(ttl));
+
+    /// <summary>A millisecond later than the retention says: in the next one, time alone gives higher tokens than all that were given out in this one.</summary>
+    private BsonExpression Purge(TimeSpan ttl) => After(ttl + settings.FenceRetention + TimeSpan.FromMilliseconds(1));
 
     private static BsonExpression After(TimeSpan span) => BsonExpression.Call("$add", BsonExpression.Now, BsonExpression.Number(Milliseconds(span)));
 
@@ -189,6 +195,9 @@ internal sealed class MongoLockCommands(MongoStoreSettings settings)
     private static long Milliseconds(TimeSpan span) => (span.Ticks + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond;
 
     private static BsonExpression Mine(string holderId) => BsonExpression.Call("$and", Live, BsonExpression.Call("$eq", Holder, BsonExpression.Literal(holderId)));
+
+    /// <summary>It is the grant that got this token.</summary>
+    private static BsonExpression Has(long token) => BsonExpression.Call("$eq", Token, BsonExpression.Number(token));
 
     private static BsonExpression Later(BsonExpression end, BsonExpression other) => BsonExpression.Call("$max", end, other);
 

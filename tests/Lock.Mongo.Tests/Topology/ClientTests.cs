@@ -44,6 +44,10 @@ public sealed class ClientTests(MongoServer server) : IClassFixture<MongoServer>
         Assert.False(e.MayHaveBeenApplied);
         gateway.Faults.Release();
         Assert.True(await first);
+        // The server is well: whoever has the connection keeps it, and the next one uses it.
+        int accepted = gateway.Accepted;
+        Assert.True(await PingAsync(client));
+        Assert.Equal(accepted, gateway.Accepted);
     }
 
     [Fact]
