@@ -159,7 +159,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
     /// <returns>The document as it is then, or null when there is none.</returns>
     private async ValueTask<MongoLockDocument?> ExtendAsync(string key, string holderId, TimeSpan ttl, StepLimit step)
     {
-        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Extend(key, holderId, FirstOf(ttl)), $"the extension of '{key}'", step).ConfigureAwait(false);
+        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Extend(key, holderId, FirstOf(ttl)), "the extension of", key, step).ConfigureAwait(false);
         MongoLockDocument? document = MongoLockDocument.FromValue(reply.Span);
         return document is not null && document.IsHeldBy(holderId) ? await SetEndAsync(key, holderId, ttl, document, step).ConfigureAwait(false) : document;
     }
@@ -172,7 +172,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
         {
             if (IsAsAsked(document.Left, ttl)) return document;
             step.Changed();
-            (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.SetEnd(key, ttl, document), $"the extension of '{key}'", step).ConfigureAwait(false);
+            (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.SetEnd(key, ttl, document), "the extension of", key, step).ConfigureAwait(false);
             MongoLockDocument? after = MongoLockDocument.FromValue(reply.Span);
             if (after is null || !after.IsHeldBy(holderId)) return after;
             // Not as asked: the lease has changed in between, by a command that came late or from another process with the same id.
@@ -188,7 +188,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
 
     private async ValueTask<StoreReply> ReleaseAsync(string key, string holderId, StepLimit step)
     {
-        (ReadOnlyMemory<byte> reply, bool repeated) = await RunAsync(_commands.Release(key, holderId), $"the release of '{key}'", step).ConfigureAwait(false);
+        (ReadOnlyMemory<byte> reply, bool repeated) = await RunAsync(_commands.Release(key, holderId), "the release of", key, step).ConfigureAwait(false);
         if (BsonReader.TryFind(reply.Span, "nModified"u8, out BsonElement modified) && modified.AsNumber() > 0) return StoreReply.Done;
         MongoLockDocument? document = await ReadAsync(key, step).ConfigureAwait(false);
         // The first try worked, only its answer was lost.
@@ -207,7 +207,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
         {
             MongoLockDocument? seen = await ReadAsync(key, step).ConfigureAwait(false);
             if (seen is not { IsLive: true }) return false;
-            (ReadOnlyMemory<byte> reply, bool repeated) = await RunAsync(_commands.ForceRelease(key, seen.Token), $"the forced release of '{key}'", step).ConfigureAwait(false);
+            (ReadOnlyMemory<byte> reply, bool repeated) = await RunAsync(_commands.ForceRelease(key, seen.Token), "the forced release of", key, step).ConfigureAwait(false);
             // Repeated: the grant that was seen is over, by the first try or by itself.
             if (repeated || (MongoLockDocument.FromValue(reply.Span) is { IsLive: true } before && before.Token == seen.Token)) return true;
         }
@@ -218,7 +218,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
 
     private async ValueTask<MongoLockDocument?> ReadAsync(string key, StepLimit step)
     {
-        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Get(key), $"the look-up of '{key}'", step).ConfigureAwait(false);
+        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Get(key), "the look-up of", key, step).ConfigureAwait(false);
         IReadOnlyList<MongoLockDocument> documents = MongoDocuments.Parse(reply.Span);
         return documents.Count == 0 ? null : documents[0];
     }
@@ -231,7 +231,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
         {
             try
             {
-                (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, $"the acquisition of '{key}'", step).ConfigureAwait(false);
+                (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, "the acquisition of", key, step).ConfigureAwait(false);
                 return MongoLockDocument.FromValue(reply.Span)
                     ?? throw MongoFailure.Create($"MongoDB's reply to the acquisition of '{key}' has no document.", isTransient: true, mayHaveRun: true);
             }
@@ -246,7 +246,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
 
     private async ValueTask RefuseForeignAsync(string key, StepLimit step)
     {
-        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.FindForeign(key), $"the look at '{key}'", step).ConfigureAwait(false);
+        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.FindForeign(key), "the look at", key, step).ConfigureAwait(false);
         if (MongoDocuments.Parse(reply.Span).Count == 0) return;
         throw MongoFailure.Create(
             $"The document '{_settings.KeyPrefix}{key}' in {_settings.Database}.{_settings.Collection} is not a lock (it has no token); it was left as it is. Choose another connection.collection or lockOptions.keyPrefix.",
@@ -255,7 +255,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
 
     /// <summary>Runs a command that may be repeated without harm, and repeats it when it failed in a way that may pass.</summary>
     /// <returns>The reply, and whether an earlier try may have been carried out.</returns>
-    private async ValueTask<(ReadOnlyMemory<byte> Reply, bool Repeated)> RunAsync(ReadOnlyMemory<byte> command, string what, StepLimit step)
+    private async ValueTask<(ReadOnlyMemory<byte> Reply, bool Repeated)> RunAsync(ReadOnlyMemory<byte> command, string what, string? key, StepLimit step)
     {
         bool mayHaveRun = false;
         for (int repeat = 0; ; repeat++)
@@ -267,7 +267,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
                 ReadOnlyMemory<byte> reply = await _runner.RunAsync(_settings.Database, command, step.Token).ConfigureAwait(false);
                 answered = true;
                 step.Answered();
-                MongoFaults.ThrowIfFailed(reply.Span, what);
+                MongoFaults.ThrowIfFailed(reply.Span, what, key);
                 return (reply, mayHaveRun);
             }
             catch (LockStoreException e) when (e.IsTransient && (answered || e.MayHaveBeenApplied) && repeat < MostRepeats)
@@ -284,7 +284,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
         using StepLimit limit = Begin(cancellationToken);
         return await limit.RunAsync(async step =>
         {
-            (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, "the listing of locks", step).ConfigureAwait(false);
+            (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, "the listing of locks", null, step).ConfigureAwait(false);
             return MongoDocuments.Parse(reply.Span);
         }).ConfigureAwait(false);
     }

@@ -89,9 +89,9 @@ internal sealed class MongoClient : IMongoCommandRunner, IMongoMembers, IDisposa
         try
         {
             connection = await pool.RentAsync(cancellationToken).ConfigureAwait(false);
-            using var timeout = new CancellationTokenSource(_settings.CommandTimeout, _time);
-            using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
-            return await connection.ExchangeAsync(database, command, both.Token).ConfigureAwait(false);
+            using var end = new CancellationTokenSource(_settings.CommandTimeout, _time);
+            using CancellationTokenRegistration givenUp = cancellationToken.UnsafeRegister(static end => ((CancellationTokenSource)end!).Cancel(), end);
+            return await connection.ExchangeAsync(database, command, end.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException e)
         {
