@@ -193,6 +193,13 @@ internal sealed class MongoLockCommands
         return concern.End().ToFields();
     }
 
+    private static ReadOnlyMemory<byte> EndRead(BsonWriter command, string stage)
+    {
+        command.Document(stage).Document("$project")
+            .Int32("holder", 1).Int32("owner", 1).Int32("token", 1).Int32("change", 1).Int32("expiresAt", 1).Add("left", Left).End().End();
+        return command.End().Document("cursor").Int32("batchSize", PageSize + 1).End().ToDocument();
+    }
+
     /// <summary>The text in the third place of a condition. Only one that begins with <c>$</c> would be taken for a field's path.</summary>
     private static BsonWriter Otherwise(BsonWriter condition, string text) =>
         text.StartsWith('$') ? condition.Add("2", BsonExpression.Literal(text)) : condition.String("2", text);
