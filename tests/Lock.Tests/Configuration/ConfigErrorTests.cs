@@ -61,7 +61,7 @@ public sealed class ConfigErrorTests
     [InlineData("""{"preset":"kuzle"}""", "preset", "\"kuzle\"", "kuzzle, leverege, live-mutex, simple-redis-mutex, dist-lock")]
     [InlineData("""{"lockConfig":{"lockOptions":{"ttl":0}}}""", "lockConfig.lockOptions.ttl", "0", "1 to 10,000 days")]
     [InlineData("""{"lockConfig":5}""", "lockConfig", "", "an object")]
-    [InlineData("[]", "", "a list", "a configuration is an object")]
+    [InlineData("[]", "", "an empty list", "a configuration is an object")]
     [InlineData("5", "", "", "a configuration is an object")]
     public void A_bad_value_names_its_path_the_value_and_what_is_allowed(string json, string path, string value, string allowed)
     {
