@@ -63,8 +63,17 @@ internal static class SoakRun
         }
     }
 
-    private static string Packages() => Environment.GetEnvironmentVariable("LOCK_TEST_NODE_MODULES")
-        ?? throw new InvalidOperationException("LOCK_TEST_NODE_MODULES does not name the directory with npm's live-mutex; --published 0 does without.");
+    private static string Packages()
+    {
+        for (var directory = new DirectoryInfo(Directory.GetCurrentDirectory()); directory is not null; directory = directory.Parent)
+        {
+            var packages = Path.Combine(directory.FullName, ".testbed", "node");
+            if (Directory.Exists(Path.Combine(packages, "node_modules", "live-mutex")))
+                return packages;
+        }
+
+        throw new InvalidOperationException("npm's live-mutex is not installed: run eng/node-clients.sh first; --published 0 does without.");
+    }
 
     private static bool Report(List<Participant> all, long ended, int kills, int pauses)
     {
@@ -74,9 +83,9 @@ internal static class SoakRun
             $"{turns.Count} turns, {kills} kills, {pauses} pauses; longest wait {TimeSpan.FromTicks(turns.Max(static t => t.Got - t.Asked)).TotalMilliseconds:0} ms"));
         for (var number = 0; number < Worker.Keys; number++)
         {
-            var (gaps, longest) = Timeline.Find(all, $"soak/{number}", _tooLong);
+            var (gaps, longest) = Timeline.Find(all, $"soak/{number}", ended, _tooLong);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"soak/{number}: free while waited for, without a pause, at most {longest.TotalMilliseconds:0.0} ms"));
-            foreach (var gap in gaps.Where(gap => gap.From.Ticks < ended - _tooLong.Ticks))
+            foreach (var gap in gaps)
             {
                 isGood = false;
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {gap.Length.TotalMilliseconds:0} ms from {gap.From}: {gap.Waiters}"));

@@ -12,10 +12,11 @@ internal static class Timeline
 
     /// <summary>The gaps of at least that length, and the longest of all.</summary>
     /// <remarks>
+    /// Looks until <paramref name="end"/>, when the processes were told to end.
     /// A waiter that was paused may have been granted the lock without having said so: while one of the waiters is away, and for a moment after
     /// that, the key does not count as free. Neither does what a process held that was killed, until the broker can have seen its end.
     /// </remarks>
-    public static (List<Gap> Gaps, TimeSpan Longest) Find(IReadOnlyList<Participant> participants, string key, TimeSpan least)
+    public static (List<Gap> Gaps, TimeSpan Longest) Find(IReadOnlyList<Participant> participants, string key, long end, TimeSpan least)
     {
         const long Moment = TimeSpan.TicksPerMillisecond * 50;
         List<(long At, int Change, Participant? Waiter)> events = [];
@@ -36,6 +37,7 @@ internal static class Timeline
             }
         }
 
+        events.RemoveAll(one => one.At > end);
         events.Sort(static (a, b) => a.At.CompareTo(b.At));
         List<Gap> gaps = [];
         Dictionary<Participant, int> waiting = [];
