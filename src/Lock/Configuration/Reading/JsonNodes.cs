@@ -31,11 +31,18 @@ internal static class JsonNodes
         }
         catch (JsonException problem)
         {
-            throw EndsEarly(utf8)
-                ? new LockConfigException(
-                    "", $"The JSON ended early, at position {json.TrimEnd().Length}: a brace, a bracket or a quote is not closed there, or a value is missing.")
-                : NotJson(json, path, problem);
+            throw EndsEarly(utf8) ? EndedEarly(json, path) : NotJson(json, path, problem);
         }
+    }
+
+    // What was reached is not to blame: no setting is the path of this error.
+    private static LockConfigException EndedEarly(string json, string reached)
+    {
+        var text = json.TrimEnd();
+        return new LockConfigException(
+            "",
+            $"The JSON ended early, at position {text.Length} (line {text.Count(static c => c == '\n') + 1}){(reached.Length > 0 ? $", in or behind {reached}" : "")}: "
+            + "a brace, a bracket or a quote is not closed there, or a value is missing.");
     }
 
     /// <summary>Whether text that is not JSON could become it by what follows: then nothing in it is wrong but its end.</summary>
