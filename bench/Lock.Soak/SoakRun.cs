@@ -89,6 +89,11 @@ internal static class SoakRun
             {
                 isGood = false;
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {gap.Length.TotalMilliseconds:0} ms from {gap.From}: {gap.Waiters}"));
+                foreach (var (one, away) in all.SelectMany(static one => one.Away.Select(away => (one, away))))
+                {
+                    if (Math.Abs(away.From - gap.From.Ticks) < TimeSpan.TicksPerSecond * 2)
+                        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    {one.Name} was {(away.To == long.MaxValue ? "killed" : $"away until {TimeSpan.FromTicks(away.To)}")} at {TimeSpan.FromTicks(away.From)}"));
+                }
             }
         }
 
