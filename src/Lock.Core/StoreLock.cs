@@ -13,7 +13,6 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
     /// <summary>Disposing gives backends this long to take back what is still held.</summary>
     private static readonly TimeSpan DisposeLimit = TimeSpan.FromSeconds(2);
 
-    private readonly ConcurrentDictionary<Contender, byte> _contenders = new();
     private readonly ConcurrentDictionary<string, Lease> _leases = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<LockOptions, StoreLock> _variants = new();
     private readonly CancellationTokenSource _disposing = new();
@@ -53,6 +52,8 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
 
     internal KeyTurns Turns { get; }
 
+    internal Contenders Contenders { get; } = new();
+
     internal PendingReleases Pending { get; }
 
     /// <summary>Cancelled when this object is being disposed: waits end.</summary>
@@ -71,35 +72,14 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
             : ValueTask.FromResult<IReadOnlyList<StoreFinding>>([]);
     }
 
-    private protected override async ValueTask<ILockHandle?> AcquireCoreAsync(
+    private protected override ValueTask<ILockHandle?> AcquireCoreAsync(
         string key, EffectiveOptions options, LockOptions? given, CancellationToken cancellationToken)
     {
         if (given is not null && StoreSettings.Differ(given, Defaults, out var settings))
-            return await Variant(settings).AcquireCoreAsync(key, options, null, cancellationToken).ConfigureAwait(false);
+            return Variant(settings).AcquireCoreAsync(key, options, null, cancellationToken);
         RefuseWithoutValidity(options);
 
-        var activity = LockTelemetry.StartAcquire(Type, key);
-        var contender = new Contender(this, key, options);
-        var outcome = LockTelemetry.Failed;
-        try
-        {
-            var handle = (await contender.RunAsync(cancellationToken).ConfigureAwait(false)).Handle;
-            outcome = handle is null ? LockTelemetry.Busy : LockTelemetry.Acquired;
-            if (handle is not null)
-                Log.Acquired(Logger, key, handle.Id, handle.FencingToken, handle.AcquiredOnAttempt, handle.AcquireDelay.TotalMilliseconds);
-            else if (options.ThrowIfBusy)
-                throw new LockTimeoutException(key, contender.Waited, contender.Attempts);
-            return handle;
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            outcome = LockTelemetry.Cancelled;
-            throw new OperationCanceledException(cancellationToken);
-        }
-        finally
-        {
-            LockTelemetry.EndAcquire(activity, Type, outcome, contender.Waited, contender.Attempts, contender.Token);
-        }
+        return new Contender(this, key, options).RunAsync(cancellationToken);
     }
 
     private protected override ValueTask<LockInfo?> GetCoreAsync(string key, CancellationToken cancellationToken) =>
@@ -109,21 +89,21 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var infos = Store.ListAsync(prefix, cancellationToken).GetAsyncEnumerator(cancellationToken);
-        Task? abandoned = null;
+        var abandoned = new AbandonedMove();
         try
         {
             while (await StoreCalls.AwaitAsync(
-                static (enumerator, _) => enumerator.MoveNextAsync(), infos, Type, task => abandoned = task, cancellationToken).ConfigureAwait(false))
+                static (enumerator, _) => enumerator.MoveNextAsync(), infos, Type, abandoned, cancellationToken).ConfigureAwait(false))
             {
                 yield return infos.Current;
             }
         }
         finally
         {
-            if (abandoned is null)
+            if (abandoned.Step is null)
                 await infos.DisposeAsync().ConfigureAwait(false);
             else
-                _ = EndAsync(infos, abandoned); // an enumerator must not be disposed while it moves
+                _ = EndAsync(infos, abandoned.Step); // an enumerator must not be disposed while it moves
         }
 
         static async Task EndAsync(IAsyncEnumerator<LockInfo> infos, Task step)
@@ -195,7 +175,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         var variants = _variants.Values.Select(static variant => variant.DisposeAsync().AsTask()).ToList();
 
         // What they may have taken is known, and given back below, when they have left.
-        await WithinDisposeLimitAsync(Task.WhenAll(_contenders.Keys.Select(static contender => contender.WhenLeft))).ConfigureAwait(false);
+        await WithinDisposeLimitAsync(Task.WhenAll(Contenders.ToList().Select(static contender => contender.WhenLeft()))).ConfigureAwait(false);
         var unlocks = new List<Task>();
         foreach (var lease in _leases.Values)
         {
@@ -211,14 +191,6 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
 
         // A store may throw before its first await.
         async Task DisposeStoreAsync() => await Store.DisposeAsync().ConfigureAwait(false);
-    }
-
-    internal void Enter(Contender contender) => _contenders.TryAdd(contender, 0);
-
-    internal void Leave(Contender contender)
-    {
-        _contenders.TryRemove(contender, out _);
-        contender.HasLeft();
     }
 
     /// <summary>Puts a new lease into the register, where losses find it.</summary>
@@ -291,64 +263,15 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
             static (a, token) => a.Store.TryReleaseAsync(a.Key, a.Id, token),
             (Store, Key: key, Id: id), Type, null, cancellationToken);
 
-    /// <summary>Gives a lease back, asking again while the backend does not answer.</summary>
-    internal async Task<UnlockOutcome> ReleaseAsync(Lease lease, bool wasLive, TimeSpan limit)
+    /// <summary>A release was not answered within its time: it goes on in the background.</summary>
+    internal void GiveUpRelease(Lease lease, TimeSpan limit)
     {
-        using var timeUp = new CancellationTokenSource(TimerSpan.For(limit), Clock.Time);
-        var unanswered = false;
-        var pause = TimeSpan.FromMilliseconds(50);
-        while (!timeUp.IsCancellationRequested)
-        {
-            try
-            {
-                var outcome = Outcome(await TryReleaseOnceAsync(lease.Key, lease.Id, timeUp.Token).ConfigureAwait(false));
-                Turns.Nudge(lease.Key);
-                if (unanswered && outcome != UnlockOutcome.Released)
-                {
-                    // The unanswered request may have done it, and must have while the lease would still last.
-                    outcome = wasLive && lease.IsWithinValidity ? UnlockOutcome.Released : UnlockOutcome.Unknown;
-                }
-
-                Log.Released(Logger, lease.Key, lease.Id, outcome);
-                return outcome;
-            }
-            catch (LockStoreException exception)
-            {
-                unanswered |= exception.MayHaveBeenApplied;
-                StoreFailed("release", lease.Key, lease.Id, exception);
-                if (!exception.IsTransient)
-                    break;
-            }
-            catch (OperationCanceledException)
-            {
-                break;
-            }
-            catch (Exception exception)
-            {
-                // What no store should throw is no answer either.
-                Log.StoreFailed(Logger, Type, "release", lease.Key, lease.Id, exception.Message);
-                break;
-            }
-
-            try
-            {
-                await Task.Delay(pause, Clock.Time, timeUp.Token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException)
-            {
-                break;
-            }
-
-            pause = pause * 2 < TimeSpan.FromSeconds(1) ? pause * 2 : TimeSpan.FromSeconds(1);
-        }
-
-        Log.ReleaseUnanswered(Logger, lease.Key, lease.Id, limit.TotalMilliseconds);
         if (!IsDisposed)
             Pending.Add(lease.Key, lease.Id, lease.LongestTtl);
-        return UnlockOutcome.Unknown;
+        Log.ReleaseUnanswered(Logger, lease.Key, lease.Id, limit.TotalMilliseconds);
     }
 
-    private static UnlockOutcome Outcome(StoreReply reply) => reply switch
+    internal static UnlockOutcome Outcome(StoreReply reply) => reply switch
     {
         StoreReply.Done => UnlockOutcome.Released,
         StoreReply.NotHeld => UnlockOutcome.AlreadyExpired,
@@ -361,7 +284,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
     private void OnStoreLoss(StoreLoss loss)
     {
         // First those that may be granted right now, then the leases: between the two a lease moves from here to there.
-        foreach (var contender in _contenders.Keys)
+        foreach (var contender in Contenders.ToList())
             contender.OnStoreLoss(loss.HolderId);
         if (loss.HolderId is not null)
         {
@@ -411,5 +334,13 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
             $"Ttl (or MaxHold) of {ttl.TotalMilliseconds} ms leaves nothing after the allowance for drift, which is "
             + $"{options.DriftFactor} of it and 2 ms. Give at least a few milliseconds more.",
             nameof(options));
+    }
+
+    /// <summary>The step of a listing that was left running.</summary>
+    private sealed class AbandonedMove : ILateOutcome<bool>
+    {
+        public Task? Step { get; private set; }
+
+        public void OnAbandoned(Task<bool> step) => Step = step;
     }
 }
