@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
 namespace Locking;
@@ -33,7 +34,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         Waiting = store as IWaitingStore;
         Clock = new LeaseClock(Context.TimeProvider);
         Alarms = AlarmClock.For(Context.TimeProvider);
-        Turns = new KeyTurns(Context.TimeProvider);
+        Turns = new KeyTurns(Alarms);
         Pending = new PendingReleases(this);
         _lastAnswer = long.MinValue;
         if (store is ILossSignal losses)
@@ -258,20 +259,84 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
             static (a, token) => a.Store.TryExtendAsync(a.Key, a.Id, a.Ttl, token),
             (Store, Key: key, Id: id, Ttl: ttl), Type, null, cancellationToken);
 
-    internal ValueTask<StoreReply> TryReleaseOnceAsync(string key, string id, CancellationToken cancellationToken) =>
+    internal ValueTask<StoreReply> TryReleaseOnceAsync(string key, string id, CancellationToken cancellationToken, StepLimit limit = default) =>
         StoreCalls.AwaitAsync(
             static (a, token) => a.Store.TryReleaseAsync(a.Key, a.Id, token),
-            (Store, Key: key, Id: id), Type, null, cancellationToken);
+            (Store, Key: key, Id: id), Type, null, cancellationToken, limit);
 
-    /// <summary>A release was not answered within its time: it goes on in the background.</summary>
-    internal void GiveUpRelease(Lease lease, TimeSpan limit)
+    /// <summary>Gives a lease back, asking again while the backend does not answer. Never throws.</summary>
+    internal async Task<UnlockOutcome> ReleaseAsync(Lease lease, bool wasLive, TimeSpan limit)
+    {
+        var stepLimit = StepLimit.In(Alarms, limit);
+        UnlockOutcome? outcome = null;
+        try
+        {
+            var unanswered = false;
+            var pause = TimeSpan.FromMilliseconds(50);
+            while (!stepLimit.IsOver)
+            {
+                try
+                {
+                    outcome = Outcome(await TryReleaseOnceAsync(lease.Key, lease.Id, CancellationToken.None, stepLimit).ConfigureAwait(false));
+                    Turns.Nudge(lease.Key);
+                    if (unanswered && outcome != UnlockOutcome.Released)
+                    {
+                        // The unanswered request may have done it, and must have while the lease would still last.
+                        outcome = wasLive && lease.IsWithinValidity ? UnlockOutcome.Released : UnlockOutcome.Unknown;
+                    }
+
+                    Log.Released(Logger, lease.Key, lease.Id, outcome.Value);
+                    return outcome.Value;
+                }
+                catch (LockStoreException exception)
+                {
+                    unanswered |= exception.MayHaveBeenApplied;
+                    StoreFailed("release", lease.Key, lease.Id, exception);
+                    if (!exception.IsTransient)
+                        break;
+                }
+
+                await Task.Delay(TimerSpan.For(stepLimit.Within(pause)), Clock.Time).ConfigureAwait(false);
+                pause = pause * 2 < TimeSpan.FromSeconds(1) ? pause * 2 : TimeSpan.FromSeconds(1);
+            }
+
+            GiveUpRelease(lease, limit, null);
+        }
+        catch (OperationCanceledException) when (outcome is null)
+        {
+            GiveUpRelease(lease, limit, null);
+        }
+        catch (Exception exception) when (outcome is null)
+        {
+            GiveUpRelease(lease, limit, exception); // what no store should throw is no answer either
+        }
+        catch (Exception)
+        {
+            return outcome.GetValueOrDefault(); // a log that throws takes no outcome away
+        }
+
+        return UnlockOutcome.Unknown;
+    }
+
+    /// <summary>A release was not answered in its time: it goes on in the background.</summary>
+    private void GiveUpRelease(Lease lease, TimeSpan limit, Exception? failure)
     {
         if (!IsDisposed)
             Pending.Add(lease.Key, lease.Id, lease.LongestTtl);
-        Log.ReleaseUnanswered(Logger, lease.Key, lease.Id, limit.TotalMilliseconds);
+        try
+        {
+            if (failure is not null)
+                Log.StoreFailed(Logger, Type, "release", lease.Key, lease.Id, failure.Message);
+            Log.ReleaseUnanswered(Logger, lease.Key, lease.Id, limit.TotalMilliseconds);
+        }
+        catch (Exception exception)
+        {
+            // A log is other people's code, and no outcome depends on it.
+            Debug.WriteLine(exception);
+        }
     }
 
-    internal static UnlockOutcome Outcome(StoreReply reply) => reply switch
+    private static UnlockOutcome Outcome(StoreReply reply) => reply switch
     {
         StoreReply.Done => UnlockOutcome.Released,
         StoreReply.NotHeld => UnlockOutcome.AlreadyExpired,

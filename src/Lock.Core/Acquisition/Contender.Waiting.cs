@@ -3,28 +3,6 @@ namespace Locking;
 /// <content>Waiting for the turn in this process, and for the lock in the backend.</content>
 internal sealed partial class Contender
 {
-    private async ValueTask<bool> WaitForTurnAsync(CancellationToken cancellationToken)
-    {
-        LockTelemetry.WaitBegins(_engine.Type);
-        try
-        {
-            if (!await _engine.Turns.EnterAsync(_key, _budget.QueueTimeLeft, WaitToken(cancellationToken)).ConfigureAwait(false))
-            {
-                _attempts = _budget.AttemptByTime;
-                return false;
-            }
-
-            _hasTurn = true;
-            _attempts = _budget.AttemptByTime - 1;
-            _waitedForTurn = true;
-            return true;
-        }
-        finally
-        {
-            LockTelemetry.WaitEnds(_engine.Type);
-        }
-    }
-
     /// <summary>Who had to wait for its turn will most likely have to wait for the lock too: listening first saves one request.</summary>
     private async ValueTask WatchEarlyAsync(CancellationToken cancellationToken)
     {

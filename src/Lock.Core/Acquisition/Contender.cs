@@ -95,14 +95,29 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
         {
             ILockHandle? handle = null;
             _hasTurn = _engine.Turns.TryEnter(_key);
-            if (_hasTurn || (!_options.IsSingleAttempt && await WaitForTurnAsync(cancellationToken).ConfigureAwait(false)))
+            if (!_hasTurn && !_options.IsSingleAttempt)
+            {
+                LockTelemetry.WaitBegins(_engine.Type);
+                try
+                {
+                    _hasTurn = _waitedForTurn = await _engine.Turns.EnterAsync(_key, _budget.QueueTimeLeft, WaitToken(cancellationToken))
+                        .ConfigureAwait(false);
+                }
+                finally
+                {
+                    LockTelemetry.WaitEnds(_engine.Type);
+                    _attempts = _budget.AttemptByTime - (_hasTurn ? 1 : 0);
+                }
+            }
+
+            if (_hasTurn)
             {
                 _attempts++;
                 if (_waitedForTurn && _watches && _engine.Waiting is null)
                     await WatchEarlyAsync(cancellationToken).ConfigureAwait(false);
 
                 // Most locks are granted by the first answer: so far all is one asynchronous method, since each one that has to
-                // wait costs an object, and time where every answer finds cold caches.
+                // wait costs an object, and time: whatever an answer runs through is cold after a round trip.
                 AcquireReply? answer = null;
                 var sentAt = BeginToAsk();
                 try

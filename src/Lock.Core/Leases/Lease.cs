@@ -230,7 +230,7 @@ internal sealed class Lease : Alarm
         Stop();
         if (!wasLost && LockTelemetry.MeasuresHeld)
             LockTelemetry.Held(_engine.Type, HeldFor());
-        var unlock = new LeaseRelease(_engine, this, wasLive: !wasLost, _options.ReleaseTimeout).RunAsync();
+        var unlock = _engine.ReleaseAsync(this, wasLive: !wasLost, _options.ReleaseTimeout);
 
         // The request is sent without the gate; whoever asks a second time meanwhile waits for the task of the first.
         TaskCompletionSource<Task<UnlockOutcome>>? begins;

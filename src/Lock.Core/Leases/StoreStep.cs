@@ -4,55 +4,62 @@ using System.Threading.Tasks.Sources;
 
 namespace Locking;
 
-/// <summary>Wants to know what becomes of a step that was left running.</summary>
-internal interface ILateOutcome<T>
-{
-    /// <summary>Nobody awaits the step any more.</summary>
-    /// <param name="step">Ends when the step does.</param>
-    void OnAbandoned(Task<T> step);
-}
-
-/// <summary>A store's step under way, which is awaited no longer than a token allows, whatever the store is doing.</summary>
+/// <summary>A store's step under way, which is awaited no longer than a token or a moment allows, whatever the store is doing.</summary>
 /// <remarks>
-/// It ends once: with the step's own end, or because the token was cancelled. What a step brings after that goes to whoever wants to put it
-/// right. One object does what <c>AsTask</c>, <c>WaitAsync</c> and an asynchronous method around them would do with five.
+/// It ends once: with the step's own end, or because the caller gave up. What a step brings after that goes to whoever wants to put it
+/// right. One object does what <c>AsTask</c>, <c>WaitAsync</c>, a token source with a timer and an asynchronous method around them would do
+/// with ten.
 /// </remarks>
-internal sealed class StoreStep<T> : IValueTaskSource<T>
+internal sealed class StoreStep<T> : Alarm, IValueTaskSource<T>
 {
+    private const int Ended = 1;
+    private const int GivenUp = 2;
+
     private readonly string _backend;
     private readonly ILateOutcome<T>? _interested;
-    private readonly CancellationToken _limit;
+    private readonly CancellationToken _cancelled;
+    private readonly StepLimit _limit;
     private readonly ConfiguredValueTaskAwaitable<T>.ConfiguredValueTaskAwaiter _step;
     private ManualResetValueTaskSourceCore<T> _result;
     private CancellationTokenRegistration _cancellation;
     private TaskCompletionSource<T>? _late;
-    private int _ended;
+    private int _end;
 
-    private StoreStep(ValueTask<T> begun, string backend, ILateOutcome<T>? interested, CancellationToken limit)
+    private StoreStep(ValueTask<T> begun, string backend, ILateOutcome<T>? interested, StepLimit limit, CancellationToken cancelled)
     {
         _step = begun.ConfigureAwait(false).GetAwaiter();
         _backend = backend;
         _interested = interested;
         _limit = limit;
+        _cancelled = cancelled;
     }
 
     /// <summary>Awaits a step that was begun; for the rest see <see cref="StoreCalls.AwaitAsync"/>.</summary>
-    public static ValueTask<T> AwaitAsync(ValueTask<T> begun, string backend, ILateOutcome<T>? interested, CancellationToken limit)
+    public static ValueTask<T> AwaitAsync(ValueTask<T> begun, string backend, ILateOutcome<T>? interested, StepLimit limit, CancellationToken cancelled)
     {
-        var step = new StoreStep<T>(begun, backend, interested, limit);
+        var step = new StoreStep<T>(begun, backend, interested, limit, cancelled);
         var result = new ValueTask<T>(step, step._result.Version);
-
         if (step._step.IsCompleted)
         {
             step.OnStepEnded();
             return result;
         }
 
-        // In this order: the end of the step takes back the registration, and may come at once.
-        if (limit.CanBeCanceled)
-            step._cancellation = limit.UnsafeRegister(static step => ((StoreStep<T>)step!).GiveUp(), step);
+        // In this order: the end of the step takes back the registration and the alarm, and may come at once.
+        if (cancelled.CanBeCanceled)
+            step._cancellation = cancelled.UnsafeRegister(static step => ((StoreStep<T>)step!).GiveUp(), step);
+        limit.Alarms?.Set(step, limit.EndsAt);
         step._step.UnsafeOnCompleted(step.OnStepEnded);
         return result;
+    }
+
+    /// <summary>The time is up, or the machine was suspended and every alarm is asked to look.</summary>
+    internal override void Ring()
+    {
+        if (_limit.IsOver)
+            GiveUp();
+        else
+            _limit.Alarms!.Set(this, _limit.EndsAt);
     }
 
     T IValueTaskSource<T>.GetResult(short token) => _result.GetResult(token);
@@ -65,9 +72,9 @@ internal sealed class StoreStep<T> : IValueTaskSource<T>
     [SuppressMessage("Usage", "VSTHRD002", Justification = "Called when the step has ended.")]
     private void OnStepEnded()
     {
-        var isInTime = Interlocked.CompareExchange(ref _ended, 1, 0) == 0;
+        var isInTime = Interlocked.CompareExchange(ref _end, Ended, 0) == 0;
         if (isInTime)
-            _cancellation.Unregister();
+            Forget();
         T result;
         try
         {
@@ -76,7 +83,7 @@ internal sealed class StoreStep<T> : IValueTaskSource<T>
         catch (Exception exception)
         {
             if (isInTime)
-                _result.SetException(StoreCalls.Failure(exception, _backend, _limit));
+                _result.SetException(StoreCalls.Failure(exception, _backend, _cancelled));
             else
                 _late?.SetException(exception);
             return;
@@ -88,19 +95,26 @@ internal sealed class StoreStep<T> : IValueTaskSource<T>
             _late?.SetResult(result);
     }
 
-    /// <summary>The token was cancelled: the step is left running. The caller goes on elsewhere, since here runs somebody's cancellation.</summary>
+    /// <summary>The step is left running. The caller goes on elsewhere, since here runs somebody's cancellation, or the alarm clock.</summary>
     private void GiveUp()
     {
         // Before the exchange: a step that ends after it must find it.
         if (_interested is not null)
-            _late = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (Interlocked.CompareExchange(ref _ended, 2, 0) == 0)
+            Interlocked.CompareExchange(ref _late, new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously), null);
+        if (Interlocked.CompareExchange(ref _end, GivenUp, 0) == 0)
             ThreadPool.UnsafeQueueUserWorkItem(static step => step.EndGivenUp(), this, preferLocal: false);
     }
 
     private void EndGivenUp()
     {
+        Forget();
         _interested?.OnAbandoned(_late!.Task);
-        _result.SetException(new OperationCanceledException(_limit));
+        _result.SetException(new OperationCanceledException(_cancelled));
+    }
+
+    private void Forget()
+    {
+        _cancellation.Unregister();
+        _limit.Alarms?.Cancel(this);
     }
 }
