@@ -10,6 +10,9 @@ internal sealed class KeyTurns(AlarmClock alarms)
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Turn> _turns = new(StringComparer.Ordinal);
 
+    /// <summary>The state of the key that was left last: most locks are taken by one caller alone.</summary>
+    private Turn? _spare;
+
     /// <summary>Number of keys that somebody contends for.</summary>
     public int Count
     {
@@ -54,9 +57,14 @@ internal sealed class KeyTurns(AlarmClock alarms)
             turn.IsNudged = false;
             next = turn.First;
             if (next is not null)
+            {
                 turn.Remove(next);
+            }
             else
+            {
                 _turns.Remove(key);
+                _spare = turn;
+            }
         }
 
         next?.OnTurn();
@@ -126,8 +134,15 @@ internal sealed class KeyTurns(AlarmClock alarms)
     private bool TryEnterUnsynchronized(string key, out Turn turn)
     {
         ref var slot = ref CollectionsMarshal.GetValueRefOrAddDefault(_turns, key, out var isTaken);
-        turn = slot ??= new Turn();
-        return !isTaken;
+        if (isTaken)
+        {
+            turn = slot!;
+            return false;
+        }
+
+        slot = turn = _spare ?? new Turn();
+        _spare = null;
+        return true;
     }
 
     /// <summary>The state of a key that somebody has the turn of: the line behind them. All of it is guarded by the gate.</summary>

@@ -1,7 +1,7 @@
 namespace Locking;
 
 /// <summary>How long one call may still wait: by time, by the number of attempts, or for ever.</summary>
-internal sealed class WaitBudget(EffectiveOptions options, TimeProvider time)
+internal readonly struct WaitBudget(EffectiveOptions options, TimeProvider time)
 {
     private readonly long _start = time.GetTimestamp();
 

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
 
 namespace Locking;
@@ -12,22 +11,18 @@ namespace Locking;
 /// </remarks>
 internal sealed class StoreStep<T> : Alarm, IValueTaskSource<T>
 {
-    private const int Ended = 1;
-    private const int GivenUp = 2;
-
+    private readonly Task<T> _step;
     private readonly string _backend;
     private readonly ILateOutcome<T>? _interested;
     private readonly CancellationToken _cancelled;
     private readonly StepLimit _limit;
-    private readonly ConfiguredValueTaskAwaitable<T>.ConfiguredValueTaskAwaiter _step;
-    private ManualResetValueTaskSourceCore<T> _result;
+    private ManualResetValueTaskSourceCore<bool> _end;
     private CancellationTokenRegistration _cancellation;
-    private TaskCompletionSource<T>? _late;
-    private int _end;
+    private int _hasEnded;
 
-    private StoreStep(ValueTask<T> begun, string backend, ILateOutcome<T>? interested, StepLimit limit, CancellationToken cancelled)
+    private StoreStep(Task<T> step, string backend, ILateOutcome<T>? interested, StepLimit limit, CancellationToken cancelled)
     {
-        _step = begun.ConfigureAwait(false).GetAwaiter();
+        _step = step;
         _backend = backend;
         _interested = interested;
         _limit = limit;
@@ -37,9 +32,11 @@ internal sealed class StoreStep<T> : Alarm, IValueTaskSource<T>
     /// <summary>Awaits a step that was begun; for the rest see <see cref="StoreCalls.AwaitAsync"/>.</summary>
     public static ValueTask<T> AwaitAsync(ValueTask<T> begun, string backend, ILateOutcome<T>? interested, StepLimit limit, CancellationToken cancelled)
     {
-        var step = new StoreStep<T>(begun, backend, interested, limit, cancelled);
-        var result = new ValueTask<T>(step, step._result.Version);
-        if (step._step.IsCompleted)
+        // Most steps are tasks already. A task can be read twice, too, which a late outcome may need.
+        var step = new StoreStep<T>(begun.AsTask(), backend, interested, limit, cancelled);
+        var result = new ValueTask<T>(step, step._end.Version);
+        var awaiter = step._step.ConfigureAwait(false).GetAwaiter();
+        if (awaiter.IsCompleted)
         {
             step.OnStepEnded();
             return result;
@@ -49,7 +46,7 @@ internal sealed class StoreStep<T> : Alarm, IValueTaskSource<T>
         if (cancelled.CanBeCanceled)
             step._cancellation = cancelled.UnsafeRegister(static step => ((StoreStep<T>)step!).GiveUp(), step);
         limit.Alarms?.Set(step, limit.EndsAt);
-        step._step.UnsafeOnCompleted(step.OnStepEnded);
+        awaiter.UnsafeOnCompleted(step.OnStepEnded);
         return result;
     }
 
@@ -62,54 +59,45 @@ internal sealed class StoreStep<T> : Alarm, IValueTaskSource<T>
             _limit.Alarms!.Set(this, _limit.EndsAt);
     }
 
-    T IValueTaskSource<T>.GetResult(short token) => _result.GetResult(token);
+    [SuppressMessage("Usage", "VSTHRD002", Justification = "The step has ended, or the line before throws.")]
+    T IValueTaskSource<T>.GetResult(short token)
+    {
+        _end.GetResult(token);
+        return _step.Result;
+    }
 
-    ValueTaskSourceStatus IValueTaskSource<T>.GetStatus(short token) => _result.GetStatus(token);
+    ValueTaskSourceStatus IValueTaskSource<T>.GetStatus(short token) => _end.GetStatus(token);
 
     void IValueTaskSource<T>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _result.OnCompleted(continuation, state, token, flags);
+        _end.OnCompleted(continuation, state, token, flags);
 
-    [SuppressMessage("Usage", "VSTHRD002", Justification = "Called when the step has ended.")]
     private void OnStepEnded()
     {
-        var isInTime = Interlocked.CompareExchange(ref _end, Ended, 0) == 0;
-        if (isInTime)
-            Forget();
-        T result;
-        try
+        if (Interlocked.Exchange(ref _hasEnded, 1) != 0)
         {
-            result = _step.GetResult();
-        }
-        catch (Exception exception)
-        {
-            if (isInTime)
-                _result.SetException(StoreCalls.Failure(exception, _backend, _cancelled));
-            else
-                _late?.SetException(exception);
+            _ = _step.Exception; // nobody waits for it any more
             return;
         }
 
-        if (isInTime)
-            _result.SetResult(result);
+        Forget();
+        if (_step.IsCompletedSuccessfully)
+            _end.SetResult(true);
         else
-            _late?.SetResult(result);
+            _end.SetException(StoreCalls.Failure(_step.Exception?.InnerException ?? new TaskCanceledException(_step), _backend, _cancelled));
     }
 
     /// <summary>The step is left running. The caller goes on elsewhere, since here runs somebody's cancellation, or the alarm clock.</summary>
     private void GiveUp()
     {
-        // Before the exchange: a step that ends after it must find it.
-        if (_interested is not null)
-            Interlocked.CompareExchange(ref _late, new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously), null);
-        if (Interlocked.CompareExchange(ref _end, GivenUp, 0) == 0)
+        if (Interlocked.Exchange(ref _hasEnded, 1) == 0)
             ThreadPool.UnsafeQueueUserWorkItem(static step => step.EndGivenUp(), this, preferLocal: false);
     }
 
     private void EndGivenUp()
     {
         Forget();
-        _interested?.OnAbandoned(_late!.Task);
-        _result.SetException(new OperationCanceledException(_cancelled));
+        _interested?.OnAbandoned(_step);
+        _end.SetException(new OperationCanceledException(_cancelled));
     }
 
     private void Forget()
