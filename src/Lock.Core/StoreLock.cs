@@ -199,9 +199,9 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
 
     /// <summary>Starts a lease that is in the register.</summary>
     /// <exception cref="ObjectDisposedException">The engine was disposed meanwhile; the lease is given back.</exception>
-    internal void Adopt(Lease lease)
+    internal void Adopt(Lease lease, LeaseInstant now)
     {
-        lease.Start();
+        lease.Start(now);
         if (!IsDisposed)
             return;
         // The disposal may have looked at the register before the lease was in it.
@@ -225,7 +225,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
             preferLocal: false);
 
     /// <summary>The backend has answered somebody.</summary>
-    internal void Answered() => Volatile.Write(ref _lastAnswer, Clock.Time.GetTimestamp());
+    internal void Answered(LeaseInstant now) => Volatile.Write(ref _lastAnswer, now.Timestamp);
 
     /// <summary>Whether the backend has answered anybody within this time.</summary>
     internal bool HasAnsweredSince(TimeSpan ago)
@@ -273,7 +273,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         {
             var unanswered = false;
             var pause = TimeSpan.FromMilliseconds(50);
-            while (!stepLimit.IsOver)
+            do
             {
                 try
                 {
@@ -299,6 +299,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
                 await Task.Delay(TimerSpan.For(stepLimit.Within(pause)), Clock.Time).ConfigureAwait(false);
                 pause = pause * 2 < TimeSpan.FromSeconds(1) ? pause * 2 : TimeSpan.FromSeconds(1);
             }
+            while (!stepLimit.IsOver);
 
             GiveUpRelease(lease, limit, null);
         }

@@ -7,18 +7,18 @@ internal sealed partial class Contender
     private async ValueTask<ILockHandle?> AdoptAsync(AcquireReply reply, LeaseInstant sentAt, CancellationToken cancellationToken)
     {
         if (!_isPermanent)
-            return Adopt(reply, sentAt, _ttl);
+            return Adopt(reply, sentAt, _ttl, _engine.Clock.Now);
         _mayHold = true;
         if (await MakePermanentAsync(Begun(reply, sentAt), cancellationToken).ConfigureAwait(false))
-            return Adopt(reply, sentAt, Timeout.InfiniteTimeSpan);
+            return Adopt(reply, sentAt, Timeout.InfiniteTimeSpan, _engine.Clock.Now);
         GiveBack();
         return null;
     }
 
-    private LockHandle? Adopt(AcquireReply reply, LeaseInstant sentAt, TimeSpan ttl)
+    private LockHandle? Adopt(AcquireReply reply, LeaseInstant sentAt, TimeSpan ttl, LeaseInstant now)
     {
         var begun = Begun(reply, sentAt);
-        if (ttl != Timeout.InfiniteTimeSpan && _engine.Clock.ElapsedSince(begun) >= ttl - LeaseClock.Drift(ttl, _options.DriftFactor))
+        if (ttl != Timeout.InfiniteTimeSpan && _engine.Clock.Elapsed(begun, now) >= ttl - LeaseClock.Drift(ttl, _options.DriftFactor))
         {
             Log.GrantedTooLate(_engine.Logger, _key, _request.HolderId);
             GiveBack();
@@ -41,8 +41,8 @@ internal sealed partial class Contender
         _mayHold = false;
         _isGranted = true;
         _token = reply.FencingToken;
-        _engine.Adopt(lease);
-        return new LockHandle(lease, Attempts, Waited);
+        _engine.Adopt(lease, now);
+        return new LockHandle(lease, Attempts, _budget.ElapsedAt(now.Timestamp));
     }
 
     /// <summary>No later than the moment the backend began the lease.</summary>

@@ -131,10 +131,10 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
 
                 if (answer is { } reply)
                 {
-                    Answered();
+                    var now = Answered();
                     if (reply.IsGranted && !_isPermanent)
                     {
-                        handle = Adopt(reply, sentAt, _ttl);
+                        handle = Adopt(reply, sentAt, _ttl, now);
                         answer = AcquireReply.Busy(TimeSpan.Zero);
                     }
                 }
@@ -245,10 +245,12 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
         return _engine.Clock.Now;
     }
 
-    private void Answered()
+    private LeaseInstant Answered()
     {
-        _engine.Answered();
+        var now = _engine.Clock.Now;
+        _engine.Answered(now);
         _failures = 0;
+        return now;
     }
 
     /// <summary>Notes that a request failed, and says whether it makes sense to ask again.</summary>

@@ -7,6 +7,9 @@ internal readonly struct WaitBudget(EffectiveOptions options, TimeProvider time)
 
     public TimeSpan Elapsed => time.GetElapsedTime(_start);
 
+    /// <summary>What had been spent at a moment of the monotonic clock.</summary>
+    public TimeSpan ElapsedAt(long timestamp) => time.GetElapsedTime(_start, timestamp);
+
     /// <summary>What is left of <see cref="EffectiveOptions.WaitTimeout"/>; zero when over.</summary>
     public TimeSpan TimeLeft => Left(options.WaitTimeout);
 

@@ -148,7 +148,11 @@ internal sealed class Lease : Alarm
     }
 
     /// <summary>Starts the alarm. Called once, when the lease is in the engine's register.</summary>
-    public void Start() => SetAlarm();
+    public void Start(LeaseInstant now)
+    {
+        lock (_gate)
+            SetAlarmUnsynchronized(now);
+    }
 
     public void ThrowIfLost()
     {
@@ -432,11 +436,14 @@ internal sealed class Lease : Alarm
         return true;
     }
 
-    private TimeSpan RemainingUnsynchronized()
+    private TimeSpan RemainingUnsynchronized() =>
+        _validFor == Timeout.InfiniteTimeSpan ? Timeout.InfiniteTimeSpan : RemainingUnsynchronized(Clock.Now);
+
+    private TimeSpan RemainingUnsynchronized(LeaseInstant now)
     {
         if (_validFor == Timeout.InfiniteTimeSpan)
             return Timeout.InfiniteTimeSpan;
-        var left = _validFor - Clock.ElapsedSince(_validFrom);
+        var left = _validFor - Clock.Elapsed(_validFrom, now);
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
@@ -478,16 +485,19 @@ internal sealed class Lease : Alarm
         // The look at the lease and the alarm are one step: otherwise a moment that was right before the lease was shortened, or before
         // it ended, could be set after it, and the alarm ring too late. (The alarm clock's own gate is never held when a lease's is taken.)
         lock (_gate)
-        {
-            if (_state is LeaseState.Lost or LeaseState.Released)
-                return;
-            var left = RemainingUnsynchronized();
-            var due = left == Timeout.InfiniteTimeSpan ? long.MaxValue : Clock.TimestampIn(left);
-            if (!_renewing && HasRenewalUnsynchronized() && _renewAt < due)
-                due = _renewAt;
-            if (due != long.MaxValue)
-                _engine.Alarms.Set(this, due);
-        }
+            SetAlarmUnsynchronized(Clock.Now);
+    }
+
+    private void SetAlarmUnsynchronized(LeaseInstant now)
+    {
+        if (_state is LeaseState.Lost or LeaseState.Released)
+            return;
+        var left = RemainingUnsynchronized(now);
+        var due = left == Timeout.InfiniteTimeSpan ? long.MaxValue : now.Timestamp + Clock.ToTimestampTicks(left);
+        if (!_renewing && HasRenewalUnsynchronized() && _renewAt < due)
+            due = _renewAt;
+        if (due != long.MaxValue)
+            _engine.Alarms.Set(this, due);
     }
 
     private void Stop()
