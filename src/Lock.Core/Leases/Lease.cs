@@ -339,14 +339,8 @@ internal sealed class Lease : Alarm
         }
 
         ShortenTo(sentAt, sentTtl);
-        CancellationToken stop;
-        lock (_gate)
-        {
-            if (_state is LeaseState.Lost or LeaseState.Released)
-                return _state != LeaseState.Lost;
-            stop = (_stopRequests ??= new CancellationTokenSource()).Token;
-        }
-
+        if (StopToken() is not { } stop)
+            return IsLive(); // lost or given back meanwhile
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stop);
         StoreReply reply;
         try
@@ -472,6 +466,13 @@ internal sealed class Lease : Alarm
     private long NextRenewal(LeaseInstant from) => from.Timestamp + Clock.ToTimestampTicks(RenewInterval());
 
     private TimeSpan HeldFor() => Clock.ElapsedSince(_grantedFrom);
+
+    /// <summary>Cancelled when the lease ends; null when it has ended. Made with the first request, which most leases never make.</summary>
+    private CancellationToken? StopToken()
+    {
+        lock (_gate)
+            return _state is LeaseState.Lost or LeaseState.Released ? null : (_stopRequests ??= new CancellationTokenSource()).Token;
+    }
 
     /// <summary>Requests that change the TTL go through here one at a time; most leases never make one.</summary>
     private SemaphoreSlim OneRequest()
