@@ -10,8 +10,8 @@ public abstract class RedisConformance(RedisFixture redis, string format) : Lock
 
     protected override ILockStore CreateUnreachableStore(int closedPort) => RedisFixture.StoreAt(closedPort, new LockOptions { Format = format });
 
-    protected override ILockStore CreateSilentStore(int silentPort) =>
-        RedisFixture.StoreAt(silentPort, new LockOptions { Format = format }, TimeSpan.FromSeconds(1));
+    protected override ILockStore CreateSilentStore(int silentPort, TimeSpan limit) =>
+        RedisFixture.StoreAt(silentPort, new LockOptions { Format = format }, limit);
 }
 
 public sealed class NativeConformanceTests(RedisFixture redis) : RedisConformance(redis, LockFormats.Native), IClassFixture<RedisFixture>;

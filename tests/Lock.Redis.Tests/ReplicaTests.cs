@@ -134,7 +134,7 @@ public sealed class ReplicatedConformanceTests(ReplicatedFixture servers) : Lock
 
     protected override ILockStore CreateUnreachableStore(int closedPort) => RedisFixture.StoreAt(closedPort, s_options);
 
-    protected override ILockStore CreateSilentStore(int silentPort) => RedisFixture.StoreAt(silentPort, s_options, TimeSpan.FromSeconds(1));
+    protected override ILockStore CreateSilentStore(int silentPort, TimeSpan limit) => RedisFixture.StoreAt(silentPort, s_options, limit);
 }
 
 /// <summary>A master and its replica for a class of tests.</summary>

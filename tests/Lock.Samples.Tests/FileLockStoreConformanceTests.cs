@@ -11,7 +11,7 @@ public class FileLockStoreConformanceTests : LockStoreConformance
 
     protected override ILockStore CreateUnreachableStore(int closedPort) => new FileLockStore(_locks.Impossible());
 
-    protected override ILockStore CreateSilentStore(int silentPort) => new FileLockStore(_locks.Silent(), TimeSpan.FromSeconds(1));
+    protected override ILockStore CreateSilentStore(int silentPort, TimeSpan limit) => new FileLockStore(_locks.Silent(), limit);
 
     public override async Task DisposeAsync()
     {

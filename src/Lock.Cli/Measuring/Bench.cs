@@ -62,7 +62,7 @@ internal sealed class Bench
         }
     }
 
-    /// <summary>Tasks that lock and unlock keys of their own.</summary>
+    /// <summary>Tasks that lock and unlock keys of their own: each at least once, however slow the backend is.</summary>
     private async Task<BenchPart> UncontendedAsync(string name, ILock locks, int tasks, int keys, CancellationToken stopping)
     {
         var run = new PartRun(_time, PartDuration, WarmUp);
@@ -81,7 +81,7 @@ internal sealed class Bench
     private async Task<Worker> CycleAsync(ILock locks, List<string> keys, PartRun run, CancellationToken stopping)
     {
         var worker = new Worker();
-        for (var i = 0; !run.IsOver; i++)
+        for (var i = 0; !run.IsOver || worker.Latencies.Count == 0; i++)
         {
             var counts = run.Counts;
             var began = _time.GetTimestamp();
@@ -95,7 +95,7 @@ internal sealed class Bench
         return worker;
     }
 
-    /// <summary>Clients that hand one key from one to the next as fast as they can, and watch that no two have it.</summary>
+    /// <summary>Clients that hand one key from one to the next as fast as they can, each at least once, and watch that no two have it.</summary>
     private async Task<BenchPart> ContendedAsync(ILock[] clients, CancellationToken stopping)
     {
         var run = new PartRun(_time, PartDuration, WarmUp);
@@ -114,7 +114,7 @@ internal sealed class Bench
     private async Task<Worker> HandOffAsync(ILock locks, string key, Section section, PartRun run, CancellationToken stopping)
     {
         var worker = new Worker();
-        while (!run.IsOver)
+        while (!run.IsOver || worker.Latencies.Count == 0)
         {
             var counts = run.Counts;
             var began = _time.GetTimestamp();

@@ -31,8 +31,8 @@ public sealed class BrokerLockStoreConformanceTests(SharedBroker shared) : LockS
 
     protected override ILockStore? CreateUnreachableStore(int closedPort) => new BrokerLockStore(new LockConnection { Port = closedPort });
 
-    protected override ILockStore? CreateSilentStore(int silentPort) =>
-        new BrokerLockStore(new LockConnection { Port = silentPort, ConnectTimeout = TimeSpan.FromSeconds(1), CommandTimeout = TimeSpan.FromSeconds(1) });
+    protected override ILockStore? CreateSilentStore(int silentPort, TimeSpan limit) =>
+        new BrokerLockStore(new LockConnection { Port = silentPort, ConnectTimeout = limit, CommandTimeout = limit });
 }
 
 public sealed class BrokerLockStoreModelTests(SharedBroker shared) : LockStoreModelConformance, IClassFixture<SharedBroker>

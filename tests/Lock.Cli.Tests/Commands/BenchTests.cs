@@ -47,7 +47,7 @@ public sealed class BenchTests : IAsyncLifetime
     {
         var result = await _sandbox.StartProgram("script", "-qec", $"'{Published.Program}' bench -d 500ms >/dev/null", "/dev/null").ResultAsync();
         Assert.Equal(0, result.Code);
-        Assert.Contains("\r[...", result.Output, StringComparison.Ordinal);
+        Assert.Matches(@"\r\[#*\.+\] +\d+ %  ", result.Output);
         Assert.EndsWith("\r\x1b[K", result.Output, StringComparison.Ordinal);
     }
 

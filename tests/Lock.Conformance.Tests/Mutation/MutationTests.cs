@@ -102,7 +102,7 @@ public sealed class MutationTests
 
         protected override ILockStore CreateUnreachableStore(int closedPort) => new TinyLockStore(Table, mistake, backend: TinyBackend.IsUnreachable);
 
-        protected override ILockStore CreateSilentStore(int silentPort) => new TinyLockStore(Table, mistake, backend: TinyBackend.IsSilent);
+        protected override ILockStore CreateSilentStore(int silentPort, TimeSpan limit) => new TinyLockStore(Table, mistake, backend: TinyBackend.IsSilent);
     }
 
     private sealed class Model(Mistake mistake) : LockStoreModelConformance

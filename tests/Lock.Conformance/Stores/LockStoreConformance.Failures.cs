@@ -32,7 +32,7 @@ public abstract partial class LockStoreConformance
         using var server = new SilentServer();
         foreach (var (name, call) in Steps(NewKey(), NewId()))
         {
-            if (CreateSilentStore(server.Port) is not { } store)
+            if (CreateSilentStore(server.Port, TimeSpan.FromMinutes(5)) is not { } store)
             {
                 // A backend without a connection answers at once, cancelled or not.
                 using var never = new CancellationTokenSource();
@@ -73,7 +73,7 @@ public abstract partial class LockStoreConformance
         using var server = new SilentServer();
         foreach (var (name, call) in Steps(NewKey(), NewId()))
         {
-            if (CreateSilentStore(server.Port) is not { } store)
+            if (CreateSilentStore(server.Port, TimeSpan.FromSeconds(1)) is not { } store)
             {
                 await Eventually.DoneAsync(call(Store, CancellationToken.None), name, Promptly);
                 continue;

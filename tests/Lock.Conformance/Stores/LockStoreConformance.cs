@@ -12,10 +12,11 @@ public abstract partial class LockStoreConformance : LockStoreSuite
     /// <returns>The store; null only for a backend that lives in the calling process, which is always reached.</returns>
     protected abstract ILockStore? CreateUnreachableStore(int closedPort);
 
-    /// <summary>Makes a store whose backend takes requests and never answers, with a time limit for requests of about one second.</summary>
+    /// <summary>Makes a store whose backend takes requests and never answers.</summary>
     /// <param name="silentPort">A TCP port of 127.0.0.1 that accepts connections and stays silent.</param>
+    /// <param name="limit">The store's own time limit for connecting and for requests.</param>
     /// <returns>The store; null only for a backend without a connection, which cannot be silent.</returns>
-    protected abstract ILockStore? CreateSilentStore(int silentPort);
+    protected abstract ILockStore? CreateSilentStore(int silentPort, TimeSpan limit);
 
     /// <summary>Every step of the seam, by name, as a call on one key and holder.</summary>
     private IEnumerable<(string Name, Func<ILockStore, CancellationToken, Task> Call)> Steps(string key, string id)

@@ -20,7 +20,7 @@ public class InMemoryStoreConformanceTests : LockStoreConformance
 
     protected override ILockStore? CreateUnreachableStore(int closedPort) => null;
 
-    protected override ILockStore? CreateSilentStore(int silentPort) => null;
+    protected override ILockStore? CreateSilentStore(int silentPort, TimeSpan limit) => null;
 
     public override async Task DisposeAsync()
     {

@@ -16,8 +16,8 @@ public sealed class MongoDriverConformanceTests(MongoServer server) : LockStoreC
     protected override ILockStore CreateUnreachableStore(int closedPort) =>
         Create($"mongodb://127.0.0.1:{closedPort}/?connectTimeoutMS=1000&serverSelectionTimeoutMS=300", server.SharedCollection, TimeProvider.System);
 
-    protected override ILockStore CreateSilentStore(int silentPort) =>
-        Create($"mongodb://127.0.0.1:{silentPort}/?connectTimeoutMS=500&socketTimeoutMS=500&serverSelectionTimeoutMS=500", server.SharedCollection, TimeProvider.System);
+    protected override ILockStore CreateSilentStore(int silentPort, TimeSpan limit) =>
+        Create($"mongodb://127.0.0.1:{silentPort}/?connectTimeoutMS={limit.TotalMilliseconds}&socketTimeoutMS={limit.TotalMilliseconds}&serverSelectionTimeoutMS={limit.TotalMilliseconds}", server.SharedCollection, TimeProvider.System);
 
     internal static ILockStore Create(string uri, string collection, TimeProvider clock)
     {

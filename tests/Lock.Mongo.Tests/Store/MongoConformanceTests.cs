@@ -16,8 +16,8 @@ public class MongoConformanceTests(MongoServer server) : LockStoreConformance, I
     protected override ILockStore CreateUnreachableStore(int closedPort) => MongoConformance.Create(
         $"mongodb://127.0.0.1:{closedPort}/?connectTimeoutMS=1000&serverSelectionTimeoutMS=300", server.SharedCollection, TimeProvider.System);
 
-    protected override ILockStore CreateSilentStore(int silentPort) => MongoConformance.Create(
-        $"mongodb://127.0.0.1:{silentPort}/?connectTimeoutMS=500&socketTimeoutMS=500&serverSelectionTimeoutMS=500", server.SharedCollection, TimeProvider.System);
+    protected override ILockStore CreateSilentStore(int silentPort, TimeSpan limit) => MongoConformance.Create(
+        $"mongodb://127.0.0.1:{silentPort}/?connectTimeoutMS={limit.TotalMilliseconds}&socketTimeoutMS={limit.TotalMilliseconds}&serverSelectionTimeoutMS={limit.TotalMilliseconds}", server.SharedCollection, TimeProvider.System);
 }
 
 /// <summary>The same on a server clock that stands still until a test advances it.</summary>
