@@ -15,6 +15,10 @@ public sealed class Quorum : IAsyncDisposable
     public static async Task<Quorum> StartAsync(int servers = 3, params string[] arguments) =>
         new(await Task.WhenAll(Enumerable.Range(0, servers).Select(_ => RedisServer.StartAsync(arguments))));
 
+    /// <summary>Two Valkeys and a Redis.</summary>
+    public static async Task<Quorum> StartMixedAsync() =>
+        new(await Task.WhenAll(ValkeyServer.StartAsync(), RedisServer.StartAsync(), ValkeyServer.StartAsync()));
+
     /// <summary>Three servers, each behind a network of its own.</summary>
     public static async Task<Quorum> StartBehindNetworksAsync()
     {

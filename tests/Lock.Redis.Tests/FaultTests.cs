@@ -231,6 +231,25 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
         await Assert.ThrowsAnyAsync<Exception>(() => serving);
     }
 
+    [Theory]
+    [InlineData("host and port")]
+    [InlineData("redis://")]
+    [InlineData("the client's own form")]
+    public async Task A_Sentinel_is_called_one_with_the_way_out(string form)
+    {
+        await using var sentinel = await SentinelServer.StartAsync();
+        var fault = await FaultAsync(form switch
+        {
+            "host and port" => new LockConnection { Host = "127.0.0.1", Port = sentinel.Port },
+            "redis://" => new LockConnection { Url = $"redis://:{Secret}@127.0.0.1:{sentinel.Port}" },
+            _ => new LockConnection { Url = $"127.0.0.1:{sentinel.Port},password={Secret}" },
+        });
+        Assert.Contains($"127.0.0.1:{sentinel.Port} is a Sentinel", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("name the master and its replicas in connection.url", fault.Message, StringComparison.Ordinal);
+        Assert.True(fault is { IsTransient: false, MayHaveBeenApplied: false }, fault.ToString());
+        Assert.DoesNotContain(Secret, fault.ToString(), StringComparison.Ordinal);
+    }
+
     private static ILockStore StoreAt(LockConnection connection) =>
         new RedisLockProvider().CreateStore(new LockConfig { Connection = connection, LockOptions = new LockOptions() }, LockProviderContext.Default);
 

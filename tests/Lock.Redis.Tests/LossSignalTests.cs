@@ -7,6 +7,9 @@ public sealed class LossSignalTests(RedisFixture redis) : RedisTests(redis), ICl
 {
     private static readonly TimeSpan s_atOnce = TimeSpan.FromSeconds(5);
 
+    /// <summary>Looked at again and again, and never over within a test: what such a lease is lost by is what a renewal was answered.</summary>
+    private static readonly LockOptions s_lookedAt = new() { Ttl = TimeSpan.FromMinutes(10), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(200) };
+
     /// <summary>None of them would be renewed, or looked at, within the test.</summary>
     public static TheoryData<string, LockOptions> Leases => new()
     {
@@ -94,7 +97,7 @@ public sealed class LossSignalTests(RedisFixture redis) : RedisTests(redis), ICl
         Assert.Equal("OK", await server.CommandAsync("ACL", "SETUSER", "default", "resetchannels", "&lock:released"));
         await using var locks = new StoreLock(RedisFixture.StoreAt(server.Port));
         await using var forcing = new StoreLock(RedisFixture.StoreAt(server.Port));
-        await using var held = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromSeconds(1), AutoRenew = true });
+        await using var held = await locks.LockAsync("k", s_lookedAt);
         Assert.True(await forcing.ForceUnlockAsync("k"));
         await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", s_atOnce);
         Assert.Equal(LostReason.Removed, held.LostReason);
@@ -107,7 +110,7 @@ public sealed class LossSignalTests(RedisFixture redis) : RedisTests(redis), ICl
         await using var locks = new StoreLock(RedisFixture.StoreAt(server.Port));
         foreach (var words in new string[][] { ["FLUSHALL"], ["DEL", "k"], ["SET", "k", "a stranger"] })
         {
-            await using var held = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromSeconds(1), AutoRenew = true });
+            await using var held = await locks.LockAsync("k", s_lookedAt);
             await server.CommandAsync(words);
             await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", s_atOnce);
             Assert.Equal(words[0] == "SET" ? LostReason.HeldByAnother : LostReason.Removed, held.LostReason);

@@ -46,11 +46,48 @@ public sealed class ReleaseSignalTests(RedisFixture redis) : RedisTests(redis), 
         var store = NewStore();
         var (key, other, id) = (NewKey(), NewKey(), NewId());
         await TakeAsync(store, key, id);
+        await QuietAsync(store);
         await using var watch = await store.WatchAsync(key, CancellationToken.None);
         await using var bystander = await store.WatchAsync(other, CancellationToken.None);
         await ReleaseAsync(store, key, id);
         Assert.True(await watch.WaitAsync(s_soon, CancellationToken.None));
         Assert.False(await bystander.WaitAsync(TimeSpan.Zero, CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData(LockFormats.Native)]
+    [InlineData(LockFormats.RedLockNet)]
+    [InlineData(LockFormats.SimpleRedisMutex)]
+    [InlineData(LockFormats.DistLock)]
+    public async Task A_key_of_any_form_is_recognized_in_its_notice(string format)
+    {
+        var (holder, waiter) = (NewStore(new LockOptions { Format = format }), NewStore(new LockOptions { Format = format }));
+        await QuietAsync(waiter);
+        string[] parts =
+        [
+            "two words", " both ends ", "{braces}", "{}", "a}b", "}{", "a:b::c", "日本語", "Ünïcödé", "🔒", "\"quoted\"", "back\\slash", "line\r\nbreak", "\u0001", "<&>",
+            new string('x', 1024 - 37), new string('é', 493), new string('語', 329), string.Concat(Enumerable.Repeat("🔒", 246)),
+        ];
+        foreach (var part in parts)
+        {
+            // 37 bytes before it, so that the longest have 1,024, or as many as fit.
+            var key = $"{Guid.NewGuid()}:{part}";
+            Assert.InRange(System.Text.Encoding.UTF8.GetByteCount(key), 38, 1024);
+            await using var watch = await waiter.WatchAsync(key, CancellationToken.None);
+            await using var bystander = await waiter.WatchAsync(NewKey(), CancellationToken.None);
+            // Nobody waits, and then somebody: with a name behind the record.
+            var (first, second, id) = (NewId(), NewId(), NewId());
+            await TakeAsync(holder, key, first);
+            Assert.Equal(StoreReply.Done, await ReleaseAsync(holder, key, first));
+            Assert.True(await watch.WaitAsync(s_soon, CancellationToken.None), $"unheard: {part}");
+            await TakeAsync(holder, key, second);
+            Assert.False((await AskAsync(waiter, key, id)).IsGranted);
+            Assert.Equal(StoreReply.Done, await ReleaseAsync(holder, key, second));
+            Assert.True(await watch.WaitAsync(s_soon, CancellationToken.None), $"unheard with a name: {part}");
+            await TakeAsync(waiter, key, id);
+            Assert.Equal(StoreReply.Done, await ReleaseAsync(waiter, key, id));
+            Assert.False(await bystander.WaitAsync(TimeSpan.Zero, CancellationToken.None), $"not its key: {part}");
+        }
     }
 
     [Fact]
@@ -75,6 +112,15 @@ public sealed class ReleaseSignalTests(RedisFixture redis) : RedisTests(redis), 
             await ReleaseAsync(holder, key, id);
             Assert.True(await watch.WaitAsync(s_soon, CancellationToken.None), "the new subscription is deaf");
             await TakeAsync(holder, key, id);
+        }
+    }
+
+    /// <summary>A connection that has only just come to stand counts as one that was interrupted, and every watch is told: lets that pass.</summary>
+    private static async Task QuietAsync(RedisLockStore store)
+    {
+        await using var watch = await store.WatchAsync(NewKey(), CancellationToken.None);
+        while (await watch.WaitAsync(TimeSpan.FromMilliseconds(300), CancellationToken.None))
+        {
         }
     }
 

@@ -24,6 +24,10 @@ internal interface IRedisConnector
     /// <exception cref="LockStoreException">The server cannot be reached, or refused.</exception>
     Task<IConnectionMultiplexer> ConnectAsync();
 
+    /// <summary>Says more of a failed attempt to connect than the client can.</summary>
+    /// <returns>Null where there is nothing more to say.</returns>
+    Task<LockStoreException?> ExplainAsync(RedisConnectionException failure, TimeProvider time);
+
     /// <summary>Has the client deliver each answer on a pool thread of its own.</summary>
     /// <returns>False where it cannot be told to.</returns>
     bool DeliverOnThePool(IConnectionMultiplexer multiplexer);

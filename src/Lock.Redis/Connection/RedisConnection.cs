@@ -270,7 +270,18 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     private async Task<IConnectionMultiplexer> OpenAsync()
     {
-        var multiplexer = await _connector!.ConnectAsync().ConfigureAwait(false);
+        IConnectionMultiplexer multiplexer;
+        try
+        {
+            multiplexer = await _connector!.ConnectAsync().ConfigureAwait(false);
+        }
+        catch (RedisConnectionException failure)
+        {
+            if (await _connector!.ExplainAsync(failure, _time).ConfigureAwait(false) is { } explained)
+                throw explained;
+            throw;
+        }
+
         var deliversOnThePool = _connector.DeliverOnThePool(multiplexer);
         bool late;
         lock (_gate)

@@ -117,6 +117,28 @@ internal sealed class RedisConnector : IRedisConnector
         }
     }
 
+    /// <summary>The oldest client calls a Sentinel a server that cannot be reached.</summary>
+    public async Task<LockStoreException?> ExplainAsync(RedisConnectionException failure, TimeProvider time)
+    {
+        if (_options.Ssl)
+            return null;
+        foreach (var endPoint in _options.EndPoints)
+        {
+            if (await SentinelProbe.AnswersAsync(endPoint, time).ConfigureAwait(false))
+            {
+                return new LockStoreException(
+                    $"What answers at {EndPointNames.Of(endPoint)} is a Sentinel, which keeps no locks: name the master and its replicas in connection.url (host:port,host:port), " +
+                    $"or let a build with version 2 or later of the client ask it (serviceName=… in connection.url). This one has {ClientVersion}.",
+                    isTransient: false, failure)
+                {
+                    MayHaveBeenApplied = false,
+                };
+            }
+        }
+
+        return null;
+    }
+
     private static string Explain(SslPolicyErrors errors) =>
         errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? "it is for another host name than the one that is configured"
         : errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "it has none"

@@ -3,17 +3,19 @@ using Locking.Testing;
 namespace Locking;
 
 /// <summary>One server for a class of tests.</summary>
-public sealed class RedisFixture : IAsyncLifetime
+public class RedisFixture : IAsyncLifetime
 {
     public RedisServer Server { get; private set; } = null!;
 
-    public async Task InitializeAsync() => Server = await RedisServer.StartAsync();
+    public async Task InitializeAsync() => Server = await StartAsync();
 
     public async Task DisposeAsync()
     {
         if (Server is not null)
             await Server.DisposeAsync();
     }
+
+    protected virtual Task<RedisServer> StartAsync() => RedisServer.StartAsync();
 
     public ILockStore NewStore(LockOptions? options = null, TimeSpan? commandTimeout = null) => StoreAt(Server.Port, options, commandTimeout);
 

@@ -13,12 +13,14 @@ public sealed class RedisServer : IAsyncDisposable
     private const int Sigcont = 18;
 
     private readonly string _directory;
+    private readonly string _binary;
     private readonly string[] _arguments;
     private Process? _process;
 
-    private RedisServer(int port, string[] arguments)
+    private RedisServer(int port, string binary, string[] arguments)
     {
         Port = port;
+        _binary = binary;
         _arguments = arguments;
         _directory = Directory.CreateTempSubdirectory("lock-redis-").FullName;
     }
@@ -30,11 +32,15 @@ public sealed class RedisServer : IAsyncDisposable
 
     /// <summary>Starts a server on a free port.</summary>
     /// <param name="arguments">Further settings, such as <c>--requirepass x</c>.</param>
-    public static async Task<RedisServer> StartAsync(params string[] arguments)
+    public static Task<RedisServer> StartAsync(params string[] arguments) =>
+        StartBinaryAsync(Environment.GetEnvironmentVariable("LOCK_TEST_REDIS_SERVER") ?? "redis-server", arguments);
+
+    /// <summary>The same with another program.</summary>
+    public static async Task<RedisServer> StartBinaryAsync(string binary, params string[] arguments)
     {
         for (var attempt = 1; ; attempt++)
         {
-            var server = new RedisServer(FreePort(), arguments);
+            var server = new RedisServer(FreePort(), binary, arguments);
             try
             {
                 await server.StartAgainAsync();
@@ -52,8 +58,7 @@ public sealed class RedisServer : IAsyncDisposable
     /// <param name="untilLoaded">Whether to wait until it has loaded its data, or only until it answers.</param>
     public async Task StartAgainAsync(bool untilLoaded = true)
     {
-        var binary = Environment.GetEnvironmentVariable("LOCK_TEST_REDIS_SERVER") ?? "redis-server";
-        var start = new ProcessStartInfo(binary) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _directory };
+        var start = new ProcessStartInfo(_binary) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _directory };
         foreach (var argument in (string[])["--port", $"{Port}", "--bind", "127.0.0.1", "--daemonize", "no", "--save", "", .. _arguments])
             start.ArgumentList.Add(argument);
         try
@@ -63,8 +68,8 @@ public sealed class RedisServer : IAsyncDisposable
         catch (System.ComponentModel.Win32Exception exception)
         {
             throw new FileNotFoundException(
-                $"These tests need a Redis server: '{binary}' could not be started. Install redis-server (Debian: apt install redis-server), " +
-                "or name a binary in LOCK_TEST_REDIS_SERVER.", binary, exception);
+                $"These tests need a Redis server: '{_binary}' could not be started. Install redis-server (Debian: apt install redis-server), " +
+                "or name a binary in LOCK_TEST_REDIS_SERVER.", _binary, exception);
         }
 
         var log = new System.Text.StringBuilder();

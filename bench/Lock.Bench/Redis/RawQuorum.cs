@@ -1,0 +1,47 @@
+using StackExchange.Redis;
+
+namespace Locking.Bench.Redis;
+
+/// <summary>A quorum's two scripts, called on every node as the client calls any script, and no more waited for than a majority: what no quorum over this
+/// client can go below with these steps. The servers know the scripts from the store.</summary>
+internal static class RawQuorum
+{
+    private static readonly byte[] s_life = [.. "lock"u8, 0xFF, .. "life"u8];
+
+    public static async Task RunAsync(IDatabase[] nodes, string key, int cycles)
+    {
+        RedisKey[] vote = [key, $"{{{key}}}f", s_life];
+        RedisKey[] release = [key, $"{{{key}}}f", $"{{{key}}}q", $"{{{key}}}w"];
+        for (var i = 0; i < cycles; i++)
+        {
+            RedisValue id = Guid.NewGuid().ToString();
+            var token = TimeProvider.System.GetUtcNow().Ticks / TimeSpan.TicksPerMicrosecond;
+            await new Majority(nodes.Length).OfAsync(
+                nodes, ScriptSet.Strings.Vote.Hash, vote, [id, 30_000, 3_630_000, "bench", token - (DateTime.UnixEpoch.Ticks / TimeSpan.TicksPerMicrosecond), 60_000_000]);
+            await new Majority(nodes.Length).OfAsync(nodes, ScriptSet.Strings.Release.Hash, release, [id, 3_600_000, "lock:released", key]);
+        }
+    }
+
+    private sealed class Majority(int nodes)
+    {
+        private readonly TaskCompletionSource _reached = new();
+        private int _missing = (nodes / 2) + 1;
+
+        public Task OfAsync(IDatabase[] databases, byte[] script, RedisKey[] keys, RedisValue[] values)
+        {
+            foreach (var database in databases)
+                _ = CountAsync(database.ScriptEvaluateAsync(script, keys, values));
+            return _reached.Task;
+        }
+
+        private async Task CountAsync(Task<RedisResult> answer)
+        {
+            var text = (string?)await answer.ConfigureAwait(false);
+            // A vote is "1 token", a release 1. Somebody else's answer is a mistake of this program.
+            if (text is null || text[0] != '1')
+                _reached.TrySetException(new InvalidOperationException($"A node answered {text}."));
+            else if (Interlocked.Decrement(ref _missing) == 0)
+                _reached.TrySetResult();
+        }
+    }
+}

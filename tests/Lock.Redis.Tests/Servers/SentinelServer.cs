@@ -1,0 +1,56 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+
+namespace Locking.Testing;
+
+/// <summary>A real Sentinel, which watches a master that is not there.</summary>
+public sealed class SentinelServer : IAsyncDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("lock-sentinel-").FullName;
+    private Process? _process;
+
+    private SentinelServer()
+    {
+    }
+
+    /// <summary>Where it listens, on 127.0.0.1.</summary>
+    public int Port { get; } = RedisServer.FreePort();
+
+    public static async Task<SentinelServer> StartAsync()
+    {
+        var sentinel = new SentinelServer();
+        var file = Path.Combine(sentinel._directory, "sentinel.conf");
+        await File.WriteAllTextAsync(file, $"port {sentinel.Port}\nbind 127.0.0.1\nsentinel monitor mymaster 127.0.0.1 {RedisServer.FreePort()} 1\n");
+        var binary = Environment.GetEnvironmentVariable("LOCK_TEST_REDIS_SERVER") ?? "redis-server";
+        sentinel._process = Process.Start(
+            new ProcessStartInfo(binary, [file, "--sentinel"]) { RedirectStandardOutput = true, WorkingDirectory = sentinel._directory })!;
+        sentinel._process.BeginOutputReadLine();
+        await Locking.Conformance.Eventually.TrueAsync(sentinel.AnswersAsync, "the Sentinel's answer", TimeSpan.FromSeconds(20));
+        return sentinel;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is { } process)
+        {
+            process.Kill();
+            await process.WaitForExitAsync();
+            process.Dispose();
+        }
+
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    private async Task<bool> AnswersAsync()
+    {
+        try
+        {
+            await using var raw = await RawRedis.ConnectAsync(Port, password: null);
+            return await raw.CommandAsync("PING") is "PONG";
+        }
+        catch (Exception exception) when (exception is SocketException or IOException)
+        {
+            return false;
+        }
+    }
+}
