@@ -2,7 +2,7 @@ using Locking.Conformance;
 
 namespace Locking.Core.Tests;
 
-/// <summary>retryDelay, retryJitter and pollInterval: how long a contender pauses.</summary>
+/// <summary>retryDelay, retryJitter, pollInterval and wait: how long a contender pauses.</summary>
 public sealed class RetryPaceTests : EngineTest
 {
     private static readonly LockOptions Exact = new() { RetryJitter = TimeSpan.Zero };
@@ -69,6 +69,33 @@ public sealed class RetryPaceTests : EngineTest
             var pauses = Enumerable.Range(0, 6).Select(_ => pace.Next(busy, isWatching, out var _)).ToList();
             Assert.Equal(pauses.Order(), pauses); // short ones first, for short critical sections
             Assert.Equal(Seconds(0.8), pauses[^1]);
+        }
+    }
+
+    [Theory]
+    [InlineData(WaitMode.Auto, true)]
+    [InlineData(WaitMode.Notify, true)]
+    [InlineData(WaitMode.Poll, false)]
+    public async Task Wait_says_whether_notices_are_listened_to(WaitMode wait, bool listens)
+    {
+        var watches = 0;
+        var store = new WatchedStore(Store, _ =>
+        {
+            Interlocked.Increment(ref watches);
+            return ValueTask.FromResult<IReleaseWatch>(new ScriptedWatch { OnWait = WaitInVainAsync });
+        });
+        await using var locks = new StoreLock(store, Exact with { Wait = wait }, context: new LockProviderContext(Time, Logs));
+        Store.HoldElsewhere("k", Seconds(600));
+        var call = locks.LockAsync("k", new LockOptions { WaitTimeout = Seconds(3) }).AsTask();
+        await Time.AdvanceUntilAsync(() => call.IsCompleted, TimeSpan.FromMilliseconds(50), Seconds(10), "the wait is over");
+        await Assert.ThrowsAsync<LockTimeoutException>(() => call);
+        Assert.Equal(listens, watches > 0);
+        Assert.True(listens ? Store.Acquires <= 4 : Store.Acquires >= 10, $"{Store.Acquires} requests");
+
+        async ValueTask<bool> WaitInVainAsync(TimeSpan atMost, CancellationToken cancellationToken)
+        {
+            await Task.Delay(atMost, Time, cancellationToken);
+            return false;
         }
     }
 
