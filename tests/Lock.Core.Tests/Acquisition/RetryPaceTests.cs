@@ -82,7 +82,7 @@ public sealed class RetryPaceTests : EngineTest
         var store = new WatchedStore(Store, _ =>
         {
             Interlocked.Increment(ref watches);
-            return ValueTask.FromResult<IReleaseWatch>(new ScriptedWatch());
+            return ValueTask.FromResult<IReleaseWatch>(new ScriptedWatch { OnWait = WaitInVainAsync });
         });
         await using var locks = new StoreLock(store, Exact with { Wait = wait }, context: new LockProviderContext(Time, Logs));
         Store.HoldElsewhere("k", Seconds(600));
@@ -91,6 +91,12 @@ public sealed class RetryPaceTests : EngineTest
         await Assert.ThrowsAsync<LockTimeoutException>(() => call);
         Assert.Equal(listens, watches > 0);
         Assert.True(listens ? Store.Acquires <= 4 : Store.Acquires >= 10, $"{Store.Acquires} requests");
+
+        async ValueTask<bool> WaitInVainAsync(TimeSpan atMost, CancellationToken cancellationToken)
+        {
+            await Task.Delay(atMost, Time, cancellationToken);
+            return false;
+        }
     }
 
     private static List<TimeSpan> Pauses(LockOptions options) =>
