@@ -46,7 +46,7 @@ internal static class MongoEngine
     }
 
     public static NpgsqlDataSource Connect(int port) => NpgsqlDataSource.Create(
-        $"Host=127.0.0.1;Port={port};Username=postgres;Database=postgres;Maximum Pool Size=90;Max Auto Prepare=40;Auto Prepare Min Usages=2;No Reset On Close=true;Search Path=\"documentdb_core,documentdb_api_catalog,documentdb_api,public\"");
+        $"Host=127.0.0.1;Port={port};Username=postgres;Database=postgres;Maximum Pool Size=50;Max Auto Prepare=40;Auto Prepare Min Usages=2;No Reset On Close=true;Search Path=\"documentdb_core,documentdb_api_catalog,documentdb_api,public\"");
 
     private static async Task<int> FindOrStartAsync()
     {
