@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
 namespace Locking;
@@ -13,7 +14,6 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
     /// <summary>Disposing gives backends this long to take back what is still held.</summary>
     private static readonly TimeSpan DisposeLimit = TimeSpan.FromSeconds(2);
 
-    private readonly ConcurrentDictionary<Contender, byte> _contenders = new();
     private readonly ConcurrentDictionary<string, Lease> _leases = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<LockOptions, StoreLock> _variants = new();
     private readonly CancellationTokenSource _disposing = new();
@@ -34,7 +34,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         Waiting = store as IWaitingStore;
         Clock = new LeaseClock(Context.TimeProvider);
         Alarms = AlarmClock.For(Context.TimeProvider);
-        Turns = new KeyTurns(Context.TimeProvider);
+        Turns = new KeyTurns(Alarms);
         Pending = new PendingReleases(this);
         _lastAnswer = long.MinValue;
         if (store is ILossSignal losses)
@@ -52,6 +52,8 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
     internal AlarmClock Alarms { get; }
 
     internal KeyTurns Turns { get; }
+
+    internal Contenders Contenders { get; } = new();
 
     internal PendingReleases Pending { get; }
 
@@ -71,35 +73,14 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
             : ValueTask.FromResult<IReadOnlyList<StoreFinding>>([]);
     }
 
-    private protected override async ValueTask<ILockHandle?> AcquireCoreAsync(
+    private protected override ValueTask<ILockHandle?> AcquireCoreAsync(
         string key, EffectiveOptions options, LockOptions? given, CancellationToken cancellationToken)
     {
         if (given is not null && StoreSettings.Differ(given, Defaults, out var settings))
-            return await Variant(settings).AcquireCoreAsync(key, options, null, cancellationToken).ConfigureAwait(false);
+            return Variant(settings).AcquireCoreAsync(key, options, null, cancellationToken);
         RefuseWithoutValidity(options);
 
-        var activity = LockTelemetry.StartAcquire(Type, key);
-        var contender = new Contender(this, key, options);
-        var outcome = LockTelemetry.Failed;
-        try
-        {
-            var handle = (await contender.RunAsync(cancellationToken).ConfigureAwait(false)).Handle;
-            outcome = handle is null ? LockTelemetry.Busy : LockTelemetry.Acquired;
-            if (handle is not null)
-                Log.Acquired(Logger, key, handle.Id, handle.FencingToken, handle.AcquiredOnAttempt, handle.AcquireDelay.TotalMilliseconds);
-            else if (options.ThrowIfBusy)
-                throw new LockTimeoutException(key, contender.Waited, contender.Attempts);
-            return handle;
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            outcome = LockTelemetry.Cancelled;
-            throw new OperationCanceledException(cancellationToken);
-        }
-        finally
-        {
-            LockTelemetry.EndAcquire(activity, Type, outcome, contender.Waited, contender.Attempts, contender.Token);
-        }
+        return new Contender(this, key, options).RunAsync(cancellationToken);
     }
 
     private protected override ValueTask<LockInfo?> GetCoreAsync(string key, CancellationToken cancellationToken) =>
@@ -109,21 +90,21 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var infos = Store.ListAsync(prefix, cancellationToken).GetAsyncEnumerator(cancellationToken);
-        Task? abandoned = null;
+        var abandoned = new AbandonedMove();
         try
         {
             while (await StoreCalls.AwaitAsync(
-                static (enumerator, _) => enumerator.MoveNextAsync(), infos, Type, task => abandoned = task, cancellationToken).ConfigureAwait(false))
+                static (enumerator, _) => enumerator.MoveNextAsync(), infos, Type, abandoned, cancellationToken).ConfigureAwait(false))
             {
                 yield return infos.Current;
             }
         }
         finally
         {
-            if (abandoned is null)
+            if (abandoned.Step is null)
                 await infos.DisposeAsync().ConfigureAwait(false);
             else
-                _ = EndAsync(infos, abandoned); // an enumerator must not be disposed while it moves
+                _ = EndAsync(infos, abandoned.Step); // an enumerator must not be disposed while it moves
         }
 
         static async Task EndAsync(IAsyncEnumerator<LockInfo> infos, Task step)
@@ -195,7 +176,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         var variants = _variants.Values.Select(static variant => variant.DisposeAsync().AsTask()).ToList();
 
         // What they may have taken is known, and given back below, when they have left.
-        await WithinDisposeLimitAsync(Task.WhenAll(_contenders.Keys.Select(static contender => contender.WhenLeft))).ConfigureAwait(false);
+        await WithinDisposeLimitAsync(Task.WhenAll(Contenders.ToList().Select(static contender => contender.WhenLeft()))).ConfigureAwait(false);
         var unlocks = new List<Task>();
         foreach (var lease in _leases.Values)
         {
@@ -213,22 +194,14 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         async Task DisposeStoreAsync() => await Store.DisposeAsync().ConfigureAwait(false);
     }
 
-    internal void Enter(Contender contender) => _contenders.TryAdd(contender, 0);
-
-    internal void Leave(Contender contender)
-    {
-        _contenders.TryRemove(contender, out _);
-        contender.HasLeft();
-    }
-
     /// <summary>Puts a new lease into the register, where losses find it.</summary>
     internal void Register(Lease lease) => _leases[lease.Id] = lease;
 
     /// <summary>Starts a lease that is in the register.</summary>
     /// <exception cref="ObjectDisposedException">The engine was disposed meanwhile; the lease is given back.</exception>
-    internal void Adopt(Lease lease)
+    internal void Adopt(Lease lease, LeaseInstant now)
     {
-        lease.Start();
+        lease.Start(now);
         if (!IsDisposed)
             return;
         // The disposal may have looked at the register before the lease was in it.
@@ -252,7 +225,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
             preferLocal: false);
 
     /// <summary>The backend has answered somebody.</summary>
-    internal void Answered() => Volatile.Write(ref _lastAnswer, Clock.Time.GetTimestamp());
+    internal void Answered(LeaseInstant now) => Volatile.Write(ref _lastAnswer, now.Timestamp);
 
     /// <summary>Whether the backend has answered anybody within this time.</summary>
     internal bool HasAnsweredSince(TimeSpan ago)
@@ -286,66 +259,82 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
             static (a, token) => a.Store.TryExtendAsync(a.Key, a.Id, a.Ttl, token),
             (Store, Key: key, Id: id, Ttl: ttl), Type, null, cancellationToken);
 
-    internal ValueTask<StoreReply> TryReleaseOnceAsync(string key, string id, CancellationToken cancellationToken) =>
+    internal ValueTask<StoreReply> TryReleaseOnceAsync(string key, string id, CancellationToken cancellationToken, StepLimit limit = default) =>
         StoreCalls.AwaitAsync(
             static (a, token) => a.Store.TryReleaseAsync(a.Key, a.Id, token),
-            (Store, Key: key, Id: id), Type, null, cancellationToken);
+            (Store, Key: key, Id: id), Type, null, cancellationToken, limit);
 
-    /// <summary>Gives a lease back, asking again while the backend does not answer.</summary>
+    /// <summary>Gives a lease back, asking again while the backend does not answer. Never throws.</summary>
     internal async Task<UnlockOutcome> ReleaseAsync(Lease lease, bool wasLive, TimeSpan limit)
     {
-        using var timeUp = new CancellationTokenSource(TimerSpan.For(limit), Clock.Time);
-        var unanswered = false;
-        var pause = TimeSpan.FromMilliseconds(50);
-        while (!timeUp.IsCancellationRequested)
+        var stepLimit = StepLimit.In(Alarms, limit);
+        UnlockOutcome? outcome = null;
+        try
         {
-            try
+            var unanswered = false;
+            var pause = TimeSpan.FromMilliseconds(50);
+            do
             {
-                var outcome = Outcome(await TryReleaseOnceAsync(lease.Key, lease.Id, timeUp.Token).ConfigureAwait(false));
-                Turns.Nudge(lease.Key);
-                if (unanswered && outcome != UnlockOutcome.Released)
+                try
                 {
-                    // The unanswered request may have done it, and must have while the lease would still last.
-                    outcome = wasLive && lease.IsWithinValidity ? UnlockOutcome.Released : UnlockOutcome.Unknown;
+                    outcome = Outcome(await TryReleaseOnceAsync(lease.Key, lease.Id, CancellationToken.None, stepLimit).ConfigureAwait(false));
+                    Turns.Nudge(lease.Key);
+                    if (unanswered && outcome != UnlockOutcome.Released)
+                    {
+                        // The unanswered request may have done it, and must have while the lease would still last.
+                        outcome = wasLive && lease.IsWithinValidity ? UnlockOutcome.Released : UnlockOutcome.Unknown;
+                    }
+
+                    Log.Released(Logger, lease.Key, lease.Id, outcome.Value);
+                    return outcome.Value;
+                }
+                catch (LockStoreException exception)
+                {
+                    unanswered |= exception.MayHaveBeenApplied;
+                    StoreFailed("release", lease.Key, lease.Id, exception);
+                    if (!exception.IsTransient)
+                        break;
                 }
 
-                Log.Released(Logger, lease.Key, lease.Id, outcome);
-                return outcome;
+                await Task.Delay(TimerSpan.For(stepLimit.Within(pause)), Clock.Time).ConfigureAwait(false);
+                pause = pause * 2 < TimeSpan.FromSeconds(1) ? pause * 2 : TimeSpan.FromSeconds(1);
             }
-            catch (LockStoreException exception)
-            {
-                unanswered |= exception.MayHaveBeenApplied;
-                StoreFailed("release", lease.Key, lease.Id, exception);
-                if (!exception.IsTransient)
-                    break;
-            }
-            catch (OperationCanceledException)
-            {
-                break;
-            }
-            catch (Exception exception)
-            {
-                // What no store should throw is no answer either.
-                Log.StoreFailed(Logger, Type, "release", lease.Key, lease.Id, exception.Message);
-                break;
-            }
+            while (!stepLimit.IsOver);
 
-            try
-            {
-                await Task.Delay(pause, Clock.Time, timeUp.Token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException)
-            {
-                break;
-            }
-
-            pause = pause * 2 < TimeSpan.FromSeconds(1) ? pause * 2 : TimeSpan.FromSeconds(1);
+            GiveUpRelease(lease, limit, null);
+        }
+        catch (OperationCanceledException) when (outcome is null)
+        {
+            GiveUpRelease(lease, limit, null);
+        }
+        catch (Exception exception) when (outcome is null)
+        {
+            GiveUpRelease(lease, limit, exception); // what no store should throw is no answer either
+        }
+        catch (Exception)
+        {
+            return outcome.GetValueOrDefault(); // a log that throws takes no outcome away
         }
 
-        Log.ReleaseUnanswered(Logger, lease.Key, lease.Id, limit.TotalMilliseconds);
+        return UnlockOutcome.Unknown;
+    }
+
+    /// <summary>A release was not answered in its time: it goes on in the background.</summary>
+    private void GiveUpRelease(Lease lease, TimeSpan limit, Exception? failure)
+    {
         if (!IsDisposed)
             Pending.Add(lease.Key, lease.Id, lease.LongestTtl);
-        return UnlockOutcome.Unknown;
+        try
+        {
+            if (failure is not null)
+                Log.StoreFailed(Logger, Type, "release", lease.Key, lease.Id, failure.Message);
+            Log.ReleaseUnanswered(Logger, lease.Key, lease.Id, limit.TotalMilliseconds);
+        }
+        catch (Exception exception)
+        {
+            // A log is other people's code, and no outcome depends on it.
+            Debug.WriteLine(exception);
+        }
     }
 
     private static UnlockOutcome Outcome(StoreReply reply) => reply switch
@@ -361,7 +350,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
     private void OnStoreLoss(StoreLoss loss)
     {
         // First those that may be granted right now, then the leases: between the two a lease moves from here to there.
-        foreach (var contender in _contenders.Keys)
+        foreach (var contender in Contenders.ToList())
             contender.OnStoreLoss(loss.HolderId);
         if (loss.HolderId is not null)
         {
@@ -411,5 +400,13 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
             $"Ttl (or MaxHold) of {ttl.TotalMilliseconds} ms leaves nothing after the allowance for drift, which is "
             + $"{options.DriftFactor} of it and 2 ms. Give at least a few milliseconds more.",
             nameof(options));
+    }
+
+    /// <summary>The step of a listing that was left running.</summary>
+    private sealed class AbandonedMove : ILateOutcome<bool>
+    {
+        public Task? Step { get; private set; }
+
+        public void OnAbandoned(Task<bool> step) => Step = step;
     }
 }

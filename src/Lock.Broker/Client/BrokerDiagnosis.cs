@@ -47,8 +47,8 @@ internal static class BrokerDiagnosis
 
         if (Array.IndexOf(words, StatusWords.NoState) >= 0)
         {
-            findings.Add(new StoreFinding("no-state-file", true, "The broker keeps no state file: when it comes back after a crash it may "
-                + "grant locks that are still held. Give it a fixed port or a socket, and do not switch the file off."));
+            findings.Add(new StoreFinding("no-state-file", true, "The broker keeps no state file, or cannot write it: when it comes back after "
+                + "a crash it may grant locks that are still held. Give it a fixed port or a socket, do not switch the file off, and see that its disk has room."));
         }
 
         if (status is { Kind: AnswerKind.Status, Remaining: { } wait } && wait > TimeSpan.Zero)

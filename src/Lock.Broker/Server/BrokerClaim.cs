@@ -56,6 +56,15 @@ internal sealed class BrokerClaim : Claim
     /// <summary>It is one of several keys that are taken together.</summary>
     public CompositeLock? Composite { get; init; }
 
+    /// <summary>It is, or was at the broker before, one of several keys that are taken together.</summary>
+    public bool IsMember => Composite is not null || WasMember;
+
+    /// <summary>It was one of several keys at the broker before.</summary>
+    public bool WasMember { get; init; }
+
+    /// <summary>How many may hold the key, as it stands in the journal.</summary>
+    public int JournaledMax { get; set; } = 1;
+
     /// <summary>Whether the published client gave an id; without one it is answered without one.</summary>
     public bool HasForeignId { get; init; } = true;
 
@@ -146,7 +155,7 @@ internal sealed class BrokerClaim : Claim
     /// <inheritdoc/>
     protected internal override void OnGranted()
     {
-        _server.Cover(Ttl);
+        _server.Record(this);
         if (Composite is not null)
         {
             // Not here: whoever caused the grant may be another composite, with its gate taken.
@@ -170,6 +179,7 @@ internal sealed class BrokerClaim : Claim
     private void TellLoss(ReadOnlySpan<byte> reason)
     {
         var session = Session;
+        _server.RecordEnd(this);
         if (ForeignKey is not null)
             _server.RememberEnded(this);
         else

@@ -3,7 +3,7 @@ namespace Locking;
 /// <summary>What one broker takes on. A client that goes beyond a limit is refused or cut; the others do not notice.</summary>
 public sealed record BrokerLimits
 {
-    /// <summary>The longest line, in bytes, at least 4,096. Default 64 KiB. A longer one ends the connection.</summary>
+    /// <summary>The longest line, in bytes without its end, at least 4,096. Default 64 KiB. A longer one ends the connection.</summary>
     public int LineLength { get; init => field = OptionRange.AtLeast(value, 4096, nameof(LineLength)); } = 64 * 1024;
 
     /// <summary>Connections at once, at least 1. Default 10,000. One more is closed at once.</summary>

@@ -1,6 +1,6 @@
 namespace Locking;
 
-/// <summary>The steps of the table, with what a broker adds: who hears of a claim, the record for the next broker, the wait after a crash.</summary>
+/// <summary>The steps of the table, with what a broker adds: who hears of a claim, the wait after a crash.</summary>
 public sealed partial class BrokerServer
 {
     private const int RememberedEnds = 10_000;
@@ -8,46 +8,7 @@ public sealed partial class BrokerServer
     private readonly Lock _endedGate = new();
     private readonly HashSet<(int Key, int Id)> _ended = [];
     private readonly Queue<(int Key, int Id)> _endedOrder = [];
-    private bool _hasToldOfState;
     private int _roomAtLeast;
-
-    /// <summary>Makes sure that the next broker knows of a lease of this length.</summary>
-    internal void Cover(TimeSpan ttl)
-    {
-        try
-        {
-            Volatile.Read(ref _state)?.Cover(ttl, Table.LastToken);
-        }
-        catch (Exception e) when (IsOfFile(e))
-        {
-            OnStateFailed(e);
-        }
-    }
-
-    /// <summary>Tries again, without waiting for the next grant, to write what could not be written.</summary>
-    private void CatchUpWithState()
-    {
-        try
-        {
-            Volatile.Read(ref _state)?.CatchUp();
-            if (Interlocked.Exchange(ref _hasToldOfState, false))
-                LogStateMended();
-        }
-        catch (Exception e) when (IsOfFile(e))
-        {
-            // Logged when it began.
-        }
-    }
-
-    private static bool IsOfFile(Exception e) => e is IOException or UnauthorizedAccessException or ObjectDisposedException;
-
-    /// <summary>The grant goes on: the lock service is worth more than its behaviour after the next crash (decision 0032).</summary>
-    private void OnStateFailed(Exception exception)
-    {
-        // Once: every grant fails the same way until it is mended.
-        if (!Interlocked.Exchange(ref _hasToldOfState, true))
-            LogStateFailed(exception);
-    }
 
     /// <summary>Acquires for a session. The claim in the result belongs to that session, unless the answer is busy.</summary>
     internal AcquireResult Acquire(BrokerClaim claim, AcquireTerms terms, ClientSession session, long number, out ClaimNotices notices)
@@ -66,7 +27,7 @@ public sealed partial class BrokerServer
         if (result.Status is AcquireStatus.AlreadyHeld or AcquireStatus.AlreadyQueued)
             Adopt((BrokerClaim)result.Claim, session, number);
         if (result.Status is AcquireStatus.Granted or AcquireStatus.AlreadyHeld)
-            Cover(claim.Ttl);
+            Record((BrokerClaim)result.Claim);
         return result;
     }
 
@@ -86,7 +47,11 @@ public sealed partial class BrokerServer
         Cover(claim.Ttl);
         claim.Attach(session, number);
         if (Table.Reclaim(claim, token))
+        {
+            Record(claim);
             return StoreReply.Done;
+        }
+
         claim.Ended();
         return StoreReply.HeldByAnother;
     }
@@ -127,7 +92,10 @@ public sealed partial class BrokerServer
     internal StoreReply Extend(string key, string id, TimeSpan ttl)
     {
         Cover(ttl);
-        return Table.TryExtend(key, id, ttl);
+        var reply = Table.TryExtend(key, id, ttl);
+        if (reply == StoreReply.Done && (ttl == Timeout.InfiniteTimeSpan || HasPermanent) && Table.Find(key, id) is BrokerClaim claim)
+            Record(claim);
+        return reply;
     }
 
     internal StoreReply Release(string key, string id, out int waiters, out ClaimNotices notices)
@@ -143,6 +111,7 @@ public sealed partial class BrokerServer
         }
 
         var reply = Table.Release(key, id, out waiters, out notices);
+        RecordEnd(claim);
         if (claim.State == ClaimState.Withdrawn)
             claim.TellWithdrawn();
         claim.Ended();
@@ -153,9 +122,16 @@ public sealed partial class BrokerServer
     internal void End(BrokerClaim claim)
     {
         if (claim.IsHeldBack)
+        {
             DropHeldBack(claim);
+        }
         else
-            Table.End(claim);
+        {
+            Table.End(claim, out _, out var notices);
+            RecordEnd(claim);
+            notices.Deliver();
+        }
+
         claim.Ended();
     }
 
@@ -176,7 +152,18 @@ public sealed partial class BrokerServer
     internal bool TryWithdraw(string key, string id, ClientSession session, long number) =>
         Find(key, id) is not { } claim || !claim.IsOf(session, number) || Withdraw(claim) || claim.State != ClaimState.Held;
 
-    internal int Force(string key, out ClaimNotices notices) => Table.Force(key, out notices);
+    internal int Force(string key, out ClaimNotices notices)
+    {
+        List<Claim?> permanent = HasPermanent ? [.. Table.Report(key).HolderIds.Select(id => Table.Find(key, id))] : [];
+        var count = Table.Force(key, out notices);
+        foreach (var claim in permanent)
+        {
+            if (claim is BrokerClaim ended)
+                RecordEnd(ended);
+        }
+
+        return count;
+    }
 
     /// <summary>A published client whose lease ran out unlocks once more without hearing an error, as from the original.</summary>
     /// <remarks>Only hashes are kept, 64 bits of a function that is different in each process: what clients call their keys and ids must not decide

@@ -30,7 +30,6 @@ public sealed partial class BrokerServer : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private ServingThread? _serving;
     private FileStream? _lockFile;
-    private StateFile? _state;
     private ITimer? _housekeeping;
     private long _idleSince;
     private bool _closing;
@@ -89,7 +88,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
         get
         {
             var isOpen = Options is { Host: { } host, Secret: null } && !IsLoopback(host);
-            return (isOpen, Volatile.Read(ref _state) is not { IsBehind: false }) switch
+            return (isOpen, LacksRecord) switch
             {
                 (true, true) => $"{StatusWords.Open} {StatusWords.NoState}",
                 (true, false) => StatusWords.Open,
@@ -110,17 +109,20 @@ public sealed partial class BrokerServer : IAsyncDisposable
         {
             if (Options.Path is not null && !TryTakeSocketPath(Options.Path))
                 return false;
+            // The port first: where another broker has it, that one's state is not touched.
+            if (Options.Host is not null)
+                ListenTcp(Options.Host);
             OpenState();
             if (Options.Path is not null)
                 Listen(new UnixDomainSocketEndPoint(Options.Path), Options.Path);
-            if (Options.Host is not null)
-                ListenTcp(Options.Host);
             _serving = new ServingThread(NewArrivals());
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or Win32Exception or ArgumentException)
         {
+            var where = Where();
             CloseFiles();
-            throw new LockStoreException($"The broker cannot listen on {Where()}: {e.Message}", isTransient: false, e) { MayHaveBeenApplied = false };
+            Port = 0;
+            throw new LockStoreException($"The broker cannot listen on {where}: {e.Message}", isTransient: false, e) { MayHaveBeenApplied = false };
         }
         catch
         {
@@ -180,39 +182,11 @@ public sealed partial class BrokerServer : IAsyncDisposable
         return true;
     }
 
-    private static bool IsSharingViolation(IOException e)
+    private static bool IsSharingViolation(Exception e)
     {
         // EWOULDBLOCK on Linux (11) and macOS (35); ERROR_SHARING_VIOLATION on Windows.
         var code = e.HResult & 0xffff;
         return OperatingSystem.IsWindows() ? code is 32 or 33 : code == (OperatingSystem.IsMacOS() ? 35 : 11);
-    }
-
-    private void OpenState()
-    {
-        var path = Options.StatePath ?? (Options.Path is not null ? Options.Path + ".state" : DefaultStatePath());
-        if (path.Length == 0)
-            return;
-        try
-        {
-            _state = new StateFile(path, durable: Options.Host is not null && !IsLoopback(Options.Host), TimeProvider);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new IOException(
-                $"The state file '{path}' cannot be written: {e.Message} It is what keeps a broker that comes back after a crash from granting "
-                + "what is still held.", e);
-        }
-
-        Table.RaiseTokens(_state.LastToken);
-        BeginWait(_state.Wait);
-    }
-
-    private string DefaultStatePath()
-    {
-        if (Options.Port == 0)
-            return "";
-        SocketDirectory.Prepare(BrokerPaths.DefaultDirectory);
-        return Path.Combine(BrokerPaths.DefaultDirectory, $"broker-{Options.Port}.state");
     }
 
     private void ListenTcp(string host)
@@ -363,8 +337,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
     {
         foreach (var listener in _listeners)
             listener.Dispose();
-        _state?.Dispose();
-        _state = null;
+        CloseState();
         _lockFile?.Dispose();
         _lockFile = null;
     }

@@ -26,10 +26,18 @@ internal sealed class CompositeLock
         Keys = keys;
     }
 
+    /// <summary>One of the broker before, to which its members are given back: complete, without a session, and only to be released.</summary>
+    public CompositeLock(BrokerServer server, string id)
+        : this(server, null!, [], Timeout.InfiniteTimeSpan, [])
+    {
+        Id = id;
+        _isBegun = true;
+    }
+
     /// <summary>The id that releases it.</summary>
     public string Id { get; } = Guid.NewGuid().ToString();
 
-    public IReadOnlyList<string> Keys { get; }
+    public IReadOnlyList<string> Keys { get; private set; }
 
     /// <summary>The request's id, as it was written.</summary>
     public ReadOnlySpan<byte> Uuid => _uuid;
@@ -47,6 +55,16 @@ internal sealed class CompositeLock
                 return _isBegun && _place is not ({ State: ClaimState.Waiting or ClaimState.Held } or { IsHeldBack: true })
                     && _members.TrueForAll(static member => member.State != ClaimState.Held);
             }
+        }
+    }
+
+    /// <summary>Gives back a member that it had at the broker before.</summary>
+    public void Restore(BrokerClaim member)
+    {
+        lock (_gate)
+        {
+            _members.Add(member);
+            Keys = [.. Keys, member.Key];
         }
     }
 

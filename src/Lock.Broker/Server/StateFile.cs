@@ -62,7 +62,8 @@ internal sealed class StateFile : IDisposable
     public bool IsBehind => Volatile.Read(ref _isBehind);
 
     /// <summary>Makes sure that a lease of this length, beginning now or earlier, and this token are on record.</summary>
-    /// <param name="ttl">The lease; never-expiring ones count as <see cref="BrokerServer.PermanentWait"/>.</param>
+    /// <param name="ttl">The lease; a never-expiring one that is not in the journal counts as <see cref="BrokerServer.PermanentWait"/>. Zero: only
+    /// the token is to be recorded.</param>
     /// <param name="token">Its token, or 0.</param>
     public void Cover(TimeSpan ttl, long token)
     {
@@ -70,7 +71,7 @@ internal sealed class StateFile : IDisposable
         if (isPermanent)
             ttl = BrokerServer.PermanentWait;
         var now = Milliseconds(_time.GetTimestamp());
-        var needed = now + (long)Math.Ceiling(ttl.TotalMilliseconds);
+        var needed = ttl == TimeSpan.Zero ? long.MinValue : now + (long)Math.Ceiling(ttl.TotalMilliseconds);
         if (needed <= Volatile.Read(ref _coveredUntil) && token <= Volatile.Read(ref _coveredToken)
             && (!isPermanent || Volatile.Read(ref _hasPermanent)))
         {
@@ -82,7 +83,8 @@ internal sealed class StateFile : IDisposable
             if (_closed || (needed <= _coveredUntil && token <= _coveredToken && (!isPermanent || _hasPermanent)))
                 return;
             var step = TimeSpan.FromTicks(Math.Clamp(ttl.Ticks / 8, _shortestStep.Ticks, _longestStep.Ticks));
-            _owedUntil = Math.Max(_owedUntil, needed + (long)step.TotalMilliseconds);
+            if (needed != long.MinValue)
+                _owedUntil = Math.Max(_owedUntil, needed + (long)step.TotalMilliseconds);
             _owedToken = Math.Max(_owedToken, token);
             _owesPermanent |= isPermanent;
             PayUnsynchronized(now);
@@ -96,6 +98,17 @@ internal sealed class StateFile : IDisposable
         {
             if (!_closed && IsBehind)
                 PayUnsynchronized(Milliseconds(_time.GetTimestamp()));
+        }
+    }
+
+    /// <summary>Whoever never expires is in the journal, or did not come back in time: the next write says so.</summary>
+    public void ForgetPermanent(LeaseJournal journal)
+    {
+        lock (_gate)
+        {
+            // Asked here: whoever is not in the journal, because it has failed since, comes to this gate afterwards.
+            if (!journal.IsBehind && !_isBehind)
+                _hasPermanent = _owesPermanent = false;
         }
     }
 

@@ -12,9 +12,18 @@ internal sealed class LineBuffer(int longestLine)
     private int _start;
     private int _seen;
     private int _end;
+    private bool _hasTooLong;
 
-    /// <summary>Whether a line has begun that is longer than it may be.</summary>
-    public bool IsTooLong => _end - _start > longestLine;
+    /// <summary>Whether the next line is longer than it may be, its end not counted; with it the connection is over.</summary>
+    public bool IsTooLong
+    {
+        get
+        {
+            // A carriage return may be the first half of a line end whose second half is on its way.
+            var begun = _end - _start;
+            return _hasTooLong || begun > longestLine + 1 || (begun > longestLine && _bytes[_end - 1] != (byte)'\r');
+        }
+    }
 
     /// <summary>Where to put what comes next.</summary>
     public Memory<byte> Room()
@@ -28,6 +37,7 @@ internal sealed class LineBuffer(int longestLine)
     public void Added(int bytes) => _end += bytes;
 
     /// <summary>Takes the next whole line, without its end; it stays valid until the next <see cref="Room"/>.</summary>
+    /// <returns>False when there is none, or when it <see cref="IsTooLong"/>.</returns>
     public bool TryTake(out ReadOnlySpan<byte> line)
     {
         var at = _bytes.AsSpan(_seen, _end - _seen).IndexOf((byte)'\n');
@@ -43,6 +53,12 @@ internal sealed class LineBuffer(int longestLine)
         line = _bytes.AsSpan(_start, at - _start);
         if (line.Length > 0 && line[^1] == (byte)'\r')
             line = line[..^1];
+        if (line.Length > longestLine)
+        {
+            _hasTooLong = true;
+            return false;
+        }
+
         _start = _seen = at + 1;
         return true;
     }

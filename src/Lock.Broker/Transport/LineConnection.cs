@@ -85,9 +85,8 @@ internal abstract class LineConnection
         {
             OnEnded(end, why);
 
-            // Half-closed: what was answered before may still be on its way.
-            if (end == ConnectionEnd.Closed)
-                Output.Flush();
+            // What was answered before may still be on its way: to one that is half-closed, or has sent a line that was too long.
+            Output.Flush();
         }
         finally
         {

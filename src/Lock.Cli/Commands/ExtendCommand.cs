@@ -3,6 +3,9 @@ namespace Locking;
 /// <summary><c>lock extend</c>: restarts a lease.</summary>
 internal static class ExtendCommand
 {
+    /// <summary>Unlike that of the commands that take a lock, it has no default.</summary>
+    private static readonly OptionSpec Ttl = new("--ttl", null, "TIME", "The lease from now on: 30s, 500ms, 5m, 1h, a number of seconds, or never. Needed.");
+
     public static CommandSpec Spec { get; } = new()
     {
         Name = "extend",
@@ -12,7 +15,7 @@ internal static class ExtendCommand
         RequiredArguments = 1,
         Options =
         [
-            SharedOptions.Id, SharedOptions.Ttl, SharedOptions.Namespace, SharedOptions.Config, SharedOptions.Json, SharedOptions.Help,
+            SharedOptions.Id, Ttl, SharedOptions.Namespace, SharedOptions.Config, SharedOptions.Json, SharedOptions.Help,
         ],
         Description = "The lease then ends TIME from now. A lease that has run out cannot be extended, even when nobody took the lock.",
         Examples = ["lock extend deploy --id \"$id\" --ttl 10m || exit 1"],
@@ -30,7 +33,7 @@ internal static class ExtendCommand
     {
         var key = Configured.KeyOf(arguments);
         var id = arguments.Value(SharedOptions.Id) ?? throw new UsageException("--id ID is missing.", arguments.Command);
-        var ttl = arguments.Span(SharedOptions.Ttl, allowNever: true) ?? throw new UsageException("--ttl TIME is missing.", arguments.Command);
+        var ttl = arguments.Span(Ttl, allowNever: true) ?? throw new UsageException("--ttl TIME is missing.", arguments.Command);
         var locks = Configured.Read(arguments).Open();
         var extended = locks.TryExtendAsync(key, id, ttl).AsTask().GetAwaiter().GetResult();
         if (arguments.Has(SharedOptions.Json))

@@ -28,9 +28,7 @@ internal static class ListCommand
 
     private static int Run(ParsedArguments arguments)
     {
-        var prefix = arguments.Argument(0) ?? "";
-        if (arguments.Value(SharedOptions.Namespace) is { Length: > 0 } ns)
-            prefix = $"{ns}:{prefix}";
+        var prefix = Configured.InNamespace(arguments, arguments.Argument(0) ?? "");
         var locks = Configured.Read(arguments).Open();
         var infos = ReadAsync(locks, prefix).GetAwaiter().GetResult();
         infos.Sort(static (a, b) => string.CompareOrdinal(a.Key, b.Key));

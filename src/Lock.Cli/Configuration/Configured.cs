@@ -45,7 +45,19 @@ internal sealed record Configured(LockConfig Config, string? Text)
         var key = arguments.Argument(0)!;
         if (key.Length == 0)
             throw new UsageException("KEY is empty.", arguments.Command);
-        return arguments.Value(SharedOptions.Namespace) is { Length: > 0 } ns ? $"{ns}:{key}" : key;
+        return InNamespace(arguments, key);
+    }
+
+    /// <summary>A key, or the beginning of one, in the namespace of the command line.</summary>
+    public static string InNamespace(ParsedArguments arguments, string key)
+    {
+        // An empty variable in a script must not turn a lock of one application into everybody's.
+        return arguments.Value(SharedOptions.Namespace) switch
+        {
+            null => key,
+            "" => throw arguments.Bad(SharedOptions.Namespace, "", "a name of at least one character; without --ns the key is global"),
+            var ns => $"{ns}:{key}",
+        };
     }
 
     /// <summary>A broker of this machine is started when it is absent, unless that is forbidden; one elsewhere cannot be.</summary>

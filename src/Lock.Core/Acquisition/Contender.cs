@@ -16,11 +16,17 @@ namespace Locking;
 /// backend that has been silent for <see cref="Patience"/> from the start is reported.
 /// </para>
 /// </remarks>
-internal sealed class Contender
+internal sealed partial class Contender : ILateOutcome<AcquireReply>
 {
     internal static readonly TimeSpan ProvisionalTtl = TimeSpan.FromSeconds(10);
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
+    /// <summary>Neighbours in the list of <see cref="Contenders"/>; guarded by its gate.</summary>
+    internal Contender? Before;
+
+    internal Contender? After;
+
+    private static readonly TaskCompletionSource AlreadyLeft = new();
     private static readonly TimeSpan FirstFailurePause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestFailurePause = TimeSpan.FromSeconds(1);
 
@@ -32,7 +38,7 @@ internal sealed class Contender
     private readonly bool _isPermanent;
     private readonly bool _watches;
 
-    private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource? _left;
     private AcquireRequest _request;
     private CancellationTokenSource? _waitLimit;
     private ContenderWatch? _watch;
@@ -41,6 +47,8 @@ internal sealed class Contender
     private int _failures;
     private bool _mayHold;
     private bool _isGranted;
+    private long? _token;
+    private bool _hasTurn;
     private bool _waitedForTurn;
     private volatile bool _lostMeanwhile;
 
@@ -60,13 +68,14 @@ internal sealed class Contender
 
     public TimeSpan Waited => _budget.Elapsed;
 
-    /// <summary>The fencing token, once granted.</summary>
-    public long? Token { get; private set; }
-
     /// <summary>Completes when the call is over and has left nothing to learn.</summary>
-    public Task WhenLeft => _left.Task;
+    public Task WhenLeft()
+    {
+        var left = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        return (Interlocked.CompareExchange(ref _left, left, null) ?? left).Task;
+    }
 
-    public void HasLeft() => _left.TrySetResult();
+    public void HasLeft() => Interlocked.CompareExchange(ref _left, AlreadyLeft, null)?.TrySetResult();
 
     /// <summary>The backend has taken away what it had granted to this id, or is about to: the grant must not be believed.</summary>
     public void OnStoreLoss(string? holderId)
@@ -75,27 +84,77 @@ internal sealed class Contender
             _lostMeanwhile = true;
     }
 
-    public async ValueTask<ContendOutcome> RunAsync(CancellationToken cancellationToken)
+    /// <summary>Does it all.</summary>
+    /// <returns>Null when the lock was busy.</returns>
+    public async ValueTask<ILockHandle?> RunAsync(CancellationToken cancellationToken)
     {
-        _engine.Enter(this);
+        var activity = LockTelemetry.StartAcquire(_engine.Type, _key);
+        var outcome = LockTelemetry.Failed;
+        _engine.Contenders.Add(this);
         try
         {
-            if (!_engine.Turns.TryEnter(_key)
-                && (_options.IsSingleAttempt || !await WaitForTurnAsync(cancellationToken).ConfigureAwait(false)))
+            ILockHandle? handle = null;
+            _hasTurn = _engine.Turns.TryEnter(_key);
+            if (!_hasTurn && !_options.IsSingleAttempt)
             {
-                return default;
+                LockTelemetry.WaitBegins(_engine.Type);
+                try
+                {
+                    _hasTurn = _waitedForTurn = await _engine.Turns.EnterAsync(_key, _budget.QueueTimeLeft, WaitToken(cancellationToken))
+                        .ConfigureAwait(false);
+                }
+                finally
+                {
+                    LockTelemetry.WaitEnds(_engine.Type);
+                    _attempts = _budget.AttemptByTime - (_hasTurn ? 1 : 0);
+                }
             }
 
-            try
+            if (_hasTurn)
             {
-                return await ContendAsync(cancellationToken).ConfigureAwait(false);
+                _attempts++;
+                if (_waitedForTurn && _watches && _engine.Waiting is null)
+                    await WatchEarlyAsync(cancellationToken).ConfigureAwait(false);
+
+                // Most locks are granted by the first answer: so far all is one asynchronous method, since each one that has to
+                // wait costs an object, and time: whatever an answer runs through is cold after a round trip.
+                AcquireReply? answer = null;
+                var sentAt = BeginToAsk();
+                try
+                {
+                    answer = await AskOnceAsync(cancellationToken).ConfigureAwait(false);
+                }
+                catch (Exception exception) when (Survives(exception))
+                {
+                    // Asked again below.
+                }
+
+                if (answer is { } reply)
+                {
+                    var now = Answered();
+                    if (reply.IsGranted && !_isPermanent)
+                    {
+                        handle = Adopt(reply, sentAt, _ttl, now);
+                        answer = AcquireReply.Busy(TimeSpan.Zero);
+                    }
+                }
+
+                handle ??= (await ContendAsync(answer, sentAt, cancellationToken).ConfigureAwait(false)).Handle;
             }
-            finally
-            {
-                _engine.Turns.Leave(_key);
-            }
+
+            outcome = handle is null ? LockTelemetry.Busy : LockTelemetry.Acquired;
+            if (handle is not null)
+                Log.Acquired(_engine.Logger, _key, handle.Id, handle.FencingToken, handle.AcquiredOnAttempt, handle.AcquireDelay.TotalMilliseconds);
+            else if (_options.ThrowIfBusy)
+                throw new LockTimeoutException(_key, Waited, Attempts);
+            return handle;
         }
-        catch (Exception exception) when (IsEndOfEngine(exception, cancellationToken))
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            outcome = LockTelemetry.Cancelled;
+            throw new OperationCanceledException(cancellationToken);
+        }
+        catch (Exception exception) when (IsEndOfEngine(exception))
         {
             // This may run inside the disposal's cancellation: the caller's code, which may block, goes on elsewhere.
             await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
@@ -103,48 +162,36 @@ internal sealed class Contender
         }
         finally
         {
+            if (_hasTurn)
+                _engine.Turns.Leave(_key);
             CleanUp();
-            _engine.Leave(this);
+            _engine.Contenders.Remove(this);
+            HasLeft();
+            if (activity is not null || LockTelemetry.MeasuresAcquire)
+                LockTelemetry.EndAcquire(activity, _engine.Type, outcome, Waited, Attempts, _token);
         }
     }
 
-    private bool IsEndOfEngine(Exception exception, CancellationToken cancellationToken) =>
-        _engine.Disposing.IsCancellationRequested
-        && (exception is LockStoreException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested));
+    private bool IsEndOfEngine(Exception exception) =>
+        _engine.Disposing.IsCancellationRequested && exception is LockStoreException or OperationCanceledException;
 
-    private async ValueTask<bool> WaitForTurnAsync(CancellationToken cancellationToken)
+    /// <summary>Goes on after the first request.</summary>
+    /// <param name="answer">Its answer; null when there was none.</param>
+    /// <param name="sentAt">When it was sent.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    private async ValueTask<ContendOutcome> ContendAsync(AcquireReply? answer, LeaseInstant sentAt, CancellationToken cancellationToken)
     {
-        LockTelemetry.WaitBegins(_engine.Type);
-        try
-        {
-            if (!await _engine.Turns.EnterAsync(_key, _budget.QueueTimeLeft, WaitToken(cancellationToken)).ConfigureAwait(false))
-            {
-                _attempts = _budget.AttemptByTime;
-                return false;
-            }
-
-            _attempts = _budget.AttemptByTime - 1;
-            _waitedForTurn = true;
-            return true;
-        }
-        finally
-        {
-            LockTelemetry.WaitEnds(_engine.Type);
-        }
-    }
-
-    private async ValueTask<ContendOutcome> ContendAsync(CancellationToken cancellationToken)
-    {
-        _attempts++;
         var waits = false;
         try
         {
-            // Who had to wait for its turn will most likely have to wait for the lock too: listening first saves one request.
-            if (_waitedForTurn && _watches && _engine.Waiting is null)
-                await (_watch = new ContenderWatch(_engine, _key)).TryOpenAsync(_request.HolderId, WaitToken(cancellationToken)).ConfigureAwait(false);
             while (true)
             {
-                var (reply, sentAt) = await AskAsync(cancellationToken).ConfigureAwait(false);
+                if (answer is not { } reply)
+                {
+                    await PauseAfterFailureAsync(cancellationToken).ConfigureAwait(false);
+                    (reply, sentAt) = await AskAsync(cancellationToken).ConfigureAwait(false);
+                }
+
                 if (reply.IsGranted)
                 {
                     if (await AdoptAsync(reply, sentAt, cancellationToken).ConfigureAwait(false) is { } handle)
@@ -161,6 +208,7 @@ internal sealed class Contender
                 }
 
                 await WaitAsync(reply, cancellationToken).ConfigureAwait(false);
+                (answer, sentAt) = await AskAsync(cancellationToken).ConfigureAwait(false);
             }
         }
         finally
@@ -175,31 +223,47 @@ internal sealed class Contender
     {
         while (true)
         {
-            _lostMeanwhile = false;
-            var sentAt = _engine.Clock.Now;
+            var sentAt = BeginToAsk();
             try
             {
                 var reply = await AskOnceAsync(cancellationToken).ConfigureAwait(false);
-                _engine.Answered();
-                _failures = 0;
+                Answered();
                 return (reply, sentAt);
             }
-            catch (OperationCanceledException)
+            catch (Exception exception) when (Survives(exception))
             {
-                _mayHold = true;
-                throw;
-            }
-            catch (LockStoreException exception)
-            {
-                _mayHold |= exception.MayHaveBeenApplied;
-                _failures++;
-                _engine.StoreFailed("acquire", _key, _request.HolderId, exception);
-                if (!IsWorthAsking(exception))
-                    throw;
+                // Asked again after a pause.
             }
 
             await PauseAfterFailureAsync(cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    private LeaseInstant BeginToAsk()
+    {
+        _lostMeanwhile = false;
+        return _engine.Clock.Now;
+    }
+
+    private LeaseInstant Answered()
+    {
+        var now = _engine.Clock.Now;
+        _engine.Answered(now);
+        _failures = 0;
+        return now;
+    }
+
+    /// <summary>Notes that a request failed, and says whether it makes sense to ask again.</summary>
+    private bool Survives(Exception exception)
+    {
+        if (exception is OperationCanceledException)
+            _mayHold = true;
+        if (exception is not LockStoreException failure)
+            return false;
+        _mayHold |= failure.MayHaveBeenApplied;
+        _failures++;
+        _engine.StoreFailed("acquire", _key, _request.HolderId, failure);
+        return IsWorthAsking(failure);
     }
 
     private ValueTask<AcquireReply> AskOnceAsync(CancellationToken cancellationToken)
@@ -209,16 +273,16 @@ internal sealed class Contender
             var limit = WaitToken(cancellationToken);
             return StoreCalls.AwaitAsync(
                 static (a, token) => a.Store.AcquireAsync(a.Request, a.Limit, token),
-                (Store: waiting, Request: _request, Limit: _budget.QueueTimeLeft), _engine.Type, OnAbandoned, limit);
+                (Store: waiting, Request: _request, Limit: _budget.QueueTimeLeft), _engine.Type, this, limit);
         }
 
         return StoreCalls.AwaitAsync(
             static (a, token) => a.Store.TryAcquireAsync(a.Request, token),
-            (_engine.Store, Request: _request), _engine.Type, OnAbandoned, WaitToken(cancellationToken));
+            (_engine.Store, Request: _request), _engine.Type, this, WaitToken(cancellationToken));
     }
 
     /// <summary>The store went on with a request that nobody waits for any more: what it brings is given back.</summary>
-    private void OnAbandoned(Task<AcquireReply> task)
+    void ILateOutcome<AcquireReply>.OnAbandoned(Task<AcquireReply> task)
     {
         var request = _request;
         _ = task.ContinueWith(
@@ -251,156 +315,6 @@ internal sealed class Contender
 
         return _engine.HasAnsweredSince(_budget.Elapsed) || _budget.Elapsed < Patience;
     }
-
-    private async ValueTask PauseAfterFailureAsync(CancellationToken cancellationToken)
-    {
-        if (_options.IsSingleAttempt)
-            return;
-        var pause = FirstFailurePause * (1 << Math.Min(_failures - 1, 5));
-        pause = _options.RetryCount is null
-            ? WaitBudget.Jitter(pause < LongestFailurePause ? pause : LongestFailurePause, pause / 4)
-            : WaitBudget.Jitter(_options.RetryDelay, _options.RetryJitter);
-        await Task.Delay(TimerSpan.For(Within(pause, _budget.TimeLeft)), _engine.Clock.Time, WaitToken(cancellationToken)).ConfigureAwait(false);
-    }
-
-    /// <summary>Makes a handle of a grant, unless it came too late.</summary>
-    private async ValueTask<ILockHandle?> AdoptAsync(AcquireReply reply, LeaseInstant sentAt, CancellationToken cancellationToken)
-    {
-        var begun = Later(sentAt, reply.QueuedFor * (1 - _options.DriftFactor));
-        var ttl = _ttl;
-        if (_isPermanent)
-        {
-            _mayHold = true;
-            if (!await MakePermanentAsync(begun, cancellationToken).ConfigureAwait(false))
-            {
-                GiveBack();
-                return null;
-            }
-
-            ttl = Timeout.InfiniteTimeSpan;
-        }
-        else if (_engine.Clock.ElapsedSince(begun) >= ttl - LeaseClock.Drift(ttl, _options.DriftFactor))
-        {
-            Log.GrantedTooLate(_engine.Logger, _key, _request.HolderId);
-            GiveBack();
-            return null;
-        }
-
-        if (_engine.Waiting is not null)
-            _attempts = _budget.AttemptByTime;
-        var lease = new Lease(_engine, _request, reply.FencingToken, _options, begun, ttl);
-        _engine.Register(lease);
-
-        // From here on the lease itself hears of a loss; one that was told before came to this contender.
-        if (_lostMeanwhile)
-        {
-            lease.Withdraw();
-            GiveBack();
-            return null;
-        }
-
-        _mayHold = false;
-        _isGranted = true;
-        Token = reply.FencingToken;
-        _engine.Adopt(lease);
-        return new LockHandle(lease, Attempts, Waited);
-    }
-
-    /// <summary>The second step of a lock without expiry.</summary>
-    /// <returns>False when the provisional lease was gone before.</returns>
-    private async ValueTask<bool> MakePermanentAsync(LeaseInstant begun, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            try
-            {
-                return await _engine.TryExtendOnceAsync(_key, _request.HolderId, Timeout.InfiniteTimeSpan, WaitToken(cancellationToken))
-                    .ConfigureAwait(false) == StoreReply.Done;
-            }
-            catch (ArgumentException)
-            {
-                // The store has no locks without expiry. Nothing is left of the try when the caller hears of it.
-                _mayHold = false;
-                await _engine.Pending.SettledAsync(_key, _request.HolderId, ProvisionalTtl).ConfigureAwait(false);
-                throw;
-            }
-            catch (LockStoreException exception)
-            {
-                if (!exception.IsTransient || _engine.Clock.ElapsedSince(begun) >= ProvisionalTtl)
-                    throw;
-                _failures++;
-                await Task.Delay(FirstFailurePause, _engine.Clock.Time, WaitToken(cancellationToken)).ConfigureAwait(false);
-            }
-        }
-    }
-
-    /// <summary>Releases the id in the background and goes on with a new one, which that release cannot touch.</summary>
-    private void GiveBack()
-    {
-        _engine.Pending.Add(_key, _request.HolderId, _isPermanent ? Timeout.InfiniteTimeSpan : _ttl);
-        Volatile.Write(ref _request, NewRequest());
-        _mayHold = false;
-    }
-
-    private bool IsOver()
-    {
-        if (_engine.Waiting is not null || _options.IsSingleAttempt || _budget.TimeLeft == TimeSpan.Zero)
-        {
-            if (_engine.Waiting is not null && !_options.IsSingleAttempt)
-            {
-                _attempts = _budget.AttemptByTime;
-                return _budget.QueueTimeLeft == TimeSpan.Zero;
-            }
-
-            return true;
-        }
-
-        return _options.RetryCount is { } retries && _attempts > retries;
-    }
-
-    /// <summary>Waits until it makes sense to ask again.</summary>
-    private async ValueTask WaitAsync(AcquireReply busy, CancellationToken cancellationToken)
-    {
-        var token = WaitToken(cancellationToken);
-        if (_engine.Waiting is not null)
-        {
-            // The store waits. Where it answers busy before the time is up (its queue is full, say), it is not asked in a tight loop.
-            if (busy.HolderRemaining != TimeSpan.Zero)
-                await _engine.Turns.PauseAsync(_key, Within(_options.RetryDelay, _budget.QueueTimeLeft), token).ConfigureAwait(false);
-            return;
-        }
-
-        if (_watches && _watch is not { IsOpen: true })
-        {
-            // Subscribe, then try again, then wait: a release between the first try and the subscription is not missed.
-            _watch ??= new ContenderWatch(_engine, _key);
-            if (await _watch.TryOpenAsync(_request.HolderId, token).ConfigureAwait(false))
-                return;
-        }
-
-        _pace ??= new RetryPace(_options, _engine.Clock.Time);
-        var pause = _pace.Next(busy, isWatching: _watch is { IsOpen: true }, out var endsAttempt);
-        var left = _budget.TimeLeft;
-        if (left != Timeout.InfiniteTimeSpan && left < pause)
-        {
-            pause = left;
-            endsAttempt = true;
-        }
-
-        var woken = _watch is { IsOpen: true } watch
-            ? await watch.WaitAsync(pause, _request.HolderId, token).ConfigureAwait(false)
-            : await _engine.Turns.PauseAsync(_key, pause, token).ConfigureAwait(false);
-        if (!woken && endsAttempt)
-        {
-            _attempts++;
-            _pace.AttemptEnded();
-        }
-    }
-
-    private static TimeSpan Within(TimeSpan pause, TimeSpan left) => left != Timeout.InfiniteTimeSpan && left < pause ? left : pause;
-
-    private LeaseInstant Later(LeaseInstant instant, TimeSpan by) =>
-        by <= TimeSpan.Zero ? instant : new(instant.Timestamp + _engine.Clock.ToTimestampTicks(by), instant.WallTicks + by.Ticks);
 
     private AcquireRequest NewRequest() => new(_key, HolderIds.New(), _options.Owner, _ttl)
     {

@@ -2,7 +2,7 @@ namespace Locking;
 
 /// <summary>A contender's watch for releases of its key: opened when it first has to wait, closed when it leaves.</summary>
 /// <remarks>A notice is a hint. Without one the contender polls, and its next round tries to watch again.</remarks>
-internal sealed class ContenderWatch(StoreLock engine, string key)
+internal sealed class ContenderWatch(StoreLock engine, string key) : ILateOutcome<IReleaseWatch>
 {
     private IReleaseWatch? _watch;
 
@@ -16,7 +16,7 @@ internal sealed class ContenderWatch(StoreLock engine, string key)
         {
             _watch = await StoreCalls.AwaitAsync(
                 static (a, token) => a.Signal.WatchAsync(a.Key, token),
-                (Signal: engine.Signal!, Key: key), engine.Type, CloseWhenItComes, cancellationToken).ConfigureAwait(false);
+                (Signal: engine.Signal!, Key: key), engine.Type, this, cancellationToken).ConfigureAwait(false);
             return true;
         }
         catch (LockStoreException exception) when (exception.IsTransient)
@@ -57,8 +57,8 @@ internal sealed class ContenderWatch(StoreLock engine, string key)
         StoreCalls.Observe(Task.Run(async () => await watch.DisposeAsync().ConfigureAwait(false)));
 
     /// <summary>A watch whose caller has left is closed when it comes at last.</summary>
-    private static void CloseWhenItComes(Task<IReleaseWatch> late) =>
-        _ = late.ContinueWith(
+    void ILateOutcome<IReleaseWatch>.OnAbandoned(Task<IReleaseWatch> step) =>
+        _ = step.ContinueWith(
             static task =>
             {
                 if (task.IsFaulted)

@@ -1,11 +1,17 @@
+using System.Runtime.InteropServices;
+
 namespace Locking;
 
 /// <summary>Who may contend for a key: one caller of this process at a time, in the order they came.</summary>
 /// <remarks>The state of a key lives only while somebody contends for it.</remarks>
-internal sealed class KeyTurns(TimeProvider time)
+internal sealed class KeyTurns(AlarmClock alarms)
 {
+    private readonly TimeProvider _time = alarms.Time;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Turn> _turns = new(StringComparer.Ordinal);
+
+    /// <summary>The state of the key that was left last: most locks are taken by one caller alone.</summary>
+    private Turn? _spare;
 
     /// <summary>Number of keys that somebody contends for.</summary>
     public int Count
@@ -21,82 +27,60 @@ internal sealed class KeyTurns(TimeProvider time)
     public bool TryEnter(string key)
     {
         lock (_gate)
-            return _turns.TryAdd(key, new Turn());
+            return TryEnterUnsynchronized(key, out _);
     }
 
     /// <summary>Waits for the turn, first in, first out. Cancelling gives up the place.</summary>
     /// <returns>False when the time is up.</returns>
-    public async ValueTask<bool> EnterAsync(string key, TimeSpan atMost, CancellationToken cancellationToken)
+    public ValueTask<bool> EnterAsync(string key, TimeSpan atMost, CancellationToken cancellationToken)
     {
-        TaskCompletionSource waiter;
+        var limit = atMost == Timeout.InfiniteTimeSpan ? default : StepLimit.In(alarms, atMost);
+        var wait = new TurnWait(this, key, limit, cancellationToken);
         lock (_gate)
         {
-            if (_turns.TryAdd(key, new Turn()))
-                return true;
-            waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _turns[key].Waiters.AddLast(waiter);
+            if (TryEnterUnsynchronized(key, out var turn))
+                return ValueTask.FromResult(true);
+            turn.AddLast(wait);
         }
 
-        try
-        {
-            await WaitAsync(waiter.Task, atMost, cancellationToken).ConfigureAwait(false);
-            return true;
-        }
-        catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
-        {
-            bool wasWaiting;
-            lock (_gate)
-                wasWaiting = _turns.TryGetValue(key, out var turn) && turn.Waiters.Remove(waiter);
-            // The turn may have come in the same moment: it is ours then, and passes on.
-            if (!wasWaiting)
-                Leave(key);
-            if (exception is OperationCanceledException)
-                throw;
-            return false;
-        }
-    }
-
-    private async Task WaitAsync(Task turn, TimeSpan atMost, CancellationToken cancellationToken)
-    {
-        var start = time.GetTimestamp();
-        while (true)
-        {
-            var left = atMost == Timeout.InfiniteTimeSpan ? atMost : atMost - time.GetElapsedTime(start);
-            var limit = TimerSpan.For(left);
-            try
-            {
-                await turn.WaitAsync(limit < TimeSpan.Zero && limit != Timeout.InfiniteTimeSpan ? TimeSpan.Zero : limit, time, cancellationToken)
-                    .ConfigureAwait(false);
-                return;
-            }
-            catch (TimeoutException) when (limit > TimeSpan.Zero && limit < left)
-            {
-                // The wait is longer than one timer.
-            }
-        }
+        return wait.StartAsync();
     }
 
     /// <summary>Gives the turn to the next caller.</summary>
     public void Leave(string key)
     {
-        TaskCompletionSource? next = null;
+        TurnWait? next;
         lock (_gate)
         {
             var turn = _turns[key];
             turn.Nudge = null;
             turn.IsNudged = false;
-            if (turn.Waiters.First is { } first)
+            next = turn.First;
+            if (next is not null)
             {
-                turn.Waiters.RemoveFirst();
-                next = first.Value;
+                turn.Remove(next);
             }
             else
             {
                 _turns.Remove(key);
+                _spare = turn;
             }
         }
 
-        next?.SetResult();
+        next?.OnTurn();
+    }
+
+    /// <summary>Takes a caller out of the line.</summary>
+    /// <returns>False when it is not in it any more: its turn has come in the same moment.</returns>
+    public bool Withdraw(TurnWait wait)
+    {
+        lock (_gate)
+        {
+            if (!wait.IsWaiting)
+                return false;
+            _turns[wait.Key].Remove(wait);
+            return true;
+        }
     }
 
     /// <summary>Pauses the caller that has the turn, until somebody of this process releases the key. Releases are latched: one since the
@@ -118,7 +102,7 @@ internal sealed class KeyTurns(TimeProvider time)
         }
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        await Task.WhenAny(nudge.Task, Task.Delay(TimerSpan.For(pause), time, stop.Token)).ConfigureAwait(false);
+        await Task.WhenAny(nudge.Task, Task.Delay(TimerSpan.For(pause), _time, stop.Token)).ConfigureAwait(false);
         await stop.CancelAsync().ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
         lock (_gate)
@@ -147,15 +131,55 @@ internal sealed class KeyTurns(TimeProvider time)
         nudge?.TrySetResult();
     }
 
+    private bool TryEnterUnsynchronized(string key, out Turn turn)
+    {
+        ref var slot = ref CollectionsMarshal.GetValueRefOrAddDefault(_turns, key, out var isTaken);
+        if (isTaken)
+        {
+            turn = slot!;
+            return false;
+        }
+
+        slot = turn = _spare ?? new Turn();
+        _spare = null;
+        return true;
+    }
+
+    /// <summary>The state of a key that somebody has the turn of: the line behind them. All of it is guarded by the gate.</summary>
     private sealed class Turn
     {
-        private LinkedList<TaskCompletionSource>? _waiters;
+        private TurnWait? _last;
 
-        public LinkedList<TaskCompletionSource> Waiters => _waiters ??= new LinkedList<TaskCompletionSource>();
+        public TurnWait? First { get; private set; }
 
         public TaskCompletionSource? Nudge { get; set; }
 
         /// <summary>Whether somebody has released the key since the contender last paused.</summary>
         public bool IsNudged { get; set; }
+
+        public void AddLast(TurnWait wait)
+        {
+            wait.IsWaiting = true;
+            wait.Before = _last;
+            if (_last is null)
+                First = wait;
+            else
+                _last.After = wait;
+            _last = wait;
+        }
+
+        public void Remove(TurnWait wait)
+        {
+            wait.IsWaiting = false;
+            if (wait.Before is null)
+                First = wait.After;
+            else
+                wait.Before.After = wait.After;
+            if (wait.After is null)
+                _last = wait.Before;
+            else
+                wait.After.Before = wait.Before;
+            wait.Before = wait.After = null;
+        }
     }
 }

@@ -1,11 +1,14 @@
 namespace Locking;
 
 /// <summary>How long one call may still wait: by time, by the number of attempts, or for ever.</summary>
-internal sealed class WaitBudget(EffectiveOptions options, TimeProvider time)
+internal readonly struct WaitBudget(EffectiveOptions options, TimeProvider time)
 {
     private readonly long _start = time.GetTimestamp();
 
     public TimeSpan Elapsed => time.GetElapsedTime(_start);
+
+    /// <summary>What had been spent at a moment of the monotonic clock.</summary>
+    public TimeSpan ElapsedAt(long timestamp) => time.GetElapsedTime(_start, timestamp);
 
     /// <summary>What is left of <see cref="EffectiveOptions.WaitTimeout"/>; zero when over.</summary>
     public TimeSpan TimeLeft => Left(options.WaitTimeout);

@@ -30,17 +30,18 @@ internal sealed class Lease : Alarm
     private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(10);
 
     private readonly Lock _gate = new();
-    private readonly Lock _alarmGate = new();
-    private readonly SemaphoreSlim _oneRequest = new(1, 1);
-    private readonly CancellationTokenSource _stopRequests = new();
     private readonly StoreLock _engine;
     private readonly EffectiveOptions _options;
     private readonly LeaseInstant _grantedFrom;
 
+    private SemaphoreSlim? _oneRequest;
+    private CancellationTokenSource? _stopRequests;
     private LeaseState _state = LeaseState.Held;
     private LostReason? _lostReason;
     private CancellationTokenSource? _lost;
     private Task<UnlockOutcome>? _unlock;
+    private TaskCompletionSource<Task<UnlockOutcome>>? _unlockBegins;
+    private bool _isUnlocking;
     private TimeSpan _ttl;
     private LeaseInstant _validFrom;
     private TimeSpan _validFor;
@@ -147,7 +148,11 @@ internal sealed class Lease : Alarm
     }
 
     /// <summary>Starts the alarm. Called once, when the lease is in the engine's register.</summary>
-    public void Start() => SetAlarm();
+    public void Start(LeaseInstant now)
+    {
+        lock (_gate)
+            SetAlarmUnsynchronized(now);
+    }
 
     public void ThrowIfLost()
     {
@@ -212,16 +217,14 @@ internal sealed class Lease : Alarm
     public Task<UnlockOutcome> UnlockAsync()
     {
         LoseIfOver();
-        TaskCompletionSource<UnlockOutcome> result;
         bool wasLost;
         lock (_gate)
         {
             if (_unlock is not null)
                 return _unlock;
-
-            // Completed by the last statement of the request, so that callers may go on right there, without a hop over the pool.
-            result = new TaskCompletionSource<UnlockOutcome>();
-            _unlock = result.Task;
+            if (_isUnlocking)
+                return (_unlockBegins ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task.Unwrap();
+            _isUnlocking = true;
             wasLost = _state == LeaseState.Lost;
             if (!wasLost)
                 _state = LeaseState.Released;
@@ -231,8 +234,18 @@ internal sealed class Lease : Alarm
         Stop();
         if (!wasLost && LockTelemetry.MeasuresHeld)
             LockTelemetry.Held(_engine.Type, HeldFor());
-        _ = CompleteUnlockAsync(result, wasLive: !wasLost);
-        return result.Task;
+        var unlock = _engine.ReleaseAsync(this, wasLive: !wasLost, _options.ReleaseTimeout);
+
+        // The request is sent without the gate; whoever asks a second time meanwhile waits for the task of the first.
+        TaskCompletionSource<Task<UnlockOutcome>>? begins;
+        lock (_gate)
+        {
+            _unlock = unlock;
+            begins = _unlockBegins;
+        }
+
+        begins?.SetResult(unlock);
+        return unlock;
     }
 
     /// <summary>Restarts the TTL with a new length.</summary>
@@ -241,7 +254,8 @@ internal sealed class Lease : Alarm
     {
         if (!IsLive())
             return false;
-        await _oneRequest.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var oneRequest = OneRequest();
+        await oneRequest.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             if (!IsLive())
@@ -250,7 +264,7 @@ internal sealed class Lease : Alarm
         }
         finally
         {
-            _oneRequest.Release();
+            oneRequest.Release();
         }
     }
 
@@ -285,7 +299,8 @@ internal sealed class Lease : Alarm
 
     private async Task RenewAsync()
     {
-        await _oneRequest.WaitAsync().ConfigureAwait(false);
+        var oneRequest = OneRequest();
+        await oneRequest.WaitAsync().ConfigureAwait(false);
         try
         {
             TimeSpan ttl;
@@ -305,7 +320,7 @@ internal sealed class Lease : Alarm
         }
         finally
         {
-            _oneRequest.Release();
+            oneRequest.Release();
             lock (_gate)
                 _renewing = false;
             SetAlarm();
@@ -324,7 +339,9 @@ internal sealed class Lease : Alarm
         }
 
         ShortenTo(sentAt, sentTtl);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopRequests.Token);
+        if (StopToken() is not { } stop)
+            return IsLive(); // lost or given back meanwhile
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stop);
         StoreReply reply;
         try
         {
@@ -413,11 +430,14 @@ internal sealed class Lease : Alarm
         return true;
     }
 
-    private TimeSpan RemainingUnsynchronized()
+    private TimeSpan RemainingUnsynchronized() =>
+        _validFor == Timeout.InfiniteTimeSpan ? Timeout.InfiniteTimeSpan : RemainingUnsynchronized(Clock.Now);
+
+    private TimeSpan RemainingUnsynchronized(LeaseInstant now)
     {
         if (_validFor == Timeout.InfiniteTimeSpan)
             return Timeout.InfiniteTimeSpan;
-        var left = _validFor - Clock.ElapsedSince(_validFrom);
+        var left = _validFor - Clock.Elapsed(_validFrom, now);
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
@@ -447,46 +467,50 @@ internal sealed class Lease : Alarm
 
     private TimeSpan HeldFor() => Clock.ElapsedSince(_grantedFrom);
 
+    /// <summary>Cancelled when the lease ends; null when it has ended. Made with the first request, which most leases never make.</summary>
+    private CancellationToken? StopToken()
+    {
+        lock (_gate)
+            return _state is LeaseState.Lost or LeaseState.Released ? null : (_stopRequests ??= new CancellationTokenSource()).Token;
+    }
+
+    /// <summary>Requests that change the TTL go through here one at a time; most leases never make one.</summary>
+    private SemaphoreSlim OneRequest()
+    {
+        lock (_gate)
+            return _oneRequest ??= new SemaphoreSlim(1, 1);
+    }
+
     private void SetAlarm()
     {
         // The look at the lease and the alarm are one step: otherwise a moment that was right before the lease was shortened, or before
-        // it ended, could be set after it, and the alarm ring too late.
-        lock (_alarmGate)
-        {
-            long due;
-            lock (_gate)
-            {
-                if (_state is LeaseState.Lost or LeaseState.Released)
-                    return;
-                var left = RemainingUnsynchronized();
-                due = left == Timeout.InfiniteTimeSpan ? long.MaxValue : Clock.TimestampIn(left);
-                if (!_renewing && HasRenewalUnsynchronized() && _renewAt < due)
-                    due = _renewAt;
-            }
+        // it ended, could be set after it, and the alarm ring too late. (The alarm clock's own gate is never held when a lease's is taken.)
+        lock (_gate)
+            SetAlarmUnsynchronized(Clock.Now);
+    }
 
-            if (due != long.MaxValue)
-                _engine.Alarms.Set(this, due);
-        }
+    private void SetAlarmUnsynchronized(LeaseInstant now)
+    {
+        if (_state is LeaseState.Lost or LeaseState.Released)
+            return;
+        var left = RemainingUnsynchronized(now);
+        var due = left == Timeout.InfiniteTimeSpan ? long.MaxValue : now.Timestamp + Clock.ToTimestampTicks(left);
+        if (!_renewing && HasRenewalUnsynchronized() && _renewAt < due)
+            due = _renewAt;
+        if (due != long.MaxValue)
+            _engine.Alarms.Set(this, due);
     }
 
     private void Stop()
     {
-        lock (_alarmGate)
+        CancellationTokenSource? requests;
+        lock (_gate)
+        {
             _engine.Alarms.Cancel(this);
-        _ = _stopRequests.CancelAsync();
-        _engine.Forget(this);
-    }
+            requests = _stopRequests;
+        }
 
-    private async Task CompleteUnlockAsync(TaskCompletionSource<UnlockOutcome> result, bool wasLive)
-    {
-        var outcome = UnlockOutcome.Unknown;
-        try
-        {
-            outcome = await _engine.ReleaseAsync(this, wasLive, _options.ReleaseTimeout).ConfigureAwait(false);
-        }
-        finally
-        {
-            result.SetResult(outcome);
-        }
+        _ = requests?.CancelAsync();
+        _engine.Forget(this);
     }
 }

@@ -20,10 +20,13 @@ internal sealed class LeaseClock(TimeProvider time)
 
     public LeaseInstant Now => new(Time.GetTimestamp(), Time.GetUtcNow().UtcTicks);
 
-    public TimeSpan ElapsedSince(LeaseInstant start)
+    public TimeSpan ElapsedSince(LeaseInstant start) => Elapsed(start, Now);
+
+    /// <summary>The same for a reading of the clocks that serves several ends: each costs some 25 ns.</summary>
+    public TimeSpan Elapsed(LeaseInstant start, LeaseInstant now)
     {
-        var monotonic = Time.GetElapsedTime(start.Timestamp);
-        var wall = TimeSpan.FromTicks(Time.GetUtcNow().UtcTicks - start.WallTicks);
+        var monotonic = Time.GetElapsedTime(start.Timestamp, now.Timestamp);
+        var wall = TimeSpan.FromTicks(now.WallTicks - start.WallTicks);
         return wall > monotonic ? wall : monotonic;
     }
 

@@ -47,5 +47,9 @@ internal sealed class LockHandle(Lease lease, int attempts, TimeSpan delay) : IL
         return new ValueTask<UnlockOutcome>(lease.UnlockAsync());
     }
 
-    public async ValueTask DisposeAsync() => await UnlockAsync().ConfigureAwait(false);
+    public ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        return new ValueTask(lease.UnlockAsync());
+    }
 }

@@ -28,7 +28,7 @@ internal abstract class AlarmClock
 
     private protected LeaseClock Clock { get; }
 
-    private protected TimeProvider Time => Clock.Time;
+    public TimeProvider Time => Clock.Time;
 
     public static AlarmClock For(TimeProvider time) =>
         ReferenceEquals(time, TimeProvider.System)

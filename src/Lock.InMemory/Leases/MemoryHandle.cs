@@ -60,7 +60,7 @@ internal sealed class MemoryHandle(MemoryLease lease) : ILockHandle
             return ValueTask.FromResult<ILockHandle>(this);
         return ValueTask.FromException<ILockHandle>(
             lease.IsReleased
-                ? new ObjectDisposedException(nameof(ILockHandle))
+                ? new ObjectDisposedException(typeof(ILockHandle).FullName)
                 : new LockLostException(Key, Id, LostReason ?? Locking.LostReason.Expired));
     }
 
@@ -72,7 +72,7 @@ internal sealed class MemoryHandle(MemoryLease lease) : ILockHandle
         var extended = lease.TryExtend(ttl);
         GC.KeepAlive(this);
         if (!extended && lease.IsReleased)
-            return ValueTask.FromException<bool>(new ObjectDisposedException(nameof(ILockHandle)));
+            return ValueTask.FromException<bool>(new ObjectDisposedException(typeof(ILockHandle).FullName));
         return ValueTask.FromResult(extended);
     }
 

@@ -7,6 +7,8 @@ internal static class ScramAuthenticator
 {
     public const string Mechanism = "SCRAM-SHA-256";
 
+    private const int WrongLogin = 18;
+
     /// <summary>A server that says "not done" for ever is no server.</summary>
     private const int MostSteps = 4;
 
@@ -28,11 +30,12 @@ internal static class ScramAuthenticator
         }
         catch (MongoCommandException e)
         {
-            throw Refused(connection, credential, database, $"{e.Message} (code {e.Code})", MongoReply.IsNotPrimaryCode(e.Code), e);
+            string advice = e.Code == WrongLogin ? ". Check connection.username, connection.password and authSource" : "";
+            throw Refused(connection, credential, database, $"{e.Message.TrimEnd('.')} (code {e.Code}){advice}.", MongoReply.IsNotPrimaryCode(e.Code), e);
         }
         catch (Exception e) when (e is FormatException or BsonFormatException)
         {
-            throw Refused(connection, credential, database, e.Message, isTransient: false, e);
+            throw Refused(connection, credential, database, $"{e.Message}.", isTransient: false, e);
         }
     }
 

@@ -7,9 +7,11 @@ namespace Locking;
 internal sealed class BsonWriter
 {
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-    private readonly Stack<int> _open = new();
     private byte[] _buffer;
     private int _length;
+
+    /// <summary>Where the innermost open document begins. Until it is ended, its length field keeps where the one around it begins.</summary>
+    private int _open = -1;
 
     /// <summary>Begins a document.</summary>
     /// <param name="capacity">Bytes to begin with; it grows.</param>
@@ -91,6 +93,13 @@ internal sealed class BsonWriter
         return this;
     }
 
+    /// <summary>Fields that are already encoded, names and all.</summary>
+    public BsonWriter Fields(ReadOnlySpan<byte> fields)
+    {
+        fields.CopyTo(Take(fields.Length));
+        return this;
+    }
+
     public BsonWriter Add(string name, BsonExpression value) => Raw(value.Type, name, value.Value.Span);
 
     public BsonWriter Document(string name)
@@ -112,23 +121,29 @@ internal sealed class BsonWriter
     public BsonWriter End()
     {
         Take(1)[0] = 0;
-        int start = _open.Pop();
-        BinaryPrimitives.WriteInt32LittleEndian(_buffer.AsSpan(start), _length - start);
+        Span<byte> length = _buffer.AsSpan(_open, 4);
+        int outer = BinaryPrimitives.ReadInt32LittleEndian(length);
+        BinaryPrimitives.WriteInt32LittleEndian(length, _length - _open);
+        _open = outer;
         return this;
     }
 
     /// <summary>Ends the document and gives its bytes. The writer is used up.</summary>
     public ReadOnlyMemory<byte> ToDocument()
     {
-        if (_open.Count != 1) throw new InvalidOperationException($"{_open.Count - 1} nested documents are still open.");
+        if (_open != 0) throw new InvalidOperationException(_open < 0 ? "The document is ended already." : "A nested document is still open.");
         End();
         return _buffer.AsMemory(0, _length);
     }
 
+    /// <summary>Ends the document and gives its fields, to be written into others by <see cref="Fields"/>. The writer is used up.</summary>
+    public ReadOnlyMemory<byte> ToFields() => ToDocument()[4..^1];
+
     private void Open()
     {
-        _open.Push(_length);
-        Take(4);
+        int start = _length;
+        BinaryPrimitives.WriteInt32LittleEndian(Take(4), _open);
+        _open = start;
     }
 
     private void Head(BsonType type, string name)

@@ -21,11 +21,16 @@ internal static class MongoFaults
     private static readonly int[] AmbiguousCodes = [6, 7, 50, 64, 89, 91, 189, 262, 365, 9001, 11600, 11602];
 
     /// <summary>Turns a reply that is not plainly good into an exception.</summary>
+    /// <param name="reply">The reply.</param>
+    /// <param name="what">What was asked for, for the message.</param>
+    /// <param name="key">The key that it was asked for, if any.</param>
     /// <exception cref="MongoCommandException">A duplicate key, which is the caller's to deal with.</exception>
     /// <exception cref="LockStoreException">Anything else.</exception>
-    public static void ThrowIfFailed(ReadOnlySpan<byte> reply, string what)
+    public static void ThrowIfFailed(ReadOnlySpan<byte> reply, string what, string? key = null)
     {
         MongoReply parsed = MongoReply.Parse(reply);
+        if (parsed is { Ok: true, HasParts: false }) return;
+        if (key is not null) what = $"{what} '{key}'";
         if (!parsed.Ok)
         {
             if (parsed.Code == DuplicateKey) throw new MongoCommandException(parsed.Code, parsed.Message);

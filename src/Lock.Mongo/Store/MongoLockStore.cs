@@ -72,7 +72,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
         using StepLimit limit = Begin(cancellationToken);
-        return await limit.RunAsync(step => ExtendAsync(key, holderId, ttl, step)).ConfigureAwait(false);
+        return await limit.RunAsync(async step => MongoLockDocument.Answer(await ExtendAsync(key, holderId, ttl, step).ConfigureAwait(false), holderId)).ConfigureAwait(false);
     }
 
     public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
@@ -84,11 +84,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
     {
         using StepLimit limit = Begin(cancellationToken);
-        return await limit.RunAsync(async step =>
-        {
-            (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.ForceRelease(key), $"the forced release of '{key}'", step).ConfigureAwait(false);
-            return MongoLockDocument.FromValue(reply.Span) is { IsLive: true };
-        }).ConfigureAwait(false);
+        return await limit.RunAsync(step => ForceReleaseAsync(key, step)).ConfigureAwait(false);
     }
 
     public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken)
@@ -146,10 +142,12 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
             MongoLockDocument document = await UpsertAsync(request.Key, command, step).ConfigureAwait(false);
             if (!document.IsHeldBy(request.HolderId)) return AcquireReply.Busy(document.Holder is null ? null : document.Left);
             // A grant of this moment has the whole lease before it. Another one is older: its answer never came, or its holder asks again.
-            StoreReply reply = IsAsAsked(document.Left, first) && document.Left >= first
+            MongoLockDocument? held = IsAsAsked(document.Left, first) && document.Left >= first
                 ? await SetEndAsync(request.Key, request.HolderId, request.Ttl, document, step).ConfigureAwait(false)
                 : await ExtendAsync(request.Key, request.HolderId, request.Ttl, step).ConfigureAwait(false);
-            if (reply == StoreReply.Done) return AcquireReply.Granted(document.Token);
+            StoreReply reply = MongoLockDocument.Answer(held, request.HolderId);
+            // The token of what was met last: the older grant may have ended since, and another one come from a late command with this id.
+            if (reply == StoreReply.Done) return AcquireReply.Granted(held!.Token);
             if (reply == StoreReply.HeldByAnother) return AcquireReply.Busy(null);
         }
 
@@ -157,30 +155,31 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
         return AcquireReply.Busy(null);
     }
 
-    private async ValueTask<StoreReply> ExtendAsync(string key, string holderId, TimeSpan ttl, StepLimit step)
+    /// <summary>Lets the holder's lease last so long from now.</summary>
+    /// <returns>The document as it is then, or null when there is none.</returns>
+    private async ValueTask<MongoLockDocument?> ExtendAsync(string key, string holderId, TimeSpan ttl, StepLimit step)
     {
-        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Extend(key, holderId, FirstOf(ttl)), $"the extension of '{key}'", step).ConfigureAwait(false);
+        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Extend(key, holderId, FirstOf(ttl)), "the extension of", key, step).ConfigureAwait(false);
         MongoLockDocument? document = MongoLockDocument.FromValue(reply.Span);
-        StoreReply answer = MongoLockDocument.Answer(document, holderId);
-        return answer == StoreReply.Done ? await SetEndAsync(key, holderId, ttl, document!, step).ConfigureAwait(false) : answer;
+        return document is not null && document.IsHeldBy(holderId) ? await SetEndAsync(key, holderId, ttl, document, step).ConfigureAwait(false) : document;
     }
 
     /// <summary>The first command leaves a lease that lasts at least as long as asked for, or has an end where none was asked for. This makes it exact, where it must.</summary>
-    private async ValueTask<StoreReply> SetEndAsync(string key, string holderId, TimeSpan ttl, MongoLockDocument document, StepLimit step)
+    /// <returns>The document as it is then, or null when there is none.</returns>
+    private async ValueTask<MongoLockDocument?> SetEndAsync(string key, string holderId, TimeSpan ttl, MongoLockDocument document, StepLimit step)
     {
         for (int attempt = 0; attempt <= MostRepeats; attempt++)
         {
-            if (IsAsAsked(document.Left, ttl)) return StoreReply.Done;
+            if (IsAsAsked(document.Left, ttl)) return document;
             step.Changed();
-            (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.SetEnd(key, holderId, ttl, document.Change), $"the extension of '{key}'", step).ConfigureAwait(false);
+            (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.SetEnd(key, ttl, document), "the extension of", key, step).ConfigureAwait(false);
             MongoLockDocument? after = MongoLockDocument.FromValue(reply.Span);
-            StoreReply answer = MongoLockDocument.Answer(after, holderId);
-            if (answer != StoreReply.Done) return answer;
+            if (after is null || !after.IsHeldBy(holderId)) return after;
             // Not as asked: the lease has changed in between, by a command that came late or from another process with the same id.
-            document = after!;
+            document = after;
         }
 
-        if (IsAsAsked(document.Left, ttl)) return StoreReply.Done;
+        if (IsAsAsked(document.Left, ttl)) return document;
         throw MongoFailure.Create($"The lease of '{key}' changes again and again: several processes extend it with the same id.", isTransient: true, mayHaveRun: true);
     }
 
@@ -189,19 +188,37 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
 
     private async ValueTask<StoreReply> ReleaseAsync(string key, string holderId, StepLimit step)
     {
-        (ReadOnlyMemory<byte> reply, bool repeated) = await RunAsync(_commands.Release(key, holderId), $"the release of '{key}'", step).ConfigureAwait(false);
+        (ReadOnlyMemory<byte> reply, bool repeated) = await RunAsync(_commands.Release(key, holderId), "the release of", key, step).ConfigureAwait(false);
         if (BsonReader.TryFind(reply.Span, "nModified"u8, out BsonElement modified) && modified.AsNumber() > 0) return StoreReply.Done;
         MongoLockDocument? document = await ReadAsync(key, step).ConfigureAwait(false);
         // The first try worked, only its answer was lost.
         if (repeated && document is { IsReleased: true } && document.Holder == holderId) return StoreReply.Done;
+        // It may have worked also where the next holder, or nobody, is met: the lease need not have been lost before. Only one that ran out here was not released.
+        bool ranOut = document is { IsReleased: false, IsLive: false } && document.Holder == holderId;
+        if (repeated && !ranOut) throw MongoFailure.Create($"The answer to the release of '{key}' was lost, and what stands there now does not tell whether it was done.", isTransient: true, mayHaveRun: true);
         StoreReply answer = MongoLockDocument.Answer(document, holderId);
         if (answer != StoreReply.Done) return answer;
         throw MongoFailure.Create($"The lease of '{key}' came back to life while it was released: the server's clock stepped back.", isTransient: true, mayHaveRun: false);
     }
 
+    private async ValueTask<bool> ForceReleaseAsync(string key, StepLimit step)
+    {
+        for (int attempt = 0; attempt <= MostRepeats; attempt++)
+        {
+            MongoLockDocument? seen = await ReadAsync(key, step).ConfigureAwait(false);
+            if (seen is not { IsLive: true }) return false;
+            (ReadOnlyMemory<byte> reply, bool repeated) = await RunAsync(_commands.ForceRelease(key, seen.Token), "the forced release of", key, step).ConfigureAwait(false);
+            // Repeated: the grant that was seen is over, by the first try or by itself.
+            if (repeated || (MongoLockDocument.FromValue(reply.Span) is { IsLive: true } before && before.Token == seen.Token)) return true;
+        }
+
+        // It went from hand to hand faster than it could be looked at: nobody holds it for long.
+        return false;
+    }
+
     private async ValueTask<MongoLockDocument?> ReadAsync(string key, StepLimit step)
     {
-        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Get(key), $"the look-up of '{key}'", step).ConfigureAwait(false);
+        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Get(key), "the look-up of", key, step).ConfigureAwait(false);
         IReadOnlyList<MongoLockDocument> documents = MongoDocuments.Parse(reply.Span);
         return documents.Count == 0 ? null : documents[0];
     }
@@ -214,7 +231,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
         {
             try
             {
-                (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, $"the acquisition of '{key}'", step).ConfigureAwait(false);
+                (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, "the acquisition of", key, step).ConfigureAwait(false);
                 return MongoLockDocument.FromValue(reply.Span)
                     ?? throw MongoFailure.Create($"MongoDB's reply to the acquisition of '{key}' has no document.", isTransient: true, mayHaveRun: true);
             }
@@ -229,7 +246,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
 
     private async ValueTask RefuseForeignAsync(string key, StepLimit step)
     {
-        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.FindForeign(key), $"the look at '{key}'", step).ConfigureAwait(false);
+        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.FindForeign(key), "the look at", key, step).ConfigureAwait(false);
         if (MongoDocuments.Parse(reply.Span).Count == 0) return;
         throw MongoFailure.Create(
             $"The document '{_settings.KeyPrefix}{key}' in {_settings.Database}.{_settings.Collection} is not a lock (it has no token); it was left as it is. Choose another connection.collection or lockOptions.keyPrefix.",
@@ -238,7 +255,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
 
     /// <summary>Runs a command that may be repeated without harm, and repeats it when it failed in a way that may pass.</summary>
     /// <returns>The reply, and whether an earlier try may have been carried out.</returns>
-    private async ValueTask<(ReadOnlyMemory<byte> Reply, bool Repeated)> RunAsync(ReadOnlyMemory<byte> command, string what, StepLimit step)
+    private async ValueTask<(ReadOnlyMemory<byte> Reply, bool Repeated)> RunAsync(ReadOnlyMemory<byte> command, string what, string? key, StepLimit step)
     {
         bool mayHaveRun = false;
         for (int repeat = 0; ; repeat++)
@@ -250,7 +267,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
                 ReadOnlyMemory<byte> reply = await _runner.RunAsync(_settings.Database, command, step.Token).ConfigureAwait(false);
                 answered = true;
                 step.Answered();
-                MongoFaults.ThrowIfFailed(reply.Span, what);
+                MongoFaults.ThrowIfFailed(reply.Span, what, key);
                 return (reply, mayHaveRun);
             }
             catch (LockStoreException e) when (e.IsTransient && (answered || e.MayHaveBeenApplied) && repeat < MostRepeats)
@@ -267,7 +284,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
         using StepLimit limit = Begin(cancellationToken);
         return await limit.RunAsync(async step =>
         {
-            (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, "the listing of locks", step).ConfigureAwait(false);
+            (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, "the listing of locks", null, step).ConfigureAwait(false);
             return MongoDocuments.Parse(reply.Span);
         }).ConfigureAwait(false);
     }

@@ -5,8 +5,8 @@ internal sealed class StepLimit : IDisposable
 {
     private readonly MongoStoreSettings _settings;
     private readonly CancellationToken _caller;
-    private readonly CancellationTokenSource _timeout;
-    private readonly CancellationTokenSource _both;
+    private readonly CancellationTokenSource _end;
+    private readonly CancellationTokenRegistration _givenUp;
     private bool _isSending;
     private bool _hasChanged;
     private LockStoreException? _last;
@@ -16,12 +16,12 @@ internal sealed class StepLimit : IDisposable
         cancellationToken.ThrowIfCancellationRequested();
         _settings = settings;
         _caller = cancellationToken;
-        _timeout = new CancellationTokenSource(settings.StepTimeout, time);
-        _both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _timeout.Token);
+        _end = new CancellationTokenSource(settings.StepTimeout, time);
+        _givenUp = cancellationToken.UnsafeRegister(static end => ((CancellationTokenSource)end!).Cancel(), _end);
     }
 
     /// <summary>Cancelled when the time is up or the caller gives up.</summary>
-    public CancellationToken Token => _both.Token;
+    public CancellationToken Token => _end.Token;
 
     /// <summary>A command of the step is about to be sent: what becomes of it is not known from here on.</summary>
     public void Sending() => _isSending = true;
@@ -74,7 +74,8 @@ internal sealed class StepLimit : IDisposable
 
     public void Dispose()
     {
-        _both.Dispose();
-        _timeout.Dispose();
+        // Waits for a cancellation that is under way: nothing cancels what is disposed.
+        _givenUp.Dispose();
+        _end.Dispose();
     }
 }

@@ -31,10 +31,13 @@ internal sealed class MongoClient : IMongoCommandRunner, IMongoMembers, IDisposa
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (attempt > 2) await Task.Delay(Pause, _time, cancellationToken).ConfigureAwait(false);
             MongoEndpoint primary = await _topology.GetPrimaryAsync(cancellationToken).ConfigureAwait(false);
+            MongoConnectionPool pool = PoolOf(primary);
+            // Outside of what follows: where all connections are in use, the server is well, and those that use them are not to be disturbed.
+            await pool.EnterAsync(cancellationToken).ConfigureAwait(false);
             bool mayTryAgain = _settings.ServerSelectionTimeout == Timeout.InfiniteTimeSpan || _time.GetElapsedTime(start) < _settings.ServerSelectionTimeout;
             try
             {
-                ReadOnlyMemory<byte> reply = await RunOnAsync(primary, database, command, cancellationToken).ConfigureAwait(false);
+                ReadOnlyMemory<byte> reply = await RunOnAsync(primary, pool, database, command, cancellationToken).ConfigureAwait(false);
                 if (!NeedsAnotherServer(primary, reply) || !mayTryAgain) return reply;
             }
             catch (LockStoreException e) when (e is { MayHaveBeenApplied: false, IsTransient: true } && mayTryAgain)
@@ -75,15 +78,20 @@ internal sealed class MongoClient : IMongoCommandRunner, IMongoMembers, IDisposa
         }
     }
 
-    private async ValueTask<ReadOnlyMemory<byte>> RunOnAsync(MongoEndpoint primary, string database, ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
+    private MongoConnectionPool PoolOf(MongoEndpoint endpoint) =>
+        _pools.GetOrAdd(endpoint, static (endpoint, client) => new MongoConnectionPool(endpoint, client._settings, client._connector, client._time), this);
+
+    /// <summary>Runs a command on one of the pool's connections, which it has entered; leaves it.</summary>
+    private async ValueTask<ReadOnlyMemory<byte>> RunOnAsync(
+        MongoEndpoint primary, MongoConnectionPool pool, string database, ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
     {
-        MongoConnectionPool pool = _pools.GetOrAdd(primary, static (endpoint, client) => new MongoConnectionPool(endpoint, client._settings, client._connector, client._time), this);
-        MongoConnection connection = await pool.RentAsync(cancellationToken).ConfigureAwait(false);
-        using var timeout = new CancellationTokenSource(_settings.CommandTimeout, _time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        MongoConnection? connection = null;
         try
         {
-            return await connection.ExchangeAsync(database, command, both.Token).ConfigureAwait(false);
+            connection = await pool.RentAsync(cancellationToken).ConfigureAwait(false);
+            using var end = new CancellationTokenSource(_settings.CommandTimeout, _time);
+            using CancellationTokenRegistration givenUp = cancellationToken.UnsafeRegister(static end => ((CancellationTokenSource)end!).Cancel(), end);
+            return await connection.ExchangeAsync(database, command, end.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException e)
         {
@@ -93,7 +101,7 @@ internal sealed class MongoClient : IMongoCommandRunner, IMongoMembers, IDisposa
         }
         finally
         {
-            pool.Return(connection);
+            pool.Leave(connection);
         }
     }
 

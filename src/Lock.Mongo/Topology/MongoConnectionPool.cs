@@ -10,35 +10,28 @@ internal sealed class MongoConnectionPool(MongoEndpoint endpoint, MongoClientSet
     private int _generation;
     private volatile bool _disposed;
 
-    /// <summary>A connection for one exchange; give it back with <see cref="Return"/> in any case.</summary>
-    /// <exception cref="LockStoreException">None became free, or none could be opened.</exception>
-    public async ValueTask<MongoConnection> RentAsync(CancellationToken cancellationToken)
-    {
-        await TakeSlotAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            while (_idle.TryPop(out MongoConnection? idle))
-            {
-                if (IsUsable(idle) && !idle.LooksDead()) return idle;
-                idle.Dispose();
-            }
+    /// <summary>Waits for the right to one connection; give it back with <see cref="Leave"/> in any case.</summary>
+    /// <exception cref="LockStoreException">None became free. That says nothing about the server.</exception>
+    public ValueTask EnterAsync(CancellationToken cancellationToken) => _slots.Wait(0, CancellationToken.None) ? ValueTask.CompletedTask : WaitAsync(cancellationToken);
 
-            return await connector.ConnectAsync(endpoint, Volatile.Read(ref _generation), cancellationToken).ConfigureAwait(false);
-        }
-        catch
+    /// <summary>A connection for one exchange.</summary>
+    /// <exception cref="LockStoreException">None could be opened.</exception>
+    public ValueTask<MongoConnection> RentAsync(CancellationToken cancellationToken)
+    {
+        while (_idle.TryPop(out MongoConnection? idle))
         {
-            _slots.Release();
-            throw;
+            if (IsUsable(idle) && !idle.LooksDead()) return ValueTask.FromResult(idle);
+            idle.Dispose();
         }
+
+        return new ValueTask<MongoConnection>(connector.ConnectAsync(endpoint, Volatile.Read(ref _generation), cancellationToken));
     }
 
-    public void Return(MongoConnection connection)
+    /// <summary>Ends what <see cref="EnterAsync"/> began.</summary>
+    /// <param name="connection">The connection that was rented, if any.</param>
+    public void Leave(MongoConnection? connection)
     {
-        connection.IdleSince = time.GetTimestamp();
-        if (IsUsable(connection)) _idle.Push(connection);
-        else connection.Dispose();
-        // Disposed between the check and the push: nobody else would empty the stack.
-        if (_disposed) Clear();
+        if (connection is not null) PutBack(connection);
         _slots.Release();
     }
 
@@ -55,13 +48,21 @@ internal sealed class MongoConnectionPool(MongoEndpoint endpoint, MongoClientSet
         Clear();
     }
 
+    private void PutBack(MongoConnection connection)
+    {
+        connection.IdleSince = time.GetTimestamp();
+        if (IsUsable(connection)) _idle.Push(connection);
+        else connection.Dispose();
+        // Disposed between the check and the push: nobody else would empty the stack.
+        if (_disposed) Clear();
+    }
+
     private bool IsUsable(MongoConnection connection) =>
         !connection.IsClosed && !_disposed && connection.Generation == Volatile.Read(ref _generation)
         && (settings.MaxIdleTime == Timeout.InfiniteTimeSpan || time.GetElapsedTime(connection.IdleSince) < settings.MaxIdleTime);
 
-    private async ValueTask TakeSlotAsync(CancellationToken cancellationToken)
+    private async ValueTask WaitAsync(CancellationToken cancellationToken)
     {
-        if (_slots.Wait(0, CancellationToken.None)) return;
         using var timeout = new CancellationTokenSource(settings.WaitQueueTimeout, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try

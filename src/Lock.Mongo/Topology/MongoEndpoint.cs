@@ -1,16 +1,17 @@
 using System.Buffers;
 using System.Globalization;
+using System.Net;
 
 namespace Locking;
 
 /// <summary>Where a server listens: a host and port, or a Unix socket (its path in <paramref name="Host"/>, port 0).</summary>
 internal readonly record struct MongoEndpoint(string Host, int Port)
 {
-    private static readonly SearchValues<char> NotInHosts = SearchValues.Create(" \t\r\n,/\\@?#");
+    private static readonly SearchValues<char> NotInHosts = SearchValues.Create(" \t\r\n,/\\@?#%");
 
     public const int DefaultPort = 27017;
 
-    public bool IsUnixSocket => Host.StartsWith('/');
+    public bool IsUnixSocket => Port == 0;
 
     public static MongoEndpoint UnixSocket(string path) => new(path, 0);
 
@@ -22,8 +23,11 @@ internal readonly record struct MongoEndpoint(string Host, int Port)
         {
             int end = text.IndexOf(']', StringComparison.Ordinal);
             if (end < 0) return null;
-            if (end == text.Length - 1) return Create(text[1..end], DefaultPort);
-            return colon == end + 1 ? Create(text[1..end], Port(text[(colon + 1)..])) : null;
+            // An IPv6 address may name its zone behind a percent sign.
+            string address = text[1..end].Replace("%25", "%", StringComparison.Ordinal);
+            if (!IPAddress.TryParse(address, out _)) return null;
+            int? given = end == text.Length - 1 ? DefaultPort : colon == end + 1 ? Port(text[(colon + 1)..]) : null;
+            return given is { } known ? new MongoEndpoint(address.ToLowerInvariant(), known) : null;
         }
 
         if (colon != text.IndexOf(':', StringComparison.Ordinal)) return null;

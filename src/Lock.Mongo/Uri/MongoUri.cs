@@ -50,7 +50,8 @@ internal static class MongoUri
 
     private static MongoEndpoint Host(string text)
     {
-        if (text.Contains('%', StringComparison.Ordinal) && Uri.UnescapeDataString(text) is { } socket && socket.StartsWith('/')) return MongoEndpoint.UnixSocket(socket);
+        // Only the path of a socket is percent-encoded, but for the zone of an IPv6 address; a relative path counts from the working directory.
+        if (text.Contains("%2F", StringComparison.OrdinalIgnoreCase)) return MongoEndpoint.UnixSocket(Uri.UnescapeDataString(text));
         return MongoEndpoint.TryParse(text) ?? throw Bad($"The host '{text}'", "is not host, host:port (1 to 65535), [ipv6]:port, or the percent-encoded path of a Unix socket");
     }
 

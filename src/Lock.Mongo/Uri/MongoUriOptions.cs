@@ -10,8 +10,8 @@ internal static class MongoUriOptions
     /// <summary>Known to official drivers, without effect on a lock: accepted, so that one URI serves both.</summary>
     private static readonly string[] WithoutEffect =
     [
-        "compressors", "heartbeatFrequencyMS", "journal", "localThresholdMS", "maxConnecting", "maxStalenessSeconds", "minPoolSize", "readConcernLevel", "readPreference",
-        "readPreferenceTags", "retryReads", "retryWrites", "serverMonitoringMode", "srvMaxHosts", "srvServiceName", "tlsDisableCertificateRevocationCheck",
+        "compressors", "enableOverloadRetargeting", "heartbeatFrequencyMS", "journal", "localThresholdMS", "maxAdaptiveRetries", "maxConnecting", "maxStalenessSeconds", "minPoolSize", "readConcernLevel", "readPreference",
+        "readPreferenceTags", "retryReads", "retryWrites", "serverMonitoringMode", "tlsDisableCertificateRevocationCheck",
         "tlsDisableOCSPEndpointCheck", "uuidRepresentation", "wTimeoutMS", "zlibCompressionLevel",
     ];
 
@@ -22,6 +22,15 @@ internal static class MongoUriOptions
         "tlsCertificateKeyFilePassword", "tlsInsecure", "w", "waitQueueTimeoutMS",
     ];
 
+    /// <summary>Each says something about the other: both of a pair are an error, as the specification has it, whatever their values.</summary>
+    private static readonly (string One, string Other)[] NotTogether =
+    [
+        ("tlsInsecure", "tlsAllowInvalidCertificates"), ("tlsInsecure", "tlsAllowInvalidHostnames"),
+        ("tlsInsecure", "tlsDisableCertificateRevocationCheck"), ("tlsInsecure", "tlsDisableOCSPEndpointCheck"),
+        ("tlsAllowInvalidCertificates", "tlsDisableCertificateRevocationCheck"), ("tlsAllowInvalidCertificates", "tlsDisableOCSPEndpointCheck"),
+        ("tlsDisableCertificateRevocationCheck", "tlsDisableOCSPEndpointCheck"),
+    ];
+
     private static readonly HashSet<string> Secret = new(StringComparer.OrdinalIgnoreCase) { "tlsCertificateKeyFilePassword" };
 
     /// <summary>Lays the options over the settings.</summary>
@@ -29,6 +38,11 @@ internal static class MongoUriOptions
     public static MongoClientSettings Apply(MongoClientSettings settings, string query)
     {
         Dictionary<string, string> options = Split(query);
+        foreach ((string one, string other) in NotTogether)
+        {
+            if (options.ContainsKey(one) && options.ContainsKey(other)) throw new FormatException($"The options '{one}' and '{other}' of the MongoDB URI are both given; give one of them.");
+        }
+
         settings = ApplyConnection(settings, options);
         settings = ApplyTimes(settings, options);
         bool? tls = Flag(options, "tls");
@@ -45,6 +59,8 @@ internal static class MongoUriOptions
     {
         if (Text(options, "authMechanism") is { } mechanism && mechanism != ScramAuthenticator.Mechanism)
             throw Bad("authMechanism", mechanism, $"{ScramAuthenticator.Mechanism}; for others use the official driver through Lock.Mongo.Driver");
+        if (options.ContainsKey("authMechanism") && settings.Username is null)
+            throw new FormatException($"The option 'authMechanism' of the MongoDB URI is '{ScramAuthenticator.Mechanism}', but there is no user; give one before the host (user:password@), or leave it out.");
         if (Flag(options, "loadBalanced") == true) throw Bad("loadBalanced", "true", "false; for load balancers use the official driver through Lock.Mongo.Driver");
         if (Text(options, "readPreference") is { } preference && !preference.StartsWith("primary", StringComparison.OrdinalIgnoreCase))
             throw Bad("readPreference", preference, "primary: a lock is read where it is written");

@@ -43,6 +43,12 @@ internal sealed class MongoConnector(MongoClientSettings settings, TimeProvider 
             ReadOnlyMemory<byte> reply = await connection.ExchangeAsync("admin", MongoHello.Request(settings.AppName), cancellationToken).ConfigureAwait(false);
             return (connection, MongoHello.Parse(endpoint, reply.Span));
         }
+        catch (LockStoreException e) when (settings.Tls is null && e.MayHaveBeenApplied)
+        {
+            // A server that expects TLS takes the greeting for garbage and closes the connection without a word.
+            connection.Dispose();
+            throw MongoFailure.Create($"{e.Message} If the server expects TLS, set connection.tls (or tls=true in the URI).", e.IsTransient, mayHaveRun: false, e.InnerException);
+        }
         catch
         {
             connection.Dispose();

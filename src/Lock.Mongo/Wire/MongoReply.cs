@@ -1,7 +1,11 @@
 namespace Locking;
 
 /// <summary>What every reply has in common: whether it worked, else why not.</summary>
-internal readonly record struct MongoReply(bool Ok, int Code, string Message)
+/// <param name="Ok">The command as a whole worked.</param>
+/// <param name="Code">MongoDB's number for the error, or 0.</param>
+/// <param name="Message">What the server says about it.</param>
+/// <param name="HasParts">Errors of single writes, or of the write concern, are listed, though the command as a whole worked.</param>
+internal readonly record struct MongoReply(bool Ok, int Code, string Message, bool HasParts)
 {
     private static readonly int[] NotPrimaryCodes = [10107, 13435, 11602, 11600, 189, 91];
 
@@ -20,6 +24,7 @@ internal readonly record struct MongoReply(bool Ok, int Code, string Message)
         bool ok = false;
         int code = 0;
         string message = "";
+        bool hasParts = false;
         var reader = new BsonReader(reply);
         while (reader.Read())
         {
@@ -27,9 +32,10 @@ internal readonly record struct MongoReply(bool Ok, int Code, string Message)
             if (field.Is("ok"u8)) ok = field.AsFlag();
             else if (field.Is("code"u8)) code = (int)field.AsNumber();
             else if (field.Is("errmsg"u8)) message = field.AsString();
+            else hasParts |= field.Is("writeErrors"u8) || field.Is("writeConcernError"u8);
         }
 
-        return new MongoReply(ok, code, message);
+        return new MongoReply(ok, code, message, hasParts);
     }
 
     /// <summary>Turns a refusal into an exception.</summary>

@@ -65,6 +65,64 @@ public sealed partial class FailingDiskTests
     }
 
     [Fact]
+    public async Task A_journal_that_cannot_be_written_any_more_is_told_until_all_that_it_missed_is_written()
+    {
+        await using var broker = new TestBroker();
+        var store = broker.Store();
+        await PermanentLeaseTests.KeepAsync(broker, "before", "A");
+        await PermanentLeaseTests.KeepAsync(broker, "given back", "B");
+        Assert.DoesNotContain("no-state-file", await CodesAsync(store));
+        var inTheWay = Directory.CreateDirectory(PermanentLeaseTests.FileOf(broker) + ".new");
+        using (Fill(PermanentLeaseTests.FileOf(broker)))
+        {
+            await PermanentLeaseTests.KeepAsync(broker, "meanwhile", "C");
+            Assert.Equal(StoreReply.Done, await store.TryReleaseAsync("given back", "B", default));
+            Assert.Contains("no-state-file", await CodesAsync(store));
+
+            // At the least, the next broker waits for who may have such a lease.
+            Assert.True(WaitsForPermanent(broker));
+        }
+
+        inTheWay.Delete();
+        for (var i = 0; (await CodesAsync(store)).Contains("no-state-file"); i++)
+        {
+            Assert.True(i < 1000, "It is not written again.");
+            await Task.Delay(10);
+        }
+
+        Assert.Equal(["before", "meanwhile"], PermanentLeaseTests.Journaled(broker));
+
+        // And that is what the state file says with its next writing.
+        await store.TryAcquireAsync(new AcquireRequest("long", "A", "test", TimeSpan.FromHours(1)), default);
+        Assert.False(WaitsForPermanent(broker));
+    }
+
+    [Fact]
+    public async Task After_a_crash_with_a_failing_journal_there_is_time_to_come_back_to_what_is_not_in_it()
+    {
+        await using var broker = new TestBroker();
+        await PermanentLeaseTests.KeepAsync(broker, "before", "A");
+        Directory.CreateDirectory(PermanentLeaseTests.FileOf(broker) + ".new");
+        var store = broker.Store();
+        using (Fill(PermanentLeaseTests.FileOf(broker)))
+        {
+            await store.TryAcquireAsync(PermanentLeaseTests.Request("meanwhile", "B"), default);
+            await broker.StopAsync();
+        }
+
+        Directory.Delete(PermanentLeaseTests.FileOf(broker) + ".new");
+        broker.Start();
+        Assert.True(broker.Server.IsWaiting);
+        Assert.InRange(broker.Server.WaitLeft.TotalSeconds, 25, 35);
+        Assert.Equal("B", (await store.GetAsync("meanwhile", default))!.Id);
+        Assert.Equal("A", (await store.GetAsync("before", default))!.Id);
+        Assert.Equal(["before", "meanwhile"], PermanentLeaseTests.Journaled(broker));
+    }
+
+    private static bool WaitsForPermanent(TestBroker broker) =>
+        File.ReadAllText(broker.Path + ".state").Split('\n').Select(static slot => slot.Split(' ')).MaxBy(static f => f.Length > 2 ? long.Parse(f[2]) : 0)![7] == "1";
+
+    [Fact]
     public async Task A_disk_that_fails_does_not_keep_a_broker_from_its_end()
     {
         var (server, directory) = Start();

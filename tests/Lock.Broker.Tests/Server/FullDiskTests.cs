@@ -6,11 +6,15 @@ public sealed class FullDiskTests
     [Fact]
     public void A_broker_that_cannot_write_its_state_does_not_start_and_says_which_file()
     {
-        var options = new BrokerServerOptions { Host = "127.0.0.1", Port = 0, StatePath = "/dev/full" };
+        var directory = Directory.CreateTempSubdirectory("lock-full-").FullName;
+        var path = Path.Combine(directory, "state");
+        File.CreateSymbolicLink(path, "/dev/full");
+        var options = new BrokerServerOptions { Host = "127.0.0.1", Port = 0, StatePath = path };
         var server = new BrokerServer(options);
         var problem = Assert.Throws<LockStoreException>(() => server.TryStart());
         Assert.False(problem.IsTransient);
-        Assert.Contains("The state file '/dev/full' cannot be written", problem.Message, StringComparison.Ordinal);
+        Assert.Contains($"The state file '{path}' cannot be written", problem.Message, StringComparison.Ordinal);
         Assert.Equal(0, server.Port);
+        Directory.Delete(directory, recursive: true);
     }
 }

@@ -27,6 +27,9 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("--no-wait takes no value", "run", "--no-wait=1", "k", "--", "true")]
     [InlineData("--ttl needs a value", "acquire", "k", "--ttl")]
     [InlineData("KEY is empty", "run", "", "--", "true")]
+    [InlineData("--ns: '' is not allowed; it takes a name of at least one character; without --ns the key is global.", "acquire", "--ns", "", "k")]
+    [InlineData("--ns: '' is not allowed", "run", "--ns=", "k", "--", "true")]
+    [InlineData("--ns: '' is not allowed", "ls", "--ns", "")]
     [InlineData("one argument too many", "show", "a", "b")]
     [InlineData("give either --id ID or --force", "release", "k")]
     [InlineData("give either --id ID or --force", "release", "k", "--id", "x", "--force")]
@@ -40,6 +43,7 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("inMemory locks end with the process", "show", "k", "--config", "{}")]
     [InlineData("lockOptions.tll", "show", "k", "--config", "{\"type\":\"broker\",\"lockOptions\":{\"tll\":1}}")]
     [InlineData("JSON", "show", "k", "--config", "{type")]
+    [InlineData("The JSON ended early, at position 16", "show", "k", "--config", "{\"type\":\"broker\"")]
     [InlineData("no-such.json", "show", "k", "--config", "@no-such.json")]
     [InlineData("There is no provider", "show", "k", "--config", "{\"type\":\"zookeeper\"}")]
     public async Task Bad_usage_is_64_and_says_what_is_wrong(string message, params string[] words)

@@ -69,6 +69,20 @@ public sealed class DoctorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_broker_that_leaves_nothing_for_the_next_one_is_unsafe()
+    {
+        using var broker = _sandbox.Start("broker", "--host", "127.0.0.1", "--port", "0", "--json");
+        await broker.SeesAsync("\n");
+        var port = JsonSerializer.Deserialize<JsonElement>(broker.OutputSoFar).GetProperty("port").GetInt32().ToString(CultureInfo.InvariantCulture);
+        _sandbox.Config = $$"""{"type":"broker","connection":{"host":"127.0.0.1","port":{{port}},"launch":false} }""";
+        Assert.Equal(["no-state-file"], await WarningsAsync());
+        var text = await _sandbox.RunAsync("doctor");
+        Assert.Equal((0, ""), (text.Code, text.Error));
+        Assert.Contains("\nwarning: The broker keeps no state file", text.Output, StringComparison.Ordinal);
+        Assert.EndsWith("\n1 warning.\n", text.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_broker_that_came_back_after_a_crash_says_that_it_grants_nothing_yet()
     {
         using var broker = _sandbox.Start("broker", "--path", _sandbox.Socket, "--json");

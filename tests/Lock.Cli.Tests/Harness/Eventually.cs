@@ -5,10 +5,14 @@ internal static class Eventually
 {
     public static Task TrueAsync(Func<bool> condition, string what) => TrueAsync(condition, () => what);
 
-    public static async Task TrueAsync(Func<bool> condition, Func<string> what)
+    public static Task TrueAsync(Func<bool> condition, Func<string> what) => TrueAsync(() => Task.FromResult(condition()), what);
+
+    public static Task TrueAsync(Func<Task<bool>> condition, string what) => TrueAsync(condition, () => what);
+
+    private static async Task TrueAsync(Func<Task<bool>> condition, Func<string> what)
     {
         var start = TimeProvider.System.GetTimestamp();
-        while (!condition())
+        while (!await condition())
         {
             if (TimeProvider.System.GetElapsedTime(start) > TimeSpan.FromSeconds(60))
                 throw new TimeoutException($"Waited in vain for {what()}");

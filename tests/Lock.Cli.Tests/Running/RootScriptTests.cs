@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Reflection.PortableExecutable;
 
 namespace Locking.Cli.Tests.Running;
 
@@ -24,5 +25,15 @@ public sealed class RootScriptTests : IAsyncLifetime
         Assert.Equal(0, process.ExitCode);
         Assert.StartsWith("lock ", output, StringComparison.Ordinal);
         Assert.False(Directory.Exists(Path.Combine(_sandbox.Folder, "artifacts")));
+    }
+
+    [Fact]
+    public void What_the_script_publishes_is_compiled_ahead_of_time()
+    {
+        foreach (var name in (string[])["Lock.Cli", "Lock", "Lock.Core", "Lock.Broker", "Lock.Redis"])
+        {
+            using var file = new PEReader(File.OpenRead(Path.Combine(Path.GetDirectoryName(Published.Program)!, $"{name}.dll")));
+            Assert.True(file.PEHeaders.CorHeader!.ManagedNativeHeaderDirectory.Size > 0, $"{name}.dll has no compiled code");
+        }
     }
 }

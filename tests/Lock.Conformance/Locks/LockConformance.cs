@@ -18,6 +18,10 @@ public abstract partial class LockConformance : ConformanceSuite
     /// <summary>Whether the owner is kept and shown by <see cref="ILock.GetAsync"/>. Without: empty. Default true.</summary>
     protected virtual bool KeepsOwner => true;
 
+    /// <summary>What a holder may not rely on of a lease, since the backend's clock may run at another rate: 1 % and 2 ms, as the engine allows by
+    /// default. Zero where the lease is counted on the holder's own clock.</summary>
+    protected virtual TimeSpan DriftOf(TimeSpan ttl) => (ttl * 0.01) + TimeSpan.FromMilliseconds(2);
+
     /// <summary>The locks most facts use; made at the first use, with <see cref="ConformanceSuite.LongTtl"/>.</summary>
     protected ILock Locks => _locks ??= NewLocks();
 

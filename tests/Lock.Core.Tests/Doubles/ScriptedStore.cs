@@ -11,7 +11,7 @@ internal sealed class ScriptedStore(TimeProvider time) : ILockStore, ILossSignal
 
     public event Action<StoreLoss>? LeaseLost;
 
-    public string Type => "scripted";
+    public string Type { get; init; } = "scripted";
 
     public List<string> Steps { get; } = [];
 

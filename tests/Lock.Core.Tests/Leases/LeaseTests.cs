@@ -303,6 +303,79 @@ public sealed class LeaseTests : EngineTest
     }
 
     [Fact]
+    public async Task A_release_that_hangs_in_a_store_that_listens_to_nothing_is_unknown_exactly_at_the_release_timeout()
+    {
+        var hang = new Hang<StoreReply>();
+        Store.OnRelease = (_, _, _) => hang.DeafAsync();
+        var handle = await Locks.LockAsync("k", new LockOptions { ReleaseTimeout = Seconds(3) });
+        var unlock = handle.UnlockAsync().AsTask();
+        await hang.Begun;
+        Time.Advance(Seconds(3) - TimeSpan.FromMilliseconds(1));
+        await Eventually.SettleAsync();
+        Assert.False(unlock.IsCompleted);
+        Store.OnRelease = null;
+        Time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.Equal(UnlockOutcome.Unknown, await Eventually.DoneAsync(unlock, "the unlock ends"));
+        await Eventually.TrueAsync(() => Store.Releases == 2 && Store.HolderOf("k") is null, "it goes on in the background");
+        hang.Fail(Transient()); // nobody hears it
+    }
+
+    [Fact]
+    public async Task The_limit_of_a_release_that_hangs_is_not_brought_forward_by_a_wall_clock_that_jumps()
+    {
+        var hang = new Hang<StoreReply>();
+        Store.OnRelease = (_, _, _) => hang.DeafAsync();
+        var handle = await Locks.LockAsync("k", new LockOptions { ReleaseTimeout = Seconds(3) });
+        var unlock = handle.UnlockAsync().AsTask();
+        await hang.Begun;
+        Time.AdvanceWallClock(Seconds(60)); // every alarm is asked to look
+        Time.Advance(Seconds(1));
+        await Eventually.SettleAsync();
+        Assert.False(unlock.IsCompleted);
+        hang.End(StoreReply.Done);
+        Assert.Equal(UnlockOutcome.Released, await Eventually.DoneAsync(unlock, "the unlock ends"));
+    }
+
+    [Fact]
+    public async Task Unlock_asked_again_while_the_first_request_is_still_being_sent_waits_for_its_outcome()
+    {
+        using var sending = new ManualResetEventSlim();
+        using var maySend = new ManualResetEventSlim();
+        Store.OnRelease = (_, step, _) =>
+        {
+            sending.Set();
+            maySend.Wait(CancellationToken.None);
+            return ValueTask.FromResult(step());
+        };
+        var handle = await Locks.LockAsync("k");
+        var first = Task.Run(async () => await handle.UnlockAsync());
+        sending.Wait();
+        var second = handle.UnlockAsync().AsTask();
+        var third = handle.DisposeAsync().AsTask();
+        Assert.False(second.IsCompleted);
+        maySend.Set();
+        Assert.Equal(UnlockOutcome.Released, await Eventually.DoneAsync(first, "the first"));
+        Assert.Equal(UnlockOutcome.Released, await Eventually.DoneAsync(second, "the second"));
+        await Eventually.DoneAsync(third, "the disposal");
+        Assert.Equal(1, Store.Releases);
+    }
+
+    [Fact]
+    public async Task A_log_that_throws_takes_no_outcome_away()
+    {
+        using var log = new ThrowingLogger();
+        await using var locks = new StoreLock(Store, null, "ns", new LockProviderContext(Time, log));
+        var released = await locks.LockAsync("k");
+        var unanswered = await locks.LockAsync("other", new LockOptions { ReleaseTimeout = Seconds(1) });
+        log.Throws = true;
+        Assert.Equal(UnlockOutcome.Released, await released.UnlockAsync());
+        Store.OnRelease = (_, _, _) => throw new ArgumentException("odd");
+        Assert.Equal(UnlockOutcome.Unknown, await unanswered.UnlockAsync());
+        log.Throws = false;
+        Store.OnRelease = null;
+    }
+
+    [Fact]
     public async Task A_dropped_handle_stops_renewing_and_says_so()
     {
         var id = await TakeAndDropAsync();

@@ -7,10 +7,15 @@ namespace Locking.Core.Tests;
 
 public sealed class TelemetryTests : EngineTest
 {
+    private const string Backend = "telemetry";
+    private const string BackendTag = $"locking.backend={Backend};";
+
     [Fact]
     public async Task Spans_and_metrics_tell_what_happened_by_name_unit_and_tag()
     {
         // Other tests of this assembly measure too: only what this test's backend type says counts here.
+        var store = new ScriptedStore(Time) { Type = Backend };
+        await using var locks = new StoreLock(store, context: new LockProviderContext(Time, Logs));
         var spans = new ConcurrentQueue<Activity>();
         using var activities = new ActivityListener
         {
@@ -36,19 +41,30 @@ public sealed class TelemetryTests : EngineTest
         meters.SetMeasurementEventCallback<long>((i, v, tags, _) => measures.Enqueue((i.Name, i.Unit, v, Text(tags))));
         meters.Start();
 
-        var handle = await Locks.LockAsync("telemetry-key", Seconds(3));
-        Store.HoldElsewhere("telemetry-busy", Seconds(60));
-        Assert.Null(await Locks.TryLockAsync("telemetry-busy"));
+        var handle = await locks.LockAsync("telemetry-key", Seconds(3));
+        store.HoldElsewhere("telemetry-busy", Seconds(60));
+        Assert.Null(await locks.TryLockAsync("telemetry-busy"));
+        using (var stop = new CancellationTokenSource())
+        {
+            var waiting = locks.LockAsync("telemetry-busy", stop.Token).AsTask();
+            await Eventually.TrueAsync(() => Waiters() == 1, "the waiter is counted");
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+            await Eventually.TrueAsync(() => Waiters() == 0, "the waiter is not counted any more");
+        }
+
         Time.Advance(Seconds(3));
         Assert.NotNull(handle.LostReason);
-        Store.OnAcquire = (_, _, _) => throw new LockStoreException("x", isTransient: false);
-        await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.LockAsync("telemetry-key"));
+        store.OnAcquire = (_, _, _) => throw new LockStoreException("x", isTransient: false);
+        await Assert.ThrowsAsync<LockStoreException>(async () => await locks.LockAsync("telemetry-key"));
 
-        await Eventually.TrueAsync(() => measures.Any(m => m.Name == "locking.losses"), "the loss is counted");
+        await Eventually.TrueAsync(() => measures.Any(m => m.Name == "locking.losses" && m.Tags.Contains(BackendTag, StringComparison.Ordinal)), "the loss is counted");
         Has("locking.acquire.duration", "s", "locking.outcome=acquired");
         Has("locking.acquire.duration", "s", "locking.outcome=busy");
+        Has("locking.acquire.duration", "s", "locking.outcome=cancelled");
         Has("locking.acquire.duration", "s", "locking.outcome=failed");
-        Has("locking.held.duration", "s", "locking.backend=scripted");
+        Has("locking.waiters", "{waiter}", BackendTag);
+        Has("locking.held.duration", "s", BackendTag);
         Has("locking.losses", "{loss}", "locking.loss.reason=Expired");
         Has("locking.store.failures", "{failure}", "locking.step=acquire");
 
@@ -56,8 +72,11 @@ public sealed class TelemetryTests : EngineTest
             && s.GetTagItem("locking.fencing_token") is long);
         Assert.Contains(spans, s => (string?)s.GetTagItem("locking.outcome") == "failed" && s.Status == ActivityStatusCode.Error);
 
+        double Waiters() => measures.Where(m => m.Name == "locking.waiters" && m.Tags.Contains(BackendTag, StringComparison.Ordinal)).Sum(m => m.Value);
+
         void Has(string name, string unit, string tag) =>
-            Assert.Contains(measures, m => m.Name == name && m.Unit == unit && m.Tags.Contains(tag, StringComparison.Ordinal));
+            Assert.Contains(measures, m => m.Name == name && m.Unit == unit
+                && m.Tags.Contains(BackendTag, StringComparison.Ordinal) && m.Tags.Contains(tag, StringComparison.Ordinal));
     }
 
     private static string Text(ReadOnlySpan<KeyValuePair<string, object?>> tags)

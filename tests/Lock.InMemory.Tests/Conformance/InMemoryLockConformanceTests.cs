@@ -14,6 +14,8 @@ public class InMemoryLockConformanceTests : LockConformance
 
     protected override ILock CreateLock(LockOptions? defaults, string? ns) => new InMemoryLock(defaults, ns, Context, Table);
 
+    protected override TimeSpan DriftOf(TimeSpan ttl) => TimeSpan.Zero;
+
     public override async Task DisposeAsync()
     {
         await base.DisposeAsync();
@@ -35,10 +37,18 @@ public sealed class InMemoryLockConformanceOnFakeTimeTests : InMemoryLockConform
     }
 }
 
+/// <summary>The same on a machine whose timers ring early and late.</summary>
+public sealed class InMemoryLockConformanceOnCoarseTimersTests : InMemoryLockConformanceTests
+{
+    protected override TimeProvider Clock { get; } = new CoarseTimeProvider(TimeProvider.System, TimeSpan.FromMilliseconds(10));
+}
+
 /// <summary>The general engine over the store of the same table: both ways must be the same to their users.</summary>
 public class EngineOverInMemoryStoreConformanceTests : InMemoryLockConformanceTests
 {
     protected override ILock CreateLock(LockOptions? defaults, string? ns) => new StoreLock(new InMemoryLockStore(Table), defaults, ns, Context);
+
+    protected override TimeSpan DriftOf(TimeSpan ttl) => (ttl * 0.01) + TimeSpan.FromMilliseconds(2);
 }
 
 /// <summary>The same on a clock that stands still.</summary>
@@ -53,4 +63,10 @@ public sealed class EngineOverInMemoryStoreConformanceOnFakeTimeTests : EngineOv
         _time.Advance(by);
         return Task.CompletedTask;
     }
+}
+
+/// <summary>The same on a machine whose timers ring early and late.</summary>
+public sealed class EngineOverInMemoryStoreConformanceOnCoarseTimersTests : EngineOverInMemoryStoreConformanceTests
+{
+    protected override TimeProvider Clock { get; } = new CoarseTimeProvider(TimeProvider.System, TimeSpan.FromMilliseconds(10));
 }

@@ -6,7 +6,8 @@ internal sealed class ScriptedRunner(IMongoCommandRunner inner, Func<string, Bso
     public ValueTask<ReadOnlyMemory<byte>> RunAsync(string database, ReadOnlyMemory<byte> command, CancellationToken cancellationToken) =>
         answer(Name(command.Span)) is { } reply ? ValueTask.FromResult(reply.ToDocument()) : inner.RunAsync(database, command, cancellationToken);
 
-    private static string Name(ReadOnlySpan<byte> command)
+    /// <summary>The command's name, which is its first field.</summary>
+    internal static string Name(ReadOnlySpan<byte> command)
     {
         var reader = new BsonReader(command);
         reader.Read();

@@ -98,9 +98,9 @@ internal sealed class MongoGateway : IAsyncDisposable
                 started.SetResult();
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is OperationCanceledException or SocketException or InvalidOperationException)
         {
-            // Stopped.
+            // Stopped; between two connections the listener says that it is "not listening".
         }
     }
 

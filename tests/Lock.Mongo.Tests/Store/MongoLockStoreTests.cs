@@ -161,6 +161,35 @@ public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<Mong
     }
 
     [Fact]
+    public async Task Documents_that_look_like_a_lock_but_are_none_disturb_nobody()
+    {
+        await using var store = new TestStore(server.Uri);
+        long later = TimeProvider.System.GetUtcNow().AddHours(1).ToUnixTimeMilliseconds();
+        // A table of sessions, say: the fields have our names and other types.
+        await store.InsertAsync(d => d.String("_id", "session").String("token", "abc").DateTime("expiresAt", later).String("holder", "me"));
+        await store.InsertAsync(d => d.String("_id", "text").String("expiresAt", "soon").Int32("holder", 7));
+        await store.InsertAsync(d => d.Int32("_id", 1).Int64("token", 5).DateTime("expiresAt", later).String("holder", "me"));
+        await store.InsertAsync(d => d.Document("_id").String("a", "b").End().Boolean("token", true).Array("change").End());
+        AcquireReply reply = await store.AcquireAsync("k", _a);
+        Assert.True(reply.IsGranted);
+        Assert.Equal("k", Assert.Single(await ListAsync(store, "")).Key);
+        foreach (string key in (string[])["session", "text"])
+        {
+            LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync(key, _b).AsTask());
+            Assert.False(e.IsTransient);
+            Assert.Contains($"'{key}'", e.Message, StringComparison.Ordinal);
+            Assert.Contains("not a lock", e.Message, StringComparison.Ordinal);
+            Assert.Null(await store.Store.GetAsync(key, default));
+            Assert.Equal(StoreReply.NotHeld, await store.ReleaseAsync(key, "me"));
+            Assert.Equal(StoreReply.NotHeld, await store.Store.TryExtendAsync(key, "me", Minute, default));
+            Assert.False(await store.Store.ForceReleaseAsync(key, default));
+        }
+
+        Assert.True(BsonReader.TryFind(await store.DocumentAsync("session"), "token"u8, out BsonElement token));
+        Assert.Equal("abc", token.AsString());
+    }
+
+    [Fact]
     public async Task Views_share_the_client_and_have_a_prefix_of_their_own()
     {
         await using var store = new TestStore(server.Uri);

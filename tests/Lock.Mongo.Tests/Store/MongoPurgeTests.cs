@@ -35,6 +35,19 @@ public sealed class MongoPurgeTests(MongoServer server) : IClassFixture<MongoSer
     }
 
     [Fact]
+    public async Task An_index_of_our_name_on_other_fields_is_named()
+    {
+        await using var store = new TestStore(server.Uri);
+        await store.CommandAsync(new BsonWriter().String("createIndexes", store.Settings.Collection)
+            .Array("indexes").Document("0").Document("key").Int32("colour", 1).End().String("name", MongoPurgeIndex.Name).End().End());
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        Assert.False(e.IsTransient);
+        Assert.False(e.MayHaveBeenApplied);
+        Assert.Contains("'lock_purgeAt' on other fields", e.Message, StringComparison.Ordinal);
+        Assert.Contains("Drop that index, or choose another connection.collection", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_right_index_under_another_name_serves()
     {
         await using var store = new TestStore(server.Uri);

@@ -8,9 +8,18 @@ namespace Locking;
 /// </summary>
 public sealed class MongoServer : IAsyncLifetime
 {
+    private readonly string? _real;
     private NpgsqlDataSource? _engine;
     private MongoGateway? _gateway;
     private InvalidOperationException? _noEngine;
+
+    public MongoServer()
+        : this(Environment.GetEnvironmentVariable("LOCK_TEST_MONGODB"))
+    {
+    }
+
+    /// <param name="real">What the variable says.</param>
+    internal MongoServer(string? real) => _real = real;
 
     public string Uri { get; private set; } = "";
 
@@ -27,19 +36,18 @@ public sealed class MongoServer : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        string? real = Environment.GetEnvironmentVariable("LOCK_TEST_MONGODB");
         try
         {
             _engine = await MongoEngine.StartAsync();
             _gateway = MongoGateway.Start(_engine);
         }
-        catch (InvalidOperationException e) when (!string.IsNullOrEmpty(real))
+        catch (InvalidOperationException e) when (!string.IsNullOrEmpty(_real))
         {
             // A real server is enough for the tests that inject no faults; the others fail with this message.
             _noEngine = e;
         }
 
-        Uri = string.IsNullOrEmpty(real) ? Gateway.Uri : real;
+        Uri = string.IsNullOrEmpty(_real) ? Gateway.Uri : _real;
     }
 
     public async Task DisposeAsync()

@@ -44,6 +44,10 @@ public sealed class ClientTests(MongoServer server) : IClassFixture<MongoServer>
         Assert.False(e.MayHaveBeenApplied);
         gateway.Faults.Release();
         Assert.True(await first);
+        // The server is well: whoever has the connection keeps it, and the next one uses it.
+        int accepted = gateway.Accepted;
+        Assert.True(await PingAsync(client));
+        Assert.Equal(accepted, gateway.Accepted);
     }
 
     [Fact]
@@ -62,6 +66,7 @@ public sealed class ClientTests(MongoServer server) : IClassFixture<MongoServer>
         Assert.False(e.MayHaveBeenApplied);
         Assert.Contains(user.Name, e.Message, StringComparison.Ordinal);
         Assert.Contains("authSource 'admin'", e.Message, StringComparison.Ordinal);
+        Assert.Contains("Check connection.username, connection.password", e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("s3cret", e.ToString(), StringComparison.Ordinal);
 
         using var none = new MongoClient(MongoUri.Parse(gateway.Uri));
@@ -124,7 +129,10 @@ public sealed class ClientTests(MongoServer server) : IClassFixture<MongoServer>
         File.Delete(rootFile);
         await using MongoGateway secure = server.StartGateway(new GatewayOptions(Certificate: certificate));
         using var plain = new MongoClient(MongoUri.Parse(secure.Uri + "?serverSelectionTimeoutMS=200"));
-        await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(plain));
+        LockStoreException unspoken = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(plain));
+        Assert.Contains(secure.Address, unspoken.Message, StringComparison.Ordinal);
+        Assert.Contains("tls=true", unspoken.Message, StringComparison.Ordinal);
+        Assert.False(unspoken.MayHaveBeenApplied);
         await using MongoGateway open = server.StartGateway();
         using var tls = new MongoClient(MongoUri.Parse(open.Uri + "?tlsInsecure=true&connectTimeoutMS=200&serverSelectionTimeoutMS=200"));
         LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(tls));

@@ -20,6 +20,46 @@ public sealed class MongoUriTests
         Assert.Null(s.Tls);
     }
 
+    // Of the specification's own vectors (connection strings: valid-host_identifiers, valid-unix_socket-*, valid-auth).
+    [Theory]
+    [InlineData("mongodb://192.168.0.1,[2001:7b8:3ff:1:31::7]:27018,example.org", "192.168.0.1:27017 [2001:7b8:3ff:1:31::7]:27018 example.org:27017")]
+    [InlineData("mongodb://[fe80::1%25lo]:27018", "[fe80::1%lo]:27018")]
+    [InlineData("mongodb://bücher.example.com", "bücher.example.com:27017")]
+    [InlineData("mongodb://%2Ftmp%2FMongoDB-27017.sock/admin", "/tmp/MongoDB-27017.sock")]
+    [InlineData("mongodb://rel%2Fpath.to.sock%2Fmongodb-27017.sock/", "rel/path.to.sock/mongodb-27017.sock")]
+    [InlineData("mongodb://rel%2F %2Fmongodb-27017.sock", "rel/ /mongodb-27017.sock")]
+    [InlineData("mongodb://alice:foo@127.0.0.1:27018,mongodb-27017.sock,rel%2fmongodb-27018.sock/admin?w=1", "127.0.0.1:27018 mongodb-27017.sock:27017 rel/mongodb-27018.sock")]
+    public void Hosts_addresses_and_sockets(string uri, string hosts)
+    {
+        IReadOnlyList<MongoEndpoint> read = MongoUri.Parse(uri).Hosts;
+        Assert.Equal(hosts, string.Join(' ', read));
+        Assert.All(read, host => Assert.Equal(host.ToString().EndsWith(".sock", StringComparison.Ordinal), host.IsUnixSocket));
+    }
+
+    [Theory]
+    [InlineData("mongodb://alice:foo@127.0.0.1/?authSource=test", "alice", "foo", "test")]
+    [InlineData("mongodb://!$&'()*+,;=:!$&'()*+,;=@127.0.0.1/admin", "!$&'()*+,;=", "!$&'()*+,;=", "admin")]
+    [InlineData("mongodb://bob%3Asmith:f%40o%2Fb%25r@localhost/db", "bob:smith", "f@o/b%r", "db")]
+    [InlineData("mongodb://user:@localhost/", "user", "", "admin")]
+    public void Users_and_passwords(string uri, string user, string password, string source)
+    {
+        MongoClientSettings s = MongoUri.Parse(uri);
+        Assert.Equal((user, password, source), (s.Username, s.Password, s.AuthSource));
+    }
+
+    [Theory]
+    [InlineData("mongodb://:password@localhost")]
+    [InlineData("mongodb://alice:fo o@")]
+    [InlineData("mongodb://alice@@localhost")]
+    [InlineData("mongodb://alice:foo:bar@127.0.0.1")]
+    [InlineData("mongodb://localhost:foo")]
+    [InlineData("mongodb://localhost:-1")]
+    [InlineData("mongodb://localhost:27017,")]
+    [InlineData("mongodb://[::1")]
+    [InlineData("mongodb://%2Ftmp%2Fmongodb.sock/%2F")]
+    [InlineData("mongodb://localhost/fo?o?=a")]
+    public void No_uri(string uri) => Assert.Throws<FormatException>(() => MongoUri.Parse(uri));
+
     [Fact]
     public void What_the_uri_does_not_say_is_left_alone()
     {
@@ -66,6 +106,13 @@ public sealed class MongoUriTests
     [InlineData("mongodb://h/?w=1&w=2", "'w'", "twice")]
     [InlineData("mongodb://h/?repliacSet=x", "repliacSet", "did you mean 'replicaSet'")]
     [InlineData("mongodb://h/?colour=red", "colour", "Allowed: appName")]
+    [InlineData("mongodb://localhost/?authMechanism=SCRAM-SHA-256", "authMechanism", "no user")]
+    [InlineData("mongodb://example.com/?tlsInsecure=true&tlsAllowInvalidCertificates=false", "'tlsInsecure' and 'tlsAllowInvalidCertificates'", "one of them")]
+    [InlineData("mongodb://example.com/?tlsAllowInvalidHostnames=false&tlsInsecure=false", "'tlsInsecure' and 'tlsAllowInvalidHostnames'")]
+    [InlineData("mongodb://example.com/?tlsAllowInvalidCertificates=true&tlsDisableOCSPEndpointCheck=true", "'tlsAllowInvalidCertificates' and 'tlsDisableOCSPEndpointCheck'")]
+    [InlineData("mongodb://example.com/?srvMaxHosts=2", "srvMaxHosts", "not known")]
+    [InlineData("mongodb://exam%41ple.com", "exam%41ple.com", "percent-encoded path")]
+    [InlineData("mongodb://[example.com]", "[example.com]", "[ipv6]")]
     [InlineData("mongodb://a,b/?directConnection=true", "directConnection", "one host", "2 are given")]
     [InlineData("mongodb://h/?tlsCAFile=/does/not/exist.pem", "tlsCAFile", "/does/not/exist.pem", "PEM")]
     public void Errors_name_the_part_the_value_and_what_is_allowed(string uri, params string[] parts)

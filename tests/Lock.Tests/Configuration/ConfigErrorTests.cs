@@ -51,17 +51,17 @@ public sealed class ConfigErrorTests
     [InlineData("""{"connection":{"db":-1}}""", "connection.db", "-1", "0 or more")]
     [InlineData("""{"connection":{"tls":"yes"}}""", "connection.tls", "\"yes\"", "true or false")]
     [InlineData("""{"connection":{"connectTimeout":0}}""", "connection.connectTimeout", "0", "1 to 10,000 days")]
-    [InlineData("""{"connection":{"endpoints":[]}}""", "connection.endpoints", "a list", "at least one")]
+    [InlineData("""{"connection":{"endpoints":[]}}""", "connection.endpoints", "an empty list", "a list of at least one connection")]
     [InlineData("""{"connection":{"endpoints":"a,b"}}""", "connection.endpoints", "", "a list")]
     [InlineData("""{"connection":{"endpoints":[{"host":"a"},{"port":-1}]}}""", "connection.endpoints[1].port", "-1", "1 to 65535")]
     [InlineData("""{"connection":{"endpoints":[{"endpoints":[{}]}]}}""", "connection.endpoints[0].endpoints", "", "cannot hold endpoints")]
-    [InlineData("""{"connection":[]}""", "connection", "a list", "an object")]
+    [InlineData("""{"connection":[]}""", "connection", "an empty list", "an object")]
     [InlineData("""{"type":5}""", "type", "5", "inMemory, broker, redis, redLock, mongo")]
     [InlineData("""{"namespace":["a"]}""", "namespace", "a list", "a text")]
     [InlineData("""{"preset":"kuzle"}""", "preset", "\"kuzle\"", "kuzzle, leverege, live-mutex, simple-redis-mutex, dist-lock")]
     [InlineData("""{"lockConfig":{"lockOptions":{"ttl":0}}}""", "lockConfig.lockOptions.ttl", "0", "1 to 10,000 days")]
     [InlineData("""{"lockConfig":5}""", "lockConfig", "", "an object")]
-    [InlineData("[]", "", "a list", "a configuration is an object")]
+    [InlineData("[]", "", "an empty list", "a configuration is an object")]
     [InlineData("5", "", "", "a configuration is an object")]
     public void A_bad_value_names_its_path_the_value_and_what_is_allowed(string json, string path, string value, string allowed)
     {
@@ -71,6 +71,33 @@ public sealed class ConfigErrorTests
         Assert.StartsWith(path, problem.Message, StringComparison.Ordinal);
         Assert.Contains(value, problem.Message, StringComparison.Ordinal);
         Assert.Contains(allowed, problem.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"type":"redis" """, 15)]
+    [InlineData("""{"type":"redis""", 14)]
+    [InlineData("""{"type":""", 8)]
+    [InlineData("""{"type":"redis","connection":{"endpoints":[""", 43)]
+    [InlineData("""{"type":"inMemory" /* and""", 25)]
+    [InlineData("{\"namespace\":\"é\",\n\"type\":nul", 28)]
+    public void Json_that_was_cut_off_is_said_to_end_early_whatever_it_was_about(string json, int position)
+    {
+        var problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
+
+        Assert.Equal("", problem.Path);
+        Assert.StartsWith($"The JSON ended early, at position {position} (line ", problem.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"type":"redis"]""", "type")]
+    [InlineData("""{"type":redis""", "type")]
+    [InlineData("""{"type":"redis"} tail""", "")]
+    public void Json_that_is_wrong_before_its_end_is_said_to_be_wrong_there(string json, string path)
+    {
+        var problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
+
+        Assert.Equal(path, problem.Path);
+        Assert.Contains("The text is not JSON: line 1, byte ", problem.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -153,7 +180,7 @@ public sealed class ConfigErrorTests
 
     [Theory]
     [InlineData("""{"type":redis}""", "type", "line 1, byte ")]
-    [InlineData("{\n  \"lockOptions\": {\n    \"ttl\": 1,\n", "lockOptions.ttl", "line 4")]
+    [InlineData("{\n  \"lockOptions\": {\n    \"ttl\": 1,\n", "", "(line 3), in or behind lockOptions.ttl: ")]
     [InlineData("{} {}", "", "line 1, byte 4")]
     [InlineData("redis://host", "", "A configuration is an object in braces")]
     [InlineData("", "", "empty")]

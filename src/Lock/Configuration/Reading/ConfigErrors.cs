@@ -13,6 +13,7 @@ internal static class ConfigErrors
     public static string Show(ConfigNode node, bool isSecret) => node switch
     {
         ObjectNode => "an object",
+        ArrayNode { Items.Count: 0 } => "an empty list",
         ArrayNode => "a list",
         ScalarNode { Kind: ScalarKind.Null } => "null",
         _ when isSecret => "the value (hidden)",

@@ -8,18 +8,19 @@ internal static class JsonNodes
 {
     private const int DeepestNesting = 16;
 
+    private static readonly JsonReaderOptions _options = new()
+    {
+        CommentHandling = JsonCommentHandling.Skip,
+        AllowTrailingCommas = true,
+        MaxDepth = DeepestNesting,
+    };
+
     /// <summary>Reads one value with nothing behind it.</summary>
     /// <exception cref="LockConfigException">The text is not JSON, or names something twice.</exception>
     public static ConfigNode Read(string json)
     {
-        var reader = new Utf8JsonReader(
-            Encoding.UTF8.GetBytes(json.TrimStart('\uFEFF')),
-            new JsonReaderOptions
-            {
-                CommentHandling = JsonCommentHandling.Skip,
-                AllowTrailingCommas = true,
-                MaxDepth = DeepestNesting,
-            });
+        var utf8 = Encoding.UTF8.GetBytes(json.TrimStart('\uFEFF'));
+        var reader = new Utf8JsonReader(utf8, _options);
         var path = "";
         try
         {
@@ -30,7 +31,36 @@ internal static class JsonNodes
         }
         catch (JsonException problem)
         {
-            throw NotJson(json, path, problem);
+            throw EndsEarly(utf8) ? EndedEarly(json, path) : NotJson(json, path, problem);
+        }
+    }
+
+    // What was reached is not to blame: no setting is the path of this error.
+    private static LockConfigException EndedEarly(string json, string reached)
+    {
+        var text = json.TrimEnd();
+        return new LockConfigException(
+            "",
+            $"The JSON ended early, at position {text.Length} (line {text.Count(static c => c == '\n') + 1}){(reached.Length > 0 ? $", in or behind {reached}" : "")}: "
+            + "a brace, a bracket or a quote is not closed there, or a value is missing.");
+    }
+
+    /// <summary>Whether text that is not JSON could become it by what follows: then nothing in it is wrong but its end.</summary>
+    private static bool EndsEarly(ReadOnlySpan<byte> utf8)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(utf8, isFinalBlock: false, new JsonReaderState(_options));
+            while (reader.Read())
+            {
+                // Only whether it can be read matters.
+            }
+
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
         }
     }
 

@@ -1,0 +1,234 @@
+namespace Locking;
+
+/// <summary>Leases without expiry, over the end of their broker: nobody else gets them until they are given back, reclaimed and given back, or forced.</summary>
+public sealed class PermanentLeaseTests
+{
+    private static readonly TimeSpan _never = Timeout.InfiniteTimeSpan;
+
+    [Fact]
+    public async Task It_stays_held_without_its_client_and_other_keys_are_granted_at_once()
+    {
+        await using var broker = new TestBroker();
+        var token = await KeepAsync(broker, "k", "H");
+        for (var restart = 0; restart < 3; restart++)
+        {
+            await broker.RestartAsync();
+            Assert.False(broker.Server.IsWaiting);
+            await using var other = new BrokerLockStore(broker.Connection);
+            Assert.Equal((false, _never), Busy(await other.TryAcquireAsync(Request("k", "X"), default)));
+            Assert.True((await other.TryAcquireAsync(Request("free", "X"), default)).IsGranted);
+            Assert.Equal(StoreReply.Done, await other.TryReleaseAsync("free", "X", default));
+            var info = (await other.GetAsync("k", default))!;
+            Assert.Equal(("H", "Ann", token, _never), (info.Id, info.Owner, info.FencingToken, info.Remaining));
+        }
+
+        await using var last = new BrokerLockStore(broker.Connection);
+        Assert.Equal(StoreReply.Done, await last.TryReleaseAsync("k", "H", default));
+        await broker.RestartAsync();
+        await using var next = new BrokerLockStore(broker.Connection);
+        var granted = await next.TryAcquireAsync(Request("k", "Y"), default);
+        Assert.True(granted.IsGranted);
+        Assert.True(granted.FencingToken > token);
+    }
+
+    [Fact]
+    public async Task Its_client_comes_back_to_it_whenever_that_is_and_gives_it_up_when_it_leaves()
+    {
+        await using var broker = new TestBroker();
+        var holder = new BrokerLockStore(broker.Connection);
+        var token = (await holder.TryAcquireAsync(Request("k", "H"), default)).FencingToken;
+        await broker.RestartAsync();
+        var waiter = broker.Store();
+        var waiting = waiter.AcquireAsync(Request("k", "W"), _never, default).AsTask();
+        while (broker.Server.WaitersOf("k") == 0)
+            await Task.Delay(1);
+
+        // Comes back with its next question, and is the holder over its new connection.
+        Assert.Equal("H", (await holder.GetAsync("k", default))!.Id);
+        Assert.False(waiting.IsCompleted);
+        await holder.DisposeAsync();
+        var granted = await waiting.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.True(granted.FencingToken > token);
+    }
+
+    [Fact]
+    public async Task It_is_forced_by_hand_and_stays_so()
+    {
+        await using var broker = new TestBroker();
+        await KeepAsync(broker, "k", "H");
+        await broker.RestartAsync();
+        Assert.True(await broker.Store().ForceReleaseAsync("k", default));
+        await broker.RestartAsync();
+        Assert.Null(await broker.Store().GetAsync("k", default));
+    }
+
+    [Fact]
+    public async Task A_waiter_that_follows_it_takes_its_place_on_record()
+    {
+        await using var broker = new TestBroker();
+        await KeepAsync(broker, "k", "H");
+        var waiter = new BrokerLockStore(broker.Connection);
+        var waiting = waiter.AcquireAsync(Request("k", "W", keep: true), _never, default).AsTask();
+        while (broker.Server.WaitersOf("k") == 0)
+            await Task.Delay(1);
+        Assert.Equal(StoreReply.Done, await broker.Store().TryReleaseAsync("k", "H", default));
+        Assert.True((await waiting.WaitAsync(TimeSpan.FromSeconds(10))).IsGranted);
+        await broker.RestartAsync();
+        Assert.Equal("W", (await broker.Store().GetAsync("k", default))!.Id);
+    }
+
+    [Fact]
+    public async Task An_extension_puts_it_on_record_and_takes_it_off()
+    {
+        await using var broker = new TestBroker();
+        var store = broker.Store();
+        foreach (var key in (string[])["to never", "from never"])
+            await store.TryAcquireAsync(Request(key, "H", key == "to never" ? TimeSpan.FromMinutes(1) : null), default);
+        await store.TryExtendAsync("to never", "H", _never, default);
+        await store.TryExtendAsync("from never", "H", TimeSpan.FromMinutes(1), default);
+        Assert.Equal(["to never"], Journaled(broker));
+
+        // The same holder asking again changes its lease as well.
+        await store.TryAcquireAsync(Request("from never", "H"), default);
+        await store.TryAcquireAsync(Request("to never", "H", TimeSpan.FromMinutes(1)), default);
+        Assert.Equal(["from never"], Journaled(broker));
+    }
+
+    [Fact]
+    public async Task Holders_of_a_semaphore_of_a_published_client_are_all_there_again()
+    {
+        await using var broker = new TestBroker();
+        var client = await broker.RawAsync();
+        foreach (var id in (string[])["U1", "U2"])
+            await client.AskAsync($$"""{"type":"lock","uuid":"{{id}}","key":5,"ttl":null,"max":2,"keepLocksAfterDeath":true}""");
+        client.Close();
+        await broker.RestartAsync();
+        var next = await broker.RawAsync();
+        Assert.Equal(2, (await next.AskAsync("""{"type":"lock-info-request","uuid":"Q","key":5}""")).GetProperty("lockholderUUIDs").GetArrayLength());
+        Assert.False((await next.AskAsync("""{"type":"lock","uuid":"U3","key":5,"ttl":null,"max":2}""")).GetProperty("acquired").GetBoolean());
+
+        // The key has its JSON type still, and the id is one of a published client.
+        var again = await next.AskAsync("""{"type":"lock","uuid":"U1","key":5,"ttl":null,"max":2}""");
+        Assert.True(again.GetProperty("acquired").GetBoolean());
+        Assert.Equal(5, again.GetProperty("key").GetInt32());
+        Assert.True((await next.AskAsync("""{"type":"unlock","uuid":"Q2","_uuid":"U2","key":5}""")).GetProperty("unlocked").GetBoolean());
+        Assert.True((await next.ReadAsync()).GetProperty("acquired").GetBoolean());
+    }
+
+    [Fact]
+    public async Task Several_keys_taken_together_are_released_together_after_a_restart()
+    {
+        await using var broker = new TestBroker();
+        var client = await broker.RawAsync(tcp: true);
+        var id = (await client.AskAsync("""{"type":"acquire-many","uuid":"U1","keys":["a","b"],"ttl":null}""")).GetProperty("lockUuid").GetString();
+        client.Reset();
+        await broker.RestartAsync();
+        Assert.Equal(2, broker.Server.KeyCount);
+        var next = await broker.RawAsync();
+        Assert.True((await next.AskAsync($$"""{"type":"release-many","uuid":"U2","lockUuid":"{{id}}"}""")).GetProperty("released").GetBoolean());
+        Assert.Equal(0, broker.Server.KeyCount);
+        Assert.Empty(Journaled(broker));
+    }
+
+    [Fact]
+    public async Task What_is_over_does_not_pile_up_in_the_file()
+    {
+        await using var broker = new TestBroker();
+        await KeepAsync(broker, "kept", "H");
+        var store = broker.Store();
+        for (var i = 0; i < 3_000; i++)
+        {
+            await store.TryAcquireAsync(Request("k", $"id{i}"), default);
+            await store.TryReleaseAsync("k", $"id{i}", default);
+        }
+
+        Assert.True(new FileInfo(FileOf(broker)).Length < 100 * 1024);
+        Assert.Equal(["kept"], Journaled(broker));
+        await broker.RestartAsync();
+        Assert.True(new FileInfo(FileOf(broker)).Length < 1024);
+        await broker.Store().TryReleaseAsync("kept", "H", default);
+        await broker.StopAsync();
+        Assert.False(File.Exists(FileOf(broker)));
+    }
+
+    [Fact]
+    public async Task Giving_it_back_takes_no_room_in_the_file()
+    {
+        await using var broker = new TestBroker();
+        await KeepAsync(broker, "k", "H");
+        var held = Read(FileOf(broker));
+        Assert.StartsWith("+{\"key\":\"k\"", held);
+        await broker.Store().TryReleaseAsync("k", "H", default);
+        Assert.Equal($"-{held[1..]}", Read(FileOf(broker)));
+        if (!OperatingSystem.IsWindows())
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(FileOf(broker)));
+    }
+
+    [Fact]
+    public async Task Torn_and_foreign_lines_are_nothing()
+    {
+        await using var broker = new TestBroker();
+        await KeepAsync(broker, "k", "H");
+        await broker.StopAsync();
+        var good = await File.ReadAllTextAsync(FileOf(broker));
+        await File.WriteAllTextAsync(
+            FileOf(broker),
+            $$"""
+            rubbish
+            +{"key":"huge","id":"A","owner":"","token":99999999999999999,"max":1,"keep":true}
+            +{"key":"nobody","owner":"","token":1,"max":1,"keep":true}
+            {{good}}
+            """ + good[..^20]);
+        broker.Start();
+        Assert.Equal(1, broker.Server.KeyCount);
+        Assert.Equal("H", (await broker.Store().GetAsync("k", default))!.Id);
+    }
+
+    [Fact]
+    public async Task Two_brokers_do_not_share_a_state_file_and_the_second_leaves_it_as_it_is()
+    {
+        var directory = Directory.CreateTempSubdirectory("lock-state-").FullName;
+        try
+        {
+            var path = Path.Combine(directory, "state");
+            await using var first = new BrokerServer(new BrokerServerOptions { Host = "127.0.0.1", Port = 0, StatePath = path });
+            Assert.True(first.TryStart());
+            await using var store = new BrokerLockStore(new LockConnection { Port = first.Port });
+            await store.TryAcquireAsync(Request("k", "H", TimeSpan.FromHours(1)), default);
+            await store.TryAcquireAsync(Request("never", "H"), default);
+            var before = (Read(path), Read(path + ".held"));
+
+            var samePort = new BrokerServer(new BrokerServerOptions { Host = "127.0.0.1", Port = first.Port, StatePath = path });
+            Assert.Contains("in use", Assert.Throws<LockStoreException>(() => samePort.TryStart()).Message);
+            var sameFile = new BrokerServer(new BrokerServerOptions { Host = "127.0.0.1", Port = 0, StatePath = path });
+            Assert.Contains($"'{path}' is used by another broker", Assert.Throws<LockStoreException>(() => sameFile.TryStart()).Message);
+            Assert.Equal(before, (Read(path), Read(path + ".held")));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    internal static string FileOf(TestBroker broker) => broker.Path + ".state.held";
+
+    /// <summary>The keys that the next broker would find held.</summary>
+    internal static List<string> Journaled(TestBroker broker) =>
+        [.. new LeaseJournal(FileOf(broker), durable: false).Load().Select(static lease => lease.Key).Order(StringComparer.Ordinal)];
+
+    internal static AcquireRequest Request(string key, string id, TimeSpan? ttl = null, bool keep = false) =>
+        new(key, id, "Ann", ttl ?? _never) { KeepOnDisconnect = keep };
+
+    /// <summary>Takes a lock that its client does not take with it.</summary>
+    internal static async Task<long?> KeepAsync(TestBroker broker, string key, string id)
+    {
+        await using var store = new BrokerLockStore(broker.Connection);
+        var granted = await store.TryAcquireAsync(Request(key, id, keep: true), default);
+        Assert.True(granted.IsGranted);
+        return granted.FencingToken;
+    }
+
+    private static string Read(string path) => File.ReadAllText(path);
+
+    private static (bool IsGranted, TimeSpan? Remaining) Busy(AcquireReply answer) => (answer.IsGranted, answer.HolderRemaining);
+}

@@ -1,0 +1,37 @@
+namespace Locking.Conformance.Tests.Time;
+
+public sealed class CoarseTimeProviderTests
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(10);
+
+    [Theory]
+    [InlineData(0, 25, 30)]
+    [InlineData(7, 25, 23)] // early
+    [InlineData(7, 20, 13)]
+    [InlineData(0, 20, 20)]
+    [InlineData(9, 1, 1)]
+    public void A_timer_rings_at_the_beginning_of_a_tick(int setAt, int due, int ringsAfter)
+    {
+        var time = new FakeTimeProvider();
+        time.Advance(TimeSpan.FromMilliseconds(setAt)); // it starts at the beginning of a tick
+        var coarse = new CoarseTimeProvider(time, Tick);
+        var since = coarse.GetTimestamp();
+        TimeSpan? rang = null;
+        using var timer = coarse.CreateTimer(_ => rang = coarse.GetElapsedTime(since), null, TimeSpan.FromMilliseconds(due), Timeout.InfiniteTimeSpan);
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(TimeSpan.FromMilliseconds(ringsAfter), rang);
+        Assert.Equal(time.GetUtcNow(), coarse.GetUtcNow());
+    }
+
+    [Fact]
+    public async Task A_timer_that_is_due_at_once_or_never_stays_so()
+    {
+        var time = new FakeTimeProvider();
+        var coarse = new CoarseTimeProvider(time, Tick);
+        var rang = 0;
+        await using var timer = coarse.CreateTimer(_ => Interlocked.Increment(ref rang), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        time.Advance(TimeSpan.FromDays(1));
+        Assert.Equal(0, rang);
+        timer.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        await Eventually.TrueAsync(() => Volatile.Read(ref rang) == 1, "the timer rings");
+    }}

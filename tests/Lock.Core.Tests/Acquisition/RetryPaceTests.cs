@@ -1,0 +1,101 @@
+using Locking.Conformance;
+
+namespace Locking.Core.Tests;
+
+/// <summary>retryDelay, retryJitter, pollInterval and wait: how long a contender pauses.</summary>
+public sealed class RetryPaceTests : EngineTest
+{
+    private static readonly LockOptions Exact = new() { RetryJitter = TimeSpan.Zero };
+    private static readonly AcquireReply Busy = AcquireReply.Busy(null);
+
+    [Fact]
+    public void The_jitter_is_uniform_in_both_directions()
+    {
+        var spans = Pauses(new LockOptions { RetryCount = 1, RetryDelay = Seconds(0.2), RetryJitter = Seconds(0.1) });
+        Assert.All(spans, static span => Assert.InRange(span, Seconds(0.1), Seconds(0.3)));
+
+        // Of 4,000 draws a tenth of the range gets 400 on average; that any of the ten gets less than 250 does not happen.
+        var tenths = spans.GroupBy(static span => Math.Min(9, (int)((span - Seconds(0.1)) / Seconds(0.02)))).Select(static tenth => tenth.Count());
+        Assert.Equal(10, tenths.Count());
+        Assert.All(tenths, static count => Assert.InRange(count, 250, 550));
+    }
+
+    [Fact]
+    public void A_jitter_above_the_delay_makes_no_pause_negative()
+    {
+        var spans = Pauses(new LockOptions { RetryCount = 1, RetryDelay = Seconds(0.1), RetryJitter = Seconds(1) });
+        Assert.All(spans, static span => Assert.InRange(span, TimeSpan.FromMilliseconds(1), Seconds(1.1)));
+        Assert.Contains(spans, static span => span > Seconds(1));
+    }
+
+    [Fact]
+    public void Attempts_are_spaced_from_one_to_the_next()
+    {
+        var pace = Pace(Exact with { RetryCount = 5, RetryDelay = Seconds(3) }, Time);
+        Assert.Equal(Seconds(3), pace.Next(Busy, isWatching: true, out _));
+        Time.Advance(Seconds(2)); // a notice, in vain
+        Assert.Equal(Seconds(1), pace.Next(Busy, isWatching: true, out var endsAttempt));
+        Assert.True(endsAttempt);
+        pace.AttemptEnded();
+        Assert.Equal(Seconds(3), pace.Next(Busy, isWatching: true, out _));
+    }
+
+    [Fact]
+    public void Where_a_release_is_told_the_poll_interval_is_the_safety_net()
+    {
+        var pace = Pace(Exact with { RetryDelay = Seconds(0.1), PollInterval = Seconds(7) });
+        Assert.Equal(Seconds(7), pace.Next(Busy, isWatching: true, out _));
+        Assert.Equal(Seconds(7), pace.Next(AcquireReply.Busy(Seconds(60)), isWatching: true, out _));
+    }
+
+    [Fact]
+    public void No_pause_is_longer_than_what_the_holder_has_left()
+    {
+        var left = AcquireReply.Busy(Seconds(2));
+        Assert.InRange(Pace(Exact with { PollInterval = Seconds(7) }).Next(left, isWatching: true, out _), Seconds(2), Seconds(2.01));
+        Assert.InRange(Pace(Exact with { RetryDelay = Seconds(7) }).Next(left, isWatching: false, out _), Seconds(0), Seconds(2.01));
+
+        // A look at the end of the lease is no attempt of those that are counted.
+        Assert.InRange(Pace(Exact with { RetryCount = 2, RetryDelay = Seconds(7) }).Next(left, isWatching: true, out var endsAttempt), Seconds(2), Seconds(2.01));
+        Assert.False(endsAttempt);
+    }
+
+    [Fact]
+    public void Behind_a_stranger_who_tells_nothing_and_without_notices_the_retry_delay_counts()
+    {
+        foreach (var (busy, isWatching) in new[] { (AcquireReply.Busy(null, isStranger: true), true), (Busy, false) })
+        {
+            var pace = Pace(Exact with { RetryDelay = Seconds(0.8), PollInterval = Seconds(60) });
+            var pauses = Enumerable.Range(0, 6).Select(_ => pace.Next(busy, isWatching, out var _)).ToList();
+            Assert.Equal(pauses.Order(), pauses); // short ones first, for short critical sections
+            Assert.Equal(Seconds(0.8), pauses[^1]);
+        }
+    }
+
+    [Theory]
+    [InlineData(WaitMode.Auto, true)]
+    [InlineData(WaitMode.Notify, true)]
+    [InlineData(WaitMode.Poll, false)]
+    public async Task Wait_says_whether_notices_are_listened_to(WaitMode wait, bool listens)
+    {
+        var watches = 0;
+        var store = new WatchedStore(Store, _ =>
+        {
+            Interlocked.Increment(ref watches);
+            return ValueTask.FromResult<IReleaseWatch>(new ScriptedWatch());
+        });
+        await using var locks = new StoreLock(store, Exact with { Wait = wait }, context: new LockProviderContext(Time, Logs));
+        Store.HoldElsewhere("k", Seconds(600));
+        var call = locks.LockAsync("k", new LockOptions { WaitTimeout = Seconds(3) }).AsTask();
+        await Time.AdvanceUntilAsync(() => call.IsCompleted, TimeSpan.FromMilliseconds(50), Seconds(10), "the wait is over");
+        await Assert.ThrowsAsync<LockTimeoutException>(() => call);
+        Assert.Equal(listens, watches > 0);
+        Assert.True(listens ? Store.Acquires <= 4 : Store.Acquires >= 10, $"{Store.Acquires} requests");
+    }
+
+    private static List<TimeSpan> Pauses(LockOptions options) =>
+        [.. Enumerable.Range(0, 4000).Select(_ => Pace(options).Next(Busy, isWatching: false, out var _))];
+
+    private static RetryPace Pace(LockOptions options, TimeProvider? time = null) =>
+        new(EffectiveOptions.Resolve(options, null, isTry: false, "me"), time ?? new FakeTimeProvider());
+}

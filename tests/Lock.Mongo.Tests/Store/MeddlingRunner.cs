@@ -1,0 +1,48 @@
+namespace Locking;
+
+/// <summary>A client that a test can interfere with, command by command: do something before or after, lose the reply, keep the command and send it late.</summary>
+internal sealed class MeddlingRunner(IMongoCommandRunner inner) : IMongoCommandRunner
+{
+    /// <summary>Carries a command out and gives the reply.</summary>
+    public delegate Task<ReadOnlyMemory<byte>> CarryOut();
+
+    /// <summary>What is done instead of the commands to come, one entry each; none: they are carried out.</summary>
+    public Queue<(string Command, Func<CarryOut, Task<ReadOnlyMemory<byte>>> Instead)> Plan { get; } = new();
+
+    public ValueTask<ReadOnlyMemory<byte>> RunAsync(string database, ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
+    {
+        if (!Plan.TryPeek(out (string Command, Func<CarryOut, Task<ReadOnlyMemory<byte>>> Instead) next) || next.Command != ScriptedRunner.Name(command.Span))
+            return inner.RunAsync(database, command, cancellationToken);
+        Plan.Dequeue();
+        // Late commands have no caller that could cancel them any more.
+        return new ValueTask<ReadOnlyMemory<byte>>(next.Instead(() => inner.RunAsync(database, command, CancellationToken.None).AsTask()));
+    }
+
+    /// <summary>The next command of this name is carried out; its reply is lost, and something else happens before it is repeated.</summary>
+    public void LoseReply(string command, Func<Task> meanwhile) => Plan.Enqueue((command, async carryOut =>
+    {
+        await carryOut();
+        await meanwhile();
+        throw MongoFailure.Create("The reply was lost.", isTransient: true, mayHaveRun: true);
+    }));
+
+    /// <summary>The next command of this name stays on the way; its sender is told that no answer came.</summary>
+    /// <returns>Lets it arrive.</returns>
+    public CarryOut Keep(string command)
+    {
+        CarryOut? kept = null;
+        Plan.Enqueue((command, carryOut =>
+        {
+            kept = carryOut;
+            throw MongoFailure.Create("No answer came.", isTransient: false, mayHaveRun: true);
+        }));
+        return () => kept!();
+    }
+
+    /// <summary>Something happens before the next command of this name.</summary>
+    public void Before(string command, Func<Task> something) => Plan.Enqueue((command, async carryOut =>
+    {
+        await something();
+        return await carryOut();
+    }));
+}
