@@ -9,7 +9,8 @@ public abstract partial class LockStoreConformance
     public async Task S12_A_step_that_is_cancelled_beforehand_does_nothing()
     {
         var (held, free, id) = (NewKey(), NewKey(), NewId());
-        await TakeAsync(Store, held, id);
+        // Shorter than what the steps ask for, so that one that was done all the same shows, whatever a quorum's late votes make of what is left.
+        await TakeAsync(Store, held, id, LongTtl / 2);
         var before = await Store.GetAsync(held, CancellationToken.None);
         var cancelled = new CancellationToken(canceled: true);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Store.TryAcquireAsync(Request(free, id), cancelled));
@@ -23,7 +24,7 @@ public abstract partial class LockStoreConformance
         var after = await Store.GetAsync(held, CancellationToken.None);
         Assert.NotNull(after);
         Assert.Equal(before! with { Remaining = after.Remaining }, after);
-        Assert.True(after.Remaining <= before.Remaining, "a cancelled extend restarted the ttl");
+        Assert.True(after.Remaining <= LongTtl / 2, "a cancelled step restarted the ttl");
     }
 
     [Fact]
