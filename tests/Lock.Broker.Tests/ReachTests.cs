@@ -75,7 +75,7 @@ public sealed class ReachTests
     {
         var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
         var launcher = new BrokerLauncher { Command = ["true"] };
-        var connection = new LockConnection { Path = Path.Combine(directory, "b.sock"), Launch = true, ConnectTimeout = TimeSpan.FromMilliseconds(300) };
+        var connection = new LockConnection { Path = Path.Combine(directory, "b.sock"), Launch = true, ConnectTimeout = TimeSpan.FromSeconds(2) };
         await using var store = new BrokerLockStore(connection, launcher);
         var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
         Assert.Contains("was started, but it does not listen", refused.Message);
