@@ -73,7 +73,7 @@ public sealed class MongoProcessTests(MongoServer server) : IClassFixture<MongoS
         MongoGateway gone = server.StartGateway();
         string uri = gone.Uri;
         await gone.DisposeAsync();
-        await using ChildProcess run = ChildProcess.Start(Cli, Config($"{uri}?serverSelectionTimeoutMS=200"), "run", "-n", "k", "--", "true");
+        await using ChildProcess run = ChildProcess.Start(Cli, Config($"{uri}?serverSelectionTimeoutMS=1000"), "run", "-n", "k", "--", "true");
         (int code, _, string error) = await run.EndAsync();
         Assert.Equal(69, code);
         Assert.Contains(new Uri(uri).Authority, error, StringComparison.Ordinal);
@@ -107,7 +107,7 @@ public sealed class MongoProcessTests(MongoServer server) : IClassFixture<MongoS
         MongoGateway gone = server.StartGateway();
         string address = gone.Address;
         await gone.DisposeAsync();
-        await using ChildProcess json = ChildProcess.Start(Cli, Config($"mongodb://app:s3cret@{address}/?serverSelectionTimeoutMS=200"), "doctor", "--json");
+        await using ChildProcess json = ChildProcess.Start(Cli, Config($"mongodb://app:s3cret@{address}/?serverSelectionTimeoutMS=1000"), "doctor", "--json");
         (int code, string output, string error) = await json.EndAsync();
         Assert.Equal(69, code);
         using JsonDocument told = JsonDocument.Parse(output);

@@ -43,15 +43,15 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
     public async Task A_fault_that_stays_is_transient_and_says_whether_it_may_have_been_applied(string fault)
     {
         await using MongoGateway gateway = server.StartGateway();
-        await using var store = new TestStore(gateway.Uri + "?serverSelectionTimeoutMS=200");
+        await using var store = new TestStore(gateway.Uri + "?serverSelectionTimeoutMS=1000");
         var kind = Enum.Parse<GatewayFault>(fault);
         await store.AcquireAsync("warm", _b);
-        for (int i = 0; i < 20; i++) gateway.Faults.Inject("findAndModify", kind);
+        for (int i = 0; i < 2000; i++) gateway.Faults.Inject("findAndModify", kind);
         LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
         Assert.True(e.IsTransient);
         Assert.Equal(kind != GatewayFault.NotWritablePrimary, e.MayHaveBeenApplied);
 
-        for (int i = 0; i < 20; i++) gateway.Faults.Inject("update", kind);
+        for (int i = 0; i < 2000; i++) gateway.Faults.Inject("update", kind);
         e = await Assert.ThrowsAsync<LockStoreException>(() => store.ReleaseAsync("warm", _b).AsTask());
         Assert.True(e.IsTransient);
         Assert.Equal(kind != GatewayFault.NotWritablePrimary, e.MayHaveBeenApplied);
@@ -204,7 +204,7 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
     {
         MongoGateway first = server.StartGateway();
         int port = first.Port;
-        await using var store = new TestStore(first.Uri + "?serverSelectionTimeoutMS=100");
+        await using var store = new TestStore(first.Uri + "?serverSelectionTimeoutMS=1000");
         await store.AcquireAsync("k", _a);
         await first.DisposeAsync();
         LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.Store.TryExtendAsync("k", _a, Minute, default).AsTask());

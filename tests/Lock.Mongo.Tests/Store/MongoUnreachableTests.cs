@@ -45,7 +45,7 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
         using Socket one = ClosedPort();
         using Socket other = ClosedPort();
         string[] hosts = [one.LocalEndPoint!.ToString()!, other.LocalEndPoint!.ToString()!];
-        await using var store = new TestStore($"mongodb://{string.Join(',', hosts)}/?serverSelectionTimeoutMS=200");
+        await using var store = new TestStore($"mongodb://{string.Join(',', hosts)}/?serverSelectionTimeoutMS=1000");
         LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
         Assert.All(hosts, host => Assert.Contains(host, e.Message, StringComparison.Ordinal));
     }
@@ -92,7 +92,7 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
     public async Task A_step_whose_second_command_cannot_be_sent_is_half_done_and_says_so()
     {
         await using MongoGateway gateway = server.StartGateway();
-        await using var store = new TestStore(gateway.Uri + "?serverSelectionTimeoutMS=200");
+        await using var store = new TestStore(gateway.Uri + "?serverSelectionTimeoutMS=1000");
         await store.AcquireAsync("warm", TestStore.NewId());
         // A lock without expiry: taken by the first command, given no end by the second.
         RefuseFrom(gateway, "findAndModify", 2);
@@ -107,7 +107,7 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
     public async Task A_release_whose_answer_was_lost_may_have_been_applied_whatever_happens_to_the_look_after_it()
     {
         await using MongoGateway gateway = server.StartGateway();
-        await using var store = new TestStore(gateway.Uri + "?serverSelectionTimeoutMS=200");
+        await using var store = new TestStore(gateway.Uri + "?serverSelectionTimeoutMS=1000");
         await store.AcquireAsync("k", _a);
         gateway.Faults.Inject("update", GatewayFault.LoseReply);
         RefuseFrom(gateway, "aggregate", 1);
@@ -123,7 +123,7 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
     {
         await using MongoGateway gateway = server.StartGateway();
         await using var store = new TestStore(
-            gateway.Uri + "?socketTimeoutMS=100", change: s => s with { StepTimeout = TimeSpan.FromMilliseconds(250), Client = MongoUri.Parse(gateway.Uri) });
+            gateway.Uri + "?socketTimeoutMS=300", change: s => s with { StepTimeout = TimeSpan.FromMilliseconds(700), Client = MongoUri.Parse(gateway.Uri) });
         await store.AcquireAsync("warm", TestStore.NewId());
         gateway.Faults.Decide = command => command == "findAndModify" ? GatewayFault.Delay : null;
         LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
@@ -131,7 +131,7 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
         gateway.Faults.Release();
         Assert.True(e.MayHaveBeenApplied);
         Assert.Contains($"MongoDB ({gateway.Address}) did not answer", e.Message, StringComparison.Ordinal);
-        Assert.Contains("250 ms", e.Message, StringComparison.Ordinal);
+        Assert.Contains("700 ms", e.Message, StringComparison.Ordinal);
         Assert.Contains("The last problem was:", e.Message, StringComparison.Ordinal);
     }
 

@@ -112,12 +112,12 @@ public sealed class ClientTests(MongoServer server) : IClassFixture<MongoServer>
         using var insecure = new MongoClient(MongoUri.Parse(gateway.Uri + "?tlsInsecure=true"));
         Assert.True(await PingAsync(insecure));
 
-        using var strict = new MongoClient(MongoUri.Parse($"mongodb://localhost:{gateway.Port}/?tls=true&serverSelectionTimeoutMS=200"));
+        using var strict = new MongoClient(MongoUri.Parse($"mongodb://localhost:{gateway.Port}/?tls=true&serverSelectionTimeoutMS=1000"));
         LockStoreException untrusted = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(strict));
         Assert.False(untrusted.IsTransient);
         Assert.Contains("tlsCAFile", untrusted.Message, StringComparison.Ordinal);
 
-        using var otherName = new MongoClient(MongoUri.Parse($"mongodb://127.0.0.1:{gateway.Port}/?tlsCAFile={Uri.EscapeDataString(rootFile)}&serverSelectionTimeoutMS=200"));
+        using var otherName = new MongoClient(MongoUri.Parse($"mongodb://127.0.0.1:{gateway.Port}/?tlsCAFile={Uri.EscapeDataString(rootFile)}&serverSelectionTimeoutMS=1000"));
         Assert.False((await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(otherName))).IsTransient);
         File.Delete(rootFile);
     }
@@ -128,13 +128,13 @@ public sealed class ClientTests(MongoServer server) : IClassFixture<MongoServer>
         (X509Certificate2 certificate, string rootFile) = Certificate();
         File.Delete(rootFile);
         await using MongoGateway secure = server.StartGateway(new GatewayOptions(Certificate: certificate));
-        using var plain = new MongoClient(MongoUri.Parse(secure.Uri + "?serverSelectionTimeoutMS=200"));
+        using var plain = new MongoClient(MongoUri.Parse(secure.Uri + "?serverSelectionTimeoutMS=2000"));
         LockStoreException unspoken = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(plain));
         Assert.Contains(secure.Address, unspoken.Message, StringComparison.Ordinal);
         Assert.Contains("tls=true", unspoken.Message, StringComparison.Ordinal);
         Assert.False(unspoken.MayHaveBeenApplied);
         await using MongoGateway open = server.StartGateway();
-        using var tls = new MongoClient(MongoUri.Parse(open.Uri + "?tlsInsecure=true&connectTimeoutMS=200&serverSelectionTimeoutMS=200"));
+        using var tls = new MongoClient(MongoUri.Parse(open.Uri + "?tlsInsecure=true&connectTimeoutMS=1000&serverSelectionTimeoutMS=2000"));
         LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(tls));
         Assert.Contains("TLS", e.Message, StringComparison.Ordinal);
     }
@@ -221,7 +221,7 @@ public sealed class ClientTests(MongoServer server) : IClassFixture<MongoServer>
     {
         MongoGateway first = server.StartGateway();
         int port = first.Port;
-        using var client = new MongoClient(MongoUri.Parse(first.Uri + "?serverSelectionTimeoutMS=200"));
+        using var client = new MongoClient(MongoUri.Parse(first.Uri + "?serverSelectionTimeoutMS=1000"));
         Assert.True(await PingAsync(client));
         await first.DisposeAsync();
         Assert.True((await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client))).IsTransient);
