@@ -25,7 +25,8 @@ public sealed partial class BrokerServer
     /// <summary>The claim has ended: if it was without expiry, the next broker must not bring it back.</summary>
     internal void RecordEnd(BrokerClaim claim)
     {
-        if (claim.Ttl == Timeout.InfiniteTimeSpan)
+        // Asked of its record, not of its lease alone: an extension may have given it an end a moment ago, and not be on record yet.
+        if (claim.Ttl == Timeout.InfiniteTimeSpan || HasPermanent)
             Journal(claim);
     }
 
@@ -113,13 +114,20 @@ public sealed partial class BrokerServer
         var durable = Options.Host is not null && !IsLoopback(Options.Host);
         try
         {
-            // A second broker would write its own deadlines over this one's. Who has the socket's path is alone already.
-            if (Options.Path is null || Options.StatePath is not null)
-                _stateLock = new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            // A second broker would write its own deadlines over this one's.
+            _stateLock = new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             _state = new StateFile(path, durable, TimeProvider);
             _journal = new LeaseJournal(path + ".held", durable);
             Table.RaiseTokens(_state.LastToken);
-            _journal.Begin(Restore(_journal.Load()));
+            var leases = _journal.Load();
+            if (_journal.IsDamaged)
+            {
+                // Before the damaged lines are gone from the file.
+                LogDamaged(path + ".held");
+                CoverPermanent();
+            }
+
+            _journal.Begin(Restore(leases));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -130,7 +138,7 @@ public sealed partial class BrokerServer
                     + "what is still held.", e);
         }
 
-        BeginWait(_state.Wait);
+        BeginWait(_journal.IsDamaged && _state.Wait < PermanentWait ? PermanentWait : _state.Wait);
     }
 
     private void CloseState()

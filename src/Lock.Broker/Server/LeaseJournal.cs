@@ -34,6 +34,9 @@ internal sealed class LeaseJournal(string path, bool durable) : IDisposable
     /// <summary>Whether a write has failed, and what it was to record has not been recorded since.</summary>
     public bool IsBehind => Volatile.Read(ref _isBehind);
 
+    /// <summary>Whether a line that was loaded is none: it may have been that of a lease.</summary>
+    public bool IsDamaged { get; private set; }
+
     /// <summary>What the broker before has left.</summary>
     public List<JournaledLease> Load()
     {
@@ -47,9 +50,11 @@ internal sealed class LeaseJournal(string path, bool durable) : IDisposable
             lines.Added(read);
             while (lines.TryTake(out var line))
             {
-                // A line that was torn by the end of the machine is no object.
+                // A last line that was torn has no end, and is not here: nobody was told of its grant.
                 if (line is [Held, ..] && WireMessage.Parse(line[1..], out var message) == WireLine.Message && JournaledLease.Read(in message) is { } lease)
                     leases.Add(lease);
+                else if (line is not ([] or [Over, ..]))
+                    IsDamaged = true;
             }
         }
 
