@@ -127,7 +127,8 @@ public sealed partial class BrokerServer
                 CoverPermanent();
             }
 
-            _journal.Begin(Restore(leases));
+            if (_journal.Begin(Restore(leases)) is { } problem)
+                OnStateFailed(problem);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -163,9 +164,9 @@ public sealed partial class BrokerServer
 
     /// <summary>Puts the leases without expiry back where they were. Nobody hears of them until their clients come back.</summary>
     /// <returns>Those that hold their keys again.</returns>
-    private List<BrokerClaim> Restore(List<JournaledLease> leases)
+    private List<(BrokerClaim Claim, long Place)> Restore(List<JournaledLease> leases)
     {
-        List<BrokerClaim> restored = [];
+        List<(BrokerClaim Claim, long Place)> restored = [];
 
         // The newest first: what a failed write has left behind of an older one gives way to it.
         foreach (var lease in leases.OrderByDescending(static lease => lease.Token))
@@ -176,7 +177,7 @@ public sealed partial class BrokerServer
             };
             if (!Table.Reclaim(claim, lease.Token, lease.Max) || claim.State != ClaimState.Held)
                 continue;
-            restored.Add(claim);
+            restored.Add((claim, lease.Place));
             if (lease.IsMember)
                 _composites.GetOrAdd(lease.Id, static (id, server) => new CompositeLock(server, id), this).Restore(claim);
         }
