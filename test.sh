@@ -2,7 +2,7 @@
 # Gets and starts what the tests need, builds, runs every test project, stops everything. Ends with 'N passed, N failed'.
 #   ./test.sh                 everything
 #   ./test.sh Core InMemory   only these test projects (tests/Lock.NAME.Tests)
-# Without apt, name what is there: LOCK_TEST_REDIS_SERVER (a redis-server binary), LOCK_TEST_MONGODB (a mongodb:// URI).
+# Without apt, name what is there: LOCK_TEST_REDIS_SERVER and LOCK_TEST_VALKEY_SERVER (binaries), LOCK_TEST_MONGODB (a mongodb:// URI).
 set -uo pipefail
 cd "$(dirname "$0")"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1
