@@ -49,8 +49,8 @@ public sealed partial class BrokerServer
             return;
         try
         {
-            // Published clients say how many may hold a key.
-            if (claim is { ForeignKey: not null, State: ClaimState.Held })
+            // Published clients say how many may hold a key, also of our own.
+            if (claim.State == ClaimState.Held && claim.Ttl == Timeout.InfiniteTimeSpan)
                 claim.JournaledMax = Table.Report(claim.Key).Max;
             journal.Update(claim);
         }

@@ -116,6 +116,22 @@ public sealed class PermanentLeaseTests
     }
 
     [Fact]
+    public async Task Our_own_holders_of_a_key_that_a_published_client_made_a_semaphore_are_all_there_again()
+    {
+        await using var broker = new TestBroker();
+        await KeepAsync(broker, "k", "O1");
+        var client = await broker.RawAsync();
+        Assert.True((await client.AskAsync("""{"type":"lock","uuid":"U1","key":"k","ttl":null,"max":2}""")).GetProperty("acquired").GetBoolean());
+        Assert.True((await client.AskAsync("""{"type":"unlock","uuid":"Q","_uuid":"U1","key":"k"}""")).GetProperty("unlocked").GetBoolean());
+        await KeepAsync(broker, "k", "O2");
+        await broker.RestartAsync();
+        Assert.Equal(["k", "k"], Journaled(broker));
+        await using var next = new BrokerLockStore(broker.Connection);
+        Assert.Equal(StoreReply.Done, await next.TryExtendAsync("k", "O1", _never, default));
+        Assert.Equal(StoreReply.Done, await next.TryExtendAsync("k", "O2", _never, default));
+    }
+
+    [Fact]
     public async Task Several_keys_taken_together_are_released_together_after_a_restart()
     {
         await using var broker = new TestBroker();
