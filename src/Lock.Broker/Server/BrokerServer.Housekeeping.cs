@@ -135,6 +135,9 @@ public sealed partial class BrokerServer
     [LoggerMessage(12, LogLevel.Warning, "Connections are closed at once: nearly all of the {Limit} files that the process may have open are in use.")]
     private partial void LogOutOfDescriptors(long limit);
 
+    [LoggerMessage(13, LogLevel.Error, "Lines of '{Path}' are damaged: the holders of leases without expiry get time to come back.")]
+    private partial void LogDamaged(string path);
+
     [LoggerMessage(8, LogLevel.Information, "Every lease of the broker before has ended; locks are granted again.")]
     private partial void LogWaitOver();
 

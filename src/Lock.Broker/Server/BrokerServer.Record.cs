@@ -25,7 +25,8 @@ public sealed partial class BrokerServer
     /// <summary>The claim has ended: if it was without expiry, the next broker must not bring it back.</summary>
     internal void RecordEnd(BrokerClaim claim)
     {
-        if (claim.Ttl == Timeout.InfiniteTimeSpan)
+        // Asked of its record, not of its lease alone: an extension may have given it an end a moment ago, and not be on record yet.
+        if (claim.Ttl == Timeout.InfiniteTimeSpan || HasPermanent)
             Journal(claim);
     }
 
@@ -48,8 +49,8 @@ public sealed partial class BrokerServer
             return;
         try
         {
-            // Published clients say how many may hold a key.
-            if (claim is { ForeignKey: not null, State: ClaimState.Held })
+            // Published clients say how many may hold a key, also of our own.
+            if (claim.State == ClaimState.Held && claim.Ttl == Timeout.InfiniteTimeSpan)
                 claim.JournaledMax = Table.Report(claim.Key).Max;
             journal.Update(claim);
         }
@@ -113,13 +114,21 @@ public sealed partial class BrokerServer
         var durable = Options.Host is not null && !IsLoopback(Options.Host);
         try
         {
-            // A second broker would write its own deadlines over this one's. Who has the socket's path is alone already.
-            if (Options.Path is null || Options.StatePath is not null)
-                _stateLock = new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            // A second broker would write its own deadlines over this one's.
+            _stateLock = new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             _state = new StateFile(path, durable, TimeProvider);
             _journal = new LeaseJournal(path + ".held", durable);
             Table.RaiseTokens(_state.LastToken);
-            _journal.Begin(Restore(_journal.Load()));
+            var leases = _journal.Load();
+            if (_journal.IsDamaged)
+            {
+                // Before the damaged lines are gone from the file.
+                LogDamaged(path + ".held");
+                CoverPermanent();
+            }
+
+            if (_journal.Begin(Restore(leases)) is { } problem)
+                OnStateFailed(problem);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -130,7 +139,7 @@ public sealed partial class BrokerServer
                     + "what is still held.", e);
         }
 
-        BeginWait(_state.Wait);
+        BeginWait(_journal.IsDamaged && _state.Wait < PermanentWait ? PermanentWait : _state.Wait);
     }
 
     private void CloseState()
@@ -155,9 +164,9 @@ public sealed partial class BrokerServer
 
     /// <summary>Puts the leases without expiry back where they were. Nobody hears of them until their clients come back.</summary>
     /// <returns>Those that hold their keys again.</returns>
-    private List<BrokerClaim> Restore(List<JournaledLease> leases)
+    private List<(BrokerClaim Claim, long Place)> Restore(List<JournaledLease> leases)
     {
-        List<BrokerClaim> restored = [];
+        List<(BrokerClaim Claim, long Place)> restored = [];
 
         // The newest first: what a failed write has left behind of an older one gives way to it.
         foreach (var lease in leases.OrderByDescending(static lease => lease.Token))
@@ -168,7 +177,7 @@ public sealed partial class BrokerServer
             };
             if (!Table.Reclaim(claim, lease.Token, lease.Max) || claim.State != ClaimState.Held)
                 continue;
-            restored.Add(claim);
+            restored.Add((claim, lease.Place));
             if (lease.IsMember)
                 _composites.GetOrAdd(lease.Id, static (id, server) => new CompositeLock(server, id), this).Restore(claim);
         }

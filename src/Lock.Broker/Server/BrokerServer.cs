@@ -138,7 +138,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
                 _loops.Add(AcceptAsync(listener));
         }
 
-        LogListening(Where(), _state?.Wait ?? TimeSpan.Zero);
+        LogListening(Where(), WaitLeft);
         return true;
     }
 

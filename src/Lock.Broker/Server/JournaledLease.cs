@@ -11,6 +11,9 @@ namespace Locking;
 /// <param name="IsMember">Whether it was taken together with others, under the same id.</param>
 internal sealed record JournaledLease(string Key, byte[]? ForeignKey, string Id, string Owner, long Token, int Max, bool Keep, bool IsMember)
 {
+    /// <summary>Where its line begins in the file that it was read from.</summary>
+    public long Place { get; init; }
+
     /// <summary>Composes the line of a lease.</summary>
     public static void Write(LineWriter line, BrokerClaim claim)
     {

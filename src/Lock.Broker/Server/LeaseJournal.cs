@@ -34,6 +34,9 @@ internal sealed class LeaseJournal(string path, bool durable) : IDisposable
     /// <summary>Whether a write has failed, and what it was to record has not been recorded since.</summary>
     public bool IsBehind => Volatile.Read(ref _isBehind);
 
+    /// <summary>Whether a line that was loaded is none: it may have been that of a lease.</summary>
+    public bool IsDamaged { get; private set; }
+
     /// <summary>What the broker before has left.</summary>
     public List<JournaledLease> Load()
     {
@@ -45,11 +48,13 @@ internal sealed class LeaseJournal(string path, bool durable) : IDisposable
         for (var at = 0L; RandomAccess.Read(file, lines.Room().Span, at) is > 0 and var read; at += read)
         {
             lines.Added(read);
-            while (lines.TryTake(out var line))
+            for (var place = at + read - lines.Pending; lines.TryTake(out var line); place = at + read - lines.Pending)
             {
-                // A line that was torn by the end of the machine is no object.
+                // A last line that was torn has no end, and is not here: nobody was told of its grant.
                 if (line is [Held, ..] && WireMessage.Parse(line[1..], out var message) == WireLine.Message && JournaledLease.Read(in message) is { } lease)
-                    leases.Add(lease);
+                    leases.Add(lease with { Place = place });
+                else if (line is not ([] or [Over, ..]))
+                    IsDamaged = true;
             }
         }
 
@@ -58,15 +63,28 @@ internal sealed class LeaseJournal(string path, bool durable) : IDisposable
     }
 
     /// <summary>Begins with these leases on record and no others.</summary>
-    public void Begin(IEnumerable<BrokerClaim> claims)
+    /// <param name="claims">The leases, and where their lines were when they were loaded.</param>
+    /// <returns>Why the file could not be written anew, if so: then it is used as it is, and caught up with later.</returns>
+    public Exception? Begin(IEnumerable<(BrokerClaim Claim, long Place)> claims)
     {
         lock (_gate)
         {
-            foreach (var claim in claims)
-                _places.Add(claim, -1);
+            foreach (var (claim, place) in claims)
+                _places.Add(claim, place);
             Volatile.Write(ref _count, _places.Count);
-            if (_places.Count > 0 || File.Exists(path))
+            if (_places.Count == 0 && !File.Exists(path))
+                return null;
+            try
+            {
                 RewriteUnsynchronized();
+                return null;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // On a full disk there is no room for a second file: what ends can be marked in the old one all the same.
+                _file ??= Open(path, FileMode.Open);
+                return e;
+            }
         }
     }
 

@@ -25,6 +25,9 @@ internal sealed class LineBuffer(int longestLine)
         }
     }
 
+    /// <summary>How many bytes have come and not been taken.</summary>
+    public int Pending => _end - _start;
+
     /// <summary>Where to put what comes next.</summary>
     public Memory<byte> Room()
     {

@@ -119,6 +119,33 @@ public sealed partial class FailingDiskTests
         Assert.Equal(["before", "meanwhile"], PermanentLeaseTests.Journaled(broker));
     }
 
+    [Fact]
+    public async Task A_broker_starts_without_room_for_a_new_journal_and_what_is_given_back_then_does_not_return()
+    {
+        await using var broker = new TestBroker();
+        foreach (var key in (string[])["a", "b", "c"])
+            await PermanentLeaseTests.KeepAsync(broker, key, "H");
+        await broker.Store().TryReleaseAsync("a", "H", default);
+        await broker.StopAsync();
+        var inTheWay = Directory.CreateDirectory(PermanentLeaseTests.FileOf(broker) + ".new");
+        broker.Start();
+        var store = broker.Store();
+        Assert.Contains("no-state-file", await CodesAsync(store));
+        Assert.False((await store.TryAcquireAsync(PermanentLeaseTests.Request("b", "X"), default)).IsGranted);
+        Assert.Equal(StoreReply.Done, await store.TryReleaseAsync("c", "H", default));
+        Assert.Equal(["b"], PermanentLeaseTests.Journaled(broker));
+        await broker.RestartAsync();
+        Assert.Null(await store.GetAsync("c", default));
+        inTheWay.Delete();
+        for (var i = 0; (await CodesAsync(store)).Contains("no-state-file"); i++)
+        {
+            Assert.True(i < 1000, "It is not written again.");
+            await Task.Delay(10);
+        }
+
+        Assert.Equal(["b"], PermanentLeaseTests.Journaled(broker));
+    }
+
     private static bool WaitsForPermanent(TestBroker broker) =>
         File.ReadAllText(broker.Path + ".state").Split('\n').Select(static slot => slot.Split(' ')).MaxBy(static f => f.Length > 2 ? long.Parse(f[2]) : 0)![7] == "1";
 

@@ -116,6 +116,22 @@ public sealed class PermanentLeaseTests
     }
 
     [Fact]
+    public async Task Our_own_holders_of_a_key_that_a_published_client_made_a_semaphore_are_all_there_again()
+    {
+        await using var broker = new TestBroker();
+        await KeepAsync(broker, "k", "O1");
+        var client = await broker.RawAsync();
+        Assert.True((await client.AskAsync("""{"type":"lock","uuid":"U1","key":"k","ttl":null,"max":2}""")).GetProperty("acquired").GetBoolean());
+        Assert.True((await client.AskAsync("""{"type":"unlock","uuid":"Q","_uuid":"U1","key":"k"}""")).GetProperty("unlocked").GetBoolean());
+        await KeepAsync(broker, "k", "O2");
+        await broker.RestartAsync();
+        Assert.Equal(["k", "k"], Journaled(broker));
+        await using var next = new BrokerLockStore(broker.Connection);
+        Assert.Equal(StoreReply.Done, await next.TryExtendAsync("k", "O1", _never, default));
+        Assert.Equal(StoreReply.Done, await next.TryExtendAsync("k", "O2", _never, default));
+    }
+
+    [Fact]
     public async Task Several_keys_taken_together_are_released_together_after_a_restart()
     {
         await using var broker = new TestBroker();
@@ -210,11 +226,79 @@ public sealed class PermanentLeaseTests
         }
     }
 
+    [Fact]
+    public async Task One_whose_new_end_comes_before_that_is_written_does_not_come_back()
+    {
+        var directory = Directory.CreateTempSubdirectory("lock-state-").FullName;
+        try
+        {
+            var clock = new JumpingClock();
+            var options = new BrokerServerOptions { Path = Path.Combine(directory, "broker.sock") };
+            await using (var server = new BrokerServer(options, LockProviderContext.Default with { TimeProvider = clock }))
+            {
+                Assert.True(server.TryStart());
+                await using var store = new BrokerLockStore(new LockConnection { Path = options.Path });
+                await store.TryAcquireAsync(Request("k", "H", keep: true), default);
+                await store.TryAcquireAsync(Request("stays", "H", keep: true), default);
+
+                // The new lease passes between the step and what is done after it.
+                clock.Runs = true;
+                Assert.Equal(StoreReply.Done, server.Extend("k", "H", TimeSpan.FromMilliseconds(10)));
+                for (var i = 0; Journaled(options.Path).Count > 1; i++)
+                {
+                    Assert.True(i < 500, "It is on record still.");
+                    await Task.Delay(10);
+                }
+            }
+
+            Assert.Equal(["stays"], Journaled(options.Path));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Where_a_line_is_damaged_nothing_is_granted_until_its_holder_had_time_to_come_back()
+    {
+        await using var broker = new TestBroker();
+        await KeepAsync(broker, "before", "A");
+        var holder = broker.Store();
+        var token = (await holder.TryAcquireAsync(Request("k", "H"), default)).FencingToken;
+        await broker.StopAsync();
+        var text = await File.ReadAllTextAsync(FileOf(broker));
+        await File.WriteAllTextAsync(FileOf(broker), text.Replace("\"id\":\"H\"", "\"id\":#\"H", StringComparison.Ordinal));
+        broker.Start();
+        await using var other = new BrokerLockStore(broker.Connection);
+        Assert.False((await other.TryAcquireAsync(Request("k", "X"), default)).IsGranted);
+        Assert.InRange(broker.Server.WaitLeft.TotalSeconds, 25, 30);
+
+        // Also the next one, since the line is gone from the file.
+        await broker.RestartAsync();
+        Assert.InRange(broker.Server.WaitLeft.TotalSeconds, 25, 35);
+        var info = (await holder.GetAsync("k", default))!;
+        Assert.Equal(("H", token), (info.Id, info.FencingToken));
+        Assert.Equal(["before", "k"], Journaled(broker));
+    }
+
+    [Fact]
+    public async Task A_broker_does_not_use_the_state_file_of_one_on_a_socket()
+    {
+        await using var broker = new TestBroker();
+        await KeepAsync(broker, "k", "H");
+        var second = new BrokerServer(new BrokerServerOptions { Host = "127.0.0.1", Port = 0, StatePath = broker.Path + ".state" });
+        Assert.Contains("is used by another broker", Assert.Throws<LockStoreException>(() => second.TryStart()).Message);
+        Assert.Equal(["k"], Journaled(broker));
+    }
+
     internal static string FileOf(TestBroker broker) => broker.Path + ".state.held";
 
     /// <summary>The keys that the next broker would find held.</summary>
-    internal static List<string> Journaled(TestBroker broker) =>
-        [.. new LeaseJournal(FileOf(broker), durable: false).Load().Select(static lease => lease.Key).Order(StringComparer.Ordinal)];
+    internal static List<string> Journaled(TestBroker broker) => Journaled(broker.Path);
+
+    private static List<string> Journaled(string path) =>
+        [.. new LeaseJournal(path + ".state.held", durable: false).Load().Select(static lease => lease.Key).Order(StringComparer.Ordinal)];
 
     internal static AcquireRequest Request(string key, string id, TimeSpan? ttl = null, bool keep = false) =>
         new(key, id, "Ann", ttl ?? _never) { KeepOnDisconnect = keep };
@@ -231,4 +315,14 @@ public sealed class PermanentLeaseTests
     private static string Read(string path) => File.ReadAllText(path);
 
     private static (bool IsGranted, TimeSpan? Remaining) Busy(AcquireReply answer) => (answer.IsGranted, answer.HolderRemaining);
+
+    /// <summary>A clock that is an hour further with each look at it, once it runs.</summary>
+    private sealed class JumpingClock : TimeProvider
+    {
+        private long _ahead;
+
+        public bool Runs { get; set; }
+
+        public override long GetTimestamp() => base.GetTimestamp() + Interlocked.Add(ref _ahead, Runs ? 3600 * TimestampFrequency : 0);
+    }
 }
