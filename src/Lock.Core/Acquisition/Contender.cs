@@ -340,6 +340,7 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
         if (_mayHold || (_request.Queue && !_isGranted))
             _engine.Pending.Add(_key, _request.HolderId, _isPermanent ? Timeout.InfiniteTimeSpan : _ttl);
         _watch?.Close();
-        _waitLimit?.Dispose();
+        if (_waitLimit is not null)
+            StoreCalls.Dispose(_waitLimit);
     }
 }
