@@ -26,7 +26,8 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
 
     internal Contender? After;
 
-    private static readonly TaskCompletionSource AlreadyLeft = new();
+    /// <summary>Has ended: a disposal that found the call in the list may ask for its end when that is past.</summary>
+    private static readonly TaskCompletionSource AlreadyLeft = Ended();
     private static readonly TimeSpan FirstFailurePause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestFailurePause = TimeSpan.FromSeconds(1);
 
@@ -170,6 +171,13 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
             if (activity is not null || LockTelemetry.MeasuresAcquire)
                 LockTelemetry.EndAcquire(activity, _engine.Type, outcome, Waited, Attempts, _token);
         }
+    }
+
+    private static TaskCompletionSource Ended()
+    {
+        var ended = new TaskCompletionSource();
+        ended.SetResult();
+        return ended;
     }
 
     private bool IsEndOfEngine(Exception exception) =>
@@ -332,6 +340,7 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
         if (_mayHold || (_request.Queue && !_isGranted))
             _engine.Pending.Add(_key, _request.HolderId, _isPermanent ? Timeout.InfiniteTimeSpan : _ttl);
         _watch?.Close();
-        _waitLimit?.Dispose();
+        if (_waitLimit is not null)
+            StoreCalls.Dispose(_waitLimit);
     }
 }

@@ -341,7 +341,7 @@ internal sealed class Lease : Alarm
         ShortenTo(sentAt, sentTtl);
         if (StopToken() is not { } stop)
             return IsLive(); // lost or given back meanwhile
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stop);
+        var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stop);
         StoreReply reply;
         try
         {
@@ -350,6 +350,10 @@ internal sealed class Lease : Alarm
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             return IsLive(); // lost or given back meanwhile
+        }
+        finally
+        {
+            StoreCalls.Dispose(limit);
         }
 
         if (reply != StoreReply.Done)

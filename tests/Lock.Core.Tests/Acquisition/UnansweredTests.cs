@@ -83,6 +83,41 @@ public sealed class UnansweredTests : EngineTest
     }
 
     [Fact]
+    public async Task A_store_that_blocks_in_the_cancellation_holds_up_no_caller()
+    {
+        using var open = new ManualResetEventSlim();
+        using var stop = new CancellationTokenSource();
+        var handle = await Locks.LockAsync("held");
+        Store.OnAcquire = (_, _, token) =>
+        {
+            token.Register(open.Wait);
+            return new Hang<AcquireReply>().DeafAsync();
+        };
+        Store.OnExtend = (_, _, _, token) =>
+        {
+            token.Register(open.Wait);
+            return new Hang<StoreReply>().DeafAsync();
+        };
+        var call = Locks.LockAsync("k", null, stop.Token).AsTask();
+        using var stopExtension = new CancellationTokenSource();
+        var extension = handle.TryExtendAsync(Seconds(20), stopExtension.Token).AsTask();
+        var cancellations = Task.WhenAll(Task.Run(stop.Cancel), Task.Run(stopExtension.Cancel));
+        try
+        {
+            await Eventually.DoneAsync(Assert.ThrowsAnyAsync<OperationCanceledException>(() => call), "the call ends");
+            await Eventually.DoneAsync(Assert.ThrowsAnyAsync<OperationCanceledException>(() => extension), "the extension ends");
+        }
+        finally
+        {
+            open.Set();
+            await cancellations;
+        }
+
+        Store.OnExtend = null;
+        Assert.True(await handle.TryExtendAsync(Seconds(20)));
+    }
+
+    [Fact]
     public async Task L45_A_store_that_does_not_listen_is_left_behind_and_its_late_grant_given_back()
     {
         var hang = new Hang<AcquireReply>();

@@ -25,6 +25,14 @@ public sealed class DisposalTests : EngineTest
     }
 
     [Fact]
+    public async Task A_call_that_leaves_while_the_disposal_looks_for_it_is_not_waited_for()
+    {
+        var contender = new Contender(Locks, "k", EffectiveOptions.Resolve(new LockOptions(), null, isTry: true, "owner"));
+        await using var handle = await contender.RunAsync(CancellationToken.None);
+        Assert.True(contender.WhenLeft().IsCompletedSuccessfully);
+    }
+
+    [Fact]
     public async Task A_caller_that_blocks_when_its_wait_ends_holds_up_neither_the_disposal_nor_other_callers()
     {
         using var open = new ManualResetEventSlim();
