@@ -64,9 +64,3 @@ public sealed class EngineOverInMemoryStoreConformanceOnFakeTimeTests : EngineOv
         return Task.CompletedTask;
     }
 }
-
-/// <summary>The same on a machine whose timers ring early and late.</summary>
-public sealed class EngineOverInMemoryStoreConformanceOnCoarseTimersTests : EngineOverInMemoryStoreConformanceTests
-{
-    protected override TimeProvider Clock { get; } = new CoarseTimeProvider(TimeProvider.System, TimeSpan.FromMilliseconds(10));
-}
