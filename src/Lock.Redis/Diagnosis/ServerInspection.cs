@@ -64,7 +64,7 @@ internal static class ServerInspection
 
     /// <summary>The answer; null where the server refuses to tell.</summary>
     private static async Task<T?> OrDeniedAsync<T>(RedisConnection connection, Task<T> request, CancellationToken cancellationToken)
-        where T : class
+        where T : class?
     {
         try
         {
