@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Locking;
 
-/// <summary>What happens by time: missing acknowledgements, refused clients, the end of the wait after a crash, idle exit.</summary>
+/// <summary>What happens by time: missing acknowledgements, refused clients, the end of the pause at the start, idle exit.</summary>
 public sealed partial class BrokerServer
 {
     private static readonly TimeSpan _refusedFor = TimeSpan.FromSeconds(2);

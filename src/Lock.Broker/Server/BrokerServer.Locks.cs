@@ -1,6 +1,6 @@
 namespace Locking;
 
-/// <summary>The steps of the table, with what a broker adds: who hears of a claim, the wait after a crash.</summary>
+/// <summary>The steps of the table, with what a broker adds: who hears of a claim, what stands on record, the pause at the start.</summary>
 public sealed partial class BrokerServer
 {
     private int _roomAtLeast;

@@ -10,7 +10,7 @@ namespace Locking;
 /// <para>No thread is blocked per connection, and a bad line, a slow reader or a client that dies never harms another client.</para>
 /// <para>
 /// A lock is given up early only when its client closed the connection itself; when a connection breaks, its leases stand until their TTL.
-/// After a crash a broker with a state file grants nothing that may still be held: only clients that reclaim what they have are served.
+/// A broker that comes back, however the one before has ended, holds each lock for whom it was granted to, until that lease has ended.
 /// </para>
 /// </remarks>
 public sealed partial class BrokerServer : IAsyncDisposable

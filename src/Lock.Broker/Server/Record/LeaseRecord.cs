@@ -114,9 +114,10 @@ internal sealed partial class LeaseRecord : IDisposable
         var now = _clock.Now;
         lock (_gate)
         {
-            foreach (var segment in _segments)
+            // From the end: the first places are the next to be used, so that the last segment empties.
+            foreach (var segment in Enumerable.Reverse(_segments))
             {
-                for (var place = 1; place < segment.Owners.Length; place++)
+                for (var place = segment.Owners.Length - 1; place > 0; place--)
                 {
                     var state = segment.Word(place, RecordedLease.StateOffset);
                     if (state == 0)
