@@ -106,7 +106,7 @@ internal static class Broker
 
     public static async Task<int> RunAsync(string path, int idleMilliseconds)
     {
-        BrokerLauncher.LeaveSession();
+        BrokerLauncher.Detach();
         await using var server = new BrokerServer(new BrokerServerOptions { Path = path, IdleExit = TimeSpan.FromMilliseconds(idleMilliseconds) });
         if (!server.TryStart())
         {

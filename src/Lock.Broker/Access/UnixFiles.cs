@@ -68,13 +68,6 @@ internal static partial class UnixFiles
         }
     }
 
-    /// <summary>Leaves the session of the terminal that this process was started from. Fails quietly where it leads one already.</summary>
-    public static void LeaveSession()
-    {
-        if (!OperatingSystem.IsWindows())
-            _ = SetSessionId();
-    }
-
     /// <summary>struct statx: stx_ino stands at byte 32, the device's two numbers at 136. struct stat of macOS: st_dev at 0, st_ino at 8.</summary>
     private static unsafe (ulong Device, ulong Number) IdentityIn(byte* buffer) => OperatingSystem.IsLinux()
         ? (*(ulong*)(buffer + 136), *(ulong*)(buffer + 32))
@@ -85,9 +78,6 @@ internal static partial class UnixFiles
 
     [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
     private static unsafe partial int GetLimit(int resource, nuint* limits);
-
-    [LibraryImport("libc", EntryPoint = "setsid", SetLastError = true)]
-    private static partial int SetSessionId();
 
     [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static unsafe partial int Statx(int directory, string path, int flags, uint mask, byte* buffer);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.Versioning;
 
 namespace Locking;
 
@@ -32,8 +33,17 @@ internal sealed record BrokerAddress(string? Path, string Host, int Port)
             // This user's own directory has a name that anybody can guess and make first.
             if (Path == BrokerPaths.DefaultSocket && Directory.Exists(BrokerPaths.DefaultDirectory))
                 SocketDirectory.Check(BrokerPaths.DefaultDirectory);
-            return await ConnectAsync(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified),
-                new UnixDomainSocketEndPoint(Path), cancellationToken).ConfigureAwait(false);
+            try
+            {
+                return await ConnectAsync(NewUnixSocket(), new UnixDomainSocketEndPoint(Path), cancellationToken).ConfigureAwait(false);
+            }
+            catch (SocketException) when (OperatingSystem.IsLinux())
+            {
+                // Its file may be out of sight, or was removed, and the broker live all the same.
+                if (await FindByGuardAsync(Path, cancellationToken).ConfigureAwait(false) is { } found)
+                    return found;
+                throw;
+            }
         }
 
         EndPoint endPoint = IPAddress.TryParse(Host, out var address) ? new IPEndPoint(address, Port) : new DnsEndPoint(Host, Port);
@@ -75,6 +85,28 @@ internal sealed record BrokerAddress(string? Path, string Host, int Port)
             socket.Dispose();
             throw;
         }
+    }
+
+    private static Socket NewUnixSocket() => new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+
+    /// <summary>Connects to this user's broker of that path where its guard is; null when there is none.</summary>
+    [SupportedOSPlatform("linux")]
+    private static async ValueTask<Socket?> FindByGuardAsync(string path, CancellationToken cancellationToken)
+    {
+        Socket socket;
+        try
+        {
+            socket = await ConnectAsync(NewUnixSocket(), PathGuard.AddressOf(path), cancellationToken).ConfigureAwait(false);
+        }
+        catch (SocketException)
+        {
+            return null;
+        }
+
+        if (PathGuard.IsOwn(socket))
+            return socket;
+        socket.Dispose();
+        return null;
     }
 
     private static string CheckedPath(string path)

@@ -145,7 +145,12 @@ internal sealed partial class BrokerConnection : LineConnection
     protected override void OnLine(ReadOnlySpan<byte> line)
     {
         if (WireMessage.Parse(line, out var message) != WireLine.Message)
+        {
+            if (!_welcome.Task.IsCompleted && !IsPublished)
+                Recognize(line);
             return;
+        }
+
         if (!_welcome.Task.IsCompleted && !IsPublished)
             OnGreeting(in message);
         else if (IsPublished)
@@ -232,6 +237,20 @@ internal sealed partial class BrokerConnection : LineConnection
         IsPublished = true;
         Introduction = new Welcome("", 0);
         _welcome.TrySetResult(Introduction);
+    }
+
+    /// <summary>Somebody else answers: what it is, as far as its words tell.</summary>
+    private void Recognize(ReadOnlySpan<byte> line)
+    {
+        string? what = null;
+        if (line is [(byte)'-', >= (byte)'A' and <= (byte)'Z', ..] or [(byte)'+', ..])
+            what = "a Redis server answers there, not a broker; set type to redis, or give the broker's port";
+        else if (line.StartsWith("HTTP/"u8))
+            what = "a web server answers there, not a broker; give the broker's port";
+        else if (line.StartsWith("SSH-"u8))
+            what = "an SSH server answers there, not a broker; give the broker's port";
+        if (what is not null)
+            Deny(what);
     }
 
     private void Deny(string why)

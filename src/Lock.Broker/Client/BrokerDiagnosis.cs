@@ -52,6 +52,13 @@ internal static class BrokerDiagnosis
                 + "and see that its disk has room."));
         }
 
+        if (Array.IndexOf(words, StatusWords.Unguarded) >= 0)
+        {
+            findings.Add(new StoreFinding("guard-taken", true, "Another user's process has taken the name by which this broker's path is guarded (an "
+                + "abstract socket '@lock-broker-…'; 'ss -xlp' as root shows whose): locks go on, but when the broker's directory is emptied while it lives, "
+                + "a second broker may start. End that process and restart the broker."));
+        }
+
         if (status is { Kind: AnswerKind.Status, Remaining: { } wait } && wait > TimeSpan.Zero)
         {
             findings.Add(new StoreFinding("waiting-after-crash", true, string.Create(CultureInfo.InvariantCulture,

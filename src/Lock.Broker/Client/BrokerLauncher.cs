@@ -5,8 +5,8 @@ namespace Locking;
 
 /// <summary>Starts a broker on this machine when nothing listens.</summary>
 /// <remarks>
-/// The new process belongs to nobody's session: it has no terminal, its standard streams lead nowhere, and it gets only what it needs
-/// of the environment. Where several start one at the same time, the one that gets the socket stays and the others end by themselves.
+/// The new process keeps nothing of the one that needed it: no open file, working directory, file mask, session or terminal, and only a short list
+/// of its environment. Its priority is the usual one where the system allows that. Where several start one at the same time, the one that gets the socket stays and the others end by themselves.
 /// </remarks>
 public sealed record BrokerLauncher
 {
@@ -29,8 +29,9 @@ public sealed record BrokerLauncher
     /// <summary>The name of the environment variable by which a launched broker gets its secret, which no command line must show.</summary>
     public const string SecretVariable = "LOCK_BROKER_SECRET";
 
-    /// <summary>What a launched process calls first, so that no terminal that closes ends it.</summary>
-    public static void LeaveSession() => UnixFiles.LeaveSession();
+    /// <summary>What a launched process calls first: leaves the session of the terminal, the working directory, the file mask, a lowered priority, and
+    /// limits of processor time and file size, all of which it has from whoever happened to need it. What the system refuses stays as it is.</summary>
+    public static void Detach() => UnixProcess.Detach();
 
     /// <summary>Starts it, and does not wait until it listens.</summary>
     /// <exception cref="LockStoreException">The program could not be started.</exception>
@@ -44,15 +45,12 @@ public sealed record BrokerLauncher
         else
             arguments.AddRange(["--host", address.Host, "--port", address.Port.ToString(CultureInfo.InvariantCulture)]);
         arguments.AddRange(["--idle-exit", ((long)IdleExit.TotalMilliseconds).ToString(CultureInfo.InvariantCulture) + "ms"]);
-        var start = OperatingSystem.IsWindows() ? WindowsStart(arguments) : UnixStart(arguments);
-        Restrict(start.Environment, secret);
         try
         {
-            using var process = Process.Start(start);
-            if (!OperatingSystem.IsWindows())
-                process?.WaitForExit();
-            if (!OperatingSystem.IsWindows() && process?.ExitCode == 127)
-                throw CannotStart($"'{Command[0]}' was not found");
+            if (OperatingSystem.IsWindows())
+                StartOnWindows(arguments, secret);
+            else
+                StartOnUnix(arguments, secret);
         }
         catch (Exception e) when (e is System.ComponentModel.Win32Exception or InvalidOperationException or IOException)
         {
@@ -60,26 +58,23 @@ public sealed record BrokerLauncher
         }
     }
 
-    /// <summary>A shell that ends at once leaves the broker to the system, so that no dead child stays behind here; what it inherited
-    /// beyond the standard streams is closed, or a pipe of the caller's would stay open as long as the broker lives.</summary>
-    private static ProcessStartInfo UnixStart(List<string> arguments)
+    /// <summary>A shell that ends at once leaves the broker to the system, so that no dead child stays behind here.</summary>
+    private void StartOnUnix(List<string> arguments, string? secret)
     {
-        var start = new ProcessStartInfo("/bin/sh") { UseShellExecute = false, WorkingDirectory = "/" };
-        start.ArgumentList.Add("-c");
-        start.ArgumentList.Add("command -v \"$1\" >/dev/null || exit 127; trap '' HUP; "
-            + "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; \"$@\" </dev/null >/dev/null 2>&1 &");
-        start.ArgumentList.Add("sh");
-        foreach (var argument in arguments)
-            start.ArgumentList.Add(argument);
-        return start;
+        const string script = "command -v \"$1\" >/dev/null || exit 127; trap '' HUP; cd /; umask 077; \"$@\" </dev/null >/dev/null 2>&1 &";
+        var environment = new ProcessStartInfo().Environment;
+        Restrict(environment, secret);
+        if (DetachedProcess.RunShell(["-c", script, "sh", .. arguments], environment) == 127)
+            throw CannotStart($"'{Command[0]}' was not found");
     }
 
-    private static ProcessStartInfo WindowsStart(List<string> arguments)
+    private static void StartOnWindows(List<string> arguments, string? secret)
     {
         var start = new ProcessStartInfo(arguments[0]) { UseShellExecute = false, CreateNoWindow = true };
         for (var i = 1; i < arguments.Count; i++)
             start.ArgumentList.Add(arguments[i]);
-        return start;
+        Restrict(start.Environment, secret);
+        using var process = Process.Start(start);
     }
 
     private static void Restrict(IDictionary<string, string?> environment, string? secret)

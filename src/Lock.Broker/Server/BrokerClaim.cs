@@ -74,6 +74,9 @@ internal sealed class BrokerClaim : Claim
     /// <summary>Whether the published client gave an id; without one it is answered without one.</summary>
     public bool HasForeignId { get; init; } = true;
 
+    /// <summary>The id as the published client wrote it, where that is not the plain text of <see cref="Id"/>: a number, for example.</summary>
+    public byte[]? ForeignId { get; init; }
+
     /// <summary>Published clients acknowledge a grant out of the queue; until then it may be taken back.</summary>
     public bool IsUnacknowledged { get; set; }
 

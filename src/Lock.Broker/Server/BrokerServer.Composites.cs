@@ -32,6 +32,11 @@ public sealed partial class BrokerServer
         }
 
         Readers.DropEnded();
-        KeepSocket();
+        Records.MakeAnewWhereGone();
+        if (!_listener.Keep())
+        {
+            LogReplaced(Options.Path!);
+            _ = StopAsync();
+        }
     }
 }

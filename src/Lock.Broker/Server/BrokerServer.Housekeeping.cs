@@ -10,6 +10,7 @@ public sealed partial class BrokerServer
     private readonly Lock _timesGate = new();
     private readonly Queue<(BrokerClaim Claim, long At)> _unacknowledged = [];
     private readonly Queue<(ClientSession Session, long At)> _refused = [];
+    private readonly Queue<(ClientSession Session, long At)> _broken = [];
 
     private static TimeSpan HousekeepingPeriod => TimeSpan.FromMilliseconds(200);
 
@@ -34,7 +35,16 @@ public sealed partial class BrokerServer
             _idleSince = TimeProvider.GetTimestamp();
         }
 
-        if (end == ConnectionEnd.Broken && !_closing)
+        if (end != ConnectionEnd.Broken)
+        {
+            Readers.Forget(session);
+            return;
+        }
+
+        // Its client may live, and come back over another connection.
+        lock (_timesGate)
+            _broken.Enqueue((session, In(AfterBreak)));
+        if (!_closing)
             LogBroken(why, claims);
     }
 
@@ -62,6 +72,8 @@ public sealed partial class BrokerServer
 
         while (TryTakeDue(_refused, now, out var session))
             session.Cut();
+        while (TryTakeDue(_broken, now, out var session))
+            Readers.Forget(session);
         SweepLeftovers(now);
         Records.KeepHouse();
         ExitWhenIdle();
@@ -111,9 +123,6 @@ public sealed partial class BrokerServer
     [LoggerMessage(2, LogLevel.Information, "The broker on {Where} has ended.")]
     private partial void LogEnded(string where);
 
-    [LoggerMessage(3, LogLevel.Warning, "A connection could not be accepted.")]
-    private partial void LogAcceptFailed(Exception exception);
-
     [LoggerMessage(4, LogLevel.Information, "A connection broke ({Why}); its {Claims} locks stand until their TTL.")]
     private partial void LogBroken(string why, int claims);
 
@@ -123,8 +132,8 @@ public sealed partial class BrokerServer
     [LoggerMessage(6, LogLevel.Information, "No connection and no lock for {Idle}: the broker ends.")]
     private partial void LogIdle(TimeSpan idle);
 
-    [LoggerMessage(11, LogLevel.Warning, "The file of the socket '{Path}' was removed; the broker listens there again.")]
-    private partial void LogListensAgain(string path);
+    [LoggerMessage(17, LogLevel.Error, "Another broker has begun at '{Path}', whose files were removed: this one ends, and its clients go there.")]
+    private partial void LogReplaced(string path);
 
     [LoggerMessage(12, LogLevel.Warning, "Connections are closed at once: nearly all of the {Limit} files that the process may have open are in use.")]
     private partial void LogOutOfDescriptors(long limit);

@@ -147,6 +147,14 @@ public sealed partial class BrokerServer
         claim.Ended();
     }
 
+    /// <summary>The connection of a published lease without expiry broke: it stands for a while, and then nobody can come back for it. Not when this
+    /// broker itself ends: its client goes on to believe in it.</summary>
+    internal void EndAfterBreak(BrokerClaim claim)
+    {
+        if (!_closing && Table.TryExtend(claim, AfterBreak))
+            Records.Update(claim);
+    }
+
     /// <summary>Takes a claim out of the queue; one that holds stays.</summary>
     internal bool Withdraw(BrokerClaim claim)
     {

@@ -18,18 +18,21 @@ public sealed partial class BrokerServer : IAsyncDisposable
     /// <summary>Holders of leases without expiry that are not on record have this long to come back to a broker that starts.</summary>
     internal static readonly TimeSpan PermanentWait = TimeSpan.FromSeconds(30);
 
+    /// <summary>What a published client whose connection broke leaves behind without an end stands for so long.</summary>
+    internal static readonly TimeSpan AfterBreak = TimeSpan.FromSeconds(30);
+
+    /// <summary>A broker that cannot see whether another one lives, whose files were removed, grants nothing for so long: that one looks for them each second.</summary>
+    private static readonly TimeSpan _blindPause = TimeSpan.FromSeconds(2);
+
     /// <summary>The longest lease, in milliseconds: 10,000 days.</summary>
     internal const long LongestTtl = 10_000L * 24 * 60 * 60 * 1000;
 
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
     private readonly HashSet<ClientSession> _sessions = [];
-    private readonly List<Socket> _listeners = [];
-    private readonly List<Task> _loops = [];
+    private readonly BrokerListener _listener;
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly CancellationTokenSource _stopping = new();
     private ServingThread? _serving;
-    private FileStream? _lockFile;
     private ITimer? _housekeeping;
     private long _idleSince;
     private bool _closing;
@@ -50,6 +53,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
         Table = new LockTable(TimeProvider);
         Records = new RecordKeeper(this, _logger);
         Pause = new StartPause(this, _logger);
+        _listener = new BrokerListener(options, TimeProvider, _logger, Admit);
         if (options.Path is null && options.Host is null)
             throw new ArgumentException("A broker needs a path (Unix socket) or a host (TCP) to listen on.", nameof(options));
         if (options.Host is not null && options.Secret is null && !options.Insecure && !IsLoopback(options.Host))
@@ -64,7 +68,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
     public BrokerServerOptions Options { get; }
 
     /// <summary>The TCP port in use, or 0 when it does not listen by TCP.</summary>
-    public int Port { get; private set; }
+    public int Port => _listener.Port;
 
     /// <summary>Completes when the broker has ended: disposed, or idle for long enough.</summary>
     public Task Completion => _completion.Task;
@@ -95,15 +99,21 @@ public sealed partial class BrokerServer : IAsyncDisposable
     {
         get
         {
-            var isOpen = Options is { Host: { } host, Secret: null } && !IsLoopback(host);
-            return (isOpen, Records.IsLacking) switch
-            {
-                (true, true) => $"{StatusWords.Open} {StatusWords.NoState}",
-                (true, false) => StatusWords.Open,
-                (false, true) => StatusWords.NoState,
-                (false, false) => "",
-            };
+            List<string> words = [];
+            if (Options is { Host: { } host, Secret: null } && !IsLoopback(host))
+                words.Add(StatusWords.Open);
+            if (Records.IsLacking)
+                words.Add(StatusWords.NoState);
+            if (_listener.IsPassedOver)
+                words.Add(StatusWords.Unguarded);
+            return string.Join(' ', words);
         }
+    }
+
+    /// <summary>Whether the path is guarded by a socket without a file; for tests of what other systems use.</summary>
+    internal bool UsesGuard
+    {
+        init => _listener = new BrokerListener(Options, TimeProvider, _logger, Admit) { UsesGuard = value };
     }
 
     internal TimeProvider TimeProvider { get; }
@@ -115,21 +125,31 @@ public sealed partial class BrokerServer : IAsyncDisposable
     {
         try
         {
-            if (Options.Path is not null && !TryTakeSocketPath(Options.Path))
+            if (Options.Path is not null && !_listener.TryTakePath(Options.Path))
+            {
+                CloseFiles();
                 return false;
+            }
+
             // The port first: where another broker has it, that one's state is not touched.
             if (Options.Host is not null)
-                ListenTcp(Options.Host);
-            Pause.Begin(Records.Open(RecordPath(), isDurable: Options.Host is not null && !IsLoopback(Options.Host)));
+                _listener.ListenTcp(Options.Host);
+            var pause = Records.Open(RecordPath(), isDurable: Options.Host is not null && !IsLoopback(Options.Host));
+            if (_listener.IsBlind)
+            {
+                Records.PauseAll(_blindPause);
+                pause = pause > _blindPause ? pause : _blindPause;
+            }
+
+            Pause.Begin(pause);
             if (Options.Path is not null)
-                Listen(new UnixDomainSocketEndPoint(Options.Path), Options.Path);
+                _listener.ListenAtPath(Options.Path);
             _serving = new ServingThread(NewArrivals(), Records.IsDurable);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or Win32Exception or ArgumentException)
         {
             var where = Where();
             CloseFiles();
-            Port = 0;
             throw new LockStoreException($"The broker cannot listen on {where}: {e.Message}", isTransient: false, e) { MayHaveBeenApplied = false };
         }
         catch
@@ -140,12 +160,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
 
         _idleSince = TimeProvider.GetTimestamp();
         _housekeeping = TimeProvider.CreateTimer(static s => ((BrokerServer)s!).KeepHouse(), this, HousekeepingPeriod, HousekeepingPeriod);
-        lock (_gate)
-        {
-            foreach (var listener in _listeners)
-                _loops.Add(AcceptAsync(listener));
-        }
-
+        _listener.Begin();
         LogListening(Where(), Pause.Left);
         return true;
     }
@@ -175,93 +190,6 @@ public sealed partial class BrokerServer : IAsyncDisposable
         (_, null) => $"'{Options.Path}'",
         _ => $"'{Options.Path}' and {Options.Host}:{(Port == 0 ? Options.Port : Port)}",
     };
-
-    /// <summary>
-    /// One broker per path: whoever holds the lock file is it, and only it may remove a socket that a dead one left behind. The lock file
-    /// itself is never removed, since two starters could then hold two different files of the same name.
-    /// </summary>
-    private bool TryTakeSocketPath(string path)
-    {
-        SocketDirectory.Prepare(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        if (Directory.Exists(path))
-            throw new IOException($"'{path}' is a directory, not a socket.");
-        if (new FileInfo(path) is { Exists: true, Length: > 0 })
-            throw new IOException($"'{path}' is a file, not a socket; it is not replaced.");
-        try
-        {
-            _lockFile = FileLock.Take(path + ".lock");
-        }
-        catch (IOException e) when (FileLock.IsTaken(e))
-        {
-            return false;
-        }
-
-        File.Delete(path);
-        return true;
-    }
-
-    private void ListenTcp(string host)
-    {
-        var addresses = IPAddress.TryParse(host, out var address) ? [address] : Dns.GetHostAddresses(host);
-        foreach (var one in addresses)
-        {
-            Listen(new IPEndPoint(one, Port == 0 ? Options.Port : Port), null);
-            Port = ((IPEndPoint)_listeners[^1].LocalEndPoint!).Port;
-        }
-    }
-
-    private void Listen(EndPoint endPoint, string? path)
-    {
-        var listener = new Socket(endPoint.AddressFamily, SocketType.Stream, path is null ? ProtocolType.Tcp : ProtocolType.Unspecified);
-        _listeners.Add(listener);
-        listener.Bind(endPoint);
-        if (path is not null && !OperatingSystem.IsWindows())
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        listener.Listen(1024);
-    }
-
-    private async Task AcceptAsync(Socket listener)
-    {
-        var hasFailed = false;
-        while (true)
-        {
-            Socket socket;
-            try
-            {
-                socket = await listener.AcceptAsync(_stopping.Token).ConfigureAwait(false);
-            }
-            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
-            {
-                return;
-            }
-            catch (SocketException e) when (e.SocketErrorCode == SocketError.OperationAborted)
-            {
-                // Another listener has taken its place.
-                return;
-            }
-            catch (SocketException e)
-            {
-                // Out of file descriptors, or a client that was gone before it was taken: the others must still come in.
-                if (!hasFailed)
-                    LogAcceptFailed(e);
-                hasFailed = true;
-                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider, CancellationToken.None).ConfigureAwait(false);
-                continue;
-            }
-
-            hasFailed = false;
-            try
-            {
-                Admit(socket);
-            }
-            catch (Exception e)
-            {
-                // It may have broken before it was taken. Whatever it was: the others must still come in.
-                LogAcceptFailed(e);
-                socket.Dispose();
-            }
-        }
-    }
 
     private void Admit(Socket socket)
     {
@@ -303,7 +231,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
         await Task.Yield();
         if (_housekeeping is not null)
             await _housekeeping.DisposeAsync().ConfigureAwait(false);
-        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _listener.StopAcceptingAsync().ConfigureAwait(false);
         ClientSession[] sessions;
         lock (_gate)
             sessions = [.. _sessions];
@@ -312,34 +240,18 @@ public sealed partial class BrokerServer : IAsyncDisposable
         if (_serving is not null)
             await _serving.StopAsync().ConfigureAwait(false);
         Table.Dispose();
-        RemoveSocket();
-        CloseFiles();
-        await Task.WhenAll(_loops).ConfigureAwait(false);
-        _stopping.Dispose();
-        LogEnded(Where());
-        _completion.TrySetResult();
-    }
+        var where = Where();
 
-    /// <summary>A directory that is gone must not keep the broker from its end. The record stays as it is: what lives, lives on.</summary>
-    private void RemoveSocket()
-    {
-        try
-        {
-            if (_lockFile is not null && Options.Path is not null)
-                File.Delete(Options.Path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // It is gone with its directory, or the next broker removes it.
-        }
+        // The record before the place: whoever has the place next reads it.
+        Records.Close();
+        await _listener.DisposeAsync().ConfigureAwait(false);
+        LogEnded(where);
+        _completion.TrySetResult();
     }
 
     private void CloseFiles()
     {
-        foreach (var listener in _listeners)
-            listener.Dispose();
         Records.Close();
-        _lockFile?.Dispose();
-        _lockFile = null;
+        _listener.GiveUp();
     }
 }

@@ -31,7 +31,7 @@ internal sealed partial class ClientSession
             return;
         }
 
-        if (!HasRoomForClaim() || _server.IsFull(keys[0]))
+        if (!HasRoomForClaims(keys.Count) || keys.Exists(_server.IsFull))
         {
             SendError(in message, "The broker or this connection has as many locks as it allows.");
             return;

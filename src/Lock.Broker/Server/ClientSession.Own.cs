@@ -11,7 +11,10 @@ internal sealed partial class ClientSession
 
     private bool HandleOwn(in WireMessage message)
     {
-        if (message.Type.Raw.Length < 5 || !message.Type.Raw[1..].StartsWith("lk-"u8))
+        var isOwn = message.Type.IsEscaped
+            ? message.Type.GetText()!.StartsWith("lk-", StringComparison.Ordinal)
+            : message.Type.Raw.Length >= 5 && message.Type.Raw[1..].StartsWith("lk-"u8);
+        if (!isOwn)
             return false;
         if (message.Type.TextEquals("lk-hello"u8))
             Hello(in message);

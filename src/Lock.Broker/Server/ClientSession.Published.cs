@@ -50,7 +50,7 @@ internal sealed partial class ClientSession
             return;
         }
 
-        if (!HasRoomForClaim())
+        if (!HasRoomForClaims(1))
         {
             SendError(in message, "This connection has as many locks and waiters as the broker allows.");
             return;
@@ -68,6 +68,7 @@ internal sealed partial class ClientSession
             Keep = message.KeepLocksAfterDeath.IsTrue,
             ForeignKey = message.Key.Raw.ToArray(),
             HasForeignId = id is not null,
+            ForeignId = id is null || message.Uuid is { IsString: true, IsEscaped: false } ? null : message.Uuid.Raw.ToArray(),
         };
         var repeated = message.RetryCount.TryGetInteger(out var count) && count > 0;
         var terms = new AcquireTerms
@@ -87,7 +88,7 @@ internal sealed partial class ClientSession
         {
             var waitersBefore = Math.Max(0, result.Waiters - (result.Status == AcquireStatus.Queued ? 1 : 0));
             CountReader(key, in message);
-            SendLockReply(subject, waitersBefore, granted);
+            SendLockReply(subject, waitersBefore, granted, message.Uuid.Raw);
             if (!granted && terms.Queue)
                 subject.Answered();
         }
@@ -98,23 +99,28 @@ internal sealed partial class ClientSession
     private void CountReader(string key, in WireMessage message)
     {
         if (message.RwStatus.TextEquals("begin_read"u8))
-            _server.Readers.Add(key, 1, _server.Options.Limits);
+            _server.Readers.Add(key, 1, this, _server.Options.Limits);
         else if (message.RwStatus.TextEquals("end_read"u8))
-            _server.Readers.Add(key, -1, _server.Options.Limits);
+            _server.Readers.Add(key, -1, this, _server.Options.Limits);
     }
 
     private void TellForeignGrant(BrokerClaim claim)
     {
         claim.IsUnacknowledged = true;
         _server.ExpectAcknowledgement(claim);
-        SendLockReply(claim, _server.Table.Report(claim.Key).Waiters, granted: true);
+        SendLockReply(claim, _server.Table.Report(claim.Key).Waiters, granted: true, claim.ForeignId);
     }
 
-    private void SendLockReply(BrokerClaim claim, int waiters, bool granted)
+    private void SendLockReply(BrokerClaim claim, int waiters, bool granted, ReadOnlySpan<byte> uuid)
     {
         var line = NewLine.Raw("{\"readersCount\":"u8).Integer(_server.Readers.Of(claim.Key)).Raw(","u8);
         if (claim.HasForeignId)
-            line.Raw("\"uuid\":"u8).Text(claim.Id).Raw(","u8);
+        {
+            // As it was written: clients compare it.
+            line.Raw("\"uuid\":"u8);
+            (uuid.IsEmpty ? line.Text(claim.Id) : line.Raw(uuid)).Raw(","u8);
+        }
+
         line.Raw("\"lockRequestCount\":"u8).Integer(waiters).Raw(",\"key\":"u8).Raw(claim.ForeignKey ?? "null"u8)
             .Raw(",\"type\":\"lock\",\"acquired\":"u8).Boolean(granted);
         if (granted)

@@ -6,9 +6,9 @@ internal sealed partial class ClientSession
     private bool HandleReaders(in WireMessage message)
     {
         if (message.Type.TextEquals("increment-readers"u8))
-            Reply("increment-readers-success"u8, in message, _server.Readers.Add(KeyOf(in message), 1, _server.Options.Limits));
+            Reply("increment-readers-success"u8, in message, _server.Readers.Add(KeyOf(in message), 1, this, _server.Options.Limits));
         else if (message.Type.TextEquals("decrement-readers"u8))
-            Reply("decrement-readers-success"u8, in message, _server.Readers.Add(KeyOf(in message), -1, _server.Options.Limits));
+            Reply("decrement-readers-success"u8, in message, _server.Readers.Add(KeyOf(in message), -1, this, _server.Options.Limits));
         else if (message.Type.TextEquals("register-write-flag-check"u8))
             CheckForWriter(in message, isWriter: false);
         else if (message.Type.TextEquals("register-write-flag-and-readers-check"u8))
@@ -29,7 +29,7 @@ internal sealed partial class ClientSession
 
     private void CheckForWriter(in WireMessage message, bool isWriter)
     {
-        var waiting = new ReaderWaiter(this, RawOrNull(message.Key).ToArray(), RawOrNull(message.Uuid).ToArray());
+        var waiting = new ReaderWaiter(this, isWriter, RawOrNull(message.Key).ToArray(), RawOrNull(message.Uuid).ToArray());
         var before = _server.Readers.Check(KeyOf(in message), isWriter, waiting, _server.Options.Limits);
         if (before is not { } state)
             return;

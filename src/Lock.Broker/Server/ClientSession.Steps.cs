@@ -11,7 +11,7 @@ internal sealed partial class ClientSession
             return;
         }
 
-        if (!HasRoomForClaim())
+        if (!HasRoomForClaims(1))
         {
             SendRefused(number, "this connection has as many locks and waiters as the broker allows");
             return;

@@ -112,22 +112,25 @@ internal sealed partial class ClientSession : ServedConnection
 
     /// <summary>
     /// A client that closes gives up what it has, unless it asked to keep it. One whose connection broke may live and rely on its leases:
-    /// they stand until their TTL, and it can reclaim them; its places in queues are of no use without a connection.
+    /// they stand until their TTL, and it can reclaim them; its places in queues are of no use without a connection. A published client
+    /// cannot reclaim what never expires: that stands for a while only, in which it can ask again with the same id.
     /// </summary>
     private void End(BrokerClaim claim, ConnectionEnd end)
     {
         if (!claim.Detach(this))
             return;
-        if (end == ConnectionEnd.Broken || (claim.Keep && claim.State == ClaimState.Held))
+        if (end == ConnectionEnd.Broken && claim is { ForeignKey: not null, Keep: false, State: ClaimState.Held } && claim.Ttl == Timeout.InfiniteTimeSpan)
+            _server.EndAfterBreak(claim);
+        else if (end == ConnectionEnd.Broken || (claim.Keep && claim.State == ClaimState.Held))
             _server.Withdraw(claim);
         else
             _server.End(claim);
     }
 
-    private bool HasRoomForClaim()
+    private bool HasRoomForClaims(int count)
     {
         lock (_gate)
-            return _claims.Count < _server.Options.Limits.ClaimsPerConnection;
+            return _claims.Count + count <= _server.Options.Limits.ClaimsPerConnection;
     }
 
     private void Send(LineWriter line)

@@ -1,9 +1,10 @@
 namespace Locking;
 
 /// <summary>A request that waits for a broadcast of its key.</summary>
-internal sealed record ReaderWaiter(ClientSession Session, byte[] Key, byte[] Uuid);
+internal sealed record ReaderWaiter(ClientSession Session, bool IsWriter, byte[] Key, byte[] Uuid);
 
 /// <summary>Readers and writer flags of keys, as published clients keep them at the broker. Nothing is kept of a key without either.</summary>
+/// <remarks>What a client has counted goes with its connection: the original keeps the flag of a writer that is gone, and its readers wait for ever.</remarks>
 internal sealed class ReaderCounts
 {
     private readonly Lock _gate = new();
@@ -21,14 +22,17 @@ internal sealed class ReaderCounts
 
     /// <summary>Counts a reader in or out; never below zero.</summary>
     /// <returns>How many there are now.</returns>
-    public int Add(string key, int count, BrokerLimits limits)
+    public int Add(string key, int count, ClientSession session, BrokerLimits limits)
     {
         lock (_gate)
         {
             // Nobody waits at a key that is not there, so that there is nothing to count down and nobody to tell.
             if ((count < 0 && !_keys.ContainsKey(key)) || !TryGetUnsynchronized(key, limits.Keys, out var state))
                 return 0;
-            state.Readers = Math.Max(0, state.Readers + count);
+            if (count > 0)
+                state.AddReader(session);
+            else
+                state.RemoveReader(session);
             state.MustTell |= count < 0 && state.Readers == 0;
             ForgetIdleUnsynchronized(key, state);
             return state.Readers;
@@ -43,14 +47,10 @@ internal sealed class ReaderCounts
         {
             if (!TryGetUnsynchronized(key, limits.Keys, out var state))
                 return (false, 0);
-            var before = (state.HasWriter, state.Readers);
-            var waits = state.HasWriter || (isWriter && state.Readers > 1);
-            if (isWriter)
-                state.HasWriter = true;
-            if (!waits)
+            var before = (state.Writer is not null, state.Readers);
+            if (state.Writer is null && !(isWriter && state.Readers > 1))
             {
-                if (!isWriter)
-                    state.Readers++;
+                state.GoOn(waiter);
                 return before;
             }
 
@@ -67,28 +67,55 @@ internal sealed class ReaderCounts
         {
             if (!_keys.TryGetValue(key, out var state))
                 return 0;
-            state.HasWriter = false;
+            state.Writer = null;
             state.MustTell = true;
             return state.Readers;
         }
     }
 
-    /// <summary>Tells those who wait, the newest first, if there is something to tell.</summary>
+    /// <summary>Tells those who wait, the newest first, if there is something to tell. They count from then on.</summary>
     public void Broadcast(string key)
     {
-        ReaderWaiter[] waiting;
+        List<ReaderWaiter> waiting = [];
         lock (_gate)
         {
             if (!_keys.TryGetValue(key, out var state) || !state.MustTell)
                 return;
             state.MustTell = false;
-            waiting = [.. state.Waiting];
+            foreach (var one in state.Waiting)
+            {
+                if (one.Session.HasEnded)
+                    continue;
+                state.GoOn(one);
+                waiting.Add(one);
+            }
+
             state.Waiting.Clear();
             ForgetIdleUnsynchronized(key, state);
         }
 
         foreach (var one in waiting)
             one.Session.TellBroadcast(one.Key, one.Uuid);
+    }
+
+    /// <summary>Forgets what a client has counted whose connection is gone, and tells those who waited for it.</summary>
+    public void Forget(ClientSession session)
+    {
+        if (!_isUsed)
+            return;
+        List<string> told = [];
+        lock (_gate)
+        {
+            foreach (var (key, state) in _keys)
+            {
+                if (state.Forget(session))
+                    told.Add(key);
+                ForgetIdleUnsynchronized(key, state);
+            }
+        }
+
+        foreach (var key in told)
+            Broadcast(key);
     }
 
     /// <summary>Those whose connection is gone must not pile up at a key whose writer never ends.</summary>
@@ -121,18 +148,61 @@ internal sealed class ReaderCounts
 
     private void ForgetIdleUnsynchronized(string key, State state)
     {
-        if (state is { Readers: 0, HasWriter: false, MustTell: false, Waiting.Count: 0 })
+        if (state is { Readers: 0, Writer: null, MustTell: false, Waiting.Count: 0 })
             _keys.Remove(key);
     }
 
     private sealed class State
     {
-        public int Readers { get; set; }
+        private readonly Dictionary<ClientSession, int> _readers = [];
 
-        public bool HasWriter { get; set; }
+        public int Readers { get; private set; }
+
+        /// <summary>Whose flag stands.</summary>
+        public ClientSession? Writer { get; set; }
 
         public bool MustTell { get; set; }
 
         public Stack<ReaderWaiter> Waiting { get; set; } = [];
+
+        public void GoOn(ReaderWaiter waiter)
+        {
+            if (waiter.IsWriter)
+                Writer = waiter.Session;
+            else
+                AddReader(waiter.Session);
+        }
+
+        public void AddReader(ClientSession session)
+        {
+            _readers[session] = _readers.GetValueOrDefault(session) + 1;
+            Readers++;
+        }
+
+        /// <summary>Its own; or, of a client that came back over another connection, one of a connection that is gone; or anybody's, as in the original.</summary>
+        public void RemoveReader(ClientSession session)
+        {
+            if (Readers == 0)
+                return;
+            var whose = _readers.ContainsKey(session) ? session
+                : _readers.Keys.FirstOrDefault(static other => other.HasEnded) ?? _readers.Keys.First();
+            Readers--;
+            if (--_readers[whose] == 0)
+                _readers.Remove(whose);
+        }
+
+        /// <summary>Takes away what that connection counted.</summary>
+        /// <returns>Whether others may go on now.</returns>
+        public bool Forget(ClientSession session)
+        {
+            var wasWriter = Writer == session;
+            if (wasWriter)
+                Writer = null;
+            if (_readers.Remove(session, out var count))
+                Readers -= count;
+            var isToTell = wasWriter || (count > 0 && Readers == 0);
+            MustTell |= isToTell;
+            return isToTell;
+        }
     }
 }

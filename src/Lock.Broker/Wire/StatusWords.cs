@@ -8,4 +8,7 @@ internal static class StatusWords
 
     /// <summary>It keeps no record, or not all is on it: one that comes back may grant what is held, or nothing for a while.</summary>
     public const string NoState = "no-state";
+
+    /// <summary>Another user's process has the name of its guard: two may serve its path when its files are removed.</summary>
+    public const string Unguarded = "unguarded";
 }

@@ -55,7 +55,11 @@ internal readonly ref struct WireValue
         return _escaped ? Unescape(inner) : Encoding.UTF8.GetString(inner);
     }
 
-    public bool TextEquals(ReadOnlySpan<byte> utf8) => IsString && !_escaped && Raw[1..^1].SequenceEqual(utf8);
+    /// <summary>Whether it is a string that was written with escapes.</summary>
+    public bool IsEscaped => _escaped;
+
+    public bool TextEquals(ReadOnlySpan<byte> utf8) =>
+        IsString && (_escaped ? Unescape(Raw[1..^1]) == Encoding.UTF8.GetString(utf8) : Raw[1..^1].SequenceEqual(utf8));
 
     /// <summary>The whole number, from a JSON number or a string of digits; fractions are cut off.</summary>
     public bool TryGetInteger(out long value)

@@ -10,7 +10,7 @@ internal static class BrokerCommand
     private static readonly OptionSpec _path = new("--path", null, "SOCKET",
         "The Unix socket. Its directory is made when missing, and must be closed to other users. Default: this user's own.");
 
-    private static readonly OptionSpec _host = new("--host", null, "HOST", "Listen by TCP on this address or name.");
+    private static readonly OptionSpec _host = new("--host", null, "HOST", "Listen by TCP on this address or name. Default with --port: 127.0.0.1.");
 
     private static readonly OptionSpec _port = new("--port", null, "PORT", "The TCP port, 0 for any free one. Default: 6970.");
 
@@ -23,13 +23,13 @@ internal static class BrokerCommand
     private static readonly OptionSpec _insecure = new("--insecure", null, null, "Allow listening beyond this machine without a secret.");
 
     private static readonly OptionSpec _launched = new("--launched", null, null,
-        "Leave the terminal's session and say nothing: for a broker that was started because somebody needed one.");
+        "Leave all that comes from the starter (session, directory, file mask, priority), and say nothing: for a broker that was started because somebody needed one.");
 
     public static CommandSpec Spec { get; } = new()
     {
         Name = "broker",
         Summary = "Serve locks to this machine or a small network, in the foreground.",
-        Usage = "[--path SOCKET | --host HOST [--port PORT]] [--idle-exit TIME] [--secret-file FILE] [--insecure] [--launched]",
+        Usage = "[--path SOCKET | [--host HOST] [--port PORT]] [--idle-exit TIME] [--secret-file FILE] [--insecure] [--launched]",
         Options = [_path, _host, _port, _idleExit, _secretFile, _insecure, _launched, SharedOptions.Json, SharedOptions.Help],
         Description = """
             Listens on a Unix socket (the default), by TCP, or both. Usually nobody has to start one: the other commands start this
@@ -39,7 +39,7 @@ internal static class BrokerCommand
         Examples =
         [
             "lock broker                                       this user's own socket",
-            "lock broker --host 127.0.0.1 --port 6970          for clients of live-mutex, too",
+            "lock broker --port 6970                           this machine by TCP, for clients of live-mutex, too",
             "LOCK_BROKER_SECRET=... lock broker --host 0.0.0.0 --port 6970",
         ],
         ExitCodes =
@@ -57,7 +57,7 @@ internal static class BrokerCommand
         var options = Options(arguments);
         var launched = arguments.Has(_launched);
         if (launched)
-            BrokerLauncher.LeaveSession();
+            BrokerLauncher.Detach();
         using var signals = new SignalRelay();
         var server = new BrokerServer(options);
         if (!server.TryStart())
@@ -92,8 +92,8 @@ internal static class BrokerCommand
     private static BrokerServerOptions Options(ParsedArguments arguments)
     {
         var host = arguments.Value(_host);
-        if (arguments.Has(_port) && host is null)
-            throw new UsageException("--port needs --host.", arguments.Command);
+        if (arguments.Has(_port))
+            host ??= "127.0.0.1";
         var options = new BrokerServerOptions
         {
             Path = arguments.Value(_path) ?? (host is null ? BrokerPaths.DefaultSocket : null),

@@ -139,6 +139,8 @@ public sealed class ConfigErrorTests
     [InlineData("""{"lockOptions":{"timeout":1,"waitTimeout":2}}""", "lockOptions.waitTimeout", "lockOptions.timeout")]
     [InlineData("""{"lockOptions":{"timeout":null,"failAfterMillis":2}}""", "lockOptions.failAfterMillis", "lockOptions.timeout")]
     [InlineData("""{"lockOptions":{"retryCount":1,"maxRetries":2}}""", "lockOptions.maxRetries", "lockOptions.retryCount")]
+    [InlineData("""{"lockOptions":{"maxRetries":1,"lockRetryMax":2}}""", "lockOptions.lockRetryMax", "lockOptions.maxRetries")]
+    [InlineData("""{"lockOptions":{"releaseTimeout":1,"unlockRequestTimeout":2}}""", "lockOptions.unlockRequestTimeout", "lockOptions.releaseTimeout")]
     [InlineData("""{"lockOptions":{"ttl":1000,"timeoutMillis":"2s"}}""", "lockOptions.timeoutMillis", "lockOptions.ttl")]
     [InlineData("""{"connection":{"path":"/a","udsPath":"/b"}}""", "connection.udsPath", "connection.path")]
     [InlineData("""{"lockConfig":{"connection":{"url":"a","connectionString":"b"}}}""", "lockConfig.connection.connectionString", "lockConfig.connection.url")]

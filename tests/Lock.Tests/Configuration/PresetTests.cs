@@ -42,6 +42,8 @@ public sealed class PresetTests
     [InlineData("""{"lockRequestTimeout":2000,"maxRetries":5}""", 10000, 2000)]
     [InlineData("""{"lockRequestTimeout":"2s"}""", 6000, 2000)]
     [InlineData("""{"maxRetries":5}""", 15000, 3000)]
+    [InlineData("""{"lockRetryMax":5}""", 15000, 3000)]
+    [InlineData("""{"lockRetryMax":5,"keepLocksAfterDeath":false,"unlockRequestTimeout":3000}""", 15000, 3000)]
     [InlineData("""{"maxRetries":0}""", 0, 3000)]
     [InlineData("""{"maxRetries":-1}""", -1, 3000)]
     [InlineData("""{"maxRetries":5,"waitTimeout":15000}""", 15000, 3000)]

@@ -32,12 +32,20 @@ internal sealed class OptionReader
             if (ConfigReader.Find(OptionSettings.All, member) is { } setting)
                 _said.Take(setting, member.Value);
             else if (WaitingAliases.MaxRetries.IsCalled(member.Name))
-                _maxRetries = member.Value;
+                _maxRetries = Once(WaitingAliases.MaxRetries, _maxRetries, member.Value);
             else if (WaitingAliases.LockRequestTimeout.IsCalled(member.Name))
                 _lockRequestTimeout = member.Value;
             else
                 throw ConfigReader.Unknown(member, Names, Elsewhere(member.Name, ConfigReader.Parent(node.Path)));
         }
+    }
+
+    /// <summary>A value that several names of live-mutex have; differing ones are an error.</summary>
+    private static ConfigNode Once(Setting<LockOptions> setting, ConfigNode? before, ConfigNode node)
+    {
+        if (before is not null && !Equals(setting.Read(before), setting.Read(node)))
+            throw new LockConfigException(node.Path, $"says the same as {before.Path}, differently. Keep one of them; the usual name is {setting.Name}.");
+        return node;
     }
 
     /// <summary>The options that were said, or null for none.</summary>

@@ -184,7 +184,7 @@ internal static class OptionSettings
     public static Setting<LockOptions> KeepOnDisconnect { get; } = new()
     {
         Name = "keepOnDisconnect",
-        Aliases = ["keepLocksOnExit"],
+        Aliases = ["keepLocksOnExit", "keepLocksAfterDeath"],
         Allowed = "true or false",
         Parse = SettingValues.Flag,
         Set = static (options, value) => options with { KeepOnDisconnect = (bool?)value },
@@ -194,6 +194,7 @@ internal static class OptionSettings
     public static Setting<LockOptions> ReleaseTimeout { get; } = new()
     {
         Name = "releaseTimeout",
+        Aliases = ["unlockRequestTimeout"],
         Allowed = $"1 to 10,000 days in {Ms}",
         Parse = SettingValues.Duration,
         Set = static (options, value) => options with { ReleaseTimeout = (TimeSpan?)value },

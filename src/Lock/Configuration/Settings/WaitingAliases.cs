@@ -27,6 +27,7 @@ internal static class WaitingAliases
     public static Setting<LockOptions> MaxRetries { get; } = new()
     {
         Name = "maxRetries",
+        Aliases = ["lockRetryMax"],
         Allowed = OptionSettings.RetryCount.Allowed,
         Parse = SettingValues.IntegerOrNull,
         Set = OptionSettings.RetryCount.Set,
