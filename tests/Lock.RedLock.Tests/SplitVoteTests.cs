@@ -64,8 +64,6 @@ public sealed class SplitVoteTests
             return Task.CompletedTask;
         }
 
-        public IQuorumNode WithOptions(LockOptions options) => this;
-
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }

@@ -213,7 +213,7 @@ public sealed class WaitingTests : EngineTest
     {
         var error = await Assert.ThrowsAsync<ArgumentException>(
             async () => await Locks.LockAsync("k", new LockOptions { KeyPrefix = "other:" }));
-        Assert.Contains("KeyPrefix", error.Message, StringComparison.Ordinal);
+        Assert.Contains("lockOptions.keyPrefix", error.Message, StringComparison.Ordinal);
         Assert.Contains("scripted", error.Message, StringComparison.Ordinal);
     }
 }
