@@ -124,6 +124,32 @@ public sealed class ReachTests
         Directory.Delete(directory, recursive: true);
     }
 
+    [Theory]
+    [InlineData("-ERR Protocol error: unbalanced quotes in request\r\n", "a Redis server")]
+    [InlineData("-NOAUTH Authentication required.\r\n", "a Redis server")]
+    [InlineData("-DENIED Redis is running in protected mode.\r\n", "a Redis server")]
+    [InlineData("HTTP/1.1 400 Bad Request\r\n\r\n", "a web server")]
+    [InlineData("SSH-2.0-OpenSSH_9.2\r\n", "an SSH server")]
+    public async Task Somebody_else_who_answers_is_named(string answer, string what)
+    {
+        using var listener = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
+        listener.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0));
+        listener.Listen();
+        var port = ((System.Net.IPEndPoint)listener.LocalEndPoint!).Port;
+        var serving = Task.Run(async () =>
+        {
+            using var client = await listener.AcceptAsync();
+            await client.ReceiveAsync(new byte[1000]);
+            await client.SendAsync(System.Text.Encoding.ASCII.GetBytes(answer));
+        });
+        await using var store = new BrokerLockStore(new LockConnection { Host = "127.0.0.1", Port = port, ConnectTimeout = TimeSpan.FromMinutes(1) });
+        var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
+        Assert.Contains($"127.0.0.1:{port}", refused.Message);
+        Assert.Contains(what, refused.Message);
+        Assert.False(refused.IsTransient);
+        await serving;
+    }
+
     [Fact]
     public async Task Idle_means_no_client_and_no_lock()
     {

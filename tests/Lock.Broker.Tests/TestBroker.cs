@@ -10,8 +10,11 @@ internal sealed class TestBroker : IAsyncDisposable
     private readonly BrokerServerOptions _options;
     private readonly List<IAsyncDisposable> _clients = [];
 
-    public TestBroker(Func<BrokerServerOptions, BrokerServerOptions>? configure = null)
+    private readonly LockProviderContext? _context;
+
+    public TestBroker(Func<BrokerServerOptions, BrokerServerOptions>? configure = null, TimeProvider? time = null)
     {
+        _context = time is null ? null : LockProviderContext.Default with { TimeProvider = time };
         _directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
         Path = System.IO.Path.Combine(_directory, "broker.sock");
         var options = new BrokerServerOptions { Path = Path, Host = "127.0.0.1", Port = 0 };
@@ -74,7 +77,7 @@ internal sealed class TestBroker : IAsyncDisposable
     /// <summary>Starts a broker at the place of the one that was stopped.</summary>
     public void Start()
     {
-        Server = new BrokerServer(_options with { Port = Server?.Port ?? _options.Port });
+        Server = new BrokerServer(_options with { Port = Server?.Port ?? _options.Port }, _context);
         Assert.True(Server.TryStart());
     }
 }

@@ -20,7 +20,7 @@ internal static class Holder
     /// outcome. Ends with its input.</summary>
     public static async Task<int> RunAsync(string key)
     {
-        await using var locks = Lock.Create(providers: [new BrokerLockProvider()]);
+        await using var locks = Lock.Create(providers: [new BrokerLockProvider { Launcher = Broker.Launcher }]);
         await using var handle = await locks.LockAsync(key);
         Console.WriteLine($"held {handle.FencingToken}");
         while (Console.ReadLine() is { } command)

@@ -42,11 +42,14 @@ internal static class PathGuard
     /// <summary>Takes it.</summary>
     /// <param name="path">The path of the broker's socket.</param>
     /// <param name="listener">Taken: listens. To be disposed last of all.</param>
+    /// <param name="own">The number of this user; for tests.</param>
+    /// <param name="at">Where it is; for tests.</param>
     [SupportedOSPlatform("linux")]
-    public static GuardTaking TryTake(string path, out Socket? listener)
+    public static GuardTaking TryTake(string path, out Socket? listener, uint? own = null, UnixDomainSocketEndPoint? at = null)
     {
         listener = null;
-        var address = AddressOf(path);
+        var user = own ?? UnixFiles.UserId;
+        var address = at ?? AddressOf(path);
         var began = TimeProvider.System.GetTimestamp();
         do
         {
@@ -68,7 +71,7 @@ internal static class PathGuard
                 throw;
             }
 
-            switch (IsOwn(address))
+            switch (IsOf(user, address))
             {
                 case true:
                     return GuardTaking.Another;
@@ -87,26 +90,29 @@ internal static class PathGuard
 
     /// <summary>Whether the other side of a connection is a process of this user.</summary>
     [SupportedOSPlatform("linux")]
-    public static bool IsOwn(Socket socket)
+    public static bool IsOwn(Socket socket) => IsOf(UnixFiles.UserId, socket);
+
+    [SupportedOSPlatform("linux")]
+    private static bool IsOf(uint user, Socket socket)
     {
         // struct ucred: pid, uid, gid.
         Span<byte> credentials = stackalloc byte[12];
         return socket.GetRawSocketOption(SocketLevel, PeerCredentials, credentials) == credentials.Length
-            && BitConverter.ToUInt32(credentials[4..]) == UnixFiles.UserId;
+            && BitConverter.ToUInt32(credentials[4..]) == user;
     }
 
     private static Socket NewSocket() => new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
 
-    /// <summary>Whether who listens there is a process of this user; null when nobody listens.</summary>
+    /// <summary>Whether who listens there is a process of that user; null when nobody listens.</summary>
     [SupportedOSPlatform("linux")]
-    private static bool? IsOwn(UnixDomainSocketEndPoint address)
+    private static bool? IsOf(uint user, UnixDomainSocketEndPoint address)
     {
         using var socket = NewSocket();
         socket.Blocking = false; // a queue that is full must not hold up whoever asks
         try
         {
             socket.Connect(address);
-            return IsOwn(socket);
+            return IsOf(user, socket);
         }
         catch (SocketException)
         {

@@ -32,11 +32,13 @@ public sealed partial class BrokerServer
         }
 
         Readers.DropEnded();
-        Records.MakeAnewWhereGone();
-        if (!_listener.Keep())
+        if (_listener.Keep())
         {
-            LogReplaced(Options.Path!);
-            _ = StopAsync();
+            Records.MakeAnewWhereGone();
+            return;
         }
+
+        LogReplaced(Options.Path!);
+        _ = StopAsync();
     }
 }

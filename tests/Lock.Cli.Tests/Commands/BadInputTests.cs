@@ -35,7 +35,6 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("give either --id ID or --force", "release", "k", "--id", "x", "--force")]
     [InlineData("--id ID is missing", "extend", "k", "--ttl", "1s")]
     [InlineData("--ttl TIME is missing", "extend", "k", "--id", "x")]
-    [InlineData("--port needs --host", "broker", "--port", "1")]
     [InlineData("--secret-file", "broker", "--secret-file", "/no/such/file")]
     [InlineData("give a secret", "broker", "--host", "0.0.0.0", "--port", "0")]
     [InlineData("no shell that is known", "completion", "tcsh")]

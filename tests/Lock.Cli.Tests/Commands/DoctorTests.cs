@@ -71,8 +71,9 @@ public sealed class DoctorTests : IAsyncLifetime
     [Fact]
     public async Task A_broker_that_leaves_nothing_for_the_next_one_is_unsafe()
     {
-        using var broker = _sandbox.Start("broker", "--host", "127.0.0.1", "--port", "0", "--json");
+        using var broker = _sandbox.Start("broker", "--port", "0", "--json");
         await broker.SeesAsync("\n");
+        Assert.Equal("127.0.0.1", JsonSerializer.Deserialize<JsonElement>(broker.OutputSoFar).GetProperty("host").GetString());
         var port = JsonSerializer.Deserialize<JsonElement>(broker.OutputSoFar).GetProperty("port").GetInt32().ToString(CultureInfo.InvariantCulture);
         _sandbox.Config = $$"""{"type":"broker","connection":{"host":"127.0.0.1","port":{{port}},"launch":false} }""";
         Assert.Equal(["no-state-file"], await WarningsAsync());
