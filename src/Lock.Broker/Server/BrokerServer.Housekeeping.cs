@@ -11,6 +11,7 @@ public sealed partial class BrokerServer
     private readonly Queue<(BrokerClaim Claim, long At)> _unacknowledged = [];
     private readonly Queue<(ClientSession Session, long At)> _refused = [];
     private readonly Queue<(ClientSession Session, long At)> _broken = [];
+    private bool _isKeepingHouse;
 
     private static TimeSpan HousekeepingPeriod => TimeSpan.FromMilliseconds(200);
 
@@ -56,8 +57,39 @@ public sealed partial class BrokerServer
 
     private void KeepHouse()
     {
-        if (_closing)
+        // A timer does not wait for the turn before it.
+        if (_closing || Interlocked.Exchange(ref _isKeepingHouse, true))
             return;
+        try
+        {
+            KeepHouseOnce();
+        }
+        catch (Exception e)
+        {
+            // Whatever it was: on a timer's thread it would end the process, and with it everybody's broker.
+            TryLogFault(e);
+        }
+        finally
+        {
+            Volatile.Write(ref _isKeepingHouse, false);
+        }
+    }
+
+    private void TryLogFault(Exception exception)
+    {
+        try
+        {
+            LogHouseFault(exception);
+        }
+        catch (Exception e)
+        {
+            // A log is somebody else's code.
+            System.Diagnostics.Debug.WriteLine(e);
+        }
+    }
+
+    private void KeepHouseOnce()
+    {
         Pause.EndWhenDue();
         var now = TimeProvider.GetTimestamp();
         while (TryTakeDue(_unacknowledged, now, out var claim))
@@ -137,6 +169,9 @@ public sealed partial class BrokerServer
 
     [LoggerMessage(12, LogLevel.Warning, "Connections are closed at once: nearly all of the {Limit} files that the process may have open are in use.")]
     private partial void LogOutOfDescriptors(long limit);
+
+    [LoggerMessage(18, LogLevel.Error, "What the broker does by time has failed; it is tried again.")]
+    private partial void LogHouseFault(Exception exception);
 
     [LoggerMessage(9, LogLevel.Error, "A line could not be handled; its connection is cut, its locks stand until their TTL.")]
     private partial void LogFault(Exception exception);

@@ -37,6 +37,21 @@ public sealed class FaultTests : IDisposable
     }
 
     [Fact]
+    public async Task What_is_done_by_time_may_fail_and_the_broker_goes_on()
+    {
+        using var log = new FaultyLog { Fails = true };
+        var clock = new FaultyTime();
+        await using var server = Start(new LockProviderContext(clock, log));
+        clock.Fails = true;
+        while (clock.Failures < 3)
+            await Task.Delay(5);
+        clock.Fails = false;
+        await using var client = await RawClient.UnixAsync(SocketPath);
+        await client.ExpectNothingAsync();
+        log.Fails = false;
+    }
+
+    [Fact]
     public async Task A_connection_that_cannot_be_taken_on_is_closed_and_the_next_ones_come_in()
     {
         var arrivals = new RefusingArrivals { Refuses = true };
@@ -105,9 +120,19 @@ public sealed class FaultTests : IDisposable
 
     private sealed class FaultyTime : TimeProvider
     {
+        private int _failures;
+
         public bool Fails { get; set; }
 
-        public override DateTimeOffset GetUtcNow() => Fails ? throw new InvalidOperationException("The clock has failed.") : base.GetUtcNow();
+        public int Failures => Volatile.Read(ref _failures);
+
+        public override DateTimeOffset GetUtcNow()
+        {
+            if (!Fails)
+                return base.GetUtcNow();
+            Interlocked.Increment(ref _failures);
+            throw new InvalidOperationException("The clock has failed.");
+        }
     }
 
     private sealed class FaultyLog : ILoggerFactory, ILogger

@@ -85,7 +85,9 @@ public sealed class ManyKeysWireTests : IAsyncLifetime
         Assert.Equal(
             "write-flag-false-and-broadcast-success",
             (await _b.AskAsync("""{"type":"set-write-flag-false-and-broadcast","uuid":"U5","key":"k"}""")).GetProperty("type").GetString());
+
+        // The reader that waited counts since the broadcast, as at the original.
         var reader = await _a.AskAsync("""{"type":"lock","uuid":"U6","key":"k","rwStatus":"begin_read"}""");
-        Assert.Equal(1, reader.GetProperty("readersCount").GetInt32());
+        Assert.Equal(2, reader.GetProperty("readersCount").GetInt32());
     }
 }

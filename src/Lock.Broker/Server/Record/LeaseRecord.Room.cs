@@ -36,7 +36,7 @@ internal sealed partial class LeaseRecord
                     return;
                 List<BrokerClaim> claims = [.. _segments.SelectMany(static segment => segment.Owners).OfType<BrokerClaim>(), .. _owed];
                 var head = _segments[0];
-                var (skew, anything, permanent) = (head.Word(SkewOffset), head.Word(AnythingUntilOffset), head.Word(UnknownPermanentOffset));
+                var (skew, permanent) = (head.Word(SkewOffset), head.Word(UnknownPermanentOffset));
                 var clock = head.Bytes(ClockOffset, ClockLength).ToArray();
 
                 // Beside its place until it is complete: whoever opens it there finds all or nothing.
@@ -63,7 +63,7 @@ internal sealed partial class LeaseRecord
                     FreeOf(_segments[0]).Push((_segments[0], place));
                 clock.CopyTo(_segments[0].Bytes(ClockOffset, ClockLength));
                 (_segments[0].Word(SkewOffset), _segments[0].Word(TokenOffset)) = (skew, _tokens);
-                (_segments[0].Word(AnythingUntilOffset), _segments[0].Word(UnknownPermanentOffset)) = (anything, permanent);
+                (_segments[0].Word(AnythingUntilOffset), _segments[0].Word(UnknownPermanentOffset)) = (_pausedUntil, permanent);
                 _owed.Clear();
                 (_count, _isFull) = (0, false);
                 foreach (var claim in claims)
@@ -80,12 +80,13 @@ internal sealed partial class LeaseRecord
                 if (IsDurable)
                     _segments.ForEach(static segment => segment.Flush());
                 File.Move(_path + ".new", _path, overwrite: true);
+                _identity = UnixFiles.IdentityOf(_file);
             }
         }
     }
 
     /// <summary>Whether the file at the path is another one, or none.</summary>
-    public bool IsGone() => UnixFiles.IdentityOf(_path) is var there && there != UnixFiles.IdentityOf(_file);
+    public bool IsGone() => UnixFiles.IdentityOf(_path) != _identity;
 
     private bool TryTakePlace(int size, out RecordSegment segment, out int place)
     {

@@ -42,6 +42,7 @@ internal sealed partial class LeaseRecord : IDisposable
     private readonly Dictionary<int, Stack<(RecordSegment Segment, int Place)>> _free = [];
     private readonly HashSet<BrokerClaim> _owed = [];
     private SafeFileHandle _file;
+    private (ulong Device, ulong Number)? _identity;
     private long _length;
     private long _tokens;
     private long _written;
@@ -61,6 +62,7 @@ internal sealed partial class LeaseRecord : IDisposable
         _clock = new RecordClock(time, boot);
         IsDurable = isDurable;
         _file = Open(path, FileMode.OpenOrCreate);
+        _identity = UnixFiles.IdentityOf(_file);
         try
         {
             _length = RandomAccess.GetLength(_file);
