@@ -156,5 +156,5 @@ public sealed class QueueTests(RedisFixture redis) : RedisTests(redis), IClassFi
     }
 
     private async Task<long> QueueLengthAsync(string key) => (long)(await CommandAsync(
-        "EVAL", "local k = redis.call('keys', ARGV[1] .. '*q') return k[1] and redis.call('zcard', k[1]) or 0", "0", $"{{{key}}}"))!;
+        "EVAL", "local k = redis.call('keys', ARGV[1] .. '*q') return k[1] and redis.call('zcard', k[1]) or 0", "0", key + "?"))!;
 }

@@ -65,7 +65,7 @@ internal sealed class RedisQuorumNode : IQuorumNode
         _voter.WithdrawAsync(key, holderId, _retention, quietly, cancellationToken);
 
     public IQuorumNode WithOptions(LockOptions options) => new RedisQuorumNode(
-        new RedisVoter((RedisLockStore)_voter.Store.WithOptions(options)), _health, options.FenceRetention ?? _retention, owns: false);
+        new RedisVoter((RedisLockStore)_voter.Store.WithOptions(options), _voter.Life), _health, options.FenceRetention ?? _retention, owns: false);
 
     public async ValueTask DisposeAsync()
     {
