@@ -47,13 +47,13 @@ public sealed class RedisLockProvider : ILockProvider
         var connection = config.Connection ?? new LockConnection();
         var logger = context.LoggerFactory.CreateLogger<RedisLockStore>();
         if (_lent is null && _like is null)
-            return new RedisLockStore(new RedisConnection(RedisConnector.From(connection), context.TimeProvider, logger), options, ownsConnection: true);
+            return new RedisLockStore(new RedisConnection(RedisConnector.From(connection), context.TimeProvider, logger), options);
         if (connection with { Db = null, CommandTimeout = null } != new LockConnection())
             throw new LockConfigException("connection", "the application lends its own connection: only db and commandTimeout can be set beside it.");
         if (_like is not null)
         {
             var connector = RedisConnector.From(_like, connection.Db, connection.CommandTimeout);
-            return new RedisLockStore(new RedisConnection(connector, context.TimeProvider, logger), options, ownsConnection: true);
+            return new RedisLockStore(new RedisConnection(connector, context.TimeProvider, logger), options);
         }
 
         if (options.Replicas is > 0)

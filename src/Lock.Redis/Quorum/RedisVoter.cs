@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace Locking;
 
 /// <summary>What one server of a quorum does besides the steps of a store: votes, tokens that rise to the quorum's, and admission.</summary>
-internal sealed class RedisVoter(RedisLockStore store, byte[]? life = null)
+internal sealed class RedisVoter(RedisLockStore store)
 {
     /// <summary>How far a proposed token may be from the server's clock, at most; and never more than half of the retention.</summary>
     private static readonly TimeSpan s_longestSlack = TimeSpan.FromMinutes(1);
@@ -21,7 +21,7 @@ internal sealed class RedisVoter(RedisLockStore store, byte[]? life = null)
 
     /// <summary>The key of the note from when on this server votes. It begins with the prefix, as all keys do, and is not text, so that no lock's
     /// key is the same.</summary>
-    public byte[] Life { get; } = life ?? [.. Encoding.UTF8.GetBytes(store.Layout.Prefix), .. "lock"u8, LockKeys.Mark, .. "life"u8];
+    public byte[] Life { get; } = [.. Encoding.UTF8.GetBytes(store.Layout.Prefix), .. "lock"u8, LockKeys.Mark, .. "life"u8];
 
     public string Server => _connection.Server;
 
