@@ -164,7 +164,7 @@ public sealed class OwnClientTests(RedisFixture redis) : RedisTests(redis), ICla
 /// <summary>The store over the protocol of old servers.</summary>
 public sealed class Resp2ConformanceTests(RedisFixture redis) : LockStoreConformance, IClassFixture<RedisFixture>
 {
-    protected override StoreAbilities Abilities => new() { SignalsRelease = true, SignalsLoss = true, ForcesRelease = true, IsConfigurable = true };
+    protected override StoreAbilities Abilities => new() { SignalsRelease = true, SignalsLoss = true, ForcesRelease = true };
 
     protected override ILockStore CreateStore() => StoreAt(redis.Server.EndPoint, null);
 
