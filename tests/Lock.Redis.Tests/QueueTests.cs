@@ -67,9 +67,10 @@ public sealed class QueueTests(RedisFixture redis) : RedisTests(redis), IClassFi
     {
         var store = NewStore();
         var (key, head, next) = (NewKey(), NewId(), NewId());
-        await TakeAsync(store, key, NewId(), TimeSpan.FromMilliseconds(150));
+        await TakeAsync(store, key, NewId());
         await AskAsync(store, key, head, queue: true);
         await AskAsync(store, key, next, queue: true);
+        await CommandAsync("PEXPIRE", key, "1");
         await Eventually.TrueAsync(async () => await store.GetAsync(key, CancellationToken.None) is null, "the lease's end");
         Assert.False((await AskAsync(store, key, next, queue: true)).IsGranted);
         Assert.True((await AskAsync(store, key, head, queue: true)).IsGranted);

@@ -164,11 +164,11 @@ public sealed partial class RightsTests
     /// <summary>Everything a lock does: taken, refused, extended, waited for in both lines, given up, released, forced.</summary>
     private static async Task LockAsync(Func<RedisLockStore> newStore, LockOptions options, RedisServer server)
     {
-        await using var locks = new StoreLock(newStore(), options);
-        await using var others = new StoreLock(newStore(), options);
         foreach (var fair in (bool[])[false, true])
         {
-            var call = options with { Fair = fair, Ttl = s_never, PollInterval = s_never, Format = null, KeyPrefix = null };
+            var call = new LockOptions { Ttl = s_never, PollInterval = s_never };
+            await using var locks = new StoreLock(newStore(), options with { Fair = fair });
+            await using var others = new StoreLock(newStore(), options with { Fair = fair });
             var held = await locks.LockAsync("k", call);
             Assert.Null(await others.TryLockAsync("k", call));
             Assert.Equal(held.Id, (await others.GetAsync("k"))!.Id);
@@ -182,11 +182,10 @@ public sealed partial class RightsTests
             Assert.True(await locks.ForceUnlockAsync("k"));
             await Eventually.TrueAsync(() => taken.LostToken.IsCancellationRequested, "the loss");
             Assert.Equal(LostReason.Forced, taken.LostReason);
+            var endless = await locks.LockAsync("endless", new LockOptions { Ttl = Timeout.InfiniteTimeSpan });
+            await endless.ExtendAsync(Timeout.InfiniteTimeSpan);
+            Assert.Equal(UnlockOutcome.Released, await endless.UnlockAsync());
         }
-
-        var endless = await locks.LockAsync("endless", new LockOptions { Ttl = Timeout.InfiniteTimeSpan });
-        await endless.ExtendAsync(Timeout.InfiniteTimeSpan);
-        Assert.Equal(UnlockOutcome.Released, await endless.UnlockAsync());
     }
 
     private static RedisLockStore StoreAt(RedisServer server, LockOptions options, string protocol, ILoggerFactory logs, bool user = true)
