@@ -8,8 +8,9 @@ internal sealed class RedisQuorumNode : IQuorumNode
     private readonly TimeSpan _retention;
     private readonly bool _owns;
 
-    public RedisQuorumNode(RedisVoter voter, NodeHealth health, TimeSpan retention, bool owns)
+    public RedisQuorumNode(int index, RedisVoter voter, NodeHealth health, TimeSpan retention, bool owns)
     {
+        Index = index;
         _voter = voter;
         _health = health;
         _retention = retention;
@@ -17,6 +18,10 @@ internal sealed class RedisQuorumNode : IQuorumNode
     }
 
     public string Name => _voter.Server;
+
+    public int Index { get; }
+
+    public int Interruptions => _health.Interruptions;
 
     public ILockStore Store => _voter.Store;
 
@@ -64,8 +69,11 @@ internal sealed class RedisQuorumNode : IQuorumNode
     public Task WithdrawAsync(string key, string holderId, bool quietly, CancellationToken cancellationToken) =>
         _voter.WithdrawAsync(key, holderId, _retention, quietly, cancellationToken);
 
+    public async Task<bool> HasForgottenAsync(CancellationToken cancellationToken) =>
+        !(await _voter.ReadLifeAsync(cancellationToken).ConfigureAwait(false)).Votes;
+
     public IQuorumNode WithOptions(LockOptions options) => new RedisQuorumNode(
-        new RedisVoter((RedisLockStore)_voter.Store.WithOptions(options)), _health, options.FenceRetention ?? _retention, owns: false);
+        Index, new RedisVoter((RedisLockStore)_voter.Store.WithOptions(options)), _health, options.FenceRetention ?? _retention, owns: false);
 
     public async ValueTask DisposeAsync()
     {
