@@ -19,7 +19,7 @@ internal static class ConfigResolver
         var resolved = config with
         {
             Type = type,
-            Connection = type == BackendTypes.InMemory ? new LockConnection() : WithSharedSettings(config.Connection ?? new LockConnection()),
+            Connection = type == BackendTypes.InMemory ? new LockConnection() : config.Connection ?? new LockConnection(),
             LockOptions = options,
         };
         return new ResolvedConfig(resolved, isTypeSaid, rules.Ignored);
@@ -70,31 +70,6 @@ internal static class ConfigResolver
         {
             Port = connection.Port ?? (connection.Path is null ? preset.Port : null),
             NoDelay = connection.NoDelay ?? preset.NoDelay,
-        };
-    }
-
-    /// <summary>Gives each endpoint what is said once for all of them.</summary>
-    private static LockConnection WithSharedSettings(LockConnection connection)
-    {
-        if (connection.Endpoints is not { } endpoints)
-            return connection;
-        return connection with { Endpoints = [.. endpoints.Select(endpoint => Complete(endpoint, connection))] };
-    }
-
-    private static LockConnection Complete(LockConnection endpoint, LockConnection shared)
-    {
-        // User and password belong together, and an address may carry both: they are taken over as a pair or not at all.
-        var hasOwn = endpoint.Username is not null || endpoint.Password is not null
-            || endpoint.Url?.Contains('@', StringComparison.Ordinal) == true;
-        return endpoint with
-        {
-            Username = hasOwn ? endpoint.Username : shared.Username,
-            Password = hasOwn ? endpoint.Password : shared.Password,
-            Tls = endpoint.Tls ?? shared.Tls,
-            Db = endpoint.Db ?? shared.Db,
-            ConnectTimeout = endpoint.ConnectTimeout ?? shared.ConnectTimeout,
-            CommandTimeout = endpoint.CommandTimeout ?? shared.CommandTimeout,
-            NoDelay = endpoint.NoDelay ?? shared.NoDelay,
         };
     }
 
