@@ -27,7 +27,7 @@ internal sealed class ScriptedNode(string name, Task<Vote> first) : IQuorumNode
     {
         for (var i = 0; i < nodes.Length; i++)
             nodes[i].Index = i;
-        return new RedLockLockStore(nodes, options ?? new LockOptions(), TimeProvider.System, TimeSpan.FromSeconds(5), static _ => { }, owned: null);
+        return new RedLockLockStore(nodes, options ?? new LockOptions(), TimeProvider.System, TimeSpan.FromSeconds(5), static _ => { }, owned: new MemoryStream());
     }
 
     /// <summary>What ends the request for the last vote.</summary>
@@ -48,8 +48,6 @@ internal sealed class ScriptedNode(string name, Task<Vote> first) : IQuorumNode
     }
 
     public Task<bool> HasForgottenAsync(CancellationToken cancellationToken) => Task.FromResult(false);
-
-    public IQuorumNode WithOptions(LockOptions options) => this;
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 

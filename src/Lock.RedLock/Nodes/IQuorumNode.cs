@@ -35,9 +35,6 @@ internal interface IQuorumNode : IAsyncDisposable
     /// <summary>Whether it has lost its memory, so that it does not vote for now and what it says of a lease counts for nothing.</summary>
     /// <exception cref="LockStoreException">No answer.</exception>
     Task<bool> HasForgottenAsync(CancellationToken cancellationToken);
-
-    /// <summary>The same server with other store settings.</summary>
-    IQuorumNode WithOptions(LockOptions options);
 }
 
 /// <summary>What a server says to a holder.</summary>

@@ -6,15 +6,13 @@ internal sealed class RedisQuorumNode : IQuorumNode
     private readonly RedisVoter _voter;
     private readonly NodeHealth _health;
     private readonly TimeSpan _retention;
-    private readonly bool _owns;
 
-    public RedisQuorumNode(int index, RedisVoter voter, NodeHealth health, TimeSpan retention, bool owns)
+    public RedisQuorumNode(int index, RedisVoter voter, NodeHealth health, TimeSpan retention)
     {
         Index = index;
         _voter = voter;
         _health = health;
         _retention = retention;
-        _owns = owns;
     }
 
     public string Name => _voter.Server;
@@ -72,13 +70,8 @@ internal sealed class RedisQuorumNode : IQuorumNode
     public async Task<bool> HasForgottenAsync(CancellationToken cancellationToken) =>
         !(await _voter.ReadLifeAsync(cancellationToken).ConfigureAwait(false)).Votes;
 
-    public IQuorumNode WithOptions(LockOptions options) => new RedisQuorumNode(
-        Index, new RedisVoter((RedisLockStore)_voter.Store.WithOptions(options)), _health, options.FenceRetention ?? _retention, owns: false);
-
     public async ValueTask DisposeAsync()
     {
-        if (!_owns)
-            return;
         await _health.DisposeAsync().ConfigureAwait(false);
         await _voter.Store.DisposeAsync().ConfigureAwait(false);
     }
