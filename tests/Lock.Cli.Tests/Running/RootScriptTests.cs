@@ -36,4 +36,31 @@ public sealed class RootScriptTests : IAsyncLifetime
             Assert.True(file.PEHeaders.CorHeader!.ManagedNativeHeaderDirectory.Size > 0, $"{name}.dll has no compiled code");
         }
     }
+
+    [Fact]
+    public async Task No_server_of_the_build_stays_behind()
+    {
+        // A source tree whose compiler only says how it was called, and makes a command that does the same.
+        var root = Directory.CreateDirectory(_sandbox.PathOf("tree")).FullName;
+        Directory.CreateDirectory(Path.Combine(root, "src"));
+        foreach (var name in new[] { "Directory.Build.props", "Directory.Packages.props" })
+            await File.WriteAllTextAsync(Path.Combine(root, name), "");
+        File.Copy(Published.Script, Path.Combine(root, "lock"));
+        var compiler = Path.Combine(Directory.CreateDirectory(Path.Combine(root, "bin")).FullName, "dotnet");
+        await File.WriteAllTextAsync(compiler, $$"""
+            #!/bin/sh
+            echo "$DOTNET_CLI_USE_MSBUILD_SERVER $*" > {{_sandbox.PathOf("called")}}
+            while [ "$1" != -o ]; do shift; done
+            mkdir -p "$2" && printf '#!/bin/sh\necho "ran $*"\n' > "$2/lock" && chmod +x "$2/lock"
+            """);
+        File.SetUnixFileMode(compiler, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        using var process = _sandbox.StartProgram("/usr/bin/env", $"PATH={Path.GetDirectoryName(compiler)}:/usr/bin:/bin", Path.Combine(root, "lock"), "ls", "a b");
+        process.CloseInput();
+        var result = await process.ResultAsync();
+        Assert.Equal((0, "ran ls a b\n"), (result.Code, result.Output));
+        var called = await File.ReadAllTextAsync(_sandbox.PathOf("called"));
+        Assert.StartsWith("0 publish ", called, StringComparison.Ordinal);
+        Assert.Contains(" -nodeReuse:false ", called, StringComparison.Ordinal);
+        Assert.Contains(" -p:UseSharedCompilation=false ", called, StringComparison.Ordinal);
+    }
 }
