@@ -87,7 +87,7 @@ public sealed class LossTests : IAsyncLifetime
     public async Task A_broker_that_is_killed_is_started_again_and_the_order_of_the_commands_stays()
     {
         var log = _sandbox.PathOf("log");
-        using var holder = await _sandbox.HoldAsync("k", $"touch @STARTED; read x; echo first $LOCK_FENCING_TOKEN >> {log}", "--ttl", "5m");
+        using var holder = await _sandbox.HoldAsync("k", $"touch @STARTED; read x; echo first $LOCK_FENCING_TOKEN >> {log}", "--ttl", "30s");
         using var waiter = _sandbox.Start("run", "k", "--", "sh", "-c", $"echo second $LOCK_FENCING_TOKEN >> {log}");
         var broker = Assert.Single(_sandbox.Brokers());
         Assert.Equal(0, LibC.kill(broker, Signals.Kill));

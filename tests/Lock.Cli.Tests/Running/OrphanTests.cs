@@ -30,7 +30,7 @@ public sealed class OrphanTests : IAsyncLifetime
             Assert.Equal(75, (await holder.ResultAsync()).Code);
         }
 
-        Assert.Empty(ProcessOne.Unreaped());
+        Assert.Empty(one.Unreaped());
     }
 
     [Fact]

@@ -178,6 +178,7 @@ public sealed class SignalTests : IAsyncLifetime
         Assert.Equal(["0", "1", "2"], held);
 
         // The command itself has them, as without us.
+        await process.SeesAsync("200 ");
         Assert.Superset(new HashSet<string> { "9", "200" }, process.OutputSoFar.Split(' ').ToHashSet());
     }
 
