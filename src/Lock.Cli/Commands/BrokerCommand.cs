@@ -33,8 +33,8 @@ internal static class BrokerCommand
         Options = [_path, _host, _port, _idleExit, _secretFile, _insecure, _launched, SharedOptions.Json, SharedOptions.Help],
         Description = """
             Listens on a Unix socket (the default), by TCP, or both. Usually nobody has to start one: the other commands start this
-            user's own when it is absent. TERM and INT end it; leases that live then stand, and a broker that follows serves their
-            holders first.
+            user's own when it is absent. TERM and INT end it; leases that live then stand, and a broker that follows holds them for
+            whom they were granted to.
             """,
         Examples =
         [

@@ -27,10 +27,10 @@ internal sealed record Configured(LockConfig Config, string? Text)
 
         // @file is relative to where we are; so is it for the watcher, which starts in the same directory.
         var config = LockConfig.Parse(text).ApplyPreset();
-        if (string.Equals(config.Type ?? "inMemory", "inMemory", StringComparison.OrdinalIgnoreCase))
+        if (config.Type is null || string.Equals(config.Type, "inMemory", StringComparison.OrdinalIgnoreCase))
         {
-            throw new LockConfigException("type", $"{(config.Type is null ? "no type is given, which means inMemory, and " : "")}"
-                + "inMemory locks end with the process that takes them: two commands would never exclude each other. Allowed here: broker, "
+            throw new LockConfigException("type", (config.Type is null ? "no backend is chosen. "
+                : "inMemory locks end with the process that takes them: two commands would never exclude each other. ") + "Allowed here: broker, "
                 + "redis, redLock, mongo; without any configuration the command uses this user's own broker.");
         }
 

@@ -83,12 +83,12 @@ public sealed class DoctorTests : IAsyncLifetime
         Assert.Equal(["no-state-file"], await WarningsAsync());
         var text = await _sandbox.RunAsync("doctor");
         Assert.Equal((0, ""), (text.Code, text.Error));
-        Assert.Contains("\nwarning: The broker keeps no state file", text.Output, StringComparison.Ordinal);
+        Assert.Contains("\nwarning: The broker keeps no record", text.Output, StringComparison.Ordinal);
         Assert.EndsWith("\n1 warning.\n", text.Output, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_broker_that_came_back_after_a_crash_says_that_it_grants_nothing_yet()
+    public async Task A_broker_that_came_back_after_a_crash_grants_at_once_and_one_whose_record_was_damaged_says_that_it_does_not()
     {
         using var broker = _sandbox.Start("broker", "--path", _sandbox.Socket, "--json");
         await broker.SeesAsync("listening");
@@ -97,6 +97,16 @@ public sealed class DoctorTests : IAsyncLifetime
         await broker.ResultAsync();
         using var next = _sandbox.Start("broker", "--path", _sandbox.Socket, "--json");
         await next.SeesAsync("listening");
+        Assert.Empty(await WarningsAsync());
+        next.Signal(Signals.Kill);
+        await next.ResultAsync();
+
+        // The first lease stands at the first place behind the head.
+        var record = await File.ReadAllBytesAsync(_sandbox.Socket + ".record");
+        record[256] ^= 1;
+        await File.WriteAllBytesAsync(_sandbox.Socket + ".record", record);
+        using var last = _sandbox.Start("broker", "--path", _sandbox.Socket, "--json");
+        await last.SeesAsync("listening");
         Assert.Equal(["no-grants", "waiting-after-crash"], await WarningsAsync());
     }
 
