@@ -1,5 +1,6 @@
 using Locking.Conformance;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Locking;
 

@@ -39,7 +39,7 @@ public static class Eventually
     }
 
     /// <summary>Waits until the code under test has armed at least so many timers of a fake clock, so that an advance reaches them.</summary>
-    public static Task TimersArmedAsync(FakeTimeProvider time, int atLeast = 1)
+    public static Task TimersArmedAsync(TestClock time, int atLeast = 1)
     {
         ArgumentNullException.ThrowIfNull(time);
         return TrueAsync(() => time.ArmedTimers >= atLeast, $"{atLeast} timer(s) armed");
