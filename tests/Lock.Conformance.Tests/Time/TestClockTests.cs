@@ -16,6 +16,18 @@ public sealed class TestClockTests
     }
 
     [Fact]
+    public void A_suspended_machine_keeps_time_and_fires_nothing()
+    {
+        var fired = 0;
+        var (stamp, now) = (_time.GetTimestamp(), _time.GetUtcNow());
+        using var timer = _time.CreateTimer(_ => fired++, null, TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
+        _time.Suspend(TimeSpan.FromSeconds(9));
+        Assert.Equal((TimeSpan.FromSeconds(9), now.AddSeconds(9), 0), (_time.GetElapsedTime(stamp), _time.GetUtcNow(), fired));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal((TimeSpan.FromSeconds(10), 1), (_time.GetElapsedTime(stamp), fired));
+    }
+
+    [Fact]
     public void Armed_timers_are_counted_until_they_have_fired_for_the_last_time()
     {
         using var once = _time.CreateTimer(_ => { }, null, TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);

@@ -2,14 +2,16 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Locking.Conformance;
 
-/// <summary>A <see cref="FakeTimeProvider"/> that tells how many timers are armed, and whose wall clock can be set apart from its timers.</summary>
-/// <remarks><see cref="FakeTimeProvider.Advance(TimeSpan)"/> moves both clocks. All timers that an advance makes due see the clock where it ends.
-/// A timer that is due at once fires on the thread pool, as a real one does; that of <see cref="FakeTimeProvider"/> fires within the call that arms it,
-/// under the gates of its caller.</remarks>
+/// <summary>A <see cref="FakeTimeProvider"/> that tells how many timers are armed, whose wall clock can be set, and which can be suspended.</summary>
+/// <remarks><para><see cref="FakeTimeProvider.Advance(TimeSpan)"/> moves both clocks. All timers that an advance makes due see the clock
+/// where it ends.</para>
+/// <para>A timer that is due at once fires on the thread pool, as a real one does; that of <see cref="FakeTimeProvider"/> fires within the
+/// call that arms it, under the gates of its caller.</para></remarks>
 public sealed class TestClock : FakeTimeProvider
 {
     private readonly Lock _gate = new();
     private readonly HashSet<ArmedTimer> _armed = [];
+    private TimeSpan _suspended;
     private TimeSpan _wallClockAhead;
 
     /// <summary>How many timers are armed now. A test waits for the code under test to arm one before it advances the clock.</summary>
@@ -23,14 +25,19 @@ public sealed class TestClock : FakeTimeProvider
     }
 
     /// <inheritdoc/>
-    public override long GetTimestamp() => base.GetUtcNow().Ticks;
+    public override long GetTimestamp()
+    {
+        var now = base.GetUtcNow();
+        lock (_gate)
+            return (now + _suspended).Ticks;
+    }
 
     /// <inheritdoc/>
     public override DateTimeOffset GetUtcNow()
     {
         var now = base.GetUtcNow();
         lock (_gate)
-            return now + _wallClockAhead;
+            return now + _suspended + _wallClockAhead;
     }
 
     /// <inheritdoc/>
@@ -42,7 +49,16 @@ public sealed class TestClock : FakeTimeProvider
         return timer;
     }
 
-    /// <summary>Moves the wall clock alone: the machine was suspended, or its clock was set. No timer fires.</summary>
+    /// <summary>The machine was suspended: both clocks have moved, and timers have not; they fire as much later.</summary>
+    /// <param name="by">Zero or more.</param>
+    public void Suspend(TimeSpan by)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(by, TimeSpan.Zero);
+        lock (_gate)
+            _suspended += by;
+    }
+
+    /// <summary>Moves the wall clock alone: a virtual machine was paused, or its clock was set. No timer fires.</summary>
     /// <param name="by">May be negative: the clock was set back.</param>
     public void AdvanceWallClock(TimeSpan by)
     {
