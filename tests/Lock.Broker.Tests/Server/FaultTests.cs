@@ -38,6 +38,20 @@ public sealed class FaultTests : IDisposable
     }
 
     [Fact]
+    public async Task A_fault_in_what_is_done_now_and_then_ends_nothing()
+    {
+        var time = new FaultyTime();
+        await using var server = Start(LockProviderContext.Default with { TimeProvider = time });
+        await using var client = await RawClient.UnixAsync(SocketPath);
+        await client.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":60000}""");
+        time.Fails = true;
+        await Eventually.TrueAsync(() => time.Failures > 1, "the clock fails whoever looks after the leases");
+        time.Fails = false;
+        await client.ExpectNothingAsync();
+        Assert.False((await client.AskAsync("""{"type":"lock","uuid":"U2","key":"a","ttl":60000}""")).GetProperty("acquired").GetBoolean());
+    }
+
+    [Fact]
     public async Task A_connection_that_cannot_be_taken_on_is_closed_and_the_next_ones_come_in()
     {
         var arrivals = new RefusingArrivals { Refuses = true };
@@ -106,9 +120,19 @@ public sealed class FaultTests : IDisposable
 
     private sealed class FaultyTime : TimeProvider
     {
+        private int _failures;
+
         public bool Fails { get; set; }
 
-        public override DateTimeOffset GetUtcNow() => Fails ? throw new InvalidOperationException("The clock has failed.") : base.GetUtcNow();
+        public int Failures => Volatile.Read(ref _failures);
+
+        public override DateTimeOffset GetUtcNow()
+        {
+            if (!Fails)
+                return base.GetUtcNow();
+            Interlocked.Increment(ref _failures);
+            throw new InvalidOperationException("The clock has failed.");
+        }
     }
 
     private sealed class FaultyLog : ILoggerFactory, ILogger

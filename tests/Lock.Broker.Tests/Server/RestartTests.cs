@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Locking.Conformance;
-using Microsoft.Extensions.Time.Testing;
 
 namespace Locking;
 
@@ -8,7 +7,7 @@ namespace Locking;
 public sealed class RestartTests : IAsyncDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("lock-restart-").FullName;
-    private readonly FakeTimeProvider _time = new();
+    private readonly TestClock _time = new();
     private BrokerServer _server;
 
     public RestartTests() => _server = Start();
