@@ -2,8 +2,9 @@ namespace Locking.Conformance;
 
 /// <summary>A clock that stands still until a test moves it. Thread-safe.</summary>
 /// <remarks>
-/// <para>The monotonic clock and the wall clock go together with <see cref="Advance"/>, or apart: <see cref="AdvanceWallClock"/> is a machine
-/// that was suspended or a clock that was set, <see cref="AdvanceMonotonic"/> a wall clock that stands or was set back meanwhile.</para>
+/// <para>The monotonic clock and the wall clock go together with <see cref="Advance"/>, or apart: <see cref="AdvanceWallClock"/> is a virtual machine
+/// that was paused or a clock that was set, <see cref="AdvanceMonotonic"/> a wall clock that stands or was set back meanwhile, and
+/// <see cref="Suspend"/> a machine that was suspended: no timer has fired yet.</para>
 /// <para>Timers run on the monotonic clock. An advance fires them on the caller's thread, one after the other in the order they are
 /// due (of two due at once, the one armed first), and each callback sees the clock at its own due time. A timer armed with a due time
 /// of zero fires on the thread pool at once, as a real one does, never inside the call that armed it.</para>
@@ -82,6 +83,18 @@ public sealed class FakeTimeProvider : TimeProvider
     /// <summary>Moves the monotonic clock alone, firing the timers that come due.</summary>
     /// <param name="by">Zero or more.</param>
     public void AdvanceMonotonic(TimeSpan by) => Step(by, moveWallClock: false);
+
+    /// <summary>Moves both clocks, and fires nothing: the timers that have come due fire with the next advance.</summary>
+    /// <param name="by">Zero or more.</param>
+    public void Suspend(TimeSpan by)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(by, TimeSpan.Zero);
+        lock (_gate)
+        {
+            _elapsed += by;
+            _utcNow += by;
+        }
+    }
 
     /// <summary>Moves the wall clock alone. No timer fires.</summary>
     /// <param name="by">May be negative: the clock was set back.</param>
