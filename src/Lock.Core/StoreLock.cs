@@ -202,7 +202,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         await WithinDisposeLimitAsync(Task.WhenAll(unlocks)).ConfigureAwait(false);
         await WithinDisposeLimitAsync(_stopped.CancelAsync()).ConfigureAwait(false);
         await Task.WhenAll(variants).ConfigureAwait(false);
-        await WithinDisposeLimitAsync(DetachedFlow.Run(async () => await Store.DisposeAsync().ConfigureAwait(false))).ConfigureAwait(false);
+        await WithinDisposeLimitAsync(DetachedFlow.Start(() => Task.Run(async () => await Store.DisposeAsync().ConfigureAwait(false)))).ConfigureAwait(false);
     }
 
     /// <summary>Puts a new lease into the register, where losses find it.</summary>

@@ -10,7 +10,7 @@ internal sealed class TimerAlarmClock : AlarmClock
         : base(time)
     {
         // It lives as long as the provider: nothing of the first caller may stay with it.
-        _timer = DetachedFlow.Make(() => time.CreateTimer(
+        _timer = DetachedFlow.Start(() => time.CreateTimer(
             static self => ((TimerAlarmClock)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan));
     }
 
