@@ -25,7 +25,7 @@ internal sealed class QuorumWatch : IReleaseWatch
         _quorum = quorum;
         _time = time;
         _momentOver = time.CreateTimer(static watch => ((QuorumWatch)watch!).Latch(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _ears = [.. nodes.Select((node, index) => Task.Run(() => ListenAsync(node, key, index, nodes.Count)))];
+        _ears = DetachedFlow.Start(() => nodes.Select((node, index) => Task.Run(() => ListenAsync(node, key, index, nodes.Count))).ToArray());
     }
 
     /// <summary>Starts listening; done when a majority listens. The others join when they can.</summary>
