@@ -23,9 +23,22 @@ database=$(readlink -m "${DATABASE:-$dir}")
 data=$database/data
 run=$database/run
 
-# PostgreSQL refuses to run as root.
+reaches_its_files() { "${drop[@]}" ls "$root/usr/lib" "$run" "$data" > /dev/null 2>&1; }
+
+# PostgreSQL refuses to run as root. Root's nobody has to get at its files also where others may not go, as in a clone below root's home:
+# it then keeps the one capability that this takes, and nothing has to lie elsewhere.
 drop=()
-if [ "$(id -u)" = 0 ]; then drop=(setpriv --reuid=65534 --regid=65534 --clear-groups); fi
+drop_root() {
+  [ "$(id -u)" = 0 ] || return 0
+  drop=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+  if reaches_its_files; then return; fi
+  drop+=(--inh-caps=+dac_override --ambient-caps=+dac_override)
+  reaches_its_files || {
+    echo "mongo-testbed.sh: PostgreSQL, which does not run as root, cannot reach $database as nobody, and this machine does not let it keep the capability CAP_DAC_OVERRIDE." \
+      "Use a clone in a directory that others may enter, or run this as another user than root." >&2
+    exit 1
+  }
+}
 engine() { env -i HOME="$run" PATH=/usr/bin:/bin TZ=UTC LC_ALL=C "${drop[@]}" "$@"; }
 programs() { echo "$root"/usr/lib/postgresql/*/bin; }
 installed() { [ -e "$dir/packages.txt" ]; }
@@ -163,6 +176,7 @@ do_start() {
   [ -n "$port" ] || port=$(free_port)
   mkdir -p "$run" "$data"
   if [ "$(id -u)" = 0 ]; then chown 65534:65534 "$run" "$data"; fi
+  drop_root
   cd "$run"
   [ -e "$data/PG_VERSION" ] || create_database
   engine "$(programs)/pg_ctl" -D "$data" -o "-p $port" -l "$run/pg.log" -w -s start > /dev/null || { tail -20 "$run/pg.log" >&2; exit 1; }
@@ -176,6 +190,7 @@ do_start() {
 do_stop() {
   need_installed
   running_port > /dev/null || return 0
+  drop_root
   cd "$run"
   engine "$(programs)/pg_ctl" -D "$data" -m fast -w -s stop
 }

@@ -72,6 +72,7 @@ internal static class MongoConnectionRules
 
     private static MongoClientPlan Plan(LockConnection connection, MongoUrl url, Dictionary<string, string> options)
     {
+        MongoUri.Check(url);
         MongoTls? tls = Tls(options);
         // Who says how to do TLS wants it.
         string? how = options.Keys.FirstOrDefault(name => name.StartsWith("tls", StringComparison.OrdinalIgnoreCase) && !name.Equals("tls", StringComparison.OrdinalIgnoreCase));

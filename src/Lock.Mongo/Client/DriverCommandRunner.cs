@@ -58,7 +58,7 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
             if (attempt > 2) await Task.Delay(Pause, _time, cancellationToken).ConfigureAwait(false);
             try
             {
-                BsonDocument reply = await new Try(this, client, command, start, cancellationToken).RunAsync(database, preference).ConfigureAwait(false);
+                BsonDocument reply = await TryAsync(client, command, start, database, preference, cancellationToken).ConfigureAwait(false);
                 _servers.HasAnswered();
                 if (!MayTryAgain() || !MongoReply.Parse(reply).IsRefusedBeforeRunning) return reply;
             }
@@ -73,8 +73,14 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
 
     public void Dispose() => _source.Dispose();
 
+    private async ValueTask<BsonDocument> TryAsync(IMongoClient client, BsonDocument command, long start, string database, ReadPreference preference, CancellationToken cancellationToken)
+    {
+        using var once = new Try(this, client, command, start, cancellationToken);
+        return await once.RunAsync(database, preference).ConfigureAwait(false);
+    }
+
     /// <summary>One try of one command.</summary>
-    private sealed class Try
+    private sealed class Try : IDisposable
     {
         private readonly DriverCommandRunner _runner;
         private readonly IMongoClient _client;
@@ -99,7 +105,6 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
 
         public async ValueTask<BsonDocument> RunAsync(string database, ReadPreference preference)
         {
-            using (_end)
             using (_caller.UnsafeRegister(static end => ((CancellationTokenSource)end!).Cancel(), _end))
             {
                 try
@@ -138,6 +143,8 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
                 }
             }
         }
+
+        public void Dispose() => _end.Dispose();
 
         /// <summary>By their kind alone failures of a command that was not sent.</summary>
         private static bool IsBeforeSending(Exception e) =>

@@ -15,6 +15,7 @@ internal sealed class MongoServers(MongoTarget target)
     private const int LeastWireVersion = 9;
 
     private readonly ConcurrentDictionary<string, string> _strangers = new();
+    private readonly TlsProbe _tls = new(target.UsesTls, target.ConnectTimeout);
     private ClusterDescription? _seen;
     private bool _seenReady;
     private volatile bool _hasAnswered;
@@ -59,7 +60,15 @@ internal sealed class MongoServers(MongoTarget target)
     public (string? Text, bool IsHopeless) Problem(ServerDescription server)
     {
         string name = Name(server.EndPoint);
-        if (server.HeartbeatException is { } failure) return Explain(name, failure);
+        if (server.HeartbeatException is { } failure)
+        {
+            (string Text, bool IsHopeless) why = Explain(name, failure);
+            if (why.IsHopeless || target.IsLent || Find<IOException>(failure) is null || !_tls.IsOtherWay(server.EndPoint, failure)) return why;
+            return (target.UsesTls
+                ? $"{name} does not use TLS, and this side does: switch it on there, or leave connection.tls (or tls=true in the URI) out"
+                : $"{name} uses TLS, and this side does not: set connection.tls (or tls=true in the URI)", true);
+        }
+
         if (server.State != ServerState.Connected && server.ReplicaSetConfig is null) return ($"{name} did not answer in time{TlsHint()}", false);
         if (target.ReplicaSet is { } wanted && server.Type is not (ServerType.LoadBalanced or ServerType.ShardRouter) && server.ReplicaSetConfig?.Name != wanted)
         {

@@ -16,12 +16,36 @@ internal static class MongoUri
             throw Bad("does not begin with mongodb:// or mongodb+srv://");
         RefuseSocket(uri);
         Dictionary<string, string> options = MongoUriOptions.Split(uri);
+        (MongoUrl url, IEnumerable<string> unknown) = Read(uri, options);
+        MongoUriOptions.RefuseUnknown(unknown);
+        return url;
+    }
+
+    /// <summary>Has the driver look at user and mechanism together. What DNS has to say comes with the first command.</summary>
+    /// <param name="url">With all that the configuration says beside the URI.</param>
+    /// <exception cref="FormatException">They do not go together.</exception>
+    public static void Check(MongoUrl url)
+    {
         try
         {
-            MongoUriOptions.RefuseUnknown(new ConnectionString(uri).AllUnknownOptionNames);
-            return new MongoUrl(uri);
+            if (url.IsResolved) _ = MongoClientSettings.FromUrl(url);
         }
-        catch (Exception e) when (e is MongoConfigurationException or ArgumentException or OverflowException || (e is FormatException && e.TargetSite?.DeclaringType?.Assembly == typeof(MongoUrl).Assembly))
+        catch (Exception e) when (IsOfUri(e))
+        {
+            if (url.Username is null && url.AuthenticationMechanism is { } mechanism) throw MongoUriOptions.Bad("authMechanism", mechanism, "nothing without a user; give one before the host (user:password@) or as connection.username, or leave it out");
+            throw Explain(url.Url, MongoUriOptions.Split(url.Url), e.Message);
+        }
+    }
+
+    private static bool IsOfUri(Exception e) => e is MongoException or ArgumentException or OverflowException or FormatException or NotSupportedException or InvalidOperationException;
+
+    private static (MongoUrl Url, IEnumerable<string> Unknown) Read(string uri, Dictionary<string, string> options)
+    {
+        try
+        {
+            return (new MongoUrl(uri), new ConnectionString(uri).AllUnknownOptionNames);
+        }
+        catch (Exception e) when (IsOfUri(e))
         {
             // The driver's word, and the exception itself, may hold the URI with its password.
             throw Explain(uri, options, e.Message);

@@ -43,7 +43,7 @@ internal sealed class MongoExamination(IMongoCommandRunner runner, MongoStoreSet
     private BsonDocument FindForeign() => new()
     {
         { "find", settings.Collection },
-        { "filter", new BsonDocument("token", new BsonDocument("$not", new BsonDocument("$gte", 0))) },
+        { "filter", MongoLockCommands.IsForeign },
         { "projection", new BsonDocument("_id", 1) },
         { "limit", 1 },
         { "singleBatch", true },

@@ -30,8 +30,28 @@ internal sealed class MongoLockCommands
     /// <summary>Locks in one reply of a listing.</summary>
     public const int PageSize = 500;
 
-    /// <summary>The filter of everything that is a lock.</summary>
-    private static readonly BsonDocument IsLock = new("$gte", 0);
+    /// <summary>Numbers are below: beyond, a double has no ones any more. Tokens that time gives reach it in the year 2255.</summary>
+    public const long NumberLimit = 1L << 53;
+
+    /// <summary>The token of everything that may be a lock; what has none is somebody else's.</summary>
+    private static readonly BsonDocument IsToken = new() { { "$gte", 0 }, { "$lt", NumberLimit } };
+
+    /// <summary>What no lock is. Looked at before a document is taken, since the first write of ours would destroy what stands there.</summary>
+    private static readonly BsonArray NoLock =
+    [
+        IsOf("token", "array"),
+        IsOf("holder", OtherThan("string")),
+        IsOf("owner", OtherThan("string")),
+        IsOf("expiresAt", OtherThan("date")),
+        IsOf("purgeAt", OtherThan("date")),
+        IsOf("change", OtherThan("number")),
+        new BsonDocument("change", new BsonDocument("$gte", NumberLimit)),
+        new BsonDocument("change", double.NaN),
+        new BsonDocument("expiresAt", new BsonDocument("$gt", new BsonDateTime(Never))),
+    ];
+
+    /// <summary>The filter of everything that is no lock.</summary>
+    public static readonly BsonDocument IsForeign = new("$or", new BsonArray(NoLock.Prepend(new BsonDocument("token", new BsonDocument("$not", IsToken)))));
 
     private static readonly BsonValue Now = "$$NOW";
     private static readonly BsonValue Holder = "$holder";
@@ -88,7 +108,7 @@ internal sealed class MongoLockCommands
         return new BsonDocument
         {
             { "findAndModify", _settings.Collection },
-            { "query", Query(request.Key) },
+            { "query", Query(request.Key).Add("$nor", NoLock) },
             { "upsert", true },
             { "new", true },
             { "update", Set(set) },
@@ -131,7 +151,7 @@ internal sealed class MongoLockCommands
     /// command that is repeated or comes late must not meet the next holder.</summary>
     public BsonDocument ForceRelease(string key, long token) => FindAndModify(key, returnNew: false, OnlyIf(Call("$and", Live, Has(token)), Released()));
 
-    public BsonDocument Get(string key) => Read(new BsonDocument("$match", Query(key)));
+    public BsonDocument Get(string key) => Read(new BsonDocument("$match", Query(key).Add("$nor", NoLock)));
 
     /// <summary>One page of a listing, ordered by <c>_id</c>. Pages need no cursor, which a server keeps for one session and a client may not get back to.</summary>
     /// <param name="prefix">What keys begin with.</param>
@@ -141,21 +161,27 @@ internal sealed class MongoLockCommands
         string from = _settings.KeyPrefix + prefix;
         BsonDocument range = after is null ? new("$gte", from) : new("$gt", after);
         if (from.Length > 0) range.Add("$lt", from + BehindEverything);
-        var match = new BsonDocument { { "_id", range }, { "token", IsLock }, { "expiresAt", new BsonDocument("$type", "date") } };
+        var match = new BsonDocument { { "_id", range }, { "token", IsToken }, { "expiresAt", new BsonDocument("$type", "date") }, { "$nor", NoLock } };
         return Read(new("$match", match), new("$sort", new BsonDocument("_id", 1)), new("$limit", PageSize));
     }
 
-    /// <summary>Asks whether a document that is no lock stands at a key.</summary>
-    public BsonDocument FindForeign(string key) => new()
+    /// <summary>Asks for what stands at a key, whatever it is.</summary>
+    public BsonDocument Look(string key) => new()
     {
         { "find", _settings.Collection },
-        { "filter", new BsonDocument { { "_id", _settings.KeyPrefix + key }, { "token", new BsonDocument("$not", IsLock) } } },
-        { "projection", new BsonDocument("_id", 1) },
+        { "filter", new BsonDocument("_id", _settings.KeyPrefix + key) },
+        { "projection", new BsonDocument { { "holder", 1 }, { "owner", 1 }, { "token", 1 }, { "expiresAt", 1 }, { "purgeAt", 1 }, { "change", 1 } } },
         { "limit", 1 },
         { "singleBatch", true },
     };
 
-    private BsonDocument Query(string key) => new() { { "_id", _settings.KeyPrefix + key }, { "token", IsLock } };
+    private BsonDocument Query(string key) => new() { { "_id", _settings.KeyPrefix + key }, { "token", IsToken } };
+
+    private static BsonDocument IsOf(string field, BsonValue types) => new(field, new BsonDocument("$type", types));
+
+    /// <summary>All types but one, and null, which stands for a field that is not there.</summary>
+    private static BsonArray OtherThan(string type) =>
+        new(((string[])["number", "string", "object", "array", "binData", "objectId", "bool", "date", "regex", "javascript", "timestamp", "minKey", "maxKey"]).Where(other => other != type));
 
     /// <summary>No more than must change: each field costs the server a comparison and a write.</summary>
     private BsonDocument Released() => new() { { "expiresAt", BsonNull.Value }, { "purgeAt", Purge(TimeSpan.Zero) } };
@@ -209,21 +235,21 @@ internal sealed class MongoLockCommands
         : (After(ttl), Purge(ttl));
 
     /// <summary>A millisecond later than the retention says: in the next one, time alone gives higher tokens than all that were given out in this one.</summary>
-    private BsonValue Purge(TimeSpan ttl) => After(ttl + _settings.FenceRetention + TimeSpan.FromMilliseconds(1));
+    private BsonDocument Purge(TimeSpan ttl) => After(ttl + _settings.FenceRetention + TimeSpan.FromMilliseconds(1));
 
-    private static BsonValue After(TimeSpan span) => Call("$add", Now, Milliseconds(span));
+    private static BsonDocument After(TimeSpan span) => Call("$add", Now, Milliseconds(span));
 
     /// <summary>Rounded up: a lease may last longer in the store than its holder relies on it, never shorter.</summary>
     private static long Milliseconds(TimeSpan span) => (span.Ticks + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond;
 
-    private static BsonValue Mine(string holderId) => Call("$and", Live, Call("$eq", Holder, Literally(holderId)));
+    private static BsonDocument Mine(string holderId) => Call("$and", Live, Call("$eq", Holder, Literally(holderId)));
 
     /// <summary>It is the grant that got this token.</summary>
-    private static BsonValue Has(long token) => Call("$eq", Token, token);
+    private static BsonDocument Has(long token) => Call("$eq", Token, token);
 
-    private static BsonValue Later(BsonValue end, BsonValue other) => Call("$max", end, other);
+    private static BsonDocument Later(BsonValue end, BsonValue other) => Call("$max", end, other);
 
-    private static BsonValue If(BsonValue condition, BsonValue then, BsonValue otherwise) => Call("$cond", condition, then, otherwise);
+    private static BsonDocument If(BsonValue condition, BsonValue then, BsonValue otherwise) => Call("$cond", condition, then, otherwise);
 
     /// <summary>An operator on its arguments.</summary>
     private static BsonDocument Call(string name, params ReadOnlySpan<BsonValue> arguments)

@@ -40,6 +40,28 @@ internal sealed record MongoLockDocument(string Id, string? Holder, string Owner
             document.Long("change"));
     }
 
+    /// <summary>Why a document cannot be a lock of ours; null: it can.</summary>
+    public static string? ProblemOf(BsonDocument document)
+    {
+        if (!document.TryGetValue("token", out BsonValue token)) return "it has no token";
+        foreach ((string name, Func<BsonValue, bool> isRight) in Rules)
+        {
+            BsonValue value = document.GetValue(name, BsonNull.Value);
+            if (isRight(value) || (value.IsBsonNull && name != "token")) continue;
+            return $"its field '{name}' is {(value.BsonType is BsonType.Double or BsonType.Int32 or BsonType.Int64 or BsonType.Decimal128 or BsonType.Boolean or BsonType.DateTime ? value.ToString() : $"of type {value.BsonType}")}";
+        }
+
+        return null;
+    }
+
+    private static readonly (string Name, Func<BsonValue, bool> IsRight)[] Rules =
+    [
+        ("token", IsCounter), ("holder", value => value.IsString), ("owner", value => value.IsString),
+        ("expiresAt", value => value is BsonDateTime { MillisecondsSinceEpoch: <= MongoLockCommands.Never }), ("purgeAt", value => value is BsonDateTime), ("change", IsCounter),
+    ];
+
+    private static bool IsCounter(BsonValue value) => value.IsNumeric && value.ToDouble() is >= 0 and < MongoLockCommands.NumberLimit;
+
     /// <summary>A lease longer than a <see cref="TimeSpan"/> can say is as long as it can say.</summary>
     private static TimeSpan Span(long milliseconds)
     {

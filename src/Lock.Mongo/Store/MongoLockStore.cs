@@ -243,21 +243,37 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
             }
             catch (MongoRefusedException e) when (e.Code == MongoFaults.DuplicateKey)
             {
-                // Another contender has just made the document: it is there to be looked at now.
+                // Mostly another contender has just made the document: it is there to be looked at now.
+                if (e.Reply.GetValue("keyPattern", BsonNull.Value) is BsonDocument pattern && pattern.ElementCount > 0 && pattern.GetElement(0).Name != "_id")
+                    throw Unique(key, $"on {string.Join(" and ", pattern.Names)}");
                 if (attempt == SuspiciousDuplicates) await RefuseForeignAsync(key, step).ConfigureAwait(false);
-                if (attempt == MostDuplicates) throw MongoFailure.Create($"MongoDB reports a duplicate key for '{key}' again and again: {e.Message}", isTransient: true, mayHaveRun: false, e);
+                if (attempt < MostDuplicates) continue;
+                await RefuseUniqueAsync(key, step).ConfigureAwait(false);
+                throw MongoFailure.Create($"MongoDB reports a duplicate key for '{key}' again and again: {e.Message}", isTransient: true, mayHaveRun: false, e);
             }
         }
     }
 
     private async ValueTask RefuseForeignAsync(string key, StepLimit step)
     {
-        (BsonDocument reply, _) = await RunAsync(_commands.FindForeign(key), "the look at", key, step).ConfigureAwait(false);
-        if (MongoDocuments.Parse(reply).Count == 0) return;
+        (BsonDocument reply, _) = await RunAsync(_commands.Look(key), "the look at", key, step).ConfigureAwait(false);
+        if (reply.Batch().FirstOrDefault() is not { } found || MongoLockDocument.ProblemOf(found) is not { } problem) return;
         throw MongoFailure.Create(
-            $"The document '{_settings.KeyPrefix}{key}' in {_settings.Database}.{_settings.Collection} is not a lock (it has no token); it was left as it is. Choose another connection.collection or lockOptions.keyPrefix.",
+            $"The document '{_settings.KeyPrefix}{key}' in {_settings.Database}.{_settings.Collection} is not a lock ({problem}); it was left as it is. Choose another connection.collection or lockOptions.keyPrefix.",
             isTransient: false, mayHaveRun: false);
     }
+
+    /// <summary>Servers that do not say which index has the duplicate are asked for all.</summary>
+    private async ValueTask RefuseUniqueAsync(string key, StepLimit step)
+    {
+        (BsonDocument reply, _) = await RunAsync(MongoIndexFact.List(_settings.Collection), "the look at the indexes for", key, step).ConfigureAwait(false);
+        if (MongoIndexFact.Parse(reply).FirstOrDefault(index => index is { IsUnique: true } && index.Fields is not ["_id"]) is { } index)
+            throw Unique(key, $"'{index.Name}' on {string.Join(" and ", index.Fields)}");
+    }
+
+    private LockStoreException Unique(string key, string index) => MongoFailure.Create(
+        $"The collection {_settings.Database}.{_settings.Collection} has a unique index {index}: the document of the lock '{key}' is a duplicate of another one there, and cannot be made. Drop that index, or choose another connection.collection.",
+        isTransient: false, mayHaveRun: false);
 
     /// <summary>Runs a command that may be repeated without harm, and repeats it when it failed in a way that may pass.</summary>
     /// <returns>The reply, and whether an earlier try may have been carried out.</returns>

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Locking;
 
 /// <summary>Lets as many steps run at once as there are connections; the others wait for their turn, first come first served, before their time limit begins.</summary>
@@ -5,6 +7,7 @@ namespace Locking;
 /// A burst of locks is no sick server: what waits here is given up only when nobody gets an answer any more. A client whose connections are all in use would
 /// let them wait within their limit instead, and one that is lent refuses what is too much for its queue.
 /// </remarks>
+[SuppressMessage("Design", "CA1001", Justification = "The semaphore has no wait handle: there is nothing to free, and steps may end after the store.")]
 internal sealed class StepQueue(int connections, TimeSpan patience, TimeProvider time)
 {
     private readonly SemaphoreSlim _free = new(connections);

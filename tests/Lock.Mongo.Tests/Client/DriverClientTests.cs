@@ -92,20 +92,34 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
     }
 
     [Fact]
-    public async Task Tls_on_one_side_only_is_reported()
+    public async Task Tls_on_one_side_only_is_told_at_once_and_for_good()
     {
         (X509Certificate2 certificate, string rootFile) = Certificate();
         File.Delete(rootFile);
         await using MongoGateway secure = server.StartGateway(new GatewayOptions(Certificate: certificate));
-        using DriverCommandRunner plain = TestStore.RunnerOf(secure.Uri + "?serverSelectionTimeoutMS=2000");
+        using DriverCommandRunner plain = TestStore.RunnerOf(secure.Uri);
         LockStoreException unspoken = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(plain));
-        Assert.Contains(secure.Address, unspoken.Message, StringComparison.Ordinal);
+        Assert.Contains($"{secure.Address} uses TLS", unspoken.Message, StringComparison.Ordinal);
         Assert.Contains("tls=true", unspoken.Message, StringComparison.Ordinal);
-        Assert.False(unspoken.MayHaveBeenApplied);
         await using MongoGateway open = server.StartGateway();
-        using DriverCommandRunner tls = TestStore.RunnerOf(open.Uri + "?tlsInsecure=true&connectTimeoutMS=1000&serverSelectionTimeoutMS=2000");
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(tls));
-        Assert.Contains("TLS", e.Message, StringComparison.Ordinal);
+        using DriverCommandRunner tls = TestStore.RunnerOf(open.Uri + "?tlsInsecure=true");
+        LockStoreException unheard = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(tls));
+        Assert.Contains($"{open.Address} does not use TLS", unheard.Message, StringComparison.Ordinal);
+        Assert.All([unspoken, unheard], e => Assert.False(e.IsTransient || e.MayHaveBeenApplied));
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(8)]
+    public async Task A_server_that_is_too_old_is_told_at_once_and_for_good(int wireVersion)
+    {
+        await using MongoGateway gateway = server.StartGateway();
+        gateway.WireVersion = wireVersion;
+        using DriverCommandRunner client = TestStore.RunnerOf(gateway.Uri);
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
+        Assert.False(e.IsTransient || e.MayHaveBeenApplied);
+        Assert.Contains(gateway.Address, e.Message, StringComparison.Ordinal);
+        Assert.Contains($"{wireVersion}", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]

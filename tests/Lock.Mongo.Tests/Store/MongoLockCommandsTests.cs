@@ -51,8 +51,8 @@ public sealed class MongoLockCommandsTests
     public void Leases_of_different_length_are_not_mixed_up()
     {
         MongoLockCommands commands = Commands(s => s);
-        BsonDocument first = Acquire(commands, Ttl);
-        BsonDocument other = Acquire(commands, TimeSpan.FromMinutes(1));
+        byte[] first = Acquire(commands, Ttl);
+        byte[] other = Acquire(commands, TimeSpan.FromMinutes(1));
         Assert.NotEqual(first, other);
         Assert.Equal(first, Acquire(commands, Ttl));
         Assert.Equal(other, Acquire(Commands(s => s), TimeSpan.FromMinutes(1)));
@@ -60,7 +60,7 @@ public sealed class MongoLockCommandsTests
 
     private static MongoLockCommands Commands(Func<MongoStoreSettings, MongoStoreSettings> change) => new(change(new MongoStoreSettings()));
 
-    private static BsonDocument Acquire(MongoLockCommands commands, TimeSpan ttl) => commands.Acquire(new AcquireRequest("k", "$id", "me", ttl), ttl);
+    private static byte[] Acquire(MongoLockCommands commands, TimeSpan ttl) => commands.Acquire(new AcquireRequest("k", "$id", "me", ttl), ttl).ToBson();
 
     private static BsonDocument[] Writes(MongoLockCommands commands)
     {
