@@ -170,16 +170,27 @@ timezone = 'UTC'
 END
 }
 
+# Somebody else may take a port that was free a moment ago.
+start_server() {
+  local attempt wanted=$port
+  for attempt in 1 2 3 4 5; do
+    port=${wanted:-$(free_port)}
+    rm -f "$run/pg.log"
+    if engine "$(programs)/pg_ctl" -D "$data" -o "-p $port" -l "$run/pg.log" -w -s start > /dev/null 2>&1; then return 0; fi
+    if [ -n "$wanted" ] || ! grep -q 'Address already in use' "$run/pg.log"; then return 1; fi
+  done
+  return 1
+}
+
 do_start() {
   need_installed
   if running_port; then return; fi
-  [ -n "$port" ] || port=$(free_port)
   mkdir -p "$run" "$data"
   if [ "$(id -u)" = 0 ]; then chown 65534:65534 "$run" "$data"; fi
   drop_root
   cd "$run"
   [ -e "$data/PG_VERSION" ] || create_database
-  engine "$(programs)/pg_ctl" -D "$data" -o "-p $port" -l "$run/pg.log" -w -s start > /dev/null || { tail -20 "$run/pg.log" >&2; exit 1; }
+  start_server || { tail -20 "$run/pg.log" >&2; exit 1; }
   if [ ! -e "$database/extension" ] || [ "$database/extension" -ot "$data/PG_VERSION" ]; then
     engine "$(programs)/psql" -qX -h 127.0.0.1 -p "$port" -U postgres -c 'SET client_min_messages = warning' -c 'CREATE EXTENSION IF NOT EXISTS documentdb CASCADE' > /dev/null
     touch "$database/extension"

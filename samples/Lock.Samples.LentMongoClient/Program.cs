@@ -15,7 +15,9 @@ using var client = new MongoClient(uri);
 IMongoDatabase database = client.GetDatabase(databaseName);
 IMongoCollection<BsonDocument> orders = database.GetCollection<BsonDocument>("orders");
 
-await using ILock locks = Lock.Create(new LockConfig { Type = "mongo" }, providers: [new MongoLockProvider(database)]);
+// Where to connect is the client's matter; how long a lock waits for the server is not.
+var connection = new LockConnection { ConnectTimeout = TimeSpan.FromSeconds(30), CommandTimeout = TimeSpan.FromSeconds(30) };
+await using ILock locks = Lock.Create(new LockConfig { Type = "mongo", Connection = connection }, providers: [new MongoLockProvider(database)]);
 await using ILockHandle handle = await locks.LockAsync($"orders/{order}");
 
 // Who has been replaced as the holder meets a higher token than its own, and changes nothing.

@@ -3,8 +3,7 @@ namespace Locking;
 /// <summary>One time-bounded grant of a lock. Dispose it to give the lock back.</summary>
 /// <remarks>
 /// <para>
-/// The lease is renewed while the handle lives, unless the call that took it gave a TTL of its own (see
-/// <see cref="LockOptions.AutoRenew"/>). A handle that is dropped without being disposed stops renewing when it is collected, and the
+/// The lease is renewed while the handle lives, unless <see cref="LockOptions.AutoRenew"/> is false. A handle that is dropped without being disposed stops renewing when it is collected, and the
 /// lock ends with its TTL.
 /// </para>
 /// <para>

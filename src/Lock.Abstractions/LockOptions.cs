@@ -4,7 +4,10 @@ namespace Locking;
 
 /// <summary>How a lock is taken, held and given back. Every property that is null is left to the configuration, then to the default.</summary>
 /// <remarks>
-/// The same record is the <c>lockOptions</c> of a configuration and the argument of a call, which may override any of them.
+/// The same record is the <c>lockOptions</c> of a configuration and the argument of a call. A call may override all but what belongs to
+/// the backend, which all its users must agree on: <see cref="Fair"/>, <see cref="NodeTimeout"/>, <see cref="Quorum"/>,
+/// <see cref="FenceRetention"/>, <see cref="Replicas"/>, <see cref="ReplicaTimeout"/>, <see cref="Format"/> and <see cref="KeyPrefix"/>. These
+/// in a call are an <see cref="ArgumentException"/>, unless they repeat what the configuration says.
 /// Values out of range throw when they are set, and name the property, the value and what is allowed.
 /// </remarks>
 public sealed record LockOptions
@@ -12,7 +15,8 @@ public sealed record LockOptions
     /// <summary>The lease. At least 1 ms, at most 10,000 days; <see cref="Timeout.InfiniteTimeSpan"/>: never expires. Default 30 s.</summary>
     public TimeSpan? Ttl { get; init => field = OptionRules.PositiveOrInfinite(value, nameof(Ttl)); }
 
-    /// <summary>True: renewed while the handle lives; false: never renewed; null (auto): renewed unless the call itself gave a TTL.</summary>
+    /// <summary>Whether the lease is renewed while its handle lives, up to <see cref="MaxHold"/>. Default true; every preset says false. A
+    /// TTL, wherever it is given, changes the length of the lease and not this.</summary>
     public bool? AutoRenew { get; init; }
 
     /// <summary>Time between renewals. At least 1 ms, at most half the TTL. Default a third of the TTL.</summary>

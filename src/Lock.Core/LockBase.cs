@@ -48,7 +48,7 @@ public abstract class LockBase : ILock
         Check(key);
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<ILockHandle>(cancellationToken);
-        return AcquireCoreAsync(key, options is null ? _lockOptions : Resolve(options, isTry: false), options, cancellationToken)!;
+        return AcquireCoreAsync(key, options is null ? _lockOptions : Resolve(options, isTry: false), cancellationToken)!;
     }
 
     /// <inheritdoc/>
@@ -57,7 +57,7 @@ public abstract class LockBase : ILock
         Check(key);
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<ILockHandle?>(cancellationToken);
-        return AcquireCoreAsync(key, options is null ? _tryOptions : Resolve(options, isTry: true), options, cancellationToken);
+        return AcquireCoreAsync(key, options is null ? _tryOptions : Resolve(options, isTry: true), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -117,10 +117,9 @@ public abstract class LockBase : ILock
         return DisposeCoreAsync();
     }
 
-    /// <summary>Null when the lock was busy and the options do not want an exception for it. <paramref name="given"/> is what the call
-    /// itself said, or null.</summary>
+    /// <summary>Null when the lock was busy and the options do not want an exception for it.</summary>
     private protected abstract ValueTask<ILockHandle?> AcquireCoreAsync(
-        string key, EffectiveOptions options, LockOptions? given, CancellationToken cancellationToken);
+        string key, EffectiveOptions options, CancellationToken cancellationToken);
 
     private protected abstract ValueTask<LockInfo?> GetCoreAsync(string key, CancellationToken cancellationToken);
 
@@ -135,8 +134,11 @@ public abstract class LockBase : ILock
 
     private protected abstract ValueTask DisposeCoreAsync();
 
-    private EffectiveOptions Resolve(LockOptions options, bool isTry) =>
-        EffectiveOptions.Resolve(Defaults, options, isTry, _defaultOwner);
+    private EffectiveOptions Resolve(LockOptions options, bool isTry)
+    {
+        StoreSettings.RefuseInCall(options, Defaults, Type);
+        return EffectiveOptions.Resolve(Defaults, options, isTry, _defaultOwner);
+    }
 
     private void Check(string key)
     {

@@ -15,7 +15,6 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
     private static readonly TimeSpan DisposeLimit = TimeSpan.FromSeconds(2);
 
     private readonly ConcurrentDictionary<string, Lease> _leases = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<LockOptions, StoreLock> _variants = new();
     private readonly CancellationTokenSource _disposing = new();
     private readonly CancellationTokenSource _stopped = new();
     private long _lastAnswer;
@@ -74,11 +73,10 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
     }
 
     private protected override ValueTask<ILockHandle?> AcquireCoreAsync(
-        string key, EffectiveOptions options, LockOptions? given, CancellationToken cancellationToken)
+        string key, EffectiveOptions options, CancellationToken cancellationToken)
     {
-        if (given is not null && StoreSettings.Differ(given, Defaults, out var settings))
-            return Variant(settings).AcquireCoreAsync(key, options, null, cancellationToken);
         RefuseWithoutValidity(options);
+        RefuseWithoutNotices(options);
 
         return new Contender(this, key, options).RunAsync(cancellationToken);
     }
@@ -173,7 +171,6 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         await _disposing.CancelAsync().ConfigureAwait(false);
         if (Store is ILossSignal losses)
             losses.LeaseLost -= OnStoreLoss;
-        var variants = _variants.Values.Select(static variant => variant.DisposeAsync().AsTask()).ToList();
 
         // What they may have taken is known, and given back below, when they have left.
         await WithinDisposeLimitAsync(Task.WhenAll(Contenders.ToList().Select(static contender => contender.WhenLeft()))).ConfigureAwait(false);
@@ -187,7 +184,6 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         unlocks.Add(Pending.WhenAll());
         await WithinDisposeLimitAsync(Task.WhenAll(unlocks)).ConfigureAwait(false);
         await _stopped.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAll(variants).ConfigureAwait(false);
         await WithinDisposeLimitAsync(DisposeStoreAsync()).ConfigureAwait(false);
 
         // A store may throw before its first await.
@@ -363,20 +359,6 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
             lease.Lose(loss.Reason);
     }
 
-    /// <summary>The engine for calls that override settings of the store itself.</summary>
-    private StoreLock Variant(LockOptions settings)
-    {
-        if (Store is not IConfigurableStore configurable)
-        {
-            throw new ArgumentException(
-                $"The {Type} backend cannot change {StoreSettings.Describe(settings)} for a single call; set it in the configuration.",
-                nameof(settings));
-        }
-
-        return _variants.GetOrAdd(
-            settings, s => new StoreLock(configurable.WithOptions(s), StoreSettings.Apply(Defaults, s), Namespace, Context));
-    }
-
     private async Task WithinDisposeLimitAsync(Task task)
     {
         try
@@ -400,6 +382,15 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
             $"Ttl (or MaxHold) of {ttl.TotalMilliseconds} ms leaves nothing after the allowance for drift, which is "
             + $"{options.DriftFactor} of it and 2 ms. Give at least a few milliseconds more.",
             nameof(options));
+    }
+
+    /// <summary>Whoever asks to be told must not be left to poll.</summary>
+    private void RefuseWithoutNotices(EffectiveOptions options)
+    {
+        if (options.Wait != WaitMode.Notify || Signal is not null || Waiting is not null)
+            return;
+        throw new ArgumentException(
+            $"lockOptions.wait is notify, but the backend {Type} gives no notices. Allowed here: auto or poll.", nameof(options));
     }
 
     /// <summary>The step of a listing that was left running.</summary>

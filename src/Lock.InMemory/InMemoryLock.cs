@@ -7,7 +7,8 @@ namespace Locking;
 /// <summary>Locks of one process, without a backend: first in, first out per key, with TTL, owner and fencing token.</summary>
 /// <remarks>
 /// <para>
-/// The state lives in this object: two of them do not exclude each other unless they are given the same <see cref="InMemoryLockTable"/>.
+/// All of a process exclude each other, since they share one table for each clock (<see cref="TimeProvider"/>). One that shall not is given an
+/// <see cref="InMemoryLockTable"/>.
 /// </para>
 /// <para>Behaves as the other backends do, so that it can stand in for them; it is faster, since nothing can fail on the way.</para>
 /// </remarks>
@@ -15,7 +16,7 @@ public sealed class InMemoryLock : LockBase
 {
     internal const string BackendType = "inMemory";
 
-    private readonly bool _ownsTable;
+    private readonly TableUse _use;
     private readonly TimeProvider _time;
     private readonly bool _logs;
 
@@ -23,19 +24,24 @@ public sealed class InMemoryLock : LockBase
     /// <param name="defaults">How locks are taken unless a call says otherwise; null for the defaults of <see cref="LockOptions"/>.</param>
     /// <param name="ns">The namespace of <see cref="ILock.LockNsAsync"/>, or null.</param>
     /// <param name="context">Clock and logs; null for the system's clock and no logs.</param>
-    /// <param name="table">The state to share with others; null for a state of its own. Not disposed with this object.</param>
+    /// <param name="table">The table; null for the process's table of this clock. Not disposed with this object.</param>
     /// <exception cref="ArgumentException">Two options do not go together, or the table has another clock than the context.</exception>
     public InMemoryLock(
         LockOptions? defaults = null, string? ns = null, LockProviderContext? context = null, InMemoryLockTable? table = null)
+        : this(defaults, ns, context ?? LockProviderContext.Default, TableUse.Of(table, (context ?? LockProviderContext.Default).TimeProvider))
+    {
+    }
+
+    internal InMemoryLock(LockOptions? defaults, string? ns, LockProviderContext context, TableUse use)
         : base(BackendType, defaults, ns, context)
     {
-        (Table, _ownsTable) = InMemoryLockTable.Resolve(table, Context.TimeProvider);
+        _use = use;
         _time = Context.TimeProvider;
         _logs = Logger is not NullLogger;
         Alarms = AlarmClock.For(_time);
     }
 
-    internal LockTable Table { get; }
+    internal LockTable Table => _use.Table;
 
     internal AlarmClock Alarms { get; }
 
@@ -44,10 +50,8 @@ public sealed class InMemoryLock : LockBase
     internal bool LogsDebug => _logs && Logger.IsEnabled(LogLevel.Debug);
 
     private protected override ValueTask<ILockHandle?> AcquireCoreAsync(
-        string key, EffectiveOptions options, LockOptions? given, CancellationToken cancellationToken)
+        string key, EffectiveOptions options, CancellationToken cancellationToken)
     {
-        if (given is not null)
-            CheckSettings(given);
         if (LockTelemetry.MeasuresAcquire || LogsDebug)
             return AcquireObservedAsync(key, options, cancellationToken);
         return AcquireAsync(key, options, cancellationToken);
@@ -102,8 +106,7 @@ public sealed class InMemoryLock : LockBase
                 End(lease);
         }
 
-        if (_ownsTable)
-            Table.Dispose();
+        _use.End();
         return ValueTask.CompletedTask;
     }
 
@@ -253,16 +256,6 @@ public sealed class InMemoryLock : LockBase
                     StoreReply.NotHeld => UnlockOutcome.AlreadyExpired,
                     var reply => throw new InvalidOperationException($"Unknown reply {reply}."),
                 };
-        }
-    }
-
-    private void CheckSettings(LockOptions given)
-    {
-        if (StoreSettings.Differ(given, Defaults, out var settings))
-        {
-            throw new ArgumentException(
-                $"The {Type} backend cannot change {StoreSettings.Describe(settings)} for a single call; set it in the configuration.",
-                nameof(given));
         }
     }
 }

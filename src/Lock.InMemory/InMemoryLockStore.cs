@@ -7,23 +7,27 @@ namespace Locking;
 public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceReleaseStore, ILossSignal
 {
     private readonly LockTable _table;
-    private readonly bool _ownsTable;
+    private readonly TableUse _use;
     private readonly CancellationTokenSource _disposed = new();
 
-    /// <summary>Makes a store with a table of its own.</summary>
+    /// <summary>Makes a store over the process's table of a clock.</summary>
     /// <param name="timeProvider">The only clock; null for the system's.</param>
     public InMemoryLockStore(TimeProvider? timeProvider = null)
+        : this(TableUse.Shared(timeProvider ?? TimeProvider.System))
     {
-        _table = new LockTable(timeProvider ?? TimeProvider.System);
-        _ownsTable = true;
     }
 
-    /// <summary>Makes a store over a table that others may use too.</summary>
+    /// <summary>Makes a store over a table of one's own.</summary>
     /// <param name="table">The table; not disposed with the store.</param>
     public InMemoryLockStore(InMemoryLockTable table)
+        : this(TableUse.Of(table ?? throw new ArgumentNullException(nameof(table)), table.Table.TimeProvider))
     {
-        ArgumentNullException.ThrowIfNull(table);
-        _table = table.Table;
+    }
+
+    internal InMemoryLockStore(TableUse use)
+    {
+        _use = use;
+        _table = use.Table;
     }
 
     /// <inheritdoc/>
@@ -145,8 +149,7 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
         if (_disposed.IsCancellationRequested)
             return;
         await _disposed.CancelAsync().ConfigureAwait(false);
-        if (_ownsTable)
-            _table.Dispose();
+        _use.End();
     }
 
     internal void Lost(Claim claim, LostReason reason) => LeaseLost?.Invoke(new StoreLoss(claim.Key, claim.Id, reason));

@@ -1,8 +1,8 @@
 namespace Locking;
 
-/// <summary>The state of in-memory locks. Several <see cref="InMemoryLock"/> or <see cref="InMemoryLockStore"/> that are given the same
-/// table exclude each other; without that each has a table of its own.</summary>
-/// <remarks>Thread-safe. Keeps nothing of keys that nobody holds or waits for.</remarks>
+/// <summary>A table of one's own for in-memory locks: the <see cref="InMemoryLock"/> and <see cref="InMemoryLockStore"/> that are given the
+/// same one exclude each other and nobody else. Without it they use the process's table of their clock.</summary>
+/// <remarks>For tests that run side by side. Thread-safe. Keeps nothing of keys that nobody holds or waits for.</remarks>
 public sealed class InMemoryLockTable : IDisposable
 {
     /// <summary>Makes an empty table.</summary>
@@ -14,14 +14,4 @@ public sealed class InMemoryLockTable : IDisposable
     /// <summary>Stops the table's timers. To be called after everything that uses the table was disposed; leases that are still there end
     /// for whoever asks, but wake nobody.</summary>
     public void Dispose() => Table.Dispose();
-
-    /// <summary>The table to use, and whether the user of it must dispose it.</summary>
-    internal static (LockTable Table, bool IsOwned) Resolve(InMemoryLockTable? given, TimeProvider timeProvider)
-    {
-        if (given is null)
-            return (new LockTable(timeProvider), true);
-        if (!ReferenceEquals(given.Table.TimeProvider, timeProvider))
-            throw new ArgumentException("The table and the context must have the same TimeProvider.", nameof(given));
-        return (given.Table, false);
-    }
 }

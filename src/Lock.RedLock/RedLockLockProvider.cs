@@ -25,7 +25,7 @@ public sealed class RedLockLockProvider : ILockProvider
             var connector = RedisConnector.From(WithCommon(endpoints[i], common), $"connection.endpoints[{i}]");
             if (stores.Exists(other => other.Connection.Server == connector.Server))
                 throw new LockConfigException($"connection.endpoints[{i}]", $"{connector.Server} is named twice; every endpoint must be a server of its own.");
-            stores.Add(new RedisLockStore(new RedisConnection(connector, context.TimeProvider), options, ownsConnection: true));
+            stores.Add(new RedisLockStore(new RedisConnection(connector, context.TimeProvider), options));
         }
 
         return Create(stores, options, context.TimeProvider, common.ConnectTimeout ?? TimeSpan.FromSeconds(3));
@@ -36,7 +36,7 @@ public sealed class RedLockLockProvider : ILockProvider
         var voters = stores.Select(store => new RedisVoter(store)).ToList();
         var admission = new Admission(voters, options.Ttl is { } ttl && ttl > TimeSpan.Zero ? ttl : TimeSpan.FromSeconds(30), time);
         var retention = options.FenceRetention ?? TimeSpan.FromHours(1);
-        var nodes = voters.Select(IQuorumNode (voter) => new RedisQuorumNode(voter, new NodeHealth(voter, admission, time), retention, owns: true)).ToList();
+        var nodes = voters.Select(IQuorumNode (voter) => new RedisQuorumNode(voter, new NodeHealth(voter, admission, time), retention)).ToList();
         return new RedLockLockStore(nodes, options, time, connectTimeout, admission.Covers, admission);
     }
 

@@ -8,7 +8,7 @@ namespace Locking;
 /// higher one. A token that is proposed with the vote makes that one round; only servers that disagree take a second.</para>
 /// <para>Not promised: order between processes; anything at all when a majority has lost its memory at once.</para>
 /// </remarks>
-public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForceReleaseStore, IConfigurableStore
+public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForceReleaseStore
 {
     private static readonly TimeSpan s_shortestNodeTimeout = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_longestNodeTimeout = TimeSpan.FromDays(40);
@@ -18,9 +18,9 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     private readonly TimeProvider _time;
     private readonly TimeSpan _connectTimeout;
     private readonly Action<TimeSpan> _covers;
-    private readonly IDisposable? _owned;
-    private readonly CancellationTokenSource _disposing;
-    private readonly LateVotes _late;
+    private readonly IDisposable _owned;
+    private readonly CancellationTokenSource _disposing = new();
+    private readonly LateVotes _late = new();
     private readonly int _quorum;
 
     internal RedLockLockStore(
@@ -29,9 +29,7 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
         TimeProvider time,
         TimeSpan connectTimeout,
         Action<TimeSpan> covers,
-        IDisposable? owned,
-        CancellationTokenSource? disposing = null,
-        LateVotes? late = null)
+        IDisposable owned)
     {
         _nodes = nodes;
         _options = options;
@@ -39,8 +37,6 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
         _connectTimeout = connectTimeout;
         _covers = covers;
         _owned = owned;
-        _disposing = disposing ?? new CancellationTokenSource();
-        _late = late ?? new LateVotes();
         _quorum = Math.Max(options.Quorum ?? 0, (nodes.Count / 2) + 1);
     }
 
@@ -133,30 +129,9 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     }
 
     /// <inheritdoc/>
-    public ILockStore WithOptions(LockOptions options)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        if (options.Format is not (null or LockFormats.Native or LockFormats.RedLockNet))
-            throw new ArgumentException($"The format {options.Format} is for one server; redLock has {LockFormats.Native} and {LockFormats.RedLockNet}.", nameof(options));
-        if (options.Replicas is > 0)
-            throw new ArgumentException("Replicas are for type redis; redLock's servers are independent.", nameof(options));
-        if (options.Quorum is { } quorum && (quorum > _nodes.Count || quorum < (_nodes.Count / 2) + 1))
-            throw new ArgumentException($"The quorum {quorum} must be from {(_nodes.Count / 2) + 1} (a majority) to {_nodes.Count}.", nameof(options));
-        var merged = _options with
-        {
-            Format = options.Format ?? _options.Format,
-            KeyPrefix = options.KeyPrefix ?? _options.KeyPrefix,
-            FenceRetention = options.FenceRetention ?? _options.FenceRetention,
-            NodeTimeout = options.NodeTimeout ?? _options.NodeTimeout,
-            Quorum = options.Quorum ?? _options.Quorum,
-        };
-        return new RedLockLockStore([.. _nodes.Select(node => node.WithOptions(options))], merged, _time, _connectTimeout, _covers, owned: null, _disposing, _late);
-    }
-
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        if (_owned is null || _disposing.IsCancellationRequested)
+        if (_disposing.IsCancellationRequested)
             return;
         await _disposing.CancelAsync().ConfigureAwait(false);
         foreach (var node in _nodes)

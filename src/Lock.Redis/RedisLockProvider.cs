@@ -31,7 +31,7 @@ public sealed class RedisLockProvider : ILockProvider
         var options = config.LockOptions ?? new LockOptions();
         var connection = config.Connection ?? new LockConnection();
         if (_lent is null)
-            return new RedisLockStore(new RedisConnection(RedisConnector.From(connection), context.TimeProvider), options, ownsConnection: true);
+            return new RedisLockStore(new RedisConnection(RedisConnector.From(connection), context.TimeProvider), options);
         if (connection with { Db = null, CommandTimeout = null } != new LockConnection())
             throw new LockConfigException("connection", "the application lends its own connection: only db and commandTimeout can be set beside it.");
         return new RedisLockStore(_lent, options, connection.Db ?? -1, connection.CommandTimeout, context);

@@ -10,14 +10,13 @@ namespace Locking;
 /// <para>Not promised: on a server with replicas a failover can lose a lease that the new master has not heard of, unless
 /// <c>replicas</c> made the grant wait for it; docs/redis.md says what each topology keeps.</para>
 /// </remarks>
-public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceReleaseStore, IConfigurableStore
+public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceReleaseStore
 {
     private static readonly RedisValue s_noExpiry = -1;
     private static readonly Func<RedisResult, AcquireReply> s_readGrant = static answer => ReadGrant((long)answer);
     private static readonly Func<RedisResult, StoreReply> s_readReply = static answer => (StoreReply)(int)answer;
 
     private readonly RedisConnection _connection;
-    private readonly bool _ownsConnection;
     private readonly LockOptions _options;
     private readonly KeyLayout _layout;
     private readonly TimeSpan _retention;
@@ -46,16 +45,14 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
                     ? commandTimeout ?? TimeSpan.FromSeconds(2)
                     : throw new ArgumentOutOfRangeException(nameof(commandTimeout), commandTimeout, "The limit must be at least 1 ms."),
                 (context ?? LockProviderContext.Default).TimeProvider),
-            options ?? new LockOptions(),
-            ownsConnection: true)
+            options ?? new LockOptions())
     {
     }
 
-    internal RedisLockStore(RedisConnection connection, LockOptions options, bool ownsConnection)
+    internal RedisLockStore(RedisConnection connection, LockOptions options)
     {
         _connection = connection;
         _options = options;
-        _ownsConnection = ownsConnection;
         _layout = KeyLayout.Of(options.Format, options.KeyPrefix);
         _retention = options.FenceRetention ?? TimeSpan.FromHours(1);
         _retentionValue = Milliseconds(_retention);
@@ -159,23 +156,7 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
         Channel.WatchAsync(_layout.Prefix + key, cancellationToken);
 
     /// <inheritdoc/>
-    public ILockStore WithOptions(LockOptions options)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        var merged = _options with
-        {
-            Format = options.Format ?? _options.Format,
-            // A prefix that goes with the old format does not go with a new one.
-            KeyPrefix = options.KeyPrefix ?? (options.Format is null || options.Format == _layout.Format ? _options.KeyPrefix : null),
-            FenceRetention = options.FenceRetention ?? _options.FenceRetention,
-            Replicas = options.Replicas ?? _options.Replicas,
-            ReplicaTimeout = options.ReplicaTimeout ?? _options.ReplicaTimeout,
-        };
-        return new RedisLockStore(_connection, merged, ownsConnection: false);
-    }
-
-    /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _ownsConnection ? _connection.DisposeAsync() : ValueTask.CompletedTask;
+    public ValueTask DisposeAsync() => _connection.DisposeAsync();
 
     /// <summary>Whole milliseconds, rounded up: the server's lease is never shorter than the one asked for.</summary>
     internal static long Milliseconds(TimeSpan span) => (span.Ticks + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond;

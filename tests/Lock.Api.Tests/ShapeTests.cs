@@ -48,6 +48,26 @@ public sealed class ShapeTests
     }
 
     [Fact]
+    public void A_bare_time_in_a_call_that_takes_a_lock_is_the_wait() =>
+        AssertNone(TakingMethods()
+            .SelectMany(static method => method.GetParameters())
+            .Where(static parameter => (Nullable.GetUnderlyingType(parameter.ParameterType) ?? parameter.ParameterType) == typeof(TimeSpan)
+                && parameter.Name != "waitTimeout")
+            .Select(static parameter => $"{NameOf((MethodInfo)parameter.Member)}({parameter.Name})"));
+
+    [Fact]
+    public void The_four_calls_that_take_a_lock_have_the_same_overloads()
+    {
+        var overloads = TakingMethods()
+            .Where(static method => method.DeclaringType != typeof(BoundLock))
+            .ToLookup(static method => method.Name, static method => string.Join(", ", method.GetParameters().Select(static p => $"{p.ParameterType.Name} {p.Name}")));
+
+        Assert.Equal(["LockAsync", "LockNsAsync", "TryLockAsync", "TryLockNsAsync"], overloads.Select(static group => group.Key).Order(StringComparer.Ordinal));
+        foreach (var group in overloads)
+            Assert.Equal(overloads["LockAsync"].Order(StringComparer.Ordinal), group.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void Properties_do_not_change_after_construction() =>
         AssertNone(Libraries.PublicTypes
             .SelectMany(type => type.GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly))
@@ -65,6 +85,10 @@ public sealed class ShapeTests
         Libraries.PublicTypes
             .SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly))
             .Where(method => !method.IsSpecialName && !method.IsDefined(typeof(CompilerGeneratedAttribute)));
+
+    private static IEnumerable<MethodInfo> TakingMethods() =>
+        Methods().Where(static method => method.DeclaringType!.Assembly == typeof(ILock).Assembly
+            && method.Name is "LockAsync" or "TryLockAsync" or "LockNsAsync" or "TryLockNsAsync");
 
     private static bool IsAwaitable(MethodInfo method)
     {

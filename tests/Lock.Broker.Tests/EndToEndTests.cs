@@ -50,7 +50,7 @@ public sealed class EndToEndTests
     {
         await using var broker = new TestBroker();
         var locks = broker.Lock();
-        var handle = await locks.LockAsync("a/1", new LockOptions { Ttl = TimeSpan.FromSeconds(5) });
+        var handle = await locks.LockAsync("a/1", new LockOptions { Ttl = TimeSpan.FromSeconds(5), AutoRenew = false });
         Assert.True(await handle.TryExtendAsync(TimeSpan.FromMinutes(1)));
         var other = broker.Lock();
         var listed = new List<LockInfo>();
@@ -93,7 +93,7 @@ public sealed class EndToEndTests
     {
         await using var broker = new TestBroker();
         var locks = broker.Lock();
-        var handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromSeconds(2) });
+        var handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromSeconds(2), AutoRenew = false });
         var waiting = broker.Lock().LockAsync("k").AsTask();
         while (broker.Server.WaitersOf("k") < 1)
             await Task.Delay(1);

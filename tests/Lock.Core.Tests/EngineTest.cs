@@ -22,6 +22,9 @@ public abstract class EngineTest : IAsyncDisposable
     internal static LockStoreException Transient(bool mayHaveBeenApplied = true) =>
         new("no answer", isTransient: true) { MayHaveBeenApplied = mayHaveBeenApplied };
 
+    /// <summary>A lease that is not renewed.</summary>
+    internal static LockOptions Fixed(TimeSpan ttl) => new() { Ttl = ttl, AutoRenew = false };
+
     internal static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
 
     /// <summary>Moves the clock in steps, letting the pool run between them, as renewals need it.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Locking;
 
 // hold KEY                                       takes KEY with LOCK_CONFIG, and then does what its standard input says
@@ -113,8 +114,17 @@ internal static class Broker
             return 0;
         }
 
+        // As the command: TERM and INT end it in good order.
+        using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
         Console.WriteLine("listening");
         await server.Completion;
         return 0;
+
+        void End(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            _ = server.DisposeAsync().AsTask();
+        }
     }
 }

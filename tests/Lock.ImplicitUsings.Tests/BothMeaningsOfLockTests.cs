@@ -12,7 +12,7 @@ public sealed class BothMeaningsOfLockTests
     public async Task Lock_Create_and_new_Lock_compile_side_by_side()
     {
         var before = Environment.GetEnvironmentVariable("LOCK_CONFIG");
-        Environment.SetEnvironmentVariable("LOCK_CONFIG", null);
+        Environment.SetEnvironmentVariable("LOCK_CONFIG", """{"type":"inMemory"}""");
         try
         {
             await using ILock locks = Lock.Create();

@@ -16,10 +16,11 @@ public sealed class InMemoryLockProviderTests
     }
 
     [Fact]
-    public async Task Each_lock_and_each_store_has_its_own_state()
+    public async Task Each_isolated_store_has_its_own_state()
     {
-        await using var one = _provider.CreateStore(new LockConfig(), LockProviderContext.Default);
-        await using var two = _provider.CreateStore(new LockConfig(), LockProviderContext.Default);
+        var config = new LockConfig { Connection = new LockConnection { Isolated = true } };
+        await using var one = _provider.CreateStore(config, LockProviderContext.Default);
+        await using var two = _provider.CreateStore(config, LockProviderContext.Default);
         Assert.Equal("inMemory", one.Type);
         foreach (var store in new[] { one, two })
         {

@@ -8,7 +8,7 @@ public abstract class RedLockConformance(QuorumFixture fixture, string format) :
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     protected override StoreAbilities Abilities =>
-        new() { SupportsNoExpiry = false, SignalsRelease = true, SignalsLoss = true, ForcesRelease = true, IsConfigurable = true, IsFair = false };
+        new() { SupportsNoExpiry = false, SignalsRelease = true, SignalsLoss = true, ForcesRelease = true, IsFair = false };
 
     protected override ILockStore CreateStore() => fixture.Quorum.NewStore(new LockOptions { Format = format, NodeTimeout = Patience });
 

@@ -33,7 +33,7 @@ public sealed class SplitVoteTests
     private static Vote Busy(string holder) => new(VoteKind.Busy, Remaining: TimeSpan.FromSeconds(20), HolderId: holder);
 
     private static RedLockLockStore StoreOf(ScriptedNode[] nodes) =>
-        new(nodes, new LockOptions(), TimeProvider.System, TimeSpan.FromSeconds(5), static _ => { }, owned: null);
+        new(nodes, new LockOptions(), TimeProvider.System, TimeSpan.FromSeconds(5), static _ => { }, owned: new MemoryStream());
 
     private sealed class ScriptedNode(string name, Task<Vote> first) : IQuorumNode
     {
@@ -63,8 +63,6 @@ public sealed class SplitVoteTests
             Withdrawals++;
             return Task.CompletedTask;
         }
-
-        public IQuorumNode WithOptions(LockOptions options) => this;
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }

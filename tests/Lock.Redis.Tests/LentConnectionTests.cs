@@ -53,20 +53,4 @@ public sealed class LentConnectionTests(RedisFixture redis) : RedisTests(redis),
         Assert.Throws<ArgumentOutOfRangeException>(() => new RedisLockStore(lent, database: -2));
         Assert.Throws<ArgumentOutOfRangeException>(() => new RedisLockStore(lent, commandTimeout: TimeSpan.Zero));
     }
-
-    [Fact]
-    public async Task A_view_has_its_own_settings_over_the_same_connection()
-    {
-        var store = NewStore();
-        var key = NewKey();
-        var view = (RedisLockStore)store.WithOptions(new LockOptions { KeyPrefix = "mine:" });
-        var hash = (RedisLockStore)view.WithOptions(new LockOptions { Format = LockFormats.DistLock });
-        await TakeAsync(store, key, "00000000-0000-4000-8000-000000000001");
-        await TakeAsync(view, key, "00000000-0000-4000-8000-000000000002");
-        await TakeAsync(hash, key, "00000000-0000-4000-8000-000000000003");
-        Assert.Equal("string", await CommandAsync("TYPE", "mine:" + key));
-        Assert.Equal("hash", await CommandAsync("TYPE", "lock:" + key));
-        await view.DisposeAsync();
-        Assert.NotNull(await store.GetAsync(key, CancellationToken.None));
-    }
 }

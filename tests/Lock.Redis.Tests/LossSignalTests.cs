@@ -24,16 +24,16 @@ public sealed class LossSignalTests(RedisFixture redis) : RedisTests(redis), ICl
     [MemberData(nameof(Leases))]
     public async Task A_lock_that_another_process_forces_is_announced_at_once(string kind, LockOptions options)
     {
-        await using var holding = new StoreLock(NewStore());
-        await using var forcing = new StoreLock(NewStore(new LockOptions { Format = options.Format, KeyPrefix = options.KeyPrefix }));
+        await using var holding = new StoreLock(NewStore(options), options);
+        await using var forcing = new StoreLock(NewStore(options), options);
         var (key, other) = (NewKey(), NewKey());
-        await using var held = await holding.LockAsync(key, options);
-        await using var bystander = await holding.LockAsync(other, options);
+        await using var held = await holding.LockAsync(key);
+        await using var bystander = await holding.LockAsync(other);
         Assert.True(await forcing.ForceUnlockAsync(key), kind);
         await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", s_atOnce);
         Assert.Equal(LostReason.Forced, held.LostReason);
         Assert.Null(bystander.LostReason);
-        await using var next = await forcing.LockAsync(key, options);
+        await using var next = await forcing.LockAsync(key);
         Assert.True(next.FencingToken > held.FencingToken);
     }
 

@@ -183,10 +183,8 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
         await using var replica = await RedisServer.StartAsync("--replicaof", "127.0.0.1", $"{master.Port}");
         await ReplicatedFixture.UntilReplicatedAsync(master);
         var options = new LockOptions { Ttl = TimeSpan.FromSeconds(30), Replicas = replicas };
-        await using var locks = new StoreLock(
-            new RedisLockProvider().CreateStore(
-                new LockConfig { Connection = new LockConnection { Url = $"{master.EndPoint},{replica.EndPoint}" }, LockOptions = options }, LockProviderContext.Default),
-            options);
+        await using var locks = Of(options);
+        await using var plain = Of(options with { Replicas = 0 });
         var held = await locks.LockAsync("k");
         if (replicas == 0)
             await Eventually.TrueAsync(async () => (string?)await replica.CommandAsync("GET", "k") == held.Id, "the lock at the replica");
@@ -194,14 +192,18 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
         Assert.Equal("OK", await replica.CommandAsync("REPLICAOF", "NO", "ONE"));
 
         // The lease is the same one there. What demands a replica waits for another; what does not goes on.
-        var plain = new LockOptions { Replicas = 0, Ttl = TimeSpan.FromSeconds(30) };
-        Assert.Null(await Eventually.DoneAsync(WithoutFaultAsync(async () => await locks.TryLockAsync("k", plain)), "an answer", TimeSpan.FromSeconds(30)));
+        Assert.Null(await Eventually.DoneAsync(WithoutFaultAsync(async () => await plain.TryLockAsync("k")), "an answer", TimeSpan.FromSeconds(30)));
         Assert.Equal(held.Id, await replica.CommandAsync("GET", "k"));
         if (replicas == 0)
             Assert.True(await Eventually.DoneAsync(WithoutFaultAsync(async () => await locks.TryExtendAsync("k", held.Id, TimeSpan.FromMinutes(1))), "an extension", TimeSpan.FromSeconds(30)));
         Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
-        await using var next = await Eventually.DoneAsync(WithoutFaultAsync(async () => await locks.LockAsync("k", plain)), "the next lock", TimeSpan.FromSeconds(30));
+        await using var next = await Eventually.DoneAsync(WithoutFaultAsync(async () => await plain.LockAsync("k")), "the next lock", TimeSpan.FromSeconds(30));
         Assert.True(next.FencingToken > held.FencingToken);
+
+        StoreLock Of(LockOptions options) => new(
+            new RedisLockProvider().CreateStore(
+                new LockConfig { Connection = new LockConnection { Url = $"{master.EndPoint},{replica.EndPoint}" }, LockOptions = options }, LockProviderContext.Default),
+            options);
     }
 
     /// <summary>A server that loads its 4,000 keys one each millisecond.</summary>

@@ -4,7 +4,7 @@ namespace Locking;
 
 public abstract class RedisConformance(RedisFixture redis, string format) : LockStoreConformance
 {
-    protected override StoreAbilities Abilities => new() { SignalsRelease = true, SignalsLoss = true, ForcesRelease = true, IsConfigurable = true };
+    protected override StoreAbilities Abilities => new() { SignalsRelease = true, SignalsLoss = true, ForcesRelease = true };
 
     protected override ILockStore CreateStore() => redis.NewStore(new LockOptions { Format = format });
 

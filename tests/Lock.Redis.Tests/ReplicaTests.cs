@@ -45,7 +45,7 @@ public sealed class ReplicaTests : IAsyncLifetime
     {
         await using var patient = RedisFixture.StoreAt(_master.Port, s_one);
         Assert.True((await AskAsync(patient, "before", NewId())).IsGranted);
-        var store = ((IConfigurableStore)patient).WithOptions(s_impatient);
+        await using var store = RedisFixture.StoreAt(_master.Port, s_impatient);
         _replica.Freeze();
         Assert.NotNull(await Record.ExceptionAsync(() => AskAsync(store, "connects", NewId())));
         var began = TimeProvider.System.GetTimestamp();
@@ -63,7 +63,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         for (var i = 0; i < 20; i++)
             Assert.Equal(0L, await _master.CommandAsync("EXISTS", $"k{i}"));
         // Requests without the demand are not held up.
-        var plain = ((IConfigurableStore)store).WithOptions(new LockOptions { Replicas = 0 });
+        await using var plain = RedisFixture.StoreAt(_master.Port);
         Assert.True((await AskAsync(plain, "plain", NewId())).IsGranted);
         _replica.Thaw();
         await Eventually.TrueAsync(async () => await Record.ExceptionAsync(() => AskAsync(store, "after", NewId())) is null, "a replica again");
@@ -128,7 +128,7 @@ public sealed class ReplicatedConformanceTests(ReplicatedFixture servers) : Lock
 {
     private static readonly LockOptions s_options = new() { Replicas = 1 };
 
-    protected override StoreAbilities Abilities => new() { SignalsRelease = true, SignalsLoss = true, ForcesRelease = true, IsConfigurable = true };
+    protected override StoreAbilities Abilities => new() { SignalsRelease = true, SignalsLoss = true, ForcesRelease = true };
 
     protected override ILockStore CreateStore() => RedisFixture.StoreAt(servers.Master.Port, s_options);
 

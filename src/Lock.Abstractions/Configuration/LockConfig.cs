@@ -5,7 +5,7 @@ namespace Locking;
 public sealed record LockConfig
 {
     /// <summary>The backend: <c>inMemory</c>, <c>broker</c>, <c>redis</c>, <c>redLock</c>, <c>mongo</c>, or the type of a registered
-    /// provider. Case does not matter. Default <c>inMemory</c>.</summary>
+    /// provider. Case does not matter. Needed, unless the preset brings one along.</summary>
     public string? Type { get; init; }
 
     /// <summary>How to reach the backend. Default: the backend's usual port on this machine.</summary>

@@ -5,6 +5,12 @@ namespace Locking;
 /// <summary>How to reach a backend. What a backend does not use must be left null.</summary>
 public sealed record LockConnection
 {
+    /// <summary>Which table of the process: locks with the same name and clock exclude each other. Default one for all. Backend inMemory.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Whether to have a table of one's own, that excludes nobody else. Default false. Backend inMemory.</summary>
+    public bool? Isolated { get; init; }
+
     /// <summary>Host name or address. Default 127.0.0.1. Backends redis, broker, mongo.</summary>
     public string? Host { get; init; }
 

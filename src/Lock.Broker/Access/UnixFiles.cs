@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Locking;
 
@@ -7,7 +8,9 @@ internal static partial class UnixFiles
 {
     private const int AtFdCwd = -100;
     private const int NoFollow = 0x100;
+    private const int EmptyPath = 0x1000;
     private const uint StatxUid = 0x8;
+    private const uint StatxNumber = 0x100;
 
     /// <summary>The effective user id.</summary>
     public static uint UserId => OperatingSystem.IsWindows() ? 0 : GetEffectiveUserId();
@@ -32,6 +35,25 @@ internal static partial class UnixFiles
         return null;
     }
 
+    /// <summary>Which file stands at a path, links not followed; null when there is none, or the system cannot tell.</summary>
+    public static unsafe (ulong Device, ulong Number)? IdentityOf(string path)
+    {
+        var buffer = stackalloc byte[256];
+        if (OperatingSystem.IsLinux())
+            return Statx(AtFdCwd, path, NoFollow, StatxNumber, buffer) == 0 ? IdentityIn(buffer) : null;
+        return OperatingSystem.IsMacOS() && LinkStat(path, buffer) == 0 ? IdentityIn(buffer) : null;
+    }
+
+    /// <summary>Which file is open; null where the system cannot tell.</summary>
+    public static unsafe (ulong Device, ulong Number)? IdentityOf(SafeFileHandle file)
+    {
+        var buffer = stackalloc byte[256];
+        var number = (int)file.DangerousGetHandle();
+        if (OperatingSystem.IsLinux())
+            return Statx(number, "", EmptyPath, StatxNumber, buffer) == 0 ? IdentityIn(buffer) : null;
+        return OperatingSystem.IsMacOS() && FileStat(number, buffer) == 0 ? IdentityIn(buffer) : null;
+    }
+
     /// <summary>The number that no file's reaches: descriptors below it are all there are. Null where the system does not tell.</summary>
     public static unsafe long? DescriptorLimit
     {
@@ -53,6 +75,11 @@ internal static partial class UnixFiles
             _ = SetSessionId();
     }
 
+    /// <summary>struct statx: stx_ino stands at byte 32, the device's two numbers at 136. struct stat of macOS: st_dev at 0, st_ino at 8.</summary>
+    private static unsafe (ulong Device, ulong Number) IdentityIn(byte* buffer) => OperatingSystem.IsLinux()
+        ? (*(ulong*)(buffer + 136), *(ulong*)(buffer + 32))
+        : (*(uint*)buffer, *(ulong*)(buffer + 8));
+
     [LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint GetEffectiveUserId();
 
@@ -67,4 +94,7 @@ internal static partial class UnixFiles
 
     [LibraryImport("libc", EntryPoint = "lstat", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static unsafe partial int LinkStat(string path, byte* buffer);
+
+    [LibraryImport("libc", EntryPoint = "fstat", SetLastError = true)]
+    private static unsafe partial int FileStat(int file, byte* buffer);
 }

@@ -21,7 +21,7 @@ internal enum AnswerKind
     /// <summary>Nobody holds the lock.</summary>
     None,
 
-    /// <summary>The broker has come back after a crash: whoever holds the lock may still reclaim it.</summary>
+    /// <summary>The broker has come back without knowing all that was held: whoever holds the lock may still reclaim it.</summary>
     NotKnownYet,
 
     /// <summary>One record.</summary>
@@ -42,7 +42,7 @@ internal readonly record struct BrokerAnswer(AnswerKind Kind)
     /// <summary>Granted: time in the queue since the request was last sent.</summary>
     public TimeSpan Queued { get; init; }
 
-    /// <summary>Busy: what is left of the holder's lease. Status: of the wait after a crash. Not known yet: how long until it will be.</summary>
+    /// <summary>Busy: what is left of the holder's lease. Status: of the pause at the start. Not known yet: how long until it will be.</summary>
     public TimeSpan? Remaining { get; init; }
 
     public LockInfo? Info { get; init; }

@@ -47,15 +47,16 @@ internal static class BrokerDiagnosis
 
         if (Array.IndexOf(words, StatusWords.NoState) >= 0)
         {
-            findings.Add(new StoreFinding("no-state-file", true, "The broker keeps no state file, or cannot write it: when it comes back after "
-                + "a crash it may grant locks that are still held. Give it a fixed port or a socket, do not switch the file off, and see that its disk has room."));
+            findings.Add(new StoreFinding("no-state-file", true, "The broker keeps no record of what is held, or cannot write all of it: one that "
+                + "comes back after it may grant what is held, or nothing for a while. Give it a fixed port or a socket, do not switch the record off, "
+                + "and see that its disk has room."));
         }
 
         if (status is { Kind: AnswerKind.Status, Remaining: { } wait } && wait > TimeSpan.Zero)
         {
             findings.Add(new StoreFinding("waiting-after-crash", true, string.Create(CultureInfo.InvariantCulture,
-                $"The broker came back after a crash, and grants nothing new for another {wait.TotalSeconds:0.0} s, until no lease of the "
-                + $"one before can live any more. Holders come back at once; requests stand in line.")));
+                $"The broker found its record damaged or incomplete, and grants nothing new for another {wait.TotalSeconds:0.0} s, until what it may "
+                + $"not know of has ended. Holders come back at once; requests stand in line.")));
         }
     }
 

@@ -221,7 +221,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
         AnswerKind.Refused => new LockStoreException(
             $"The broker at {_client.Address} refused the request: {answer.Error}.", isTransient: false) { MayHaveBeenApplied = false },
         AnswerKind.NotKnownYet => new LockStoreException(
-            $"The broker at {_client.Address} has come back after a crash, and whoever held the lock may still reclaim it; it knows in "
+            $"The broker at {_client.Address} has come back without knowing all that was held, and whoever held the lock may still reclaim it; it knows in "
             + $"{answer.Remaining.GetValueOrDefault().TotalSeconds:0.0} s.",
             isTransient: true) { MayHaveBeenApplied = false },
         _ => NoAnswer(_client, null),

@@ -62,8 +62,14 @@ internal sealed class BrokerClaim : Claim
     /// <summary>It was one of several keys at the broker before.</summary>
     public bool WasMember { get; init; }
 
-    /// <summary>How many may hold the key, as it stands in the journal.</summary>
-    public int JournaledMax { get; set; } = 1;
+    /// <summary>How many may hold the key, as it stands on record.</summary>
+    public int RecordedMax { get; set; } = 1;
+
+    /// <summary>Where it stands on record; null when it does not. Under the record's gate.</summary>
+    public RecordSegment? RecordedIn { get; set; }
+
+    /// <inheritdoc cref="RecordedIn"/>
+    public int RecordedAt { get; set; }
 
     /// <summary>Whether the published client gave an id; without one it is answered without one.</summary>
     public bool HasForeignId { get; init; } = true;
@@ -76,6 +82,14 @@ internal sealed class BrokerClaim : Claim
 
     /// <inheritdoc/>
     protected internal override bool WantsPromptExpiry => true;
+
+    /// <summary>Notes how many may hold the key: published clients say so, also of keys of our own.</summary>
+    public void NoteMax()
+    {
+        // Without the table's gate: of a claim that holds, the entry is its key's.
+        if (Entry is { } entry && entry.Max is var max && Entry == entry)
+            RecordedMax = max;
+    }
 
     /// <summary>Gives the claim to a session, which has a request open for it that is not answered yet.</summary>
     public void Attach(ClientSession session, long number)
@@ -155,14 +169,15 @@ internal sealed class BrokerClaim : Claim
     /// <inheritdoc/>
     protected internal override void OnGranted()
     {
-        _server.Record(this);
         if (Composite is not null)
         {
+            // On record with the others, once all are there.
             // Not here: whoever caused the grant may be another composite, with its gate taken.
             ThreadPool.UnsafeQueueUserWorkItem(static claim => claim.Composite!.OnGranted(claim), this, preferLocal: false);
             return;
         }
 
+        _server.Records.Update(this);
         lock (_gate)
         {
             _granted = true;
@@ -179,9 +194,9 @@ internal sealed class BrokerClaim : Claim
     private void TellLoss(ReadOnlySpan<byte> reason)
     {
         var session = Session;
-        _server.RecordEnd(this);
+        _server.Records.Update(this);
         if (ForeignKey is not null)
-            _server.RememberEnded(this);
+            _server.EndedIds.Add(Key, Id);
         else
             session?.TellLoss(this, reason);
         Ended();

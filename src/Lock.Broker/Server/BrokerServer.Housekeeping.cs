@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Locking;
 
-/// <summary>What happens by time: missing acknowledgements, refused clients, the end of the wait after a crash, idle exit.</summary>
+/// <summary>What happens by time: missing acknowledgements, refused clients, the end of the pause at the start, idle exit.</summary>
 public sealed partial class BrokerServer
 {
     private static readonly TimeSpan _refusedFor = TimeSpan.FromSeconds(2);
@@ -48,14 +48,14 @@ public sealed partial class BrokerServer
     {
         if (_closing)
             return;
-        EndWaitWhenDue();
+        Pause.EndWhenDue();
         var now = TimeProvider.GetTimestamp();
         while (TryTakeDue(_unacknowledged, now, out var claim))
         {
             // From that one alone, and the next waiter has it directly.
             if (claim.IsUnacknowledged && claim.State == ClaimState.Held)
             {
-                RememberEnded(claim);
+                EndedIds.Add(claim.Key, claim.Id);
                 End(claim);
             }
         }
@@ -63,7 +63,7 @@ public sealed partial class BrokerServer
         while (TryTakeDue(_refused, now, out var session))
             session.Cut();
         SweepLeftovers(now);
-        CatchUpWithState();
+        Records.KeepHouse();
         ExitWhenIdle();
     }
 
@@ -84,7 +84,7 @@ public sealed partial class BrokerServer
 
     private void ExitWhenIdle()
     {
-        if (Options.IdleExit is not { } idle || IsWaiting)
+        if (Options.IdleExit is not { } idle || Pause.IsOn)
             return;
         lock (_gate)
         {
@@ -105,7 +105,7 @@ public sealed partial class BrokerServer
         _ = StopAsync();
     }
 
-    [LoggerMessage(1, LogLevel.Information, "The broker listens on {Where}; leases of a broker before it may live for {Wait}.")]
+    [LoggerMessage(1, LogLevel.Information, "The broker listens on {Where}; anything may be held that it does not know of for {Wait}.")]
     private partial void LogListening(string where, TimeSpan wait);
 
     [LoggerMessage(2, LogLevel.Information, "The broker on {Where} has ended.")]
@@ -123,23 +123,11 @@ public sealed partial class BrokerServer
     [LoggerMessage(6, LogLevel.Information, "No connection and no lock for {Idle}: the broker ends.")]
     private partial void LogIdle(TimeSpan idle);
 
-    [LoggerMessage(7, LogLevel.Error, "The state file cannot be written: after a crash, leases that live now might be granted again.")]
-    private partial void LogStateFailed(Exception exception);
-
-    [LoggerMessage(10, LogLevel.Information, "The state file is written again.")]
-    private partial void LogStateMended();
-
     [LoggerMessage(11, LogLevel.Warning, "The file of the socket '{Path}' was removed; the broker listens there again.")]
     private partial void LogListensAgain(string path);
 
     [LoggerMessage(12, LogLevel.Warning, "Connections are closed at once: nearly all of the {Limit} files that the process may have open are in use.")]
     private partial void LogOutOfDescriptors(long limit);
-
-    [LoggerMessage(13, LogLevel.Error, "Lines of '{Path}' are damaged: the holders of leases without expiry get time to come back.")]
-    private partial void LogDamaged(string path);
-
-    [LoggerMessage(8, LogLevel.Information, "Every lease of the broker before has ended; locks are granted again.")]
-    private partial void LogWaitOver();
 
     [LoggerMessage(9, LogLevel.Error, "A line could not be handled; its connection is cut, its locks stand until their TTL.")]
     private partial void LogFault(Exception exception);

@@ -1,19 +1,18 @@
 namespace Locking;
 
-/// <summary>The steps of the table, with what a broker adds: who hears of a claim, the wait after a crash.</summary>
+/// <summary>The steps of the table, with what a broker adds: who hears of a claim, what stands on record, the pause at the start.</summary>
 public sealed partial class BrokerServer
 {
-    private const int RememberedEnds = 10_000;
-
-    private readonly Lock _endedGate = new();
-    private readonly HashSet<(int Key, int Id)> _ended = [];
-    private readonly Queue<(int Key, int Id)> _endedOrder = [];
     private int _roomAtLeast;
+
+    /// <summary>Published leases that ended otherwise than by their client.</summary>
+    internal EndedIds EndedIds { get; } = new();
 
     /// <summary>Acquires for a session. The claim in the result belongs to that session, unless the answer is busy.</summary>
     internal AcquireResult Acquire(BrokerClaim claim, AcquireTerms terms, ClientSession session, long number, out ClaimNotices notices)
     {
-        if (TryHoldBack(claim, terms, session, number, out var heldBack))
+        terms = Limited(terms);
+        if (Pause.TryHoldBack(claim, terms, session, number, out var heldBack))
         {
             notices = default;
             return heldBack;
@@ -21,13 +20,13 @@ public sealed partial class BrokerServer
 
         // Before the step, since the grant may come on another thread before the step has returned here.
         claim.Attach(session, number);
-        var result = Table.Acquire(claim, Limited(terms), out notices);
+        var result = Table.Acquire(claim, terms, out notices);
         if (!ReferenceEquals(result.Claim, claim) || result.Status == AcquireStatus.Busy)
             claim.Ended();
         if (result.Status is AcquireStatus.AlreadyHeld or AcquireStatus.AlreadyQueued)
             Adopt((BrokerClaim)result.Claim, session, number);
-        if (result.Status is AcquireStatus.Granted or AcquireStatus.AlreadyHeld)
-            Record((BrokerClaim)result.Claim);
+        if (result.Status is AcquireStatus.Granted or AcquireStatus.AlreadyHeld && result.Claim is BrokerClaim { Composite: null } holder)
+            Records.Update(holder);
         return result;
     }
 
@@ -41,14 +40,13 @@ public sealed partial class BrokerServer
             return StoreReply.Done;
         }
 
-        // Once the wait is over, somebody else may have had the lock since: what is not there now has been lost.
-        if (!IsWaiting || token <= 0)
+        // The record tells what was held. Only while it may not know everything, a client is believed; later somebody else may have had the lock.
+        if (!Pause.IsOn || token <= 0)
             return Table.Report(claim.Key).HolderIds.Count > 0 ? StoreReply.HeldByAnother : StoreReply.NotHeld;
-        Cover(claim.Ttl);
         claim.Attach(session, number);
         if (Table.Reclaim(claim, token))
         {
-            Record(claim);
+            Records.Update(claim);
             return StoreReply.Done;
         }
 
@@ -56,7 +54,22 @@ public sealed partial class BrokerServer
         return StoreReply.HeldByAnother;
     }
 
-    internal BrokerClaim? Find(string key, string id) => FindHeldBack(key, id) ?? (BrokerClaim?)Table.Find(key, id);
+    /// <summary>Puts a lease back that is on record.</summary>
+    /// <returns>The claim that holds its key again; null when newer ones hold it.</returns>
+    internal BrokerClaim? Restore(RecordedLease lease, TimeSpan remaining)
+    {
+        var claim = new BrokerClaim(this, lease.Key, lease.Id, lease.Owner, remaining)
+        {
+            Keep = lease.Keep, ForeignKey = lease.ForeignKey, HasForeignId = lease.HasForeignId, WasMember = lease.IsMember, RecordedMax = lease.Max,
+        };
+        if (!Table.Reclaim(claim, lease.Token, lease.Max) || claim.State != ClaimState.Held)
+            return null;
+        if (lease.IsMember)
+            _composites.GetOrAdd(lease.Id, static (id, server) => new CompositeLock(server, id), this).Restore(claim);
+        return claim;
+    }
+
+    internal BrokerClaim? Find(string key, string id) => Pause.Find(key, id) ?? (BrokerClaim?)Table.Find(key, id);
 
     /// <summary>Cuts every connection but the newest ones, as a network that breaks would.</summary>
     internal void CutAll(int except = 0)
@@ -91,10 +104,9 @@ public sealed partial class BrokerServer
 
     internal StoreReply Extend(string key, string id, TimeSpan ttl)
     {
-        Cover(ttl);
         var reply = Table.TryExtend(key, id, ttl);
-        if (reply == StoreReply.Done && (ttl == Timeout.InfiniteTimeSpan || HasPermanent) && Table.Find(key, id) is BrokerClaim claim)
-            Record(claim);
+        if (reply == StoreReply.Done && Table.Find(key, id) is BrokerClaim claim)
+            Records.Update(claim);
         return reply;
     }
 
@@ -106,12 +118,12 @@ public sealed partial class BrokerServer
             return Table.Report(key).HolderIds.Count > 0 ? StoreReply.HeldByAnother : StoreReply.NotHeld;
         if (claim.IsHeldBack)
         {
-            DropHeldBack(claim);
+            Pause.Drop(claim);
             return StoreReply.Done;
         }
 
         var reply = Table.Release(key, id, out waiters, out notices);
-        RecordEnd(claim);
+        Records.Update(claim);
         if (claim.State == ClaimState.Withdrawn)
             claim.TellWithdrawn();
         claim.Ended();
@@ -123,12 +135,12 @@ public sealed partial class BrokerServer
     {
         if (claim.IsHeldBack)
         {
-            DropHeldBack(claim);
+            Pause.Drop(claim);
         }
         else
         {
             Table.End(claim, out _, out var notices);
-            RecordEnd(claim);
+            Records.Update(claim);
             notices.Deliver();
         }
 
@@ -139,7 +151,7 @@ public sealed partial class BrokerServer
     internal bool Withdraw(BrokerClaim claim)
     {
         if (claim.IsHeldBack)
-            DropHeldBack(claim);
+            Pause.Drop(claim);
         else if (!Table.Withdraw(claim))
             return false;
         claim.Ended();
@@ -152,43 +164,7 @@ public sealed partial class BrokerServer
     internal bool TryWithdraw(string key, string id, ClientSession session, long number) =>
         Find(key, id) is not { } claim || !claim.IsOf(session, number) || Withdraw(claim) || claim.State != ClaimState.Held;
 
-    internal int Force(string key, out ClaimNotices notices)
-    {
-        List<Claim?> permanent = HasPermanent ? [.. Table.Report(key).HolderIds.Select(id => Table.Find(key, id))] : [];
-        var count = Table.Force(key, out notices);
-        foreach (var claim in permanent)
-        {
-            if (claim is BrokerClaim ended)
-                RecordEnd(ended);
-        }
-
-        return count;
-    }
-
-    /// <summary>A published client whose lease ran out unlocks once more without hearing an error, as from the original.</summary>
-    /// <remarks>Only hashes are kept, 64 bits of a function that is different in each process: what clients call their keys and ids must not decide
-    /// how much the broker remembers.</remarks>
-    internal void RememberEnded(BrokerClaim claim)
-    {
-        var ended = HashOf(claim.Key, claim.Id);
-        lock (_endedGate)
-        {
-            if (!_ended.Add(ended))
-                return;
-            _endedOrder.Enqueue(ended);
-            if (_endedOrder.Count > RememberedEnds)
-                _ended.Remove(_endedOrder.Dequeue());
-        }
-    }
-
-    internal bool ForgetEnded(string key, string id)
-    {
-        lock (_endedGate)
-            return _ended.Remove(HashOf(key, id));
-    }
-
-    private static (int Key, int Id) HashOf(string key, string id) =>
-        (key.GetHashCode(StringComparison.Ordinal), id.GetHashCode(StringComparison.Ordinal));
+    internal int Force(string key, out ClaimNotices notices) => Table.Force(key, out notices);
 
     private static void Adopt(BrokerClaim claim, ClientSession session, long number)
     {

@@ -34,7 +34,7 @@ public sealed partial class BrokerServer
 
             LogListensAgain(path);
         }
-        catch (Exception e) when (e is SocketException || IsOfFile(e))
+        catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
         {
             // Out of descriptors, or a disk without room: it is tried again.
             LogAcceptFailed(e);

@@ -10,12 +10,12 @@ namespace Locking;
 /// <para>No thread is blocked per connection, and a bad line, a slow reader or a client that dies never harms another client.</para>
 /// <para>
 /// A lock is given up early only when its client closed the connection itself; when a connection breaks, its leases stand until their TTL.
-/// After a crash a broker with a state file grants nothing that may still be held: only clients that reclaim what they have are served.
+/// A broker that comes back, however the one before has ended, holds each lock for whom it was granted to, until that lease has ended.
 /// </para>
 /// </remarks>
 public sealed partial class BrokerServer : IAsyncDisposable
 {
-    /// <summary>After a crash, the holders of leases without expiry have this long to come back.</summary>
+    /// <summary>Holders of leases without expiry that are not on record have this long to come back to a broker that starts.</summary>
     internal static readonly TimeSpan PermanentWait = TimeSpan.FromSeconds(30);
 
     /// <summary>The longest lease, in milliseconds: 10,000 days.</summary>
@@ -48,6 +48,8 @@ public sealed partial class BrokerServer : IAsyncDisposable
         TimeProvider = context.TimeProvider;
         _logger = context.LoggerFactory.CreateLogger("Locking.Broker");
         Table = new LockTable(TimeProvider);
+        Records = new RecordKeeper(this, _logger);
+        Pause = new StartPause(this, _logger);
         if (options.Path is null && options.Host is null)
             throw new ArgumentException("A broker needs a path (Unix socket) or a host (TCP) to listen on.", nameof(options));
         if (options.Host is not null && options.Secret is null && !options.Insecure && !IsLoopback(options.Host))
@@ -79,6 +81,12 @@ public sealed partial class BrokerServer : IAsyncDisposable
 
     internal LockTable Table { get; }
 
+    /// <summary>What is on record for the next broker.</summary>
+    internal RecordKeeper Records { get; }
+
+    /// <summary>The time in which nothing is granted yet.</summary>
+    internal StartPause Pause { get; }
+
     /// <summary>How it hears of its connections; for tests of what other systems use.</summary>
     internal Func<Arrivals> NewArrivals { get; init; } = Arrivals.Create;
 
@@ -88,7 +96,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
         get
         {
             var isOpen = Options is { Host: { } host, Secret: null } && !IsLoopback(host);
-            return (isOpen, LacksRecord) switch
+            return (isOpen, Records.IsLacking) switch
             {
                 (true, true) => $"{StatusWords.Open} {StatusWords.NoState}",
                 (true, false) => StatusWords.Open,
@@ -112,10 +120,10 @@ public sealed partial class BrokerServer : IAsyncDisposable
             // The port first: where another broker has it, that one's state is not touched.
             if (Options.Host is not null)
                 ListenTcp(Options.Host);
-            OpenState();
+            Pause.Begin(Records.Open(RecordPath(), isDurable: Options.Host is not null && !IsLoopback(Options.Host)));
             if (Options.Path is not null)
                 Listen(new UnixDomainSocketEndPoint(Options.Path), Options.Path);
-            _serving = new ServingThread(NewArrivals());
+            _serving = new ServingThread(NewArrivals(), Records.IsDurable);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or Win32Exception or ArgumentException)
         {
@@ -138,7 +146,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
                 _loops.Add(AcceptAsync(listener));
         }
 
-        LogListening(Where(), WaitLeft);
+        LogListening(Where(), Pause.Left);
         return true;
     }
 
@@ -148,6 +156,18 @@ public sealed partial class BrokerServer : IAsyncDisposable
 
     private static bool IsLoopback(string host) =>
         string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+
+    private string RecordPath()
+    {
+        if (Options.StatePath is not null)
+            return Options.StatePath;
+        if (Options.Path is not null)
+            return Options.Path + ".record";
+        if (Options.Port == 0)
+            return "";
+        SocketDirectory.Prepare(BrokerPaths.DefaultDirectory);
+        return Path.Combine(BrokerPaths.DefaultDirectory, $"broker-{Options.Port}.record");
+    }
 
     private string Where() => (Options.Path, Options.Host) switch
     {
@@ -169,24 +189,15 @@ public sealed partial class BrokerServer : IAsyncDisposable
             throw new IOException($"'{path}' is a file, not a socket; it is not replaced.");
         try
         {
-            _lockFile = new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            _lockFile = FileLock.Take(path + ".lock");
         }
-        catch (IOException e) when (e is not (DirectoryNotFoundException or FileNotFoundException or PathTooLongException))
+        catch (IOException e) when (FileLock.IsTaken(e))
         {
-            if (!IsSharingViolation(e))
-                throw;
             return false;
         }
 
         File.Delete(path);
         return true;
-    }
-
-    private static bool IsSharingViolation(Exception e)
-    {
-        // EWOULDBLOCK on Linux (11) and macOS (35); ERROR_SHARING_VIOLATION on Windows.
-        var code = e.HResult & 0xffff;
-        return OperatingSystem.IsWindows() ? code is 32 or 33 : code == (OperatingSystem.IsMacOS() ? 35 : 11);
     }
 
     private void ListenTcp(string host)
@@ -301,7 +312,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
         if (_serving is not null)
             await _serving.StopAsync().ConfigureAwait(false);
         Table.Dispose();
-        CloseClean();
+        RemoveSocket();
         CloseFiles();
         await Task.WhenAll(_loops).ConfigureAwait(false);
         _stopping.Dispose();
@@ -309,25 +320,15 @@ public sealed partial class BrokerServer : IAsyncDisposable
         _completion.TrySetResult();
     }
 
-    /// <summary>A disk that fails, or a directory that is gone, must not keep the broker from its end: clients wait for the next one.</summary>
-    private void CloseClean()
+    /// <summary>A directory that is gone must not keep the broker from its end. The record stays as it is: what lives, lives on.</summary>
+    private void RemoveSocket()
     {
-        try
-        {
-            if (Table.KeyCount == 0)
-                _state?.CloseClean(Table.LastToken);
-        }
-        catch (Exception e) when (IsOfFile(e))
-        {
-            OnStateFailed(e);
-        }
-
         try
         {
             if (_lockFile is not null && Options.Path is not null)
                 File.Delete(Options.Path);
         }
-        catch (Exception e) when (IsOfFile(e))
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // It is gone with its directory, or the next broker removes it.
         }
@@ -337,7 +338,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
     {
         foreach (var listener in _listeners)
             listener.Dispose();
-        CloseState();
+        Records.Close();
         _lockFile?.Dispose();
         _lockFile = null;
     }

@@ -31,7 +31,7 @@ internal sealed partial class ClientSession
     {
         if (_server.Table.Get(key) is { } info)
             SendInfo("lk-info"u8, number, info);
-        else if (_server.IsWaiting)
+        else if (_server.Pause.IsOn)
             SendUnknown(number);
         else
             SendResult(number, "none"u8);
@@ -51,7 +51,7 @@ internal sealed partial class ClientSession
     private void SendStatus(long number)
     {
         var line = NewLine.Raw("{\"type\":\"lk-status\",\"n\":"u8).Integer(number).Raw(",\"remaining\":"u8)
-            .Integer((long)Math.Ceiling(_server.WaitLeft.TotalMilliseconds));
+            .Integer((long)Math.Ceiling(_server.Pause.Left.TotalMilliseconds));
         if (_server.Weaknesses is { Length: > 0 } words)
             line.Raw(",\"warning\":"u8).Text(words);
         Send(line.Raw("}\n"u8));

@@ -171,7 +171,7 @@ internal sealed partial class ClientSession
         Send(NewLine.Raw("{\"type\":\"lk-"u8).Raw(result).Raw("\",\"n\":"u8).Integer(number).Raw("}\n"u8));
 
     /// <summary>A holder of the broker before may still come back: neither yes nor no would be true.</summary>
-    private void SendUnknown(long number) => SendBusy("unknown"u8, number, _server.WaitLeft);
+    private void SendUnknown(long number) => SendBusy("unknown"u8, number, _server.Pause.Left);
 
     private void SendRefused(long number, string why) =>
         Send(NewLine.Raw("{\"type\":\"lk-refused\",\"n\":"u8).Integer(number).Raw(",\"error\":"u8).Text(why).Raw("}\n"u8));

@@ -142,11 +142,11 @@ internal sealed partial class ClientSession
             {
                 case StoreReply.Done:
                     break;
-                case StoreReply.HeldByAnother when id is null || !_server.ForgetEnded(key, id):
+                case StoreReply.HeldByAnother when id is null || !_server.EndedIds.Remove(key, id):
                     unlocked = false;
                     extra = ",\"error\":"u8;
                     break;
-                case StoreReply.NotHeld when id is null || !_server.ForgetEnded(key, id):
+                case StoreReply.NotHeld when id is null || !_server.EndedIds.Remove(key, id):
                     extra = ",\"warning\":"u8;
                     break;
             }

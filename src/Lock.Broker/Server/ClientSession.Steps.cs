@@ -72,7 +72,7 @@ internal sealed partial class ClientSession
     private void Release(long number, string key, string id)
     {
         var reply = _server.Release(key, id, out _, out var notices);
-        if (reply == StoreReply.NotHeld && !_server.IsKnownFree(key, id))
+        if (reply == StoreReply.NotHeld && !_server.Pause.IsKnownFree(key, id))
             SendUnknown(number);
         else
             SendReply(number, reply);
@@ -88,7 +88,7 @@ internal sealed partial class ClientSession
         }
 
         var reply = _server.Extend(key, id, ttl);
-        if (reply == StoreReply.NotHeld && !_server.IsKnownFree(key, id))
+        if (reply == StoreReply.NotHeld && !_server.Pause.IsKnownFree(key, id))
             SendUnknown(number);
         else
             SendReply(number, reply);
@@ -106,7 +106,7 @@ internal sealed partial class ClientSession
     private void Force(long number, string key)
     {
         var count = _server.Force(key, out var notices);
-        if (count == 0 && _server.IsWaiting)
+        if (count == 0 && _server.Pause.IsOn)
             SendUnknown(number);
         else
             SendResult(number, count > 0 ? "done"u8 : "none"u8);

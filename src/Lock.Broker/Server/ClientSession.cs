@@ -16,7 +16,7 @@ internal sealed partial class ClientSession : ServedConnection
     private bool _hasEnded;
 
     public ClientSession(BrokerServer server, Socket socket)
-        : base(socket, server.Options.Limits.LineLength, server.Options.Limits.UnreadOutput)
+        : base(socket, server.Options.Limits.LineLength, server.Options.Limits.UnreadOutput, server.Records.IsDurable ? server.Records.Sync : null)
     {
         _server = server;
         _access = server.Options.Secret is null ? Access.Open : Access.Locked;

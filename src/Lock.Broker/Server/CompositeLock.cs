@@ -146,6 +146,8 @@ internal sealed class CompositeLock
             return key;
         }
 
+        // Not one by one: the next broker finds all of them, or none.
+        _server.Records.Update(_members);
         return null;
     }
 

@@ -13,22 +13,22 @@ internal static class FlushScope
     private static List<OutputQueue>? t_late;
 
     [ThreadStatic]
-    private static bool t_open;
+    private static int t_open;
 
     /// <summary>Whether this thread has put off something beyond its scope.</summary>
     public static bool HasLate => t_late is { Count: > 0 };
 
-    /// <summary>Opens the scope of this thread. No await may stand between this and <see cref="Close"/>.</summary>
+    /// <summary>Opens a scope of this thread; within another one, that one counts. No await may stand between this and <see cref="Close"/>.</summary>
     public static void Open()
     {
-        t_open = true;
+        t_open++;
         t_dirty ??= [];
     }
 
     /// <summary>Flushes at the end of the scope, or at once where none is open.</summary>
     public static void Flush(OutputQueue output)
     {
-        if (!t_open)
+        if (t_open == 0)
             output.Flush();
         else if (t_dirty!.Count == 0 || !ReferenceEquals(t_dirty[^1], output))
             t_dirty.Add(output);
@@ -37,7 +37,7 @@ internal static class FlushScope
     /// <summary>Flushes with what is flushed next there, or when this thread calls <see cref="FlushLate"/>; at once where no scope is open.</summary>
     public static void FlushLater(OutputQueue output)
     {
-        if (!t_open)
+        if (t_open == 0)
             output.Flush();
         else if ((t_late ??= []).Count == 0 || !ReferenceEquals(t_late[^1], output))
             t_late.Add(output);
@@ -54,7 +54,8 @@ internal static class FlushScope
     /// <summary>Flushes all that was put off within the scope.</summary>
     public static void Close()
     {
-        t_open = false;
+        if (--t_open > 0)
+            return;
 
         // The last ones first: who caused a grant is answered before the one who is granted, and it is the latter who is waiting.
         for (var i = t_dirty!.Count - 1; i >= 0; i--)

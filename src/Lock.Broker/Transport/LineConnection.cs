@@ -7,14 +7,14 @@ internal abstract class LineConnection
 {
     private int _cut;
 
-    protected LineConnection(Socket socket, int longestLine, int unreadOutput)
+    protected LineConnection(Socket socket, int longestLine, int unreadOutput, Action? beforeSend = null)
     {
         // Nothing here ever waits inside a call of the system.
         socket.Blocking = false;
         Socket = socket;
         LongestLine = longestLine;
         Input = new LineBuffer(longestLine);
-        Output = new OutputQueue(socket, unreadOutput);
+        Output = new OutputQueue(socket, unreadOutput) { BeforeSend = beforeSend };
     }
 
     /// <summary>The outgoing side.</summary>

@@ -26,6 +26,9 @@ internal sealed class OutputQueue
         _limit = limit;
     }
 
+    /// <summary>Called before anything leaves that was added before: what must be on the disk first is forced there. Null: nothing.</summary>
+    public Action? BeforeSend { get; init; }
+
     /// <summary>Adds lines; they leave with the next <see cref="Flush"/>.</summary>
     /// <returns>False when the other side reads so slowly that the limit is reached: the connection must be cut.</returns>
     public bool Append(ReadOnlySpan<byte> lines)
@@ -140,23 +143,28 @@ internal sealed class OutputQueue
     /// <summary>Takes all that waits, or ends the pump.</summary>
     private bool Next(out ReadOnlyMemory<byte> batch)
     {
-        TaskCompletionSource? drained;
+        TaskCompletionSource? drained = null;
+        bool isMore;
         lock (_gate)
         {
-            if (_length > 0 && !_closed)
+            isMore = _length > 0 && !_closed;
+            if (isMore)
             {
                 batch = _pending.AsMemory(0, _length);
                 (_pending, _spare) = (_spare.Length <= KeptBuffer ? _spare : [], _pending);
                 _length = 0;
-                return true;
             }
-
-            _sending = false;
-            batch = default;
-            (drained, _drained) = (_drained, null);
+            else
+            {
+                _sending = false;
+                batch = default;
+                (drained, _drained) = (_drained, null);
+            }
         }
 
+        if (isMore)
+            BeforeSend?.Invoke();
         drained?.TrySetResult();
-        return false;
+        return isMore;
     }
 }

@@ -7,8 +7,8 @@ internal abstract class ServedConnection : LineConnection
 {
     private ServingThread _thread = null!;
 
-    protected ServedConnection(Socket socket, int longestLine, int unreadOutput)
-        : base(socket, longestLine, unreadOutput)
+    protected ServedConnection(Socket socket, int longestLine, int unreadOutput, Action? beforeSend)
+        : base(socket, longestLine, unreadOutput, beforeSend)
     {
     }
 

@@ -22,14 +22,20 @@ internal sealed class ServingThread
     private readonly List<long> _numbers = [];
     private readonly long _lateTicks = TimeProvider.System.TimestampFrequency / 1000;
     private readonly long _lookTicks = (long)(_lookFor.TotalSeconds * TimeProvider.System.TimestampFrequency);
+    private readonly bool _answersTogether;
     private long _lastNumber;
     private int _worth = MostWorth;
     private bool _isOver;
     private volatile bool _isStopping;
 
-    public ServingThread(Arrivals arrivals)
+    /// <summary>Begins to serve.</summary>
+    /// <param name="arrivals">How it hears of what comes.</param>
+    /// <param name="answersTogether">Whether all that has come is handled before anything is answered: what the answers need is forced to the disk
+    /// once for all of them.</param>
+    public ServingThread(Arrivals arrivals, bool answersTogether = false)
     {
         _arrivals = arrivals;
+        _answersTogether = answersTogether;
         if (Environment.ProcessorCount == 1)
             _lookTicks = 0;
         new Thread(Run) { IsBackground = true, Name = "Lock broker" }.UnsafeStart();
@@ -125,11 +131,16 @@ internal sealed class ServingThread
 
             // Worth it as long as most of what comes, comes soon after what came before; twice the time, since being woken takes some.
             _worth = now - lastCame < 2 * _lookTicks ? Math.Min(_worth + 1, MostWorth) : Math.Max(_worth - 1, 0);
+            if (_answersTogether)
+                FlushScope.Open();
             foreach (var number in _numbers)
             {
                 if (Find(number) is { } connection)
                     connection.Serve();
             }
+
+            if (_answersTogether)
+                FlushScope.Close();
 
             lastCame = TimeProvider.System.GetTimestamp();
             looks = _worth > 0;

@@ -6,6 +6,6 @@ internal static class StatusWords
     /// <summary>It listens beyond the loopback, and asks for no secret.</summary>
     public const string Open = "open";
 
-    /// <summary>It keeps no state file: after a crash it may grant what is still held.</summary>
+    /// <summary>It keeps no record, or not all is on it: one that comes back may grant what is held, or nothing for a while.</summary>
     public const string NoState = "no-state";
 }

@@ -33,8 +33,8 @@ internal static class BrokerCommand
         Options = [_path, _host, _port, _idleExit, _secretFile, _insecure, _launched, SharedOptions.Json, SharedOptions.Help],
         Description = """
             Listens on a Unix socket (the default), by TCP, or both. Usually nobody has to start one: the other commands start this
-            user's own when it is absent. TERM and INT end it; leases that live then stand, and a broker that follows serves their
-            holders first.
+            user's own when it is absent. TERM and INT end it; leases that live then stand, and a broker that follows holds them for
+            whom they were granted to.
             """,
         Examples =
         [
@@ -96,7 +96,7 @@ internal static class BrokerCommand
             throw new UsageException("--port needs --host.", arguments.Command);
         var options = new BrokerServerOptions
         {
-            Path = arguments.Value(_path) ?? (host is null ? BrokerPaths.DefaultSocket : null),
+            Path = arguments.Value(_path) is { Length: > 0 } path ? GivenText.FullPath(path) : arguments.Value(_path) ?? (host is null ? BrokerPaths.DefaultSocket : null),
             Host = host,
             Port = arguments.Number(_port, 0, 65535) ?? BrokerServerOptions.DefaultPort,
             Secret = Secret(arguments),
@@ -112,7 +112,7 @@ internal static class BrokerCommand
         {
             try
             {
-                secret = File.ReadAllText(file).TrimEnd('\r', '\n');
+                secret = GivenText.File(file).TrimEnd('\r', '\n');
             }
             catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
             {
@@ -124,7 +124,7 @@ internal static class BrokerCommand
             return secret;
         }
 
-        secret = Environment.GetEnvironmentVariable(SecretVariable);
+        secret = GivenText.Variable(SecretVariable);
         return string.IsNullOrEmpty(secret) ? null : secret;
     }
 

@@ -11,13 +11,13 @@ internal sealed class EffectiveOptions
         var given = call ?? new LockOptions();
         Ttl = given.Ttl ?? defaults.Ttl ?? DefaultTtl;
         MaxHold = given.MaxHold ?? defaults.MaxHold ?? Timeout.InfiniteTimeSpan;
-        Renews = Ttl != Timeout.InfiniteTimeSpan && (given.AutoRenew ?? defaults.AutoRenew ?? given.Ttl is null);
+        Renews = Ttl != Timeout.InfiniteTimeSpan && (given.AutoRenew ?? defaults.AutoRenew ?? true);
         GivenRenewInterval = ChooseRenewInterval(given, defaults, Ttl);
         RetryDelay = given.RetryDelay ?? defaults.RetryDelay ?? TimeSpan.FromMilliseconds(200);
         RetryJitter = given.RetryJitter ?? defaults.RetryJitter ?? TimeSpan.FromMilliseconds(100);
         Wait = given.Wait ?? defaults.Wait ?? WaitMode.Auto;
         PollInterval = given.PollInterval ?? defaults.PollInterval ?? TimeSpan.FromSeconds(5);
-        Fair = given.Fair ?? defaults.Fair;
+        Fair = defaults.Fair;
         DriftFactor = given.DriftFactor ?? defaults.DriftFactor ?? 0.01;
         Owner = given.Owner ?? defaults.Owner ?? defaultOwner;
         KeepOnDisconnect = given.KeepOnDisconnect ?? defaults.KeepOnDisconnect ?? false;
@@ -51,6 +51,7 @@ internal sealed class EffectiveOptions
 
     public TimeSpan PollInterval { get; }
 
+    /// <summary>As configured: a call cannot change it.</summary>
     public bool? Fair { get; }
 
     public double DriftFactor { get; }

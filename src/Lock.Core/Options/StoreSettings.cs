@@ -1,57 +1,34 @@
 namespace Locking;
 
-/// <summary>The options that belong to a store and not to the engine; see <see cref="IConfigurableStore"/>.</summary>
+/// <summary>The options that belong to a backend and not to the engine: all users of a key must agree on them, so no call may change them.</summary>
 internal static class StoreSettings
 {
-    /// <summary>Whether a call sets one of them differently from the configuration.</summary>
-    public static bool Differ(LockOptions call, LockOptions defaults, out LockOptions settings)
+    /// <summary>Their names in a configuration, and what holds them.</summary>
+    private static readonly (string Name, Func<LockOptions, object?> Get)[] All =
+    [
+        ("fair", static options => options.Fair),
+        ("format", static options => options.Format),
+        ("keyPrefix", static options => options.KeyPrefix),
+        ("fenceRetention", static options => options.FenceRetention),
+        ("nodeTimeout", static options => options.NodeTimeout),
+        ("quorum", static options => options.Quorum),
+        ("replicas", static options => options.Replicas),
+        ("replicaTimeout", static options => options.ReplicaTimeout),
+    ];
+
+    /// <summary>Refuses a call that says one of them differently from the configuration.</summary>
+    /// <exception cref="ArgumentException">It does.</exception>
+    public static void RefuseInCall(LockOptions call, LockOptions defaults, string type)
     {
-        settings = null!;
-        if ((call.Format is null || call.Format == defaults.Format)
-            && (call.KeyPrefix is null || call.KeyPrefix == defaults.KeyPrefix)
-            && (call.FenceRetention is null || call.FenceRetention == defaults.FenceRetention)
-            && (call.NodeTimeout is null || call.NodeTimeout == defaults.NodeTimeout)
-            && (call.Quorum is null || call.Quorum == defaults.Quorum)
-            && (call.Replicas is null || call.Replicas == defaults.Replicas)
-            && (call.ReplicaTimeout is null || call.ReplicaTimeout == defaults.ReplicaTimeout))
+        foreach (var (name, get) in All)
         {
-            return false;
+            if (get(call) is { } value && !value.Equals(get(defaults)))
+            {
+                throw new ArgumentException(
+                    $"lockOptions.{name} belongs to the backend ({type}) and cannot be changed by a single call: locks with and without it would "
+                    + $"not see each other. Set it in the configuration; for a second value use a second {nameof(ILock)}.",
+                    "options");
+            }
         }
-
-        settings = Apply(new LockOptions(), call);
-        return true;
-    }
-
-    /// <summary><paramref name="options"/> with the store's settings of <paramref name="settings"/>.</summary>
-    public static LockOptions Apply(LockOptions options, LockOptions settings) => options with
-    {
-        Format = settings.Format ?? options.Format,
-        KeyPrefix = settings.KeyPrefix ?? options.KeyPrefix,
-        FenceRetention = settings.FenceRetention ?? options.FenceRetention,
-        NodeTimeout = settings.NodeTimeout ?? options.NodeTimeout,
-        Quorum = settings.Quorum ?? options.Quorum,
-        Replicas = settings.Replicas ?? options.Replicas,
-        ReplicaTimeout = settings.ReplicaTimeout ?? options.ReplicaTimeout,
-    };
-
-    /// <summary>The names of those that are set.</summary>
-    public static string Describe(LockOptions settings)
-    {
-        var names = new List<string>();
-        if (settings.Format is not null)
-            names.Add(nameof(settings.Format));
-        if (settings.KeyPrefix is not null)
-            names.Add(nameof(settings.KeyPrefix));
-        if (settings.FenceRetention is not null)
-            names.Add(nameof(settings.FenceRetention));
-        if (settings.NodeTimeout is not null)
-            names.Add(nameof(settings.NodeTimeout));
-        if (settings.Quorum is not null)
-            names.Add(nameof(settings.Quorum));
-        if (settings.Replicas is not null)
-            names.Add(nameof(settings.Replicas));
-        if (settings.ReplicaTimeout is not null)
-            names.Add(nameof(settings.ReplicaTimeout));
-        return string.Join(", ", names);
     }
 }

@@ -8,7 +8,7 @@ namespace Locking;
 /// Waiting is polling, paced by the holder's remaining time, which a busy reply carries. A step that failed in a way that may pass is
 /// repeated here at once, within the step's time limit, since only here a repeated release can be told from a second one.
 /// </remarks>
-internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigurableStore, IStoreDiagnostics
+internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDiagnostics
 {
     public const string TypeName = "mongo";
 
@@ -41,30 +41,17 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IConfigur
     /// <param name="time">The only clock.</param>
     /// <param name="owned">Disposed with the store.</param>
     public MongoLockStore(IMongoCommandRunner runner, MongoStoreSettings settings, TimeProvider time, IDisposable? owned = null)
-        : this(runner, settings, time, owned, new MongoPurgeIndex(runner, settings), new StepQueue(settings.Target?.MaxConnections ?? 100, settings.Target?.QueueTimeout ?? settings.StepTimeout, time))
-    {
-    }
-
-    private MongoLockStore(IMongoCommandRunner runner, MongoStoreSettings settings, TimeProvider time, IDisposable? owned, MongoPurgeIndex index, StepQueue queue)
     {
         _runner = runner;
         _settings = settings;
         _commands = new MongoLockCommands(settings);
-        _index = index;
-        _queue = queue;
+        _index = new MongoPurgeIndex(runner, settings);
+        _queue = new StepQueue(settings.Target?.MaxConnections ?? 100, settings.Target?.QueueTimeout ?? settings.StepTimeout, time);
         _time = time;
         _owned = owned;
     }
 
     public string Type => TypeName;
-
-    public ILockStore WithOptions(LockOptions options)
-    {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        MongoOptionRules.Check(options, (name, message) => new ArgumentException($"{name}: {message}", nameof(options)));
-        MongoStoreSettings settings = _settings with { KeyPrefix = options.KeyPrefix ?? _settings.KeyPrefix, FenceRetention = options.FenceRetention ?? _settings.FenceRetention };
-        return new MongoLockStore(_runner, settings, _time, owned: null, _index, _queue);
-    }
 
     public async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {

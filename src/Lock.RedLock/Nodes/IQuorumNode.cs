@@ -25,9 +25,6 @@ internal interface IQuorumNode : IAsyncDisposable
 
     /// <summary>Takes a vote back, in order behind the vote and before the next one.</summary>
     Task WithdrawAsync(string key, string holderId, bool quietly, CancellationToken cancellationToken);
-
-    /// <summary>The same server with other store settings.</summary>
-    IQuorumNode WithOptions(LockOptions options);
 }
 
 /// <summary>What a server says to a holder.</summary>

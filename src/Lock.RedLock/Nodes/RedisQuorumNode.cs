@@ -6,14 +6,12 @@ internal sealed class RedisQuorumNode : IQuorumNode
     private readonly RedisVoter _voter;
     private readonly NodeHealth _health;
     private readonly TimeSpan _retention;
-    private readonly bool _owns;
 
-    public RedisQuorumNode(RedisVoter voter, NodeHealth health, TimeSpan retention, bool owns)
+    public RedisQuorumNode(RedisVoter voter, NodeHealth health, TimeSpan retention)
     {
         _voter = voter;
         _health = health;
         _retention = retention;
-        _owns = owns;
     }
 
     public string Name => _voter.Server;
@@ -64,13 +62,8 @@ internal sealed class RedisQuorumNode : IQuorumNode
     public Task WithdrawAsync(string key, string holderId, bool quietly, CancellationToken cancellationToken) =>
         _voter.WithdrawAsync(key, holderId, _retention, quietly, cancellationToken);
 
-    public IQuorumNode WithOptions(LockOptions options) => new RedisQuorumNode(
-        new RedisVoter((RedisLockStore)_voter.Store.WithOptions(options)), _health, options.FenceRetention ?? _retention, owns: false);
-
     public async ValueTask DisposeAsync()
     {
-        if (!_owns)
-            return;
         await _health.DisposeAsync().ConfigureAwait(false);
         await _voter.Store.DisposeAsync().ConfigureAwait(false);
     }

@@ -10,12 +10,19 @@ namespace Locking;
 internal sealed record LockRegistration(object? Key)
 {
     /// <summary>The variable wins over the section: it is the word of whoever deploys, and files are the application's default.</summary>
-    public static LockConfig FromSurroundings(IServiceProvider provider)
+    /// <exception cref="LockConfigException">Neither is there, and no default of the application's own.</exception>
+    public static LockConfig FromSurroundings(IServiceProvider provider, LockConfig? fallback)
     {
         var configuration = provider.GetService<IConfiguration>();
         return LockConfig.FromEnvironment()
             ?? (configuration is null ? null : LockConfig.FromConfiguration(configuration))
-            ?? new LockConfig();
+            ?? fallback
+            ?? throw new LockConfigException(
+                "",
+                $"No locks are configured: the environment variable {LockConfigExtensions.EnvironmentVariable} is not set (or blank), and the "
+                + $"application's configuration has no section '{LockConfigExtensions.SectionName}'. Set one of them, say to "
+                + "{\"type\":\"redis\",\"connection\":{\"host\":\"127.0.0.1\"}}; or pass a configuration to AddLock; or pass a default of your own, as "
+                + "in AddLock(fallback: new LockConfig { Type = \"inMemory\" }) for locks that exclude callers of this process only.");
     }
 
     public static Func<IServiceProvider, LockConfig> FromSection(IConfiguration configuration)
@@ -31,6 +38,8 @@ internal sealed record LockRegistration(object? Key)
         var context = new LockProviderContext(
             provider.GetService<TimeProvider>() ?? TimeProvider.System,
             provider.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance);
-        return LockFactory.Create(configure(provider), null, context, provider.GetServices<ILockProvider>());
+        var config = configure(provider) ?? throw new LockConfigException(
+            "", "No locks are configured: the callback that was given to AddLock or AddKeyedLock has returned null. Return a LockConfig with a type.");
+        return LockFactory.Make(config, null, context, provider.GetServices<ILockProvider>());
     }
 }

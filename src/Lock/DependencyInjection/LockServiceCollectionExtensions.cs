@@ -17,23 +17,19 @@ public static class LockServiceCollectionExtensions
 {
     extension(IServiceCollection services)
     {
-        /// <summary>Adds locks as the deployment says: the environment variable <c>LOCK_CONFIG</c>, else the section <c>Lock</c> of the
-        /// container's configuration, else in memory with a warning.</summary>
-        public IServiceCollection AddLock() => Add(services, null, LockRegistration.FromSurroundings);
+        /// <summary>Adds locks as configured in code, or else as the deployment says: the environment variable <c>LOCK_CONFIG</c>, then the
+        /// section <c>Lock</c> of the container's configuration, then the application's own default. With none of them the host does not
+        /// start.</summary>
+        /// <param name="config">The configuration; null: as the deployment says.</param>
+        /// <param name="fallback">What to take when the deployment says nothing; null: that is an error.</param>
+        public IServiceCollection AddLock(LockConfig? config = null, LockConfig? fallback = null) =>
+            Add(services, null, provider => config ?? LockRegistration.FromSurroundings(provider, fallback));
 
         /// <summary>Adds locks as a configuration section says.</summary>
         /// <param name="configuration">The section itself, or a whole configuration, of which the section <c>Lock</c> is read. A section that does
         /// not exist fails the host's start.</param>
         public IServiceCollection AddLock(IConfiguration configuration) =>
             Add(services, null, LockRegistration.FromSection(configuration));
-
-        /// <summary>Adds locks as configured in code.</summary>
-        /// <param name="config">The configuration.</param>
-        public IServiceCollection AddLock(LockConfig config)
-        {
-            ArgumentNullException.ThrowIfNull(config);
-            return Add(services, null, _ => config);
-        }
 
         /// <summary>Adds locks as a callback says, when they are first needed.</summary>
         /// <param name="configure">Gives the configuration.</param>

@@ -2,25 +2,60 @@ using Microsoft.Extensions.Logging;
 
 namespace Locking;
 
-/// <summary>Makes an <see cref="ILock"/> of a configuration.</summary>
-internal static partial class LockFactory
+/// <summary>Makes an <see cref="ILock"/> of a configuration: <c>Lock.Create(…)</c> under a name that every .NET language has.</summary>
+/// <remarks>
+/// Nothing connects yet: the first request does. The object is thread-safe and meant to live long; dispose it to give back what it still
+/// holds.
+/// </remarks>
+public static partial class LockFactory
 {
-    /// <summary>Makes locks; null for what is not said.</summary>
-    /// <exception cref="LockConfigException">A setting is wrong, or no provider serves the type.</exception>
+    /// <summary>Makes locks as configured.</summary>
+    /// <param name="config">The configuration; null: the environment variable <c>LOCK_CONFIG</c>, which must then be set unless there is a
+    /// <paramref name="fallback"/>.</param>
+    /// <param name="namespace">The namespace of <see cref="ILock.LockNsAsync"/>; null or empty: as the configuration says.</param>
+    /// <param name="context">Clock and logs; null: the system's clock and no logs.</param>
+    /// <param name="providers">Providers beside the built-in ones; one with the type of a built-in provider replaces it.</param>
+    /// <param name="fallback">What to take when there is no <paramref name="config"/> and <c>LOCK_CONFIG</c> is not set, empty or blank; null:
+    /// that is an error.</param>
+    /// <exception cref="LockConfigException">Nothing is configured, or a setting is unknown, of the wrong type, out of range or not for this
+    /// backend, or no provider serves the type. The message names the setting, the value (never a secret) and what is allowed.</exception>
     public static ILock Create(
-        LockConfig? config, string? ns, LockProviderContext? context, IEnumerable<ILockProvider>? providers)
+        LockConfig? config = null,
+        string? @namespace = null,
+        LockProviderContext? context = null,
+        IEnumerable<ILockProvider>? providers = null,
+        LockConfig? fallback = null) =>
+        Make(config ?? LockConfig.FromEnvironment() ?? fallback ?? throw NothingConfigured(), @namespace, context, providers);
+
+    /// <summary>Makes locks as configured by JSON, or by the file that is named after an <c>@</c>.</summary>
+    /// <param name="json">JSON with comments and trailing commas allowed, or <c>@</c> and the path of a file that holds it.</param>
+    /// <param name="namespace">The namespace of <see cref="ILock.LockNsAsync"/>; null or empty: as the configuration says.</param>
+    /// <param name="context">Clock and logs; null: the system's clock and no logs.</param>
+    /// <param name="providers">Providers beside the built-in ones; one with the type of a built-in provider replaces it.</param>
+    /// <exception cref="LockConfigException">The text is no configuration, or one that cannot be served; see the other overload.</exception>
+    public static ILock Create(
+        string json,
+        string? @namespace = null,
+        LockProviderContext? context = null,
+        IEnumerable<ILockProvider>? providers = null) =>
+        Make(LockConfig.Parse(json), @namespace, context, providers);
+
+    internal static ILock Make(LockConfig config, string? ns, LockProviderContext? context, IEnumerable<ILockProvider>? providers)
     {
         context ??= LockProviderContext.Default;
         var logger = context.LoggerFactory.CreateLogger("Locking.Configuration");
-        config ??= LockConfig.FromEnvironment() ?? new LockConfig();
         var resolved = ConfigResolver.Resolve(config with { Namespace = NotEmpty(ns) ?? NotEmpty(config.Namespace) });
         var provider = Find(resolved.Config.Type!, [.. providers ?? [], .. BuiltInProviders.All]);
-        if (!resolved.IsTypeSaid)
-            LogDefaultType(logger);
         if (resolved.Ignored.Count > 0 && logger.IsEnabled(LogLevel.Information))
             LogIgnored(logger, provider.Type, string.Join(", ", resolved.Ignored));
         return Create(provider, resolved.Config with { Type = provider.Type }, context);
     }
+
+    private static LockConfigException NothingConfigured() => new(
+        "",
+        $"No locks are configured: the environment variable {LockConfigExtensions.EnvironmentVariable} is not set (or blank). Set it, say to "
+        + "{\"type\":\"redis\",\"connection\":{\"host\":\"127.0.0.1\"}}; or pass a configuration to Lock.Create; or pass a default of your own, "
+        + "as in Lock.Create(fallback: new LockConfig { Type = \"inMemory\" }) for locks that exclude callers of this process only.");
 
     private static ILock Create(ILockProvider provider, LockConfig config, LockProviderContext context)
     {
@@ -54,13 +89,6 @@ internal static partial class LockFactory
     }
 
     private static string? NotEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
-
-    [LoggerMessage(
-        1,
-        LogLevel.Warning,
-        "No lock backend is configured (LOCK_CONFIG is not set, or names no type): locks are kept in memory, and exclude callers of this "
-        + "process only")]
-    private static partial void LogDefaultType(ILogger logger);
 
     [LoggerMessage(2, LogLevel.Information, "Settings that the lock backend {Type} has no use for are ignored: {Settings}")]
     private static partial void LogIgnored(ILogger logger, string type, string settings);

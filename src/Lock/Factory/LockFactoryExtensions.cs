@@ -3,25 +3,29 @@ namespace Locking;
 /// <summary><c>Lock.Create(…)</c>: static members on <see cref="Lock"/>, so that <c>new Lock()</c> and <c>lock</c> keep their meaning.</summary>
 /// <remarks>
 /// Nothing connects yet: the first request does. The object is thread-safe and meant to live long; dispose it to give back what it still
-/// holds. One warning is logged when no configuration names a backend, and locks are kept in memory.
+/// holds. <see cref="LockFactory"/> is the same for languages without static extension members.
 /// </remarks>
 public static class LockFactoryExtensions
 {
     extension(Lock)
     {
         /// <summary>Makes locks as configured.</summary>
-        /// <param name="config">The configuration; null: the environment variable <c>LOCK_CONFIG</c>, and in memory when that is not set.</param>
+        /// <param name="config">The configuration; null: the environment variable <c>LOCK_CONFIG</c>, which must then be set unless there is a
+        /// <paramref name="fallback"/>.</param>
         /// <param name="namespace">The namespace of <see cref="ILock.LockNsAsync"/>; null or empty: as the configuration says.</param>
         /// <param name="context">Clock and logs; null: the system's clock and no logs.</param>
         /// <param name="providers">Providers beside the built-in ones; one with the type of a built-in provider replaces it.</param>
-        /// <exception cref="LockConfigException">A setting is unknown, of the wrong type, out of range or not for this backend, or no provider
-        /// serves the type. The message names the setting, the value (never a secret) and what is allowed.</exception>
+        /// <param name="fallback">What to take when there is no <paramref name="config"/> and <c>LOCK_CONFIG</c> is not set, empty or blank;
+        /// null: that is an error.</param>
+        /// <exception cref="LockConfigException">Nothing is configured, or a setting is unknown, of the wrong type, out of range or not for
+        /// this backend, or no provider serves the type. The message names the setting, the value (never a secret) and what is allowed.</exception>
         public static ILock Create(
             LockConfig? config = null,
             string? @namespace = null,
             LockProviderContext? context = null,
-            IEnumerable<ILockProvider>? providers = null) =>
-            LockFactory.Create(config, @namespace, context, providers);
+            IEnumerable<ILockProvider>? providers = null,
+            LockConfig? fallback = null) =>
+            LockFactory.Create(config, @namespace, context, providers, fallback);
 
         /// <summary>Makes locks as configured by JSON, or by the file that is named after an <c>@</c>.</summary>
         /// <param name="json">JSON with comments and trailing commas allowed, or <c>@</c> and the path of a file that holds it.</param>
@@ -34,6 +38,6 @@ public static class LockFactoryExtensions
             string? @namespace = null,
             LockProviderContext? context = null,
             IEnumerable<ILockProvider>? providers = null) =>
-            LockFactory.Create(LockConfig.Parse(json), @namespace, context, providers);
+            LockFactory.Create(json, @namespace, context, providers);
     }
 }

@@ -72,6 +72,16 @@ internal sealed class ChildProcess : IAsyncDisposable
         _process.Dispose();
     }
 
+    /// <summary>Sends a signal; a process that is gone meanwhile is no error.</summary>
+    public async Task TrySignalAsync(string signal)
+    {
+        using var kill = Process.Start(new ProcessStartInfo("kill", [$"-{signal}", $"{_process.Id}"]) { RedirectStandardError = true })!;
+        await kill.WaitForExitAsync().WaitAsync(_patience);
+    }
+
+    /// <summary>Waits until it has ended, however.</summary>
+    public Task WaitForEndAsync() => _process.WaitForExitAsync().WaitAsync(_patience);
+
     private bool IsStopped() =>
         Directory.EnumerateDirectories($"/proc/{_process.Id}/task")
             .All(static thread => File.ReadAllText(Path.Combine(thread, "stat")) is var stat && stat[stat.LastIndexOf(')') + 2] == 'T');

@@ -1,10 +1,10 @@
 namespace Locking;
 
-/// <summary>A disk without room for the state file.</summary>
+/// <summary>A disk without room for the record.</summary>
 public sealed class FullDiskTests
 {
     [Fact]
-    public void A_broker_that_cannot_write_its_state_does_not_start_and_says_which_file()
+    public void A_broker_that_cannot_write_its_record_does_not_start_and_says_which_file()
     {
         var directory = Directory.CreateTempSubdirectory("lock-full-").FullName;
         var path = Path.Combine(directory, "state");
@@ -13,7 +13,7 @@ public sealed class FullDiskTests
         var server = new BrokerServer(options);
         var problem = Assert.Throws<LockStoreException>(() => server.TryStart());
         Assert.False(problem.IsTransient);
-        Assert.Contains($"The state file '{path}' cannot be written", problem.Message, StringComparison.Ordinal);
+        Assert.Contains($"The record '{path}' cannot be used", problem.Message, StringComparison.Ordinal);
         Assert.Equal(0, server.Port);
         Directory.Delete(directory, recursive: true);
     }

@@ -31,7 +31,7 @@ public sealed class FaultyLockStoreTests : IAsyncDisposable
         Assert.True(await ((IForceReleaseStore)_store).ForceReleaseAsync("k", CancellationToken.None));
         Assert.Equal("a", (await Eventually.DoneAsync(told.Task, "the loss")).HolderId);
         await using var plain = FaultyLockStore.Over(new Plain(new InMemoryLockStore(_table)));
-        Assert.False(plain is IWaitingStore or IForceReleaseStore or ILossSignal or IReleaseSignal or IConfigurableStore);
+        Assert.False(plain is IWaitingStore or IForceReleaseStore or ILossSignal or IReleaseSignal);
     }
 
     [Fact]

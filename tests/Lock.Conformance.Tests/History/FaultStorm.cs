@@ -99,7 +99,7 @@ internal sealed class FaultStorm(int seed)
         while (!stop.IsCancellationRequested)
         {
             var key = Keys[random.Next(Keys.Length)];
-            var options = random.Next(3) == 0 ? new LockOptions { Ttl = Ttl } : null; // a fixed lease, or a renewed one
+            var options = random.Next(3) == 0 ? new LockOptions { AutoRenew = false } : null; // a fixed lease, or a renewed one
             using var patience = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
             try
             {

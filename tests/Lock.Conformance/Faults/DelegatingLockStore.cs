@@ -12,7 +12,7 @@ namespace Locking.Conformance;
 public abstract class DelegatingLockStore : ILockStore
 {
     private static readonly Type[] Abilities =
-        [typeof(IReleaseSignal), typeof(IWaitingStore), typeof(ILossSignal), typeof(IForceReleaseStore), typeof(IConfigurableStore)];
+        [typeof(IReleaseSignal), typeof(IWaitingStore), typeof(ILossSignal), typeof(IForceReleaseStore)];
 
     private static readonly ModuleBuilder Module = AssemblyBuilder
         .DefineDynamicAssembly(new AssemblyName("Lock.Conformance.Delegating"), AssemblyBuilderAccess.Run)
@@ -78,10 +78,6 @@ public abstract class DelegatingLockStore : ILockStore
     /// <inheritdoc cref="IForceReleaseStore.ForceReleaseAsync"/>
     public virtual ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken) =>
         ((IForceReleaseStore)Inner).ForceReleaseAsync(key, cancellationToken);
-
-    /// <summary>The view of the store inside, undecorated.</summary>
-    /// <inheritdoc cref="IConfigurableStore.WithOptions"/>
-    public virtual ILockStore WithOptions(LockOptions options) => ((IConfigurableStore)Inner).WithOptions(options);
 
     /// <inheritdoc/>
     public virtual ValueTask DisposeAsync()

@@ -108,7 +108,7 @@ public abstract partial class LockConformance
     });
 
     [Fact]
-    public Task L14_A_lease_whose_ttl_was_configured_is_renewed_while_the_handle_lives() => TimelyAsync(async ttl =>
+    public Task L14_A_lease_is_renewed_while_the_handle_lives() => TimelyAsync(async ttl =>
     {
         var key = NewKey();
         var locks = NewLocks(new LockOptions { Ttl = ttl });
@@ -146,24 +146,27 @@ public abstract partial class LockConformance
     }
 
     [Fact]
-    public async Task L15_A_lease_whose_ttl_was_given_in_the_call_is_fixed()
+    public Task L15_A_ttl_in_the_call_changes_the_length_of_the_lease_and_not_its_renewal() => TimelyAsync(async ttl =>
     {
-        var key = NewKey();
         var locks = NewLocks(new LockOptions { Ttl = LongTtl });
-        var handle = await TakeAsync(locks, key, Fixed(ShortTtl));
-        var same = await locks.LockAsync(NewKey(), ShortTtl);
+        await using var renewed = await TakeAsync(locks, NewKey(), new LockOptions { Ttl = ttl });
+        Assert.InRange(renewed.Remaining, TimeSpan.Zero, ttl);
+        await StaysHeldAsync(renewed, ttl * 2);
+
+        var unrenewed = NewLocks(new LockOptions { Ttl = LongTtl, AutoRenew = false });
+        var key = NewKey();
+        var ends = await TakeAsync(unrenewed, key, new LockOptions { Ttl = ShortTtl });
         await OutliveAsync(ShortTtl);
-        Assert.Throws<LockLostException>(handle.ThrowIfLost);
-        Assert.Throws<LockLostException>(same.ThrowIfLost);
+        Assert.Throws<LockLostException>(ends.ThrowIfLost);
         await using var next = await TakeAsync(NewLocks(), key);
-    }
+    });
 
     [Fact]
-    public Task L16_AutoRenew_overrules_both() => TimelyAsync(async ttl =>
+    public Task L16_AutoRenew_of_the_call_overrules_that_of_the_configuration() => TimelyAsync(async ttl =>
     {
-        var locks = NewLocks(new LockOptions { Ttl = ttl });
-        var never = await TakeAsync(locks, NewKey(), new LockOptions { AutoRenew = false });
-        await using var always = await TakeAsync(locks, NewKey(), new LockOptions { Ttl = ttl, AutoRenew = true });
+        var never = await TakeAsync(NewLocks(new LockOptions { Ttl = ttl }), NewKey(), new LockOptions { AutoRenew = false });
+        var unrenewed = NewLocks(new LockOptions { Ttl = ttl, AutoRenew = false });
+        await using var always = await TakeAsync(unrenewed, NewKey(), new LockOptions { AutoRenew = true });
         await StaysHeldAsync(always, ttl * 2);
         Assert.Throws<LockLostException>(never.ThrowIfLost);
     });
@@ -205,7 +208,7 @@ public abstract partial class LockConformance
     public Task L17_No_extension_reaches_beyond_max_hold() => TimelyAsync(async ttl =>
     {
         var key = NewKey();
-        var handle = await TakeAsync(Locks, key, new LockOptions { Ttl = ttl, MaxHold = ttl });
+        var handle = await TakeAsync(Locks, key, Fixed(ttl) with { MaxHold = ttl });
         Assert.True(await handle.TryExtendAsync(LongTtl));
         Assert.InRange(handle.Remaining, TimeSpan.Zero, ttl);
         await OutliveAsync(ttl);

@@ -37,7 +37,7 @@ public abstract partial class LockConformance : ConformanceSuite
     protected ILock NewLocks(LockOptions? defaults = null, string? ns = null) => Track(CreateLock(defaults ?? new LockOptions { Ttl = LongTtl }, ns));
 
     /// <summary>Options of a call: a fixed lease.</summary>
-    private static LockOptions Fixed(TimeSpan ttl) => new() { Ttl = ttl };
+    private static LockOptions Fixed(TimeSpan ttl) => new() { Ttl = ttl, AutoRenew = false };
 
     /// <summary>Options of a call that does not wait.</summary>
     private static LockOptions AtOnce { get; } = new() { WaitTimeout = TimeSpan.Zero };

@@ -12,7 +12,6 @@ public abstract partial class LockStoreConformance
             SignalsRelease = Store is IReleaseSignal,
             SignalsLoss = Store is ILossSignal,
             ForcesRelease = Store is IForceReleaseStore,
-            IsConfigurable = Store is IConfigurableStore,
         };
         Assert.Equal(Abilities, actual);
     }

@@ -32,7 +32,4 @@ public sealed record StoreAbilities
     /// <summary>Whether the store is an <see cref="IForceReleaseStore"/>. Without: reading the holder and releasing its id does it.
     /// Default false.</summary>
     public bool ForcesRelease { get; init; }
-
-    /// <summary>Whether the store is an <see cref="IConfigurableStore"/>. Default false.</summary>
-    public bool IsConfigurable { get; init; }
 }

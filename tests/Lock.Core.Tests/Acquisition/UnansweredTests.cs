@@ -166,7 +166,7 @@ public sealed class UnansweredTests : EngineTest
         var ttl = Seconds(1);
         Store.OnAcquire = (_, _, _) => throw Transient();
         Store.OnRelease = (_, _, _) => throw Transient();
-        await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.TryLockAsync("k", ttl));
+        await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.TryLockAsync("k", Fixed(ttl)));
         await Eventually.TrueAsync(() => Store.Releases >= 1, "the first release");
         await StepAsync(ttl * 2);
         var within = Store.Releases;
@@ -220,7 +220,7 @@ public sealed class UnansweredTests : EngineTest
             Time.Advance(Seconds(4));
             return ValueTask.FromResult(reply);
         };
-        Assert.Null(await Locks.TryLockAsync("k", Seconds(4)));
+        Assert.Null(await Locks.TryLockAsync("k", Fixed(Seconds(4))));
         await Eventually.TrueAsync(() => Store.Releases == 1, "the release");
         Assert.Contains(Logs.Messages, m => m.Contains("too late", StringComparison.Ordinal));
     }
@@ -237,7 +237,7 @@ public sealed class UnansweredTests : EngineTest
                 Time.Advance(Seconds(4));
             return ValueTask.FromResult(reply);
         };
-        var call = Locks.LockAsync("k", Seconds(4)).AsTask();
+        var call = Locks.LockAsync("k", Fixed(Seconds(4))).AsTask();
         await Time.AdvanceUntilAsync(() => call.IsCompleted, TimeSpan.FromMilliseconds(10), Seconds(5), "granted");
         var handle = await call;
         Assert.Equal(2, ids.Distinct().Count());
@@ -298,7 +298,7 @@ public sealed class UnansweredTests : EngineTest
             Assert.Equal(Timeout.InfiniteTimeSpan, ttl);
             return ++calls == 1 ? throw Transient() : ValueTask.FromResult(step());
         };
-        var call = Locks.LockAsync("k", Timeout.InfiniteTimeSpan).AsTask();
+        var call = Locks.LockAsync("k", Fixed(Timeout.InfiniteTimeSpan)).AsTask();
         await Time.AdvanceUntilAsync(() => call.IsCompleted, TimeSpan.FromMilliseconds(10), Seconds(2), "granted");
         var handle = await call;
         Assert.Equal(Timeout.InfiniteTimeSpan, Store.RemainingOf("k"));

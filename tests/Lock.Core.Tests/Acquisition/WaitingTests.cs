@@ -14,6 +14,61 @@ public sealed class WaitingTests : EngineTest
     }
 
     [Fact]
+    public async Task A_bare_time_is_the_wait_and_never_the_ttl()
+    {
+        foreach (var take in BareTime(Seconds(5)))
+        {
+            await using var handle = await take("free");
+            Assert.InRange(handle!.Remaining, Seconds(25), Seconds(30));
+        }
+
+        Store.HoldElsewhere("busy", Seconds(600));
+        Store.HoldElsewhere("ns:busy", Seconds(600));
+        await using (var bound = Locks.Bind("busy", new LockOptions { RetryCount = 1_000_000 }))
+            Assert.False(await WithTimeAsync(bound.LockAsync(Seconds(5)).AsTask()));
+        foreach (var take in BareTime(Seconds(5)))
+        {
+            var began = Time.GetTimestamp();
+            var outcome = await WithTimeAsync(Record.ExceptionAsync(async () => Assert.Null(await take("busy"))));
+            Assert.True(outcome is null or LockTimeoutException { Waited.TotalSeconds: >= 5 }, $"{outcome}");
+            Assert.InRange(Time.GetElapsedTime(began), Seconds(5), Seconds(30));
+        }
+
+        async Task<T> WithTimeAsync<T>(Task<T> call)
+        {
+            await Time.AdvanceUntilAsync(() => call.IsCompleted, Seconds(0.1), Seconds(40), "the wait to end");
+            return await call;
+        }
+    }
+
+    [Fact]
+    public async Task A_wait_out_of_range_is_refused()
+    {
+        foreach (var take in BareTime(Seconds(-5)))
+            await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => take("k"));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await Locks.Bind("k").LockAsync(Seconds(-5)));
+        Assert.Empty(Store.Steps);
+    }
+
+    [Fact]
+    public async Task A_bound_lock_can_stand_in_the_namespace()
+    {
+        await using var bound = Locks.BindNs("k");
+        Assert.True(await bound.LockAsync(Seconds(1)));
+        Assert.Equal("ns:k", bound.Handle!.Key);
+        await using var without = new StoreLock(new ScriptedStore(Time), context: new LockProviderContext(Time, Logs));
+        Assert.Throws<InvalidOperationException>(() => without.BindNs("k"));
+    }
+
+    [Fact]
+    public async Task Who_asks_for_notices_that_the_backend_does_not_give_is_refused()
+    {
+        var error = await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.LockAsync("k", new LockOptions { Wait = WaitMode.Notify }));
+        Assert.Contains("lockOptions.wait", error.Message, StringComparison.Ordinal);
+        await using var handle = await Locks.LockAsync("k", new LockOptions { Wait = WaitMode.Poll });
+    }
+
+    [Fact]
     public async Task Lock_without_a_wait_throws_the_timeout_with_its_figures()
     {
         Store.HoldElsewhere("k", Seconds(60));
@@ -208,12 +263,39 @@ public sealed class WaitingTests : EngineTest
         await Assert.ThrowsAsync<InvalidOperationException>(async () => await without.TryLockNsAsync("k"));
     }
 
-    [Fact]
-    public async Task A_call_cannot_change_what_the_store_cannot_change()
+    /// <summary>The settings that all users of a key must agree on.</summary>
+    public static TheoryData<string, LockOptions> OfTheStore => new()
     {
-        var error = await Assert.ThrowsAsync<ArgumentException>(
-            async () => await Locks.LockAsync("k", new LockOptions { KeyPrefix = "other:" }));
-        Assert.Contains("KeyPrefix", error.Message, StringComparison.Ordinal);
+        { "fair", new() { Fair = true } },
+        { "format", new() { Format = LockFormats.DistLock } },
+        { "keyPrefix", new() { KeyPrefix = "other:" } },
+        { "fenceRetention", new() { FenceRetention = TimeSpan.FromMinutes(1) } },
+        { "nodeTimeout", new() { NodeTimeout = TimeSpan.FromSeconds(1) } },
+        { "quorum", new() { Quorum = 2 } },
+        { "replicas", new() { Replicas = 1 } },
+        { "replicaTimeout", new() { ReplicaTimeout = TimeSpan.FromSeconds(1) } },
+    };
+
+    [Theory]
+    [MemberData(nameof(OfTheStore))]
+    public async Task A_call_cannot_change_what_belongs_to_the_store_but_may_repeat_it(string name, LockOptions options)
+    {
+        var error = await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.LockAsync("k", options));
+        Assert.StartsWith($"lockOptions.{name} ", error.Message, StringComparison.Ordinal);
         Assert.Contains("scripted", error.Message, StringComparison.Ordinal);
+        Assert.Empty(Store.Steps);
+        await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.TryLockAsync("k", options));
+
+        await using var configured = new StoreLock(new ScriptedStore(Time), options, context: new LockProviderContext(Time, Logs));
+        await using var handle = await configured.LockAsync("k", options);
+        Assert.Equal("k", handle.Key);
     }
+
+    private Func<string, Task<ILockHandle?>>[] BareTime(TimeSpan time) =>
+    [
+        async key => await Locks.LockAsync(key, time),
+        async key => await Locks.TryLockAsync(key, time),
+        async key => await Locks.LockNsAsync(key, time),
+        async key => await Locks.TryLockNsAsync(key, time),
+    ];
 }

@@ -51,7 +51,8 @@ public sealed class WakingTests : EngineTest
             step();
             return ValueTask.FromResult(AcquireReply.Granted(null));
         };
-        var handle = await Locks.LockAsync("k", new LockOptions { Fair = true });
+        await using var fair = new StoreLock(Store, new LockOptions { Fair = true }, context: new LockProviderContext(Time, Logs));
+        var handle = await fair.LockAsync("k");
         Assert.Null(handle.FencingToken);
         await Eventually.SettleAsync();
         Assert.Equal(0, Store.Releases);

@@ -31,7 +31,7 @@ public sealed class LeaseTests : EngineTest
     [Fact]
     public async Task A_ttl_given_in_the_call_is_a_fixed_lease()
     {
-        var handle = await Locks.LockAsync("k", Seconds(3));
+        var handle = await Locks.LockAsync("k", Fixed(Seconds(3)));
         Time.Advance(Seconds(2.9));
         Assert.False(handle.LostToken.IsCancellationRequested);
         Time.Advance(Seconds(0.1));
@@ -47,7 +47,7 @@ public sealed class LeaseTests : EngineTest
     [Fact]
     public async Task The_lost_token_fires_before_the_store_lets_anyone_else_in()
     {
-        var handle = await Locks.LockAsync("k", Seconds(3));
+        var handle = await Locks.LockAsync("k", Fixed(Seconds(3)));
         var token = handle.LostToken;
         while (!token.IsCancellationRequested)
         {
@@ -67,7 +67,7 @@ public sealed class LeaseTests : EngineTest
             Time.Advance(Seconds(2)); // the answer was two seconds on its way
             return ValueTask.FromResult(reply);
         };
-        var handle = await Locks.LockAsync("k", Seconds(10));
+        var handle = await Locks.LockAsync("k", Fixed(Seconds(10)));
         Assert.Equal(Seconds(10 - 2 - 0.1) - TimeSpan.FromMilliseconds(2), handle.Remaining);
     }
 
@@ -120,7 +120,7 @@ public sealed class LeaseTests : EngineTest
     [Fact]
     public async Task ThrowIfLost_reads_the_clock_even_where_no_timer_could_fire()
     {
-        var handle = await Locks.LockAsync("k", Seconds(3));
+        var handle = await Locks.LockAsync("k", Fixed(Seconds(3)));
         Time.AdvanceWallClock(Seconds(4)); // the machine was suspended: no timer has run, the backend's clock has
         var lost = Assert.Throws<LockLostException>(handle.ThrowIfLost);
         Assert.Equal(LostReason.Expired, lost.Reason);
@@ -130,7 +130,7 @@ public sealed class LeaseTests : EngineTest
     [Fact]
     public async Task The_alarm_notices_a_suspended_machine_within_a_second()
     {
-        var handle = await Locks.LockAsync("k", Seconds(30));
+        var handle = await Locks.LockAsync("k", Fixed(Seconds(30)));
         var token = handle.LostToken;
         Time.AdvanceWallClock(Seconds(31));
         Time.Advance(Seconds(1));
@@ -140,7 +140,7 @@ public sealed class LeaseTests : EngineTest
     [Fact]
     public async Task A_wall_clock_set_back_changes_nothing()
     {
-        var handle = await Locks.LockAsync("k", Seconds(3));
+        var handle = await Locks.LockAsync("k", Fixed(Seconds(3)));
         Time.AdvanceWallClock(Seconds(-3600));
         Time.Advance(Seconds(2));
         handle.ThrowIfLost();
@@ -184,7 +184,7 @@ public sealed class LeaseTests : EngineTest
     [Fact]
     public async Task Extend_returns_the_handle_with_the_new_validity()
     {
-        var handle = await Locks.LockAsync("k", Seconds(3));
+        var handle = await Locks.LockAsync("k", Fixed(Seconds(3)));
         Time.Advance(Seconds(2));
         Assert.Same(handle, await handle.ExtendAsync(Seconds(10)));
         Assert.True(handle.Remaining > Seconds(9));
@@ -198,7 +198,7 @@ public sealed class LeaseTests : EngineTest
     [Fact]
     public async Task A_shortening_extend_without_an_answer_counts_as_applied()
     {
-        var handle = await Locks.LockAsync("k", Seconds(60));
+        var handle = await Locks.LockAsync("k", Fixed(Seconds(60)));
         Store.OnExtend = (_, _, _, _) => throw Transient();
         await Assert.ThrowsAsync<LockStoreException>(async () => await handle.ExtendAsync(Seconds(1)));
         Assert.True(handle.Remaining <= Seconds(1));
@@ -395,7 +395,7 @@ public sealed class LeaseTests : EngineTest
     [Fact]
     public async Task A_lease_without_expiry_is_checked_now_and_then()
     {
-        var handle = await Locks.LockAsync("k", Timeout.InfiniteTimeSpan);
+        var handle = await Locks.LockAsync("k", Fixed(Timeout.InfiniteTimeSpan));
         Assert.Equal(Timeout.InfiniteTimeSpan, handle.Remaining);
         Assert.Equal(Timeout.InfiniteTimeSpan, Store.RemainingOf("k"));
         var token = handle.LostToken;
@@ -440,7 +440,7 @@ public sealed class LeaseTests : EngineTest
             Store.Lose("k", request.HolderId, LostReason.Forced);
             return ValueTask.FromResult(reply);
         };
-        var call = Locks.LockAsync("k", Seconds(600)).AsTask();
+        var call = Locks.LockAsync("k", Fixed(Seconds(600))).AsTask();
         await Time.AdvanceUntilAsync(() => call.IsCompleted, TimeSpan.FromMilliseconds(10), Seconds(5), "granted, the second time");
         await using var handle = await call;
         Assert.Equal(handle.Id, Store.HolderOf("k"));
@@ -501,7 +501,7 @@ public sealed class LeaseTests : EngineTest
     public async Task A_release_without_an_answer_is_not_called_released_once_the_ttl_may_have_done_it()
     {
         Store.OnRelease = (_, _, _) => throw Transient();
-        var handle = await Locks.LockAsync("k", new LockOptions { Ttl = Seconds(3), ReleaseTimeout = Seconds(60) });
+        var handle = await Locks.LockAsync("k", Fixed(Seconds(3)) with { ReleaseTimeout = Seconds(60) });
         var unlock = handle.UnlockAsync().AsTask();
         await Time.AdvanceUntilAsync(() => Store.HolderOf("k") is null, Seconds(0.1), Seconds(10), "the ttl has passed");
         Store.HoldElsewhere("k", Seconds(600));
@@ -513,7 +513,7 @@ public sealed class LeaseTests : EngineTest
     [Fact]
     public async Task The_lost_token_reads_the_clock_when_it_is_asked_for()
     {
-        var handle = await Locks.LockAsync("k", Seconds(3));
+        var handle = await Locks.LockAsync("k", Fixed(Seconds(3)));
         Time.AdvanceWallClock(Seconds(4)); // no timer has run
         Assert.True(handle.LostToken.IsCancellationRequested);
     }

@@ -17,7 +17,7 @@ public sealed class LostSignalTests
     public async Task The_flag_is_set_on_time_while_the_thread_pool_is_starved()
     {
         await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
-        var handle = await locks.LockAsync("k", Ttl);
+        var handle = await locks.LockAsync("k", EngineTest.Fixed(Ttl));
         var token = handle.LostToken;
         var open = new ManualResetEventSlim(); // not disposed: the pool may still look at it
         for (var i = 0; i < 200; i++)
@@ -38,9 +38,9 @@ public sealed class LostSignalTests
     {
         await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
         var open = new ManualResetEventSlim(); // not disposed: the pool may still look at it
-        var blocked = await locks.LockAsync("a", Ttl);
+        var blocked = await locks.LockAsync("a", EngineTest.Fixed(Ttl));
         using var registration = blocked.LostToken.Register(() => open.Wait(TimeSpan.FromSeconds(20)));
-        var other = (await locks.LockAsync("b", Ttl)).LostToken;
+        var other = (await locks.LockAsync("b", EngineTest.Fixed(Ttl))).LostToken;
         try
         {
             Assert.True(FlagIsSetWithin(Ttl + Margin, other), "the flag was late");
@@ -69,7 +69,7 @@ public sealed class LostSignalTests
     public async Task Callbacks_run_on_the_pool()
     {
         await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
-        var handle = await locks.LockAsync("k", Ttl);
+        var handle = await locks.LockAsync("k", EngineTest.Fixed(Ttl));
         var thread = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var registration = handle.LostToken.Register(() => thread.SetResult(Thread.CurrentThread.IsThreadPoolThread));
         Assert.True(await thread.Task.WaitAsync(Eventually.Patience));
@@ -81,7 +81,7 @@ public sealed class LostSignalTests
         await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
         var handles = new List<ILockHandle>();
         for (var i = 0; i < 3000; i++)
-            handles.Add(await locks.LockAsync($"k{i}", Ttl + TimeSpan.FromMilliseconds(i % 100)));
+            handles.Add(await locks.LockAsync($"k{i}", EngineTest.Fixed(Ttl + TimeSpan.FromMilliseconds(i % 100))));
         for (var i = 0; i < handles.Count; i += 3)
             await handles[i].DisposeAsync();
         var last = handles[^1].LostToken;

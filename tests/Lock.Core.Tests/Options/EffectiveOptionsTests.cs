@@ -55,10 +55,11 @@ public sealed class EffectiveOptionsTests
 
     [Theory]
     [InlineData(null, null, true)]
-    [InlineData(null, 5, false)]
+    [InlineData(null, 5, true)]
     [InlineData(true, 5, true)]
     [InlineData(false, null, false)]
-    public void A_ttl_of_the_call_is_a_fixed_lease_unless_renewal_is_asked_for(bool? autoRenew, int? callTtl, bool renews)
+    [InlineData(false, 5, false)]
+    public void A_lease_is_renewed_unless_AutoRenew_is_false_whoever_gave_its_ttl(bool? autoRenew, int? callTtl, bool renews)
     {
         var call = new LockOptions { Ttl = callTtl is { } s ? TimeSpan.FromSeconds(s) : null, AutoRenew = autoRenew };
         Assert.Equal(renews, Resolve(None, call).Renews);

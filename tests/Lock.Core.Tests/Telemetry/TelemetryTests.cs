@@ -41,7 +41,7 @@ public sealed class TelemetryTests : EngineTest
         meters.SetMeasurementEventCallback<long>((i, v, tags, _) => measures.Enqueue((i.Name, i.Unit, v, Text(tags))));
         meters.Start();
 
-        var handle = await locks.LockAsync("telemetry-key", Seconds(3));
+        var handle = await locks.LockAsync("telemetry-key", EngineTest.Fixed(Seconds(3)));
         store.HoldElsewhere("telemetry-busy", Seconds(60));
         Assert.Null(await locks.TryLockAsync("telemetry-busy"));
         using (var stop = new CancellationTokenSource())

@@ -74,8 +74,8 @@ public sealed class SameOutcomesTests
         },
         ["a fixed lease runs out"] = async s =>
         {
-            var first = await s.Locks.LockAsync("k", Seconds(3));
-            var second = await s.Locks.LockAsync("l", Seconds(3));
+            var first = await s.Locks.LockAsync("k", Fixed(3));
+            var second = await s.Locks.LockAsync("l", Fixed(3));
             await s.AdvanceAsync(3);
             await s.SayAllAsync(first);
             await using var thief = await s.Other.LockAsync("l");
@@ -92,7 +92,7 @@ public sealed class SameOutcomesTests
         },
         ["without expiry, then with one"] = async s =>
         {
-            var handle = await s.Locks.LockAsync("k", Timeout.InfiniteTimeSpan);
+            var handle = await s.Locks.LockAsync("k", new LockOptions { Ttl = Timeout.InfiniteTimeSpan });
             await s.AdvanceAsync(100);
             s.Say(handle.Remaining);
             s.Say(await handle.TryExtendAsync(Seconds(3)));
@@ -170,6 +170,8 @@ public sealed class SameOutcomesTests
         Assert.NotEmpty(fast);
         Assert.Equal(general, fast);
     }
+
+    private static LockOptions Fixed(double seconds) => new() { Ttl = Seconds(seconds), AutoRenew = false };
 
     private static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
 

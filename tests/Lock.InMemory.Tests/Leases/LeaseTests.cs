@@ -122,7 +122,7 @@ public sealed class LeaseTests : IAsyncLifetime
     [Fact]
     public async Task The_lost_flag_is_set_before_anybody_gets_the_lock()
     {
-        var handle = await _locks.LockAsync("k", Ttl);
+        var handle = await _locks.LockAsync("k", Fixed(Ttl));
         var lost = handle.LostToken;
         bool? flagAtGrant = null;
         var waiting = Task.Run(async () =>
@@ -141,7 +141,7 @@ public sealed class LeaseTests : IAsyncLifetime
     public async Task A_callback_of_the_lost_token_that_blocks_delays_nobody()
     {
         using var release = new ManualResetEventSlim();
-        var handle = await _locks.LockAsync("k", Ttl);
+        var handle = await _locks.LockAsync("k", Fixed(Ttl));
         await using var registration = handle.LostToken.Register(() => release.Wait());
         _time.Advance(Ttl);
         await using (var next = await _locks.TryLockAsync("k"))
@@ -152,7 +152,7 @@ public sealed class LeaseTests : IAsyncLifetime
     [Fact]
     public async Task Once_said_to_be_lost_a_lease_stays_lost()
     {
-        var handle = await _locks.LockAsync("k", Ttl);
+        var handle = await _locks.LockAsync("k", Fixed(Ttl));
         _time.Advance(Ttl);
         Assert.Equal(LostReason.Expired, handle.LostReason);
         Assert.False(await handle.TryExtendAsync(Ttl));
@@ -167,7 +167,7 @@ public sealed class LeaseTests : IAsyncLifetime
     public async Task A_grant_that_came_too_late_is_not_given_out()
     {
         var holder = await _locks.LockAsync("k");
-        var late = _locks.LockAsync("k", TimeSpan.FromSeconds(1));
+        var late = _locks.LockAsync("k", Fixed(TimeSpan.FromSeconds(1)));
 
         // Granted, but told only when the lease has run out.
         _table.Table.End(_table.Table.Find("k", holder.Id)!, out _, out var notices);
@@ -265,15 +265,17 @@ public sealed class LeaseTests : IAsyncLifetime
     {
         var refused = await Assert.ThrowsAsync<ArgumentException>(
             async () => await _locks.LockAsync("k", new LockOptions { KeyPrefix = "p" }));
-        Assert.Contains("KeyPrefix", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("lockOptions.keyPrefix", refused.Message, StringComparison.Ordinal);
         Assert.Null(await _locks.GetAsync("k"));
     }
 
     [Fact]
-    public async Task Two_locks_without_a_common_table_do_not_exclude_each_other()
+    public async Task Two_locks_with_tables_of_their_own_do_not_exclude_each_other()
     {
-        await using var one = new InMemoryLock();
-        await using var two = new InMemoryLock();
+        using var table = new InMemoryLockTable();
+        using var other = new InMemoryLockTable();
+        await using var one = new InMemoryLock(table: table);
+        await using var two = new InMemoryLock(table: other);
         await using var first = await one.TryLockAsync("k");
         await using var second = await two.TryLockAsync("k");
         Assert.NotNull(first);
@@ -311,6 +313,9 @@ public sealed class LeaseTests : IAsyncLifetime
         Assert.Equal(LostReason.Removed, handle.LostReason);
         Assert.Null(await _locks.GetAsync("k"));
     }
+
+    /// <summary>A lease that is not renewed.</summary>
+    private static LockOptions Fixed(TimeSpan ttl) => new() { Ttl = ttl, AutoRenew = false };
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private async Task<CancellationToken> DropAsync(string key, LockOptions? options = null)

@@ -10,7 +10,8 @@ public sealed class MemoryTests
     [Fact]
     public async Task Held_keys_take_little_memory_and_idle_keys_none()
     {
-        await using var locks = new InMemoryLock();
+        using var table = new InMemoryLockTable();
+        await using var locks = new InMemoryLock(table: table);
         var keys = Enumerable.Range(0, Keys).Select(i => $"key/{i}").ToArray();
         var handles = new ILockHandle?[Keys];
         await HoldAllAsync(locks, keys, handles); // code, tables and pools of the first time
@@ -33,7 +34,8 @@ public sealed class MemoryTests
     [Fact]
     public async Task Keys_that_were_used_once_leave_nothing()
     {
-        await using var locks = new InMemoryLock();
+        using var table = new InMemoryLockTable();
+        await using var locks = new InMemoryLock(table: table);
         await UseOnceAsync(locks, "warm");
         var before = HeapSize();
         await UseOnceAsync(locks, "used");

@@ -45,7 +45,7 @@ public sealed class TelemetryTests
         Assert.Null(await locks.TryLockAsync("fast-telemetry"));
         using var stop = new CancellationTokenSource();
         var cancelled = locks.LockAsync("fast-telemetry", stop.Token).AsTask();
-        var waiting = locks.LockAsync("fast-telemetry", Ttl).AsTask();
+        var waiting = locks.LockAsync("fast-telemetry", new LockOptions { Ttl = Ttl, AutoRenew = false }).AsTask();
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
         time.Advance(TimeSpan.FromSeconds(1.25));

@@ -207,7 +207,7 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
     [Fact]
     public async Task Tokens_rise_when_the_counter_is_purged_in_the_millisecond_of_the_release()
     {
-        ILockStore store = _store.WithOptions(new LockOptions { FenceRetention = TimeSpan.Zero });
+        await using var store = new MongoLockStore(_runner, _others.Settings with { FenceRetention = TimeSpan.Zero }, TimeProvider.System);
         long last = 0;
         for (int i = 0; i < 4; i++)
         {
@@ -228,7 +228,7 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
     [Fact]
     public async Task The_purge_leaves_a_lease_that_was_extended_and_takes_one_that_was_shortened()
     {
-        ILockStore store = _store.WithOptions(new LockOptions { FenceRetention = TimeSpan.Zero });
+        await using var store = new MongoLockStore(_runner, _others.Settings with { FenceRetention = TimeSpan.Zero }, TimeProvider.System);
         await store.TryAcquireAsync(new AcquireRequest("k", _a, "", TimeSpan.FromSeconds(1)), default);
         Assert.Equal(StoreReply.Done, await store.TryExtendAsync("k", _a, TimeSpan.FromHours(1), default));
         _time.Advance(Minute);

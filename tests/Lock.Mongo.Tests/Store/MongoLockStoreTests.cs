@@ -190,20 +190,6 @@ public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<Mong
     }
 
     [Fact]
-    public async Task Views_share_the_client_and_have_a_prefix_of_their_own()
-    {
-        await using var store = new TestStore(server.Uri);
-        ILockStore view = store.Store.WithOptions(new LockOptions { KeyPrefix = "other:" });
-        Assert.True((await store.AcquireAsync("k", _a)).IsGranted);
-        Assert.True((await view.TryAcquireAsync(new AcquireRequest("k", _b, "", Minute), default)).IsGranted);
-        Assert.Equal("k", (await view.GetAsync("k", default))!.Key);
-        Assert.NotNull(await store.DocumentAsync("other:k"));
-        await view.DisposeAsync();
-        Assert.Equal(StoreReply.Done, await store.ReleaseAsync("k", _a));
-        Assert.Throws<ArgumentException>(() => store.Store.WithOptions(new LockOptions { Format = "dist-lock" }));
-    }
-
-    [Fact]
     public async Task Cancelled_before_it_began_does_nothing()
     {
         await using var store = new TestStore(server.Uri);

@@ -101,7 +101,7 @@ public sealed class BackendRuleTests
         var problem = Refused("""{"connection":{"host":"h"}}""");
 
         Assert.Equal("type", problem.Path);
-        Assert.Contains("although connection.host says how to reach a server", problem.Message, StringComparison.Ordinal);
+        Assert.Contains("No backend is chosen", problem.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -97,7 +97,7 @@ public sealed class JsonReadingTests
             {"connection": {
               "host": "h", "port": 1, "path": "/p", "url": "redis://u", "username": "n", "password": "w", "tls": true, "db": 2,
               "connectTimeout": 3, "commandTimeout": "4s", "noDelay": false, "endpoints": [{"host": "a"}, {"host": "b", "port": 7}],
-              "database": "d", "collection": "c", "writeConcern": 3, "launch": true, "secret": "s"
+              "name": "t", "isolated": true, "database": "d", "collection": "c", "writeConcern": 3, "launch": true, "secret": "s"
             }}
             """).Connection!;
 
@@ -106,6 +106,8 @@ public sealed class JsonReadingTests
         Assert.Equal(
             new LockConnection
             {
+                Name = "t",
+                Isolated = true,
                 Host = "h",
                 Port = 1,
                 Path = "/p",
@@ -175,8 +177,7 @@ public sealed class JsonReadingTests
     [Theory]
     [InlineData("true", true)]
     [InlineData("false", false)]
-    [InlineData("\"auto\"", null)]
-    public void Auto_renew_has_three_values(string written, bool? value) =>
+    public void Auto_renew_is_true_or_false(string written, bool value) =>
         Assert.Equal(value, LockConfig.Parse($$$"""{"lockOptions":{"autoRenew":{{{written}}}}}""").LockOptions!.AutoRenew);
 
     [Theory]

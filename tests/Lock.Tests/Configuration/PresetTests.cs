@@ -22,8 +22,12 @@ public sealed class PresetTests
         var config = await CapturingProvider.ResolveAsync($$$"""{"type":"{{{type}}}","preset":"Leverege"}""");
 
         Assert.Equal(
-            new LockOptions { RetryCount = 0, RetryDelay = Ms(delay), RetryJitter = Ms(jitter), DriftFactor = type == "redis" ? 0.01 : null },
+            new LockOptions
+            {
+                AutoRenew = false, RetryCount = 0, RetryDelay = Ms(delay), RetryJitter = Ms(jitter), DriftFactor = type == "redis" ? 0.01 : null,
+            },
             config.LockOptions);
+        Assert.Equal(type == "inMemory" ? true : null, config.Connection!.Isolated);
     }
 
     [Fact]
@@ -34,7 +38,7 @@ public sealed class PresetTests
         Assert.Equal("broker", config.Type);
         Assert.Equal(new LockConnection { Port = 6970, NoDelay = true }, config.Connection);
         Assert.Equal(
-            new LockOptions { Ttl = Ms(4000), WaitTimeout = Ms(9000), RetryDelay = Ms(3000), RetryJitter = TimeSpan.Zero, KeepOnDisconnect = false },
+            new LockOptions { Ttl = Ms(4000), AutoRenew = false, WaitTimeout = Ms(9000), RetryDelay = Ms(3000), RetryJitter = TimeSpan.Zero, KeepOnDisconnect = false },
             config.LockOptions);
     }
 
@@ -74,6 +78,7 @@ public sealed class PresetTests
             new LockOptions
             {
                 Ttl = Timeout.InfiniteTimeSpan,
+                AutoRenew = false,
                 WaitTimeout = Timeout.InfiniteTimeSpan,
                 RetryDelay = Ms(100),
                 RetryJitter = TimeSpan.Zero,
@@ -115,6 +120,7 @@ public sealed class PresetTests
             var config = await CapturingProvider.ResolveAsync($$$"""{"type":"{{{type}}}","preset":"{{{preset}}}"}""");
 
             Assert.Equal(type, config.Type);
+            Assert.False(config.LockOptions!.AutoRenew); // none of those systems renews
             if (type is "inMemory" or "broker" or "mongo")
                 Assert.Null(config.LockOptions!.Format);
         }

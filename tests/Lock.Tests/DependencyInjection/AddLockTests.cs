@@ -125,6 +125,51 @@ public sealed class AddLockTests : IDisposable
         Assert.Contains("no configuration section 'Lokc'", problem.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("Development")]
+    [InlineData("Production")]
+    public async Task Nothing_configured_fails_the_start_in_every_environment(string environment)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { EnvironmentName = environment });
+        builder.Services.AddLock();
+        using var host = builder.Build();
+
+        var problem = await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync());
+
+        foreach (var way in (string[])["LOCK_CONFIG is not set (or blank)", "no section 'Lock'", "pass a configuration", "AddLock(fallback:"])
+            Assert.Contains(way, problem.Message, StringComparison.Ordinal);
+        await using var bare = new ServiceCollection().AddLock().BuildServiceProvider();
+        Assert.Throws<LockConfigException>(() => bare.GetRequiredService<ILock>());
+    }
+
+    [Fact]
+    public async Task A_default_of_the_application_is_taken_when_nothing_is_configured()
+    {
+        var fallback = new LockConfig { Type = "mine", Namespace = "default" };
+        using var host = Build(builder => builder.Services.AddLock(fallback: fallback));
+        using var configured = Build(builder => builder.Services.AddLock(fallback: fallback), ("Lock:type", "mine"), ("Lock:namespace", "section"));
+        await host.StartAsync();
+
+        Assert.Equal("default", host.Services.GetRequiredService<ILock>().Namespace);
+        Assert.Equal("section", configured.Services.GetRequiredService<ILock>().Namespace);
+    }
+
+    [Fact]
+    public async Task A_registration_that_chooses_no_backend_fails_the_start()
+    {
+        foreach (var add in (Action<IServiceCollection>[])
+        [
+            services => services.AddLock(new LockConfig { Namespace = "app" }),
+            services => services.AddKeyedLock("a", new LockConfig()),
+            services => services.AddLock(_ => null!),
+            services => services.AddKeyedLock("a", _ => null!),
+        ])
+        {
+            using var host = Build(builder => add(builder.Services));
+            await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync());
+        }
+    }
+
     [Fact]
     public async Task Clock_logs_and_providers_come_from_the_container()
     {

@@ -62,7 +62,7 @@ public sealed class ConfigurationPageTests
     public async Task The_code_of_the_page_runs()
     {
         // The block of the page, word for word but for the variable it reads.
-        await using ILock locks = Lock.Create(LockConfig.FromEnvironment("LOCK_CONFIG_OF_NOBODY"));
+        await using ILock locks = Lock.Create(LockConfig.FromEnvironment("LOCK_CONFIG_OF_NOBODY"), fallback: new LockConfig { Type = "inMemory" });
         await using ILock other = Lock.Create(new LockConfig { Type = "inMemory", Namespace = "myApp" });
         LockConfig config = LockConfig.FromEnvironment("LOCK_CONFIG_OF_NOBODY") ?? new LockConfig { Type = "inMemory" };
 

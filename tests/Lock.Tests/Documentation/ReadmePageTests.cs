@@ -4,13 +4,18 @@ namespace Locking.Tests.Documentation;
 
 /// <summary>The code and the configuration of README.md are what the tests run.</summary>
 [Collection(nameof(LockConfigVariable))]
-public sealed class ReadmePageTests
+public sealed class ReadmePageTests : IDisposable
 {
     private static readonly string Readme = Page.Read("README.md");
+
+    private readonly string? _before = Environment.GetEnvironmentVariable("LOCK_CONFIG");
+
+    public void Dispose() => Environment.SetEnvironmentVariable("LOCK_CONFIG", _before);
 
     [Fact]
     public async Task The_code_of_the_page_runs()
     {
+        Environment.SetEnvironmentVariable("LOCK_CONFIG", """{"type":"inMemory"}""");
         string order = "order";
         await RunAsync();
         Assert.Equal("order", order);
@@ -18,7 +23,7 @@ public sealed class ReadmePageTests
         async Task RunAsync()
         {
             // <program>
-            await using ILock locks = Lock.Create(@namespace: "myApp");  // LOCK_CONFIG, or in-memory when it is not set
+            await using ILock locks = Lock.Create(@namespace: "myApp");  // as LOCK_CONFIG says; when it is not set, an error that says how to choose
             await using ILockHandle handle = await locks.LockNsAsync("orders/42");
             await WriteAsync(order, handle.FencingToken, handle.LostToken);
             // </program>
@@ -26,9 +31,10 @@ public sealed class ReadmePageTests
 
             // <more>
             await using var maybe = await locks.TryLockAsync("k");       // null: somebody else holds it. A fault is an exception, never null
-            await using var soon = await locks.LockAsync("k2", new LockOptions { Ttl = TimeSpan.FromMinutes(1), WaitTimeout = TimeSpan.FromSeconds(5) });
+            await using var soon = await locks.LockAsync("k2", TimeSpan.FromSeconds(5));  // a bare time is the wait
+            await using var brief = await locks.LockAsync("k3", new LockOptions { Ttl = TimeSpan.FromMinutes(1) });
             handle.ThrowIfLost();                                        // right even after a pause of the process
-            await handle.ExtendAsync(TimeSpan.FromSeconds(30));          // a lease of your own making
+            await handle.ExtendAsync(TimeSpan.FromMinutes(5));           // the lease from now on
             var outcome = await handle.UnlockAsync();                    // Released, AlreadyExpired, HeldByAnother or Unknown: the truth
             // </more>
             Assert.Equal(("k", "k2", UnlockOutcome.Released), (maybe?.Key, soon.Key, outcome));
@@ -47,11 +53,13 @@ public sealed class ReadmePageTests
         Assert.Equal(["using Locking;\n\n" + Snippet("program"), Snippet("more")], Page.Blocks(Readme, "csharp"));
 
     [Fact]
-    public void The_configuration_of_the_page_is_one()
+    public void The_configurations_of_the_page_are_ones()
     {
-        var line = Assert.Single(Readme.Split('\n'), static line => line.StartsWith("LOCK_CONFIG='", StringComparison.Ordinal));
-        var config = LockConfig.Parse(line["LOCK_CONFIG='".Length..].TrimEnd('\''));
-        Assert.Equal(("redis", 6379, "myApp"), (config.Type, config.Connection?.Port, config.Namespace));
+        var lines = Readme.Split('\n').Where(static line => line.StartsWith("LOCK_CONFIG='", StringComparison.Ordinal)).ToList();
+        var configs = lines.ConvertAll(static line => LockConfig.Parse(line.Split('\'')[1]));
+        Assert.Equal(("inMemory", null, null), (configs[0].Type, configs[0].Connection?.Port, configs[0].Namespace));
+        Assert.Equal(("redis", 6379, "myApp"), (configs[1].Type, configs[1].Connection?.Port, configs[1].Namespace));
+        Assert.Equal(2, configs.Count);
     }
 
     private static string Snippet(string mark)

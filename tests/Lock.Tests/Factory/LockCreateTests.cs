@@ -15,16 +15,62 @@ public sealed class LockCreateTests : IDisposable
 
     public void Dispose() => Environment.SetEnvironmentVariable("LOCK_CONFIG", _before);
 
-    [Fact]
-    public async Task Without_a_configuration_locks_are_in_memory_with_one_warning()
+    public static TheoryData<string?> Unset => [null, "", "  ", "\t\n"];
+
+    [Theory]
+    [MemberData(nameof(Unset))]
+    public void Nothing_configured_is_an_error_that_says_how_to_choose(string? variable)
     {
-        Environment.SetEnvironmentVariable("LOCK_CONFIG", "");
+        Environment.SetEnvironmentVariable("LOCK_CONFIG", variable);
 
-        await using var locks = Lock.Create(context: Context, providers: [new CapturingProvider("inMemory")]);
+        foreach (var create in (Func<ILock>[])[() => Lock.Create(), () => Lock.Create(@namespace: "app", providers: [_mine]), () => LockFactory.Create()])
+        {
+            var problem = Assert.Throws<LockConfigException>(create);
+            foreach (var way in (string[])["LOCK_CONFIG is not set (or blank)", "pass a configuration", "Lock.Create(fallback:"])
+                Assert.Contains(way, problem.Message, StringComparison.Ordinal);
+        }
+    }
 
-        await using var handle = await locks.LockAsync("k");
-        Assert.Equal("k", handle.Key);
-        Assert.Contains("LOCK_CONFIG is not set", Assert.Single(_logs.At(LogLevel.Warning)), StringComparison.Ordinal);
+    [Theory]
+    [MemberData(nameof(Unset))]
+    public async Task A_default_of_the_caller_is_taken_when_nothing_is_configured(string? variable)
+    {
+        Environment.SetEnvironmentVariable("LOCK_CONFIG", variable);
+
+        await using var locks = Lock.Create(@namespace: "code", providers: [_mine], fallback: new LockConfig { Type = "mine", Namespace = "default" });
+
+        Assert.Equal(("mine", "code"), (_mine.Config!.Type, locks.Namespace));
+    }
+
+    [Fact]
+    public async Task The_environment_and_a_configuration_win_over_the_default_of_the_caller()
+    {
+        var fallback = new LockConfig { Type = "mine", Namespace = "default" };
+        Environment.SetEnvironmentVariable("LOCK_CONFIG", """{"type":"mine","namespace":"variable"}""");
+
+        await using var fromEnvironment = Lock.Create(providers: [_mine], fallback: fallback);
+        await using var fromCode = Lock.Create(new LockConfig { Type = "mine", Namespace = "given" }, providers: [_mine], fallback: fallback);
+
+        Assert.Equal(("variable", "given"), (fromEnvironment.Namespace, fromCode.Namespace));
+    }
+
+    [Theory]
+    [InlineData("{}", "")]
+    [InlineData("""{"namespace":"app","lockOptions":{"ttl":5000}}""", "")]
+    [InlineData("""{"connection":{"host":"10.0.0.1"}}""", "")]
+    [InlineData("""{"preset":"kuzzle"}""", "(the preset kuzzle brings none along)")]
+    [InlineData("""{"preset":"leverege"}""", "(the preset leverege brings none along)")]
+    public void A_configuration_that_chooses_no_backend_is_an_error(string json, string part)
+    {
+        Environment.SetEnvironmentVariable("LOCK_CONFIG", json);
+
+        foreach (var create in (Func<ILock>[])[() => Lock.Create(), () => Lock.Create(json), () => Lock.Create(fallback: new LockConfig { Type = "inMemory" })])
+        {
+            var problem = Assert.Throws<LockConfigException>(create);
+            Assert.Equal("type", problem.Path);
+            Assert.Contains(part, problem.Message, StringComparison.Ordinal);
+            Assert.Contains("inMemory, broker, redis", problem.Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

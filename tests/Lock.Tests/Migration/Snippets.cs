@@ -24,19 +24,19 @@ internal static class Snippets
     public static async Task LeveregeAsync(LockConfig myDefault, Func<Task> DoWorkAsync)
     {
         // <leverege>
-        LockConfig lockConfig = LockConfig.FromEnvironment() ?? myDefault;
-        ILock locks = Lock.Create(lockConfig, @namespace: "myApp");
+        ILock locks = Lock.Create(@namespace: "myApp", fallback: myDefault);   // process.env.LOCK_CONFIG || myDefault
+        var ttl = new LockOptions { Ttl = TimeSpan.FromMilliseconds(1000) };   // a bare TimeSpan would be the wait
 
-        ILockHandle l = await locks.LockAsync("myKey", TimeSpan.FromMilliseconds(1000));   // locks myKey
+        ILockHandle l = await locks.LockAsync("myKey", ttl);                   // locks myKey
         await DoWorkAsync();
         l = await l.ExtendAsync(TimeSpan.FromMilliseconds(1000));
         await l.UnlockAsync();
 
-        l = await locks.LockNsAsync("myKey", TimeSpan.FromMilliseconds(1000));             // locks myApp:myKey
+        l = await locks.LockNsAsync("myKey", ttl);                             // locks myApp:myKey
         await DoWorkAsync();
         await l.UnlockAsync();
 
-        await locks.DisposeAsync();                                                        // destroy()
+        await locks.DisposeAsync();                                            // destroy()
         // </leverege>
     }
 

@@ -52,7 +52,7 @@ internal sealed class OptionReader
             TakeAttempts();
         var options = _said.ApplyTo(new LockOptions());
         if (preset is not null)
-            options = KeepWordAgainst(preset, options);
+            options = KeepWord(options);
         return _isJitterFree && options.RetryJitter is null ? options with { RetryJitter = TimeSpan.Zero } : options;
     }
 
@@ -87,21 +87,11 @@ internal sealed class OptionReader
     }
 
     /// <summary>In code, null is "not set", and so gives way to a preset. Where JSON says it aloud it must not.</summary>
-    private LockOptions KeepWordAgainst(string preset, LockOptions options)
-    {
-        var below = Presets.OptionsOf(preset, "");
-        if (below.AutoRenew is not null && options.AutoRenew is null && _said.Says(OptionSettings.AutoRenew) is { } auto)
-        {
-            throw new LockConfigException(
-                auto.Path,
-                $"\"auto\" leaves it to the preset {preset}, which never renews. Allowed beside this preset: true or false.");
-        }
-
+    private LockOptions KeepWord(LockOptions options) =>
         // Endless attempts are what null means: the wait timeout alone rules then.
-        return options.RetryCount is null && _said.Says(OptionSettings.RetryCount) is not null
+        options.RetryCount is null && _said.Says(OptionSettings.RetryCount) is not null
             ? options with { RetryCount = -1 }
             : options;
-    }
 
     private static string? Elsewhere(string name, string topPath) =>
         string.Equals(name, WaitingAliases.Retry.Name, StringComparison.OrdinalIgnoreCase) ? OptionSettings.RetryCount.Name

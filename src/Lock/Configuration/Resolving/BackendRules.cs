@@ -18,14 +18,10 @@ internal sealed class BackendRules(string type)
 
     /// <summary>Judges how the backend is to be reached.</summary>
     /// <exception cref="LockConfigException">The backend is not reached this way.</exception>
-    public void CheckConnection(LockConnection? connection, bool isTypeSaid)
+    public void CheckConnection(LockConnection? connection)
     {
-        if (connection is not null && type == BackendTypes.InMemory)
-        {
-            RefuseForgottenType(connection, isTypeSaid);
+        if (type == BackendTypes.InMemory)
             return;
-        }
-
         if (type == BackendTypes.RedLock)
             CheckEndpoints(connection?.Endpoints);
         if (connection is null)
@@ -53,18 +49,6 @@ internal sealed class BackendRules(string type)
             if (AsksForMore(setting, value))
                 throw NotHere(path, setting.Backends!, Hint(setting.Name));
             _ignored.Add(path);
-        }
-    }
-
-    private static void RefuseForgottenType(LockConnection connection, bool isTypeSaid)
-    {
-        var named = ConnectionSettings.All.FirstOrDefault(setting => setting.Get(connection) is not null)?.Name
-            ?? (connection.Endpoints is null ? null : ConnectionSettings.Endpoints);
-        if (named is not null && !isTypeSaid)
-        {
-            throw new LockConfigException(
-                TopSettings.Type.Name,
-                $"is not set, although {TopSettings.Connection}.{named} says how to reach a server. Allowed: {TopSettings.Type.Allowed}.");
         }
     }
 

@@ -9,20 +9,19 @@ internal static class ConfigResolver
     public static ResolvedConfig Resolve(LockConfig said)
     {
         var config = ApplyPreset(said);
-        var isTypeSaid = config.Type is not null;
-        var type = config.Type ?? BackendTypes.InMemory;
+        var type = config.Type ?? throw WithoutType(config);
         var rules = new BackendRules(type);
-        rules.CheckConnection(config.Connection, isTypeSaid);
+        rules.CheckConnection(config.Connection);
         rules.CheckOptions(said.LockOptions ?? new LockOptions());
         var options = config.LockOptions ?? new LockOptions();
         OptionConsistency.Check(options, type, config.Connection);
         var resolved = config with
         {
             Type = type,
-            Connection = type == BackendTypes.InMemory ? new LockConnection() : WithSharedSettings(config.Connection ?? new LockConnection()),
+            Connection = OfBackend(type, config.Connection ?? new LockConnection()),
             LockOptions = options,
         };
-        return new ResolvedConfig(resolved, isTypeSaid, rules.Ignored);
+        return new ResolvedConfig(resolved, rules.Ignored);
     }
 
     /// <summary>Writes the preset's settings out where the configuration says nothing itself. The preset's name stays, and applying it
@@ -35,7 +34,7 @@ internal static class ConfigResolver
             return config;
         var preset = Presets.Canonical(said.Preset) ?? throw UnknownPreset(said.Preset);
         var type = config.Type ?? Presets.TypeOf(preset);
-        var effective = type ?? BackendTypes.InMemory;
+        var effective = type ?? "";
         return config with
         {
             Type = type,
@@ -70,8 +69,14 @@ internal static class ConfigResolver
         {
             Port = connection.Port ?? (connection.Path is null ? preset.Port : null),
             NoDelay = connection.NoDelay ?? preset.NoDelay,
+            Isolated = connection.Isolated ?? (connection.Name is null ? preset.Isolated : null),
         };
     }
+
+    /// <summary>What this backend reads of a connection: a configuration that moves into memory leaves its server behind.</summary>
+    private static LockConnection OfBackend(string type, LockConnection connection) => type == BackendTypes.InMemory
+        ? new LockConnection { Name = connection.Name, Isolated = connection.Isolated }
+        : WithSharedSettings(connection);
 
     /// <summary>Gives each endpoint what is said once for all of them.</summary>
     private static LockConnection WithSharedSettings(LockConnection connection)
@@ -98,6 +103,13 @@ internal static class ConfigResolver
         };
     }
 
+    private static LockConfigException WithoutType(LockConfig config)
+    {
+        var preset = config.Preset is null ? "" : $" (the preset {config.Preset} brings none along)";
+        return new LockConfigException(
+            TopSettings.Type.Name, $"No backend is chosen{preset}: nothing is ever locked in memory unless that is asked for. Allowed: {TopSettings.Type.Allowed}.");
+    }
+
     private static LockConfigException UnknownPreset(string preset)
     {
         var suggestion = ConfigErrors.Nearest(preset, Presets.Names) is { } meant ? $" Did you mean {meant}?" : "";
@@ -109,6 +121,5 @@ internal static class ConfigResolver
 
 /// <summary>A configuration ready for its provider.</summary>
 /// <param name="Config">Type, connection and options are never null.</param>
-/// <param name="IsTypeSaid">Whether the backend was chosen, or is the default.</param>
 /// <param name="Ignored">The paths of settings that this backend has no use for.</param>
-internal sealed record ResolvedConfig(LockConfig Config, bool IsTypeSaid, IReadOnlyList<string> Ignored);
+internal sealed record ResolvedConfig(LockConfig Config, IReadOnlyList<string> Ignored);

@@ -1,6 +1,7 @@
 namespace Locking;
 
 /// <summary>The defaults of the known systems, each in one word. What a configuration sets itself wins over them.</summary>
+/// <remarks>None of those systems renews a lease.</remarks>
 internal static class Presets
 {
     public const string Kuzzle = "kuzzle";
@@ -53,12 +54,14 @@ internal static class Presets
         },
         Leverege when type == BackendTypes.InMemory => new LockOptions
         {
+            AutoRenew = false,
             RetryCount = 0,
             RetryDelay = TimeSpan.FromMilliseconds(100),
             RetryJitter = TimeSpan.Zero,
         },
         Leverege => new LockOptions
         {
+            AutoRenew = false,
             RetryCount = 0,
             RetryDelay = TimeSpan.FromMilliseconds(200),
             RetryJitter = TimeSpan.FromMilliseconds(100),
@@ -67,6 +70,7 @@ internal static class Presets
         LiveMutex => new LockOptions
         {
             Ttl = TimeSpan.FromMilliseconds(4000),
+            AutoRenew = false,
             WaitTimeout = LiveMutexRequests * LiveMutexRequestTimeout,
             RetryDelay = LiveMutexRequestTimeout,
             RetryJitter = TimeSpan.Zero,
@@ -75,6 +79,7 @@ internal static class Presets
         SimpleRedisMutex => new LockOptions
         {
             Ttl = Timeout.InfiniteTimeSpan,
+            AutoRenew = false,
             WaitTimeout = Timeout.InfiniteTimeSpan,
             RetryDelay = TimeSpan.FromMilliseconds(100),
             RetryJitter = TimeSpan.Zero,
@@ -93,7 +98,11 @@ internal static class Presets
         _ => throw new ArgumentOutOfRangeException(nameof(preset), preset, "Not a preset."),
     };
 
-    /// <summary>The connection of a preset, or null. It counts only where the configuration says nothing of where the server is.</summary>
-    public static LockConnection? ConnectionOf(string preset, string type) =>
-        preset == LiveMutex && type == BackendTypes.Broker ? new LockConnection { Port = 6970, NoDelay = true } : null;
+    /// <summary>The connection of a preset, or null. It counts only where the configuration says nothing of where the locks are.</summary>
+    public static LockConnection? ConnectionOf(string preset, string type) => (preset, type) switch
+    {
+        (LiveMutex, BackendTypes.Broker) => new LockConnection { Port = 6970, NoDelay = true },
+        (Leverege, BackendTypes.InMemory) => new LockConnection { Isolated = true },
+        _ => null,
+    };
 }

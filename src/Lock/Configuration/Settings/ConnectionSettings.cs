@@ -11,6 +11,26 @@ internal static class ConnectionSettings
     /// <summary>What <see cref="Endpoints"/> allows.</summary>
     public const string EndpointsAllowed = "a list of at least one connection, each an object such as {\"host\": \"10.0.0.1\", \"port\": 6379}";
 
+    public static Setting<LockConnection> TableName { get; } = new()
+    {
+        Name = "name",
+        Allowed = "a text",
+        Backends = [InMemory],
+        Parse = SettingValues.Text,
+        Set = static (connection, value) => connection with { Name = (string?)value },
+        Get = static connection => connection.Name,
+    };
+
+    public static Setting<LockConnection> Isolated { get; } = new()
+    {
+        Name = "isolated",
+        Allowed = "true or false",
+        Backends = [InMemory],
+        Parse = SettingValues.FlagOrNull,
+        Set = static (connection, value) => connection with { Isolated = (bool?)value },
+        Get = static connection => connection.Isolated,
+    };
+
     public static Setting<LockConnection> Host { get; } = new()
     {
         Name = "host",
@@ -179,7 +199,7 @@ internal static class ConnectionSettings
     /// <summary>All but the list of endpoints, in the order of the documentation.</summary>
     public static IReadOnlyList<Setting<LockConnection>> All { get; } =
     [
-        Host, Port, Path, Url, Username, Password, Tls, Db, ConnectTimeout, CommandTimeout, NoDelay, Database, Collection, WriteConcern,
+        TableName, Isolated, Host, Port, Path, Url, Username, Password, Tls, Db, ConnectTimeout, CommandTimeout, NoDelay, Database, Collection, WriteConcern,
         Launch, Secret,
     ];
 }

@@ -20,8 +20,8 @@ internal static class OptionSettings
     public static Setting<LockOptions> AutoRenew { get; } = new()
     {
         Name = "autoRenew",
-        Allowed = "true, false or \"auto\"",
-        Parse = SettingValues.FlagOrAuto,
+        Allowed = "true or false",
+        Parse = SettingValues.Flag,
         Set = static (options, value) => options with { AutoRenew = (bool?)value },
         Get = static options => options.AutoRenew,
     };

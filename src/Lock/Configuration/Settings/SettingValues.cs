@@ -96,14 +96,6 @@ internal static class SettingValues
         return IsNull(node) || Flag(node, out value);
     }
 
-    /// <summary>True, false, or "auto", which is null in code.</summary>
-    public static bool FlagOrAuto(ScalarNode node, out object? value)
-    {
-        value = null;
-        return (node.Kind == ScalarKind.Text && string.Equals(node.Text, "auto", StringComparison.OrdinalIgnoreCase))
-            || Flag(node, out value);
-    }
-
     /// <summary>A text, or null for "not set". An empty one is refused, but from a source of strings alone it is "not set".</summary>
     public static bool Text(ScalarNode node, out object? value)
     {

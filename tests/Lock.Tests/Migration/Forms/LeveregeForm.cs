@@ -11,8 +11,8 @@ public abstract class LeveregeForm : SystemForm
         await using var locks = Create(Wrapped);
         var key = NewKey();
 
-        await using var plain = await locks.LockAsync(key, TimeSpan.FromSeconds(5));
-        await using var named = await locks.LockNsAsync(key, TimeSpan.FromSeconds(5));
+        await using var plain = await locks.LockAsync(key, Ttl(5));
+        await using var named = await locks.LockNsAsync(key, Ttl(5));
 
         Assert.Equal((key, $"myApp:{key}"), (plain.Key, named.Key));
     }
@@ -22,9 +22,9 @@ public abstract class LeveregeForm : SystemForm
     {
         await using var locks = Create(Wrapped);
         var key = NewKey();
-        await using var held = await locks.LockAsync(key, TimeSpan.FromSeconds(5));
+        await using var held = await locks.LockAsync(key, Ttl(5));
 
-        var problem = await Assert.ThrowsAsync<LockTimeoutException>(async () => await locks.LockAsync(key, TimeSpan.FromSeconds(5)));
+        var problem = await Assert.ThrowsAsync<LockTimeoutException>(async () => await locks.LockAsync(key, Ttl(5)));
 
         Assert.Equal(1, problem.Attempts);
     }
@@ -34,9 +34,9 @@ public abstract class LeveregeForm : SystemForm
     {
         await using var locks = Create("""{"type":"inMemory","namespace":"myApp","retry":-7,"delay":20}""");
         var key = NewKey();
-        var held = await locks.LockAsync(key, TimeSpan.FromSeconds(5));
+        var held = await locks.LockAsync(key, Ttl(5));
 
-        var waiting = locks.LockAsync(key, TimeSpan.FromSeconds(5)).AsTask();
+        var waiting = locks.LockAsync(key, Ttl(5)).AsTask();
         await held.UnlockAsync();
 
         await using var handle = await waiting.WaitAsync(TimeSpan.FromSeconds(10));
@@ -47,7 +47,7 @@ public abstract class LeveregeForm : SystemForm
     public async Task Extend_gives_the_lock_to_use_from_then_on()
     {
         await using var locks = Create(Wrapped);
-        var l = await locks.LockAsync(NewKey(), TimeSpan.FromSeconds(1));
+        var l = await locks.LockAsync(NewKey(), Ttl(1));
 
         l = await l.ExtendAsync(TimeSpan.FromSeconds(60));
 
@@ -60,11 +60,13 @@ public abstract class LeveregeForm : SystemForm
     {
         var key = NewKey();
         var locks = Create(Wrapped);
-        var handle = await locks.LockAsync(key, TimeSpan.FromSeconds(60));
+        var handle = await locks.LockAsync(key, Ttl(60));
 
         await locks.DisposeAsync();
 
         Assert.Equal(LostReason.LockDisposed, handle.LostReason);
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await locks.LockAsync(key));
     }
+
+    private static LockOptions Ttl(double seconds) => new() { Ttl = TimeSpan.FromSeconds(seconds) };
 }

@@ -37,7 +37,7 @@ public abstract class SimpleRedisMutexForm : SystemForm
         await using var locks = Create("""{"preset":"simple-redis-mutex"}""");
         var key = NewKey();
 
-        await using (var expiring = await locks.LockAsync(key, TimeSpan.FromSeconds(5)))
+        await using (var expiring = await locks.LockAsync(key, new LockOptions { Ttl = TimeSpan.FromSeconds(5) }))
             Assert.InRange(expiring.Remaining, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5));
         await using var lasting = await locks.LockAsync(key);
 
