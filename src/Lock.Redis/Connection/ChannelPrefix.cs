@@ -27,7 +27,7 @@ internal sealed class ChannelPrefix(RedisConnection connection, IConnectionMulti
         {
             using var limit = new CancellationTokenSource(s_limit, connection.Time);
             await Subscriptions.ReadyAsync(client, channel, s_limit, connection.Time, limit.Token).ConfigureAwait(false);
-            await subscriber.SubscribeAsync(channel, OnMessage).WaitAsync(limit.Token).ConfigureAwait(false);
+            await WithinAsync(WithResultAsync(subscriber.SubscribeAsync(channel, OnMessage)), limit.Token).ConfigureAwait(false);
             await PublishAsync(ForcedChannel.Name, limit.Token).ConfigureAwait(false);
             try
             {
@@ -54,14 +54,27 @@ internal sealed class ChannelPrefix(RedisConnection connection, IConnectionMulti
     private static string PrefixOf(string name) => name[..^ForcedChannel.Name.Length];
 
     private Task<RedisResult> PublishAsync(string name, CancellationToken cancellationToken) =>
-        client.GetDatabase().ScriptEvaluateAsync(ScriptSet.Publish.Text, [], [name, _mark + name]).WaitAsync(cancellationToken);
+        WithinAsync(client.GetDatabase().ScriptEvaluateAsync(ScriptSet.Publish.Text, [], [name, _mark + name]), cancellationToken);
+
+    /// <summary>What is given up goes on, and its fault is nobody's.</summary>
+    private static Task<T> WithinAsync<T>(Task<T> request, CancellationToken cancellationToken)
+    {
+        RedisConnection.Forget(request);
+        return request.WaitAsync(cancellationToken);
+    }
+
+    private static async Task<bool> WithResultAsync(Task task)
+    {
+        await task.ConfigureAwait(false);
+        return true;
+    }
 
     private async Task<IEnumerable<string>> NamesAsync(CancellationToken cancellationToken)
     {
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var server in client.GetServers().Where(static server => server.IsConnected))
         {
-            var answer = await server.ExecuteAsync("PUBSUB", "CHANNELS", "*" + ForcedChannel.Name).WaitAsync(cancellationToken).ConfigureAwait(false);
+            var answer = await WithinAsync(server.ExecuteAsync("PUBSUB", "CHANNELS", "*" + ForcedChannel.Name), cancellationToken).ConfigureAwait(false);
             names.UnionWith(((string?[]?)answer ?? []).OfType<string>());
         }
 

@@ -16,7 +16,9 @@ internal static class LentClient
         {
             try
             {
-                await Dns.GetHostAddressesAsync(name.Host).WaitAsync(s_limit, time).ConfigureAwait(false);
+                var asked = Dns.GetHostAddressesAsync(name.Host);
+                RedisConnection.Forget(asked);
+                await asked.WaitAsync(s_limit, time).ConfigureAwait(false);
             }
             catch (SocketException)
             {

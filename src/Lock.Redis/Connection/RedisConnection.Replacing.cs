@@ -73,7 +73,7 @@ internal sealed partial class RedisConnection
             _isReplacing = true;
         }
 
-        Forget(Detached.Run(() => ReplaceAsync(asked, key, since)));
+        Forget(DetachedFlow.Start(() => Task.Run(() => ReplaceAsync(asked, key, since), CancellationToken.None)));
     }
 
     private async Task ReplaceAsync(IConnectionMultiplexer silent, string key, long since)
@@ -124,9 +124,9 @@ internal sealed partial class RedisConnection
             fresh = await connecting.WaitAsync(_connector.ConnectTimeout, _time).ConfigureAwait(false);
             var database = fresh.GetDatabase(Database);
             if (key == Notices)
-                await database.PingAsync(CommandFlags.DemandMaster).WaitAsync(CommandTimeout, _time).ConfigureAwait(false);
+                await LimitAsync(database.PingAsync(CommandFlags.DemandMaster), CancellationToken.None).ConfigureAwait(false);
             else
-                await database.KeyExistsAsync(key, CommandFlags.DemandMaster).WaitAsync(CommandTimeout, _time).ConfigureAwait(false);
+                await LimitAsync(database.KeyExistsAsync(key, CommandFlags.DemandMaster), CancellationToken.None).ConfigureAwait(false);
             return fresh;
         }
         catch (RedisServerException)

@@ -58,7 +58,7 @@ internal sealed partial class RedisConnection : IAsyncDisposable
         Forced = new ForcedChannel(this);
         Listen(lent);
         // A client that is connected is ready as soon as its channels are known; who asks before that waits for it.
-        _connecting = Detached.Run(AdoptAsync);
+        _connecting = DetachedFlow.Start(() => Task.Run(AdoptAsync, CancellationToken.None));
         Forget(_connecting);
     }
 
@@ -246,13 +246,15 @@ internal sealed partial class RedisConnection : IAsyncDisposable
             Close(multiplexer);
         else if (connecting is not null)
             _ = connecting.ContinueWith(
-                static made => Close(made), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+                static made => Close(made), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     private static void Close(Task<IConnectionMultiplexer> made)
     {
         if (made.IsCompletedSuccessfully)
             Close(made.GetAwaiter().GetResult());
+        else
+            _ = made.Exception;
     }
 
     private static void Close(IConnectionMultiplexer multiplexer)
@@ -271,7 +273,7 @@ internal sealed partial class RedisConnection : IAsyncDisposable
             if (_multiplexer is { } ready)
                 return ready;
             if (_connecting is not { } pending || pending.IsFaulted || pending.IsCanceled)
-                _connecting = pending = Detached.Run<IConnectionMultiplexer>(_lent is null ? OpenAsync : AdoptAsync);
+                _connecting = pending = DetachedFlow.Start(() => Task.Run(_lent is null ? OpenAsync : (Func<Task<IConnectionMultiplexer>>)AdoptAsync, CancellationToken.None));
             connecting = pending;
         }
 
@@ -374,12 +376,14 @@ internal sealed partial class RedisConnection : IAsyncDisposable
     {
         if (_failed.TryRemove((restored.EndPoint, restored.ConnectionType), out _) || IsLent)
             OnInterrupted();
+        else
+            Forced.OnInterrupted();
     }
 
     private void OnInterrupted()
     {
         if (_lent is { IsConnected: true } && !_knowsChannels)
-            Forget(Detached.Run(AdoptAsync));
+            Forget(DetachedFlow.Start(() => Task.Run(AdoptAsync, CancellationToken.None)));
         foreach (var channel in _channels.Values)
             channel.OnInterrupted();
         Forced.OnInterrupted();

@@ -161,7 +161,9 @@ internal sealed class RedisConnector : IRedisConnector
                 continue;
             try
             {
-                await server.ExecuteAsync("AUTH", words).WaitAsync(CommandTimeout, time).ConfigureAwait(false);
+                var asked = server.ExecuteAsync("AUTH", words);
+                RedisConnection.Forget(asked);
+                await asked.WaitAsync(CommandTimeout, time).ConfigureAwait(false);
             }
             catch (RedisCommandException)
             {

@@ -28,7 +28,7 @@ internal sealed class ForcedChannel(RedisConnection connection)
         {
             lock (_gate)
                 _listeners += value;
-            _ = Detached.Run(ListenAsync);
+            _ = DetachedFlow.Start(() => Task.Run(ListenAsync, CancellationToken.None));
         }
         remove
         {
@@ -53,7 +53,7 @@ internal sealed class ForcedChannel(RedisConnection connection)
     }
 
     /// <summary>A connection was lost or came back: what failed is tried again. The client itself renews what stood.</summary>
-    public void OnInterrupted() => _ = Detached.Run(ListenAsync);
+    public void OnInterrupted() => _ = DetachedFlow.Start(() => Task.Run(ListenAsync, CancellationToken.None));
 
     /// <summary>Stops listening. The client may be the application's: it keeps no handler of ours.</summary>
     public void Stop()

@@ -19,7 +19,7 @@ internal sealed class Deadlines
         _limit = limit;
         _limitTicks = (long)(limit.TotalSeconds * time.TimestampFrequency);
         _time = time;
-        _timer = Detached.Without(() =>
+        _timer = DetachedFlow.Start(() =>
             time.CreateTimer(static deadlines => ((Deadlines)deadlines!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan));
     }
 

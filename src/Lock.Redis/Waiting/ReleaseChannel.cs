@@ -57,7 +57,7 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
             if (_listeners++ == 0 && connection.IsLent)
                 StartLookoutUnsynchronized();
             if (_listening is not { } started || started.IsFaulted || started.IsCanceled)
-                _listening = started = Detached.Run(ListenAsync);
+                _listening = started = DetachedFlow.Start(() => Task.Run(ListenAsync, CancellationToken.None));
             listening = started;
         }
 
@@ -88,7 +88,7 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
             // Only while somebody waits; otherwise the next watch proves the subscription anew.
             if (_watches.Count == 0 || _recovering is { IsCompleted: false })
                 return;
-            _recovering = Detached.Run(RecoverAsync);
+            _recovering = DetachedFlow.Start(() => Task.Run(RecoverAsync, CancellationToken.None));
         }
     }
 
@@ -167,7 +167,7 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
     private void StartLookoutUnsynchronized()
     {
         StopLookoutUnsynchronized();
-        _lookout = Detached.Without(() =>
+        _lookout = DetachedFlow.Start(() =>
             connection.Time.CreateTimer(static channel => ((ReleaseChannel)channel!).LookOut(), this, s_lookout, s_lookout));
     }
 
@@ -301,7 +301,7 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
             lock (_gate)
             {
                 if (_listening is not { } started || started.IsFaulted || started.IsCanceled)
-                    _listening = started = Detached.Run(ListenAsync);
+                    _listening = started = DetachedFlow.Start(() => Task.Run(ListenAsync, CancellationToken.None));
                 listening = started;
             }
 
