@@ -379,7 +379,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         if (ttl == Timeout.InfiniteTimeSpan || ttl > LeaseClock.Drift(ttl, options.DriftFactor))
             return;
         throw new ArgumentException(
-            $"Ttl (or MaxHold) of {ttl.TotalMilliseconds} ms leaves nothing after the allowance for drift, which is "
+            $"lockOptions.ttl (or maxHold) of {ttl.TotalMilliseconds} ms leaves nothing after the allowance for drift, which is "
             + $"{options.DriftFactor} of it and 2 ms. Give at least a few milliseconds more.",
             nameof(options));
     }

@@ -4,6 +4,7 @@ namespace Locking;
 internal static class ConfigurationCheck
 {
     private static readonly TimeSpan _default = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _short = TimeSpan.FromSeconds(1);
 
     /// <summary>Looks at a configuration in the light of what the backend has shown.</summary>
     public static List<StoreFinding> Of(Configured configured, ProbeResult result)
@@ -15,6 +16,11 @@ internal static class ConfigurationCheck
         {
             findings.Add(new StoreFinding("no-ttl", true, "lockOptions.ttl is null: a lock whose holder dies is never free again by itself, only "
                 + "by 'lock release KEY --force'. Give it a ttl; it is renewed while the holder lives."));
+        }
+        else if (ttl < _short)
+        {
+            findings.Add(new StoreFinding("ttl-below-a-second", true, $"lockOptions.ttl is {DurationText.Of(ttl)}: a lease this short can run out while "
+                + "its holder works. Times without a unit are milliseconds; \"30s\" is 30 seconds."));
         }
         else if (slow * 10 > ttl)
         {
