@@ -4,7 +4,7 @@ namespace Locking;
 internal static class ConfigurationCheck
 {
     private static readonly TimeSpan _default = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan _short = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _shortest = TimeSpan.FromSeconds(1);
 
     /// <summary>Looks at a configuration in the light of what the backend has shown.</summary>
     public static List<StoreFinding> Of(Configured configured, ProbeResult result)
@@ -17,15 +17,16 @@ internal static class ConfigurationCheck
             findings.Add(new StoreFinding("no-ttl", true, "lockOptions.ttl is null: a lock whose holder dies is never free again by itself, only "
                 + "by 'lock release KEY --force'. Give it a ttl; it is renewed while the holder lives."));
         }
-        else if (ttl < _short)
-        {
-            findings.Add(new StoreFinding("ttl-below-a-second", true, $"lockOptions.ttl is {DurationText.Of(ttl)}: a lease this short can run out while "
-                + "its holder works. Times without a unit are milliseconds; \"30s\" is 30 seconds."));
-        }
         else if (slow * 10 > ttl)
         {
             findings.Add(new StoreFinding("ttl-too-short", true, $"lockOptions.ttl is {DurationText.Of(ttl)}, and a request can take a tenth of "
                 + $"that or more here (lock and unlock: p99 {DurationText.Of(slow)}): leases may run out before they are renewed. Use a longer ttl."));
+        }
+
+        if (ttl > TimeSpan.Zero && ttl < _shortest)
+        {
+            findings.Add(new StoreFinding("ttl-below-1s", true, $"lockOptions.ttl is {DurationText.Of(ttl)}. A number in the configuration is "
+                + "milliseconds: were seconds meant? Write the unit, as in \"30s\"."));
         }
 
         if (SecretFile(configured) is { } file)
