@@ -78,6 +78,9 @@ internal sealed partial class BrokerClient : IAsyncDisposable
             connecting = _connecting ??= Task.Run(EstablishAsync, CancellationToken.None);
         }
 
+        // When all who wait have given up, nobody else looks at its fault.
+        _ = connecting.ContinueWith(static ended => ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+
         return new ValueTask<OpenConnection>(connecting.WaitAsync(cancellationToken));
     }
 

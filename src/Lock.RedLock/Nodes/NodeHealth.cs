@@ -34,6 +34,9 @@ internal sealed class NodeHealth : IAsyncDisposable
 
     public bool IsSuspect => Volatile.Read(ref _failures) >= FailuresToSuspect;
 
+    /// <summary>How often the connection was interrupted, or the server found to have forgotten.</summary>
+    public int Interruptions => Volatile.Read(ref _life);
+
     /// <summary>The server has to be admitted anew.</summary>
     public void Forget()
     {
@@ -56,8 +59,10 @@ internal sealed class NodeHealth : IAsyncDisposable
             admitting = pending;
         }
 
-        RedisConnection.Forget(admitting);
-        await WatchAsync(Counted(admitting)).WaitAsync(cancellationToken).ConfigureAwait(false);
+        // Whoever gives up leaves the watch behind, and its fault to nobody.
+        var watched = WatchAsync(Counted(admitting));
+        RedisConnection.Forget(watched);
+        await watched.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The server has answered.</summary>

@@ -25,6 +25,8 @@ internal sealed class QuorumWatch : IReleaseWatch
         _quorum = quorum;
         _time = time;
         _momentOver = time.CreateTimer(static watch => ((QuorumWatch)watch!).Latch(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        // Whoever gives up waiting for it leaves its fault to nobody.
+        RedisConnection.Forget(_began.Task);
         _ears = [.. nodes.Select((node, index) => Task.Run(() => ListenAsync(node, key, index, nodes.Count)))];
     }
 

@@ -37,6 +37,8 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         var pending = new Pending(script, keys, values, hasChanged);
+        // Whoever gives up leaves its fault to nobody.
+        RedisConnection.Forget(pending.Done.Task);
         ObjectDisposedException.ThrowIf(!_pending.Writer.TryWrite(pending), typeof(RedisLockStore));
         return await pending.Done.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }

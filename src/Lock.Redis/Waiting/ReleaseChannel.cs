@@ -55,6 +55,8 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
             listening = started;
         }
 
+        // Whoever gives up leaves its fault to nobody.
+        RedisConnection.Forget(listening);
         try
         {
             await listening.WaitAsync(cancellationToken).ConfigureAwait(false);

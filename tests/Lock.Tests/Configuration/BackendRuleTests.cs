@@ -183,20 +183,21 @@ public sealed class BackendRuleTests
         Assert.Contains(part, problem.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Only who reads an endpoint's address knows what it says itself.</summary>
     [Fact]
-    public async Task What_is_said_once_for_all_endpoints_reaches_each()
+    public async Task What_is_said_once_for_all_endpoints_stays_where_it_was_said()
     {
         var config = await CapturingProvider.ResolveAsync(
             """
             {"type":"redLock","connection":{"password":"p","username":"u","tls":true,"commandTimeout":100,
-              "endpoints":[{"host":"a"},{"host":"b","password":"own","tls":false},{"url":"redis://x:y@c"}]}}
+              "endpoints":[{"host":"a"},{"host":"b","password":"own","tls":false},{"url":"redis://x:y@c"},{"url":"d,password=q"}]}}
             """);
 
-        var each = config.Connection!.Endpoints!;
-        var timeout = TimeSpan.FromMilliseconds(100);
-        Assert.Equal(new LockConnection { Host = "a", Username = "u", Password = "p", Tls = true, CommandTimeout = timeout }, each[0]);
-        Assert.Equal(new LockConnection { Host = "b", Password = "own", Tls = false, CommandTimeout = timeout }, each[1]);
-        Assert.Equal(new LockConnection { Url = "redis://x:y@c", Tls = true, CommandTimeout = timeout }, each[2]);
+        var connection = config.Connection!;
+        Assert.Equal(("u", "p", true, TimeSpan.FromMilliseconds(100)), (connection.Username, connection.Password, connection.Tls, connection.CommandTimeout));
+        Assert.Equal(
+            [new() { Host = "a" }, new() { Host = "b", Password = "own", Tls = false }, new() { Url = "redis://x:y@c" }, new() { Url = "d,password=q" }],
+            connection.Endpoints!);
     }
 
     [Fact]
