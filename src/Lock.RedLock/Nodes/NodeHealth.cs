@@ -55,7 +55,7 @@ internal sealed class NodeHealth : IAsyncDisposable
         lock (_gate)
         {
             if (_admitting is not { IsCompleted: false } pending)
-                _admitting = pending = Detached(AdmitAsync);
+                _admitting = pending = DetachedFlow.Start(() => Task.Run(AdmitAsync, CancellationToken.None));
             admitting = pending;
         }
 
@@ -96,7 +96,7 @@ internal sealed class NodeHealth : IAsyncDisposable
         lock (_gate)
         {
             if (_probing is not { IsCompleted: false } && !_stopping.IsCancellationRequested)
-                _probing = Detached(ProbeAsync);
+                _probing = DetachedFlow.Start(() => Task.Run(ProbeAsync, CancellationToken.None));
         }
     }
 
@@ -110,15 +110,6 @@ internal sealed class NodeHealth : IAsyncDisposable
         if (probing is not null)
             await probing.ConfigureAwait(false);
         _stopping.Dispose();
-    }
-
-    /// <summary>Runs for all callers, and so with nothing of the one who happened to be the first: a probe may go on for days.</summary>
-    private static Task Detached(Func<Task> work)
-    {
-        if (ExecutionContext.IsFlowSuppressed())
-            return Task.Run(work, CancellationToken.None);
-        using (ExecutionContext.SuppressFlow())
-            return Task.Run(work, CancellationToken.None);
     }
 
     private static async Task<bool> Counted(Task task)

@@ -239,7 +239,7 @@ internal sealed class RedisConnection : IAsyncDisposable
             if (_multiplexer is { } ready)
                 return ready;
             if (_connecting is not { } pending || pending.IsFaulted || pending.IsCanceled)
-                _connecting = pending = Task.Run(OpenAsync, CancellationToken.None);
+                _connecting = pending = DetachedFlow.Start(() => Task.Run(OpenAsync, CancellationToken.None));
             connecting = pending;
         }
 
