@@ -73,6 +73,9 @@ internal static class CommandProgram
             }
         }
 
+        GivenText.Check(command, words);
+        if (!OperatingSystem.IsWindows())
+            Signals.WaitForChildren();
         return command.Run(CommandLine.Parse(command, rest));
     }
 

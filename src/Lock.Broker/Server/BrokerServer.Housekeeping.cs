@@ -55,6 +55,7 @@ public sealed partial class BrokerServer
 
     private long In(TimeSpan time) => TimeProvider.GetTimestamp() + (long)(time.TotalSeconds * TimeProvider.TimestampFrequency);
 
+    /// <summary>Called by a timer, where a fault would end the process and with it every lease: it is told, and what is left is done next time.</summary>
     private void KeepHouse()
     {
         // A timer does not wait for the turn before it.

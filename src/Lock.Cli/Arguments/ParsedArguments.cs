@@ -27,17 +27,23 @@ internal sealed class ParsedArguments
 
     public string? Argument(int index) => index < _arguments.Count ? _arguments[index] : null;
 
-    /// <summary>A span: <c>30s</c>, <c>200ms</c>, <c>1.5m</c>, a number of seconds.</summary>
-    public TimeSpan? Span(OptionSpec option, bool allowZero = false, bool allowNever = false)
+    /// <summary>A span with its unit: <c>30s</c>, <c>200ms</c>, <c>1.5m</c>.</summary>
+    /// <param name="option">The option.</param>
+    /// <param name="allowZero">Whether it may be zero, which needs no unit.</param>
+    /// <param name="allowNever">Whether it may be <c>never</c>.</param>
+    /// <param name="bareSeconds">Whether a number without a unit is seconds, for an option whose name says so.</param>
+    public TimeSpan? Span(OptionSpec option, bool allowZero = false, bool allowNever = false, bool bareSeconds = false)
     {
         if (Value(option) is not { } text)
             return null;
         if (allowNever && string.Equals(text, "never", StringComparison.OrdinalIgnoreCase))
             return Timeout.InfiniteTimeSpan;
-        if (SpanText.TryParse(text) is { } span && (span > TimeSpan.Zero || allowZero))
+        if (SpanText.TryParse(text, bareSeconds) is { } span && (span > TimeSpan.Zero || allowZero))
             return span;
+        if (!bareSeconds && SpanText.IsBareNumber(text) && SpanText.TryParse(text) is null)
+            throw new UsageException($"{option.Name}: '{text}' is not allowed: {text}s or {text}ms? A time needs its unit.", Command);
         var least = allowZero ? "zero or more" : "more than zero";
-        throw Bad(option, text, $"a time such as 30s, 200ms, 5m, 1h or a number of seconds, {least}{(allowNever ? ", or never" : "")}");
+        throw Bad(option, text, $"a time such as 30s, 200ms, 5m, 1h{(bareSeconds ? " or a number of seconds" : "")}, {least}{(allowNever ? ", or never" : "")}");
     }
 
     /// <summary>A whole number within a range.</summary>

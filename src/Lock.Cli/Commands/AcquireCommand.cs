@@ -5,7 +5,7 @@ namespace Locking;
 /// <summary><c>lock acquire</c>: takes a lock that outlives this process.</summary>
 internal static class AcquireCommand
 {
-    private static readonly OptionSpec _wait = new("--wait", "-w", "TIME", "Wait at most so long; 0 tries once. Default: as configured, for ever.");
+    private static readonly OptionSpec _wait = new("--wait", "-w", "TIME", "Wait at most so long, 10s or 500ms; 0 tries once. Default: as configured, for ever.");
 
     public static CommandSpec Spec { get; } = new()
     {
@@ -16,7 +16,7 @@ internal static class AcquireCommand
         RequiredArguments = 1,
         Options =
         [
-            SharedOptions.Ttl, _wait, SharedOptions.Owner, SharedOptions.Namespace, SharedOptions.Config, SharedOptions.Json, SharedOptions.Help,
+            SharedOptions.Ttl, _wait, SharedOptions.Owner, SharedOptions.Namespace, SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help,
         ],
         Description = """
             Takes KEY and prints its id and its fencing token. Nobody renews it: it is held until its ttl has passed or somebody gives

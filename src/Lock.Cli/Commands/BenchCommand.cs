@@ -23,7 +23,7 @@ internal static class BenchCommand
         Name = "bench",
         Summary = "Measure how fast the backend is.",
         Usage = "[--duration TIME] [--tasks N] [--keys N] [--clients N] [--json]",
-        Options = [_duration, _tasks, _keys, _clients, SharedOptions.Config, SharedOptions.Json, SharedOptions.Help],
+        Options = [_duration, _tasks, _keys, _clients, SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help],
         Description = """
             Three parts of equal time, on keys of its own, from this one process: locking and unlocking one key that nobody else wants;
             many keys by several tasks over one connection; and one key that several clients hand to each other as fast as they can.

@@ -96,7 +96,7 @@ internal static class BrokerCommand
             host ??= "127.0.0.1";
         var options = new BrokerServerOptions
         {
-            Path = arguments.Value(_path) ?? (host is null ? BrokerPaths.DefaultSocket : null),
+            Path = arguments.Value(_path) is { Length: > 0 } path ? GivenText.FullPath(path) : arguments.Value(_path) ?? (host is null ? BrokerPaths.DefaultSocket : null),
             Host = host,
             Port = arguments.Number(_port, 0, 65535) ?? BrokerServerOptions.DefaultPort,
             Secret = Secret(arguments),
@@ -112,7 +112,7 @@ internal static class BrokerCommand
         {
             try
             {
-                secret = File.ReadAllText(file).TrimEnd('\r', '\n');
+                secret = GivenText.File(file).TrimEnd('\r', '\n');
             }
             catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
             {
@@ -124,7 +124,7 @@ internal static class BrokerCommand
             return secret;
         }
 
-        secret = Environment.GetEnvironmentVariable(SecretVariable);
+        secret = GivenText.Variable(SecretVariable);
         return string.IsNullOrEmpty(secret) ? null : secret;
     }
 

@@ -13,7 +13,7 @@ internal static class DoctorCommand
         Name = "doctor",
         Summary = "Say whether the backend can be reached, how fast it is, and what is unsafe.",
         Usage = "[--json]",
-        Options = [SharedOptions.Config, SharedOptions.Json, SharedOptions.Help],
+        Options = [SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help],
         Description = """
             Connects to the backend, asks and locks a hundred times on a key of its own (for two seconds at most), and says in plain
             words what is unsafe about the backend and the configuration. It changes nothing. Warnings do not make it fail.

@@ -4,7 +4,7 @@ namespace Locking;
 internal static class ExtendCommand
 {
     /// <summary>Unlike that of the commands that take a lock, it has no default.</summary>
-    private static readonly OptionSpec Ttl = new("--ttl", null, "TIME", "The lease from now on: 30s, 500ms, 5m, 1h, a number of seconds, or never. Needed.");
+    private static readonly OptionSpec Ttl = new("--ttl", null, "TIME", "The lease from now on: 30s, 500ms, 5m, 1h or never. Needed, with its unit.");
 
     public static CommandSpec Spec { get; } = new()
     {
@@ -15,7 +15,7 @@ internal static class ExtendCommand
         RequiredArguments = 1,
         Options =
         [
-            SharedOptions.Id, Ttl, SharedOptions.Namespace, SharedOptions.Config, SharedOptions.Json, SharedOptions.Help,
+            SharedOptions.Id, Ttl, SharedOptions.Namespace, SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help,
         ],
         Description = "The lease then ends TIME from now. A lease that has run out cannot be extended, even when nobody took the lock.",
         Examples = ["lock extend deploy --id \"$id\" --ttl 10m || exit 1"],

@@ -8,13 +8,15 @@ internal static class ListCommand
 {
     private static readonly string[] _titles = ["KEY", "OWNER", "TOKEN", "REMAINING", "ID"];
 
+    private static readonly OptionSpec _namespace = new("--ns", null, "NS", "Only the keys of NS: those that begin with NS:PREFIX. Without it, of all.");
+
     public static CommandSpec Spec { get; } = new()
     {
         Name = "ls",
         Summary = "List the locks that are held.",
         Usage = "[PREFIX] [--ns NS]",
         Arguments = ["PREFIX"],
-        Options = [SharedOptions.Namespace, SharedOptions.Config, SharedOptions.Json, SharedOptions.Help],
+        Options = [_namespace, SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help],
         Description = "Lists the locks whose key begins with PREFIX, sorted by key. It is no snapshot: others go on meanwhile.",
         Examples = ["lock ls", "lock ls orders/", "lock ls --json | jq -r '.[].key'"],
         ExitCodes =
@@ -28,7 +30,7 @@ internal static class ListCommand
 
     private static int Run(ParsedArguments arguments)
     {
-        var prefix = Configured.InNamespace(arguments, arguments.Argument(0) ?? "");
+        var prefix = Configured.InNamespace(arguments, _namespace, arguments.Argument(0) ?? "");
         var locks = Configured.Read(arguments).Open();
         var infos = ReadAsync(locks, prefix).GetAwaiter().GetResult();
         infos.Sort(static (a, b) => string.CompareOrdinal(a.Key, b.Key));

@@ -12,7 +12,7 @@ internal static class ReleaseCommand
         Usage = "KEY (--id ID | --force) [--ns NS]",
         Arguments = ["KEY"],
         RequiredArguments = 1,
-        Options = [SharedOptions.Id, _force, SharedOptions.Namespace, SharedOptions.Config, SharedOptions.Json, SharedOptions.Help],
+        Options = [SharedOptions.Id, _force, SharedOptions.Namespace, SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help],
         Description = """
             With --id only that grant is ended: a lock that ran out and went to somebody else stays theirs. With --force the lock is
             taken from whoever holds it; a command that lock run started under it is told to end.

@@ -3,9 +3,9 @@ namespace Locking;
 /// <summary><c>lock run</c>: a command under a lock.</summary>
 internal static class RunCommand
 {
-    private static readonly OptionSpec _noWait = new("--no-wait", "-n", null, "Do not wait: give up at once, silently, when somebody holds the lock.");
+    private static readonly OptionSpec _noWait = new("--no-wait", "-n", null, "Do not wait: give up at once when somebody holds the lock. Silent, as with flock; --verbose says who holds it.");
 
-    private static readonly OptionSpec _wait = new("--wait", "-w", "SECONDS", "Wait at most so long; 0.5 and 500ms are fine too.");
+    private static readonly OptionSpec _wait = new("--wait", "-w", "SECONDS", "Wait at most so many seconds, as with flock (30, 0.5), or a time with its unit (500ms, 5m).");
 
     private static readonly OptionSpec _busyCode = new("-E", null, "CODE", "The exit code when the lock was not acquired in time. Default: 1.");
 
@@ -16,11 +16,11 @@ internal static class RunCommand
     {
         Name = "run",
         Summary = "Run a command under a lock.",
-        Usage = "[-n | -w SECONDS] [--ttl TIME] [-E CODE] [--ns NS] [--grace TIME] KEY -- COMMAND [ARGUMENT...]",
+        Usage = "[-n | -w SECONDS] [--ttl TIME] [-E CODE] [--ns NS] [--grace TIME] [--verbose] KEY -- COMMAND [ARGUMENT...]",
         Arguments = ["KEY"],
         RequiredArguments = 1,
         TakesCommand = true,
-        Options = [_noWait, _wait, SharedOptions.Ttl, _busyCode, SharedOptions.Namespace, _grace, SharedOptions.Config, SharedOptions.Help],
+        Options = [_noWait, _wait, SharedOptions.Ttl, _busyCode, SharedOptions.Namespace, _grace, SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Help],
         Description = """
             Waits until KEY is free, runs COMMAND, and gives the lock back when it has ended. The lease is renewed meanwhile.
             Everything that uses the same KEY and the same backend takes turns, first come first served.
@@ -71,6 +71,9 @@ internal static class RunCommand
         }
         catch (LockTimeoutException)
         {
+            // As flock does: cron sends mail for every word, and the exit code says it.
+            if (arguments.Has(SharedOptions.Verbose))
+                SayWhoHolds(locks, key);
             return busyCode;
         }
         catch (OperationCanceledException) when (signals.Received != 0)
@@ -80,8 +83,29 @@ internal static class RunCommand
             return ExitCode.OfSignal(signals.Received);
         }
 
+        if (arguments.Has(SharedOptions.Verbose))
+            Streams.Error($"'{Printable.Text(key)}' was taken after {DurationText.Of(handle.AcquireDelay)}, as {Printable.Text(handle.Owner)}.");
         return new RunSession(configured, handle, grace).Run(arguments.Tail, path, signals);
     }
+
+    private static void SayWhoHolds(ILock locks, string key)
+    {
+        var by = "somebody else";
+        try
+        {
+            if (locks.GetAsync(key).AsTask().GetAwaiter().GetResult() is { } info)
+                by = $"{(info.Owner.Length == 0 ? "an unnamed owner" : Printable.Text(info.Owner))}; {LeftOf(info)}";
+        }
+        catch (LockStoreException)
+        {
+            // That it is busy is known, and is what the exit code says.
+        }
+
+        Streams.Error($"'{Printable.Text(key)}' was not acquired: it is held by {by}.");
+    }
+
+    private static string LeftOf(LockInfo info) =>
+        info.Remaining == Timeout.InfiniteTimeSpan ? "its lease never expires" : $"its lease has {SpanText.Show(info.Remaining)} left unless it is renewed";
 
     private static LockOptions Options(ParsedArguments arguments)
     {
@@ -89,7 +113,7 @@ internal static class RunCommand
         var options = new LockOptions { AutoRenew = true, KeepOnDisconnect = true };
         if (arguments.Span(SharedOptions.Ttl, allowNever: true) is { } ttl)
             options = options with { Ttl = ttl };
-        var wait = arguments.Span(_wait, allowZero: true);
+        var wait = arguments.Span(_wait, allowZero: true, bareSeconds: true);
         if (arguments.Has(_noWait))
         {
             if (wait is not null)

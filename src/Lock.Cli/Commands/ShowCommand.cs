@@ -10,7 +10,7 @@ internal static class ShowCommand
         Usage = "KEY [--ns NS]",
         Arguments = ["KEY"],
         RequiredArguments = 1,
-        Options = [SharedOptions.Namespace, SharedOptions.Config, SharedOptions.Json, SharedOptions.Help],
+        Options = [SharedOptions.Namespace, SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help],
         Description = "Shows the holder of KEY: owner, id, fencing token, and what is left of the lease unless it is renewed.",
         Examples = ["lock show nightly-report", "lock show nightly-report --json | jq -r .owner"],
         ExitCodes =

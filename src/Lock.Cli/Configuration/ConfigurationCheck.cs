@@ -4,6 +4,7 @@ namespace Locking;
 internal static class ConfigurationCheck
 {
     private static readonly TimeSpan _default = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _shortest = TimeSpan.FromSeconds(1);
 
     /// <summary>Looks at a configuration in the light of what the backend has shown.</summary>
     public static List<StoreFinding> Of(Configured configured, ProbeResult result)
@@ -20,6 +21,12 @@ internal static class ConfigurationCheck
         {
             findings.Add(new StoreFinding("ttl-too-short", true, $"lockOptions.ttl is {DurationText.Of(ttl)}, and a request can take a tenth of "
                 + $"that or more here (lock and unlock: p99 {DurationText.Of(slow)}): leases may run out before they are renewed. Use a longer ttl."));
+        }
+
+        if (ttl > TimeSpan.Zero && ttl < _shortest)
+        {
+            findings.Add(new StoreFinding("ttl-below-1s", true, $"lockOptions.ttl is {DurationText.Of(ttl)}. A number in the configuration is "
+                + "milliseconds: were seconds meant? Write the unit, as in \"30s\"."));
         }
 
         if (SecretFile(configured) is { } file)

@@ -7,6 +7,8 @@ namespace Locking;
 /// <param name="Text">The text it came from, for processes that must find the same locks; null for this user's own broker.</param>
 internal sealed record Configured(LockConfig Config, string? Text)
 {
+    private const string Variable = LockConfigExtensions.EnvironmentVariable;
+
     /// <summary>Reads <c>--config</c>, else <c>LOCK_CONFIG</c>, else takes this user's own broker.</summary>
     /// <exception cref="LockConfigException">The configuration is wrong, or one that makes no sense here.</exception>
     public static Configured Read(ParsedArguments arguments)
@@ -14,10 +16,12 @@ internal sealed record Configured(LockConfig Config, string? Text)
         var text = arguments.Value(SharedOptions.Config);
         if (text is { Length: 0 })
             throw arguments.Bad(SharedOptions.Config, text, "JSON, or @ and the name of a file that holds it");
-        text ??= Environment.GetEnvironmentVariable(LockConfigExtensions.EnvironmentVariable);
+        text ??= GivenText.Variable(Variable);
         if (string.IsNullOrWhiteSpace(text))
         {
             var own = new LockConnection { Path = BrokerPaths.DefaultSocket, Launch = true };
+            if (arguments.Has(SharedOptions.Verbose))
+                Streams.Error($"the backend is this user's own broker at {own.Path}, since there is neither --config nor {Variable}.");
             return new Configured(new LockConfig { Type = "broker", Connection = own }, null);
         }
 
@@ -32,6 +36,8 @@ internal sealed record Configured(LockConfig Config, string? Text)
 
         if (string.Equals(config.Type, "broker", StringComparison.OrdinalIgnoreCase))
             config = config with { Connection = WithLaunch(config.Connection ?? new LockConnection()) };
+        if (arguments.Has(SharedOptions.Verbose))
+            Streams.Error($"the backend is {config.Type}, as {(arguments.Value(SharedOptions.Config) is null ? Variable : "--config")} says.");
         return new Configured(config, text);
     }
 
@@ -45,17 +51,17 @@ internal sealed record Configured(LockConfig Config, string? Text)
         var key = arguments.Argument(0)!;
         if (key.Length == 0)
             throw new UsageException("KEY is empty.", arguments.Command);
-        return InNamespace(arguments, key);
+        return InNamespace(arguments, SharedOptions.Namespace, key);
     }
 
     /// <summary>A key, or the beginning of one, in the namespace of the command line.</summary>
-    public static string InNamespace(ParsedArguments arguments, string key)
+    public static string InNamespace(ParsedArguments arguments, OptionSpec option, string key)
     {
         // An empty variable in a script must not turn a lock of one application into everybody's.
-        return arguments.Value(SharedOptions.Namespace) switch
+        return arguments.Value(option) switch
         {
             null => key,
-            "" => throw arguments.Bad(SharedOptions.Namespace, "", "a name of at least one character; without --ns the key is global"),
+            "" => throw arguments.Bad(option, "", "a name of at least one character; without --ns the key is global"),
             var ns => $"{ns}:{key}",
         };
     }
@@ -65,7 +71,7 @@ internal sealed record Configured(LockConfig Config, string? Text)
     {
         // A broker that is launched works in another directory.
         if (connection.Path is { Length: > 0 } path)
-            connection = connection with { Path = Path.GetFullPath(path) };
+            connection = connection with { Path = GivenText.FullPath(path) };
         return connection.Launch is null && IsHere(connection) ? connection with { Launch = true } : connection;
     }
 

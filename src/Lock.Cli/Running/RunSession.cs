@@ -74,7 +74,7 @@ internal sealed class RunSession
         }
 
         var outcome = _handle.UnlockAsync().AsTask().GetAwaiter().GetResult();
-        watcher?.Dismiss(_command is not null);
+        watcher?.Dismiss();
         watcher?.Dispose();
         if (_command is null)
             return code;

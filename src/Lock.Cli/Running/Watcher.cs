@@ -7,8 +7,9 @@ namespace Locking;
 /// <remarks>
 /// <para>
 /// A shell in a session of its own holds the reading end of a pipe whose writing end only this process has. However this process ends, the
-/// kernel closes that end; unless the shell was told before that all is over, it kills the command's process group and whatever
-/// else carries the lock's id in its environment, waits until they are gone, and then gives the lock back.
+/// kernel closes that end, and the shell kills the command's process group and whatever else carries the lock's id in its environment,
+/// waits until they are gone, and then gives the lock back. When all went well it is ended and reaped here, before that end closes: who
+/// started us, or process 1 of a container, which often reaps nobody, finds nothing to clear away.
 /// </para>
 /// <para>
 /// It is started before the command, so there is no moment without it: the pipe closes even if it has not read a word yet. Killed between
@@ -21,10 +22,9 @@ internal sealed unsafe class Watcher : IDisposable
     // Only what every /bin/sh has. Without /proc (macOS) the process group is all that can be found, and a zombie counts as alive.
     private const string Script = """
         trap '' HUP INT QUIT TERM
-        exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
-        group= over=
+        exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- # where nothing better could be done at the start (musl)
+        group=
         IFS= read -r group && IFS= read -r over
-        [ "$over" = done ] && exit 0
 
         alive() {
           [ -n "$group" ] || return 1
@@ -55,10 +55,12 @@ internal sealed unsafe class Watcher : IDisposable
         exec "$LOCK_WATCH_HOST" release --id "$LOCK_WATCH_ID" -- "$LOCK_WATCH_KEY"
         """;
 
+    private readonly int _pid;
     private int _pipe;
 
-    private Watcher(int pipe)
+    private Watcher(int pid, int pipe)
     {
+        _pid = pid;
         _pipe = pipe;
     }
 
@@ -88,10 +90,10 @@ internal sealed unsafe class Watcher : IDisposable
             arguments.Add("/bin/sh");
             arguments.Add("-c");
             arguments.Add(Script);
-            var error = PosixSpawn.StartDetached("/bin/sh", arguments, environment, read, out _);
+            var error = PosixSpawn.StartDetached("/bin/sh", arguments, environment, read, out var pid);
             if (error != 0)
                 throw new IOException($"/bin/sh could not be started (error {error.ToString(CultureInfo.InvariantCulture)}).");
-            return new Watcher(write);
+            return new Watcher(pid, write);
         }
         catch
         {
@@ -107,8 +109,17 @@ internal sealed unsafe class Watcher : IDisposable
     /// <summary>Tells it the command's process group.</summary>
     public void Watch(int group) => Write($"{group.ToString(CultureInfo.InvariantCulture)}\n");
 
-    /// <summary>All is over: the command has ended, the lock is given back.</summary>
-    public void Dismiss(bool started) => Write(started ? "done\n" : "\ndone\n");
+    /// <summary>All is over: the command has ended, the lock is given back. Nothing of the watcher is left.</summary>
+    /// <remarks>By KILL, which also ends one that somebody has stopped; it has done nothing yet that could be left half done.</remarks>
+    public void Dismiss()
+    {
+        LibC.kill(_pid, Signals.Kill);
+        int status;
+        while (LibC.waitpid(_pid, &status, 0) < 0 && LibC.Errno == LibC.Interrupted)
+        {
+            // Once more.
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using Locking.Conformance;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Locking;
 

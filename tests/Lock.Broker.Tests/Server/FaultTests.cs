@@ -1,5 +1,6 @@
 using Locking.Conformance;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Locking;
 
@@ -49,6 +50,20 @@ public sealed class FaultTests : IDisposable
         await using var client = await RawClient.UnixAsync(SocketPath);
         await client.ExpectNothingAsync();
         log.Fails = false;
+    }
+
+    [Fact]
+    public async Task A_fault_in_what_is_done_now_and_then_ends_nothing()
+    {
+        var time = new FaultyTime();
+        await using var server = Start(LockProviderContext.Default with { TimeProvider = time });
+        await using var client = await RawClient.UnixAsync(SocketPath);
+        await client.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":60000}""");
+        time.Fails = true;
+        await Eventually.TrueAsync(() => time.Failures > 1, "the clock fails whoever looks after the leases");
+        time.Fails = false;
+        await client.ExpectNothingAsync();
+        Assert.False((await client.AskAsync("""{"type":"lock","uuid":"U2","key":"a","ttl":60000}""")).GetProperty("acquired").GetBoolean());
     }
 
     [Fact]

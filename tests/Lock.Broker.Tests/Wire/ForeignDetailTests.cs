@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Locking.Conformance;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Locking;
 

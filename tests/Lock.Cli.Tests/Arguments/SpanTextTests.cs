@@ -5,14 +5,26 @@ public sealed class SpanTextTests
     [Theory]
     [InlineData("200ms", 200)]
     [InlineData("30s", 30_000)]
-    [InlineData("30", 30_000)]
-    [InlineData("0.5", 500)]
     [InlineData("1.5m", 90_000)]
     [InlineData("2h", 7_200_000)]
     [InlineData("1d", 86_400_000)]
     [InlineData("0", 0)]
+    [InlineData("0.0", 0)]
     public void Times_are_read(string text, long milliseconds) =>
         Assert.Equal(TimeSpan.FromMilliseconds(milliseconds), SpanText.TryParse(text));
+
+    [Theory]
+    [InlineData("30", 30_000)]
+    [InlineData("0.5", 500)]
+    [InlineData("500ms", 500)]
+    [InlineData("5m", 300_000)]
+    public void A_bare_number_is_seconds_only_where_the_option_says_so(string text, long milliseconds)
+    {
+        Assert.Equal(TimeSpan.FromMilliseconds(milliseconds), SpanText.TryParse(text, bareSeconds: true));
+        var bare = char.IsAsciiDigit(text[^1]);
+        Assert.Equal(bare, SpanText.TryParse(text) is null);
+        Assert.Equal(bare, SpanText.IsBareNumber(text));
+    }
 
     [Theory]
     [InlineData("")]

@@ -20,19 +20,28 @@ public sealed class BackendTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task LOCK_CONFIG_alone_moves_run_from_the_broker_to_redis_to_a_quorum_of_three()
+    public async Task LOCK_CONFIG_alone_moves_run_through_all_five_backends()
     {
+        var inMemory = """{"type":"inMemory"}""";
+        await using var mongoServer = await MongoAddress.StartAsync();
+        var mongo = $$"""{"type":"mongo","connection":{"url":{{JsonSerializer.Serialize(mongoServer.Uri)}},"database":"lock_tests","collection":"cli{{Guid.NewGuid():N}}"} }""";
         var broker = _sandbox.Config;
         for (var i = 0; i < 4; i++)
             _servers.Add(await RedisServer.StartAsync());
         var redis = $$"""{"type":"redis","connection":{"host":"127.0.0.1","port":{{Port(0)}}} }""";
         var quorum = $$"""{"type":"redLock","connection":{"endpoints":[{"port":{{Port(1)}}},{"port":{{Port(2)}}},{"port":{{Port(3)}}}]} }""";
-        foreach (var (type, config, servers) in new[] { ("broker", broker, Array.Empty<int>()), ("redis", redis, [0]), ("redLock", quorum, [1, 2, 3]) })
+        _sandbox.Config = inMemory;
+        var refused = await _sandbox.RunAsync("run", "orders/42", "--", "echo", "ran");
+        Assert.Equal((64, ""), (refused.Code, refused.Output));
+        Assert.Contains("type: inMemory locks end with the process that takes them", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("Allowed here: broker, redis, redLock, mongo", refused.Error, StringComparison.Ordinal);
+        foreach (var (type, config, servers) in new[]
+            { ("broker", broker, Array.Empty<int>()), ("redis", redis, [0]), ("redLock", quorum, [1, 2, 3]), ("mongo", mongo, []) })
         {
             _sandbox.Config = config;
             var id = await RunsTakeTurnsAsync(type);
             Assert.NotEmpty(id);
-            await RunEndsWhenForcedAsync();
+            await RunEndsWhenForcedAsync(type == "mongo" ? "30s" : "10m");
             Assert.Equal(type, JsonSerializer.Deserialize<JsonElement>((await _sandbox.RunAsync("doctor", "--json")).Output).GetProperty("type").GetString());
             await AssertOnlyUsedAsync(servers);
         }
@@ -46,7 +55,7 @@ public sealed class BackendTests : IAsyncLifetime
     public async Task A_command_ends_with_75_when_the_servers_are_gone_for_longer_than_the_lease(string type)
     {
         await StartAsync(type);
-        using var holder = await _sandbox.HoldAsync("k", "touch @STARTED; sleep 300", "--ttl", "2s");
+        using var holder = await _sandbox.HoldAsync("k", "touch @STARTED; sleep 300", "--ttl", "30s");
         foreach (var server in _servers)
             server.Kill();
         Assert.Equal(75, (await holder.ResultAsync()).Code);
@@ -91,12 +100,12 @@ public sealed class BackendTests : IAsyncLifetime
         await holder.SeesAsync("\n");
         var first = long.Parse(holder.OutputSoFar, CultureInfo.InvariantCulture);
         Assert.Equal(1, (await _sandbox.RunAsync("run", "-n", "orders/42", "--", "true")).Code);
-        Assert.Equal(9, (await _sandbox.RunAsync("run", "-w", "0.2", "-E", "9", "orders/42", "--", "true")).Code);
+        Assert.Equal(9, (await _sandbox.RunAsync("run", "-w", "0.2s", "-E", "9", "orders/42", "--", "true")).Code);
         var shown = JsonSerializer.Deserialize<JsonElement>((await _sandbox.RunAsync("show", "orders/42", "--json")).Output);
         Assert.Equal((true, first), (shown.GetProperty("held").GetBoolean(), shown.GetProperty("fencingToken").GetInt64()));
         Assert.Contains("orders/42", (await _sandbox.RunAsync("ls", "orders/")).Output, StringComparison.Ordinal);
 
-        using var waiter = _sandbox.Start("run", "-w", "50", "orders/42", "--", "sh", "-c", "echo $LOCK_FENCING_TOKEN");
+        using var waiter = _sandbox.Start("run", "-w", "10m", "orders/42", "--", "sh", "-c", "echo $LOCK_FENCING_TOKEN");
         waiter.CloseInput();
         await holder.WriteAsync("go\n");
         Assert.Equal((type, 3), (type, (await holder.ResultAsync()).Code));
@@ -106,10 +115,10 @@ public sealed class BackendTests : IAsyncLifetime
         return shown.GetProperty("id").GetString()!;
     }
 
-    /// <summary>The lease is long: only a notice ends the command so soon.</summary>
-    private async Task RunEndsWhenForcedAsync()
+    /// <summary>Where the lease is long, only a notice ends the command so soon. MongoDB tells nobody: the next renewal does.</summary>
+    private async Task RunEndsWhenForcedAsync(string ttl)
     {
-        using var holder = await _sandbox.HoldAsync("forced", "touch @STARTED; sleep 300", "--ttl", "10m");
+        using var holder = await _sandbox.HoldAsync("forced", "touch @STARTED; sleep 300", "--ttl", ttl);
         Assert.Equal(0, (await _sandbox.RunAsync("release", "forced", "--force")).Code);
         Assert.Equal(75, (await holder.ResultAsync()).Code);
     }

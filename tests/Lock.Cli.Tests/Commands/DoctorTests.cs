@@ -7,7 +7,12 @@ public sealed class DoctorTests : IAsyncLifetime
 {
     private readonly Sandbox _sandbox = new();
 
-    public Task InitializeAsync() => Task.CompletedTask;
+    public Task InitializeAsync()
+    {
+        // So long that no machine is too slow for it: that is a warning of its own.
+        _sandbox.Config = $$"""{"type":"broker","connection":{"path":"{{_sandbox.Socket}}"},"lockOptions":{"ttl":"1h"} }""";
+        return Task.CompletedTask;
+    }
 
     public async Task DisposeAsync() => await _sandbox.DisposeAsync();
 
@@ -60,7 +65,7 @@ public sealed class DoctorTests : IAsyncLifetime
         using var broker = _sandbox.Start("broker", "--host", "0.0.0.0", "--port", "0", "--insecure", "--json");
         await broker.SeesAsync("\n");
         var port = JsonSerializer.Deserialize<JsonElement>(broker.OutputSoFar).GetProperty("port").GetInt32().ToString(CultureInfo.InvariantCulture);
-        _sandbox.Config = $$"""{"type":"broker","connection":{"host":"127.0.0.1","port":{{port}},"launch":false} }""";
+        _sandbox.Config = $$"""{"type":"broker","connection":{"host":"127.0.0.1","port":{{port}},"launch":false},"lockOptions":{"ttl":"1h"} }""";
         Assert.Equal(["open-network", "no-state-file"], await WarningsAsync());
         var text = await _sandbox.RunAsync("doctor");
         Assert.Contains("\nwarning: The broker listens beyond its machine", text.Output, StringComparison.Ordinal);
@@ -75,7 +80,7 @@ public sealed class DoctorTests : IAsyncLifetime
         await broker.SeesAsync("\n");
         Assert.Equal("127.0.0.1", JsonSerializer.Deserialize<JsonElement>(broker.OutputSoFar).GetProperty("host").GetString());
         var port = JsonSerializer.Deserialize<JsonElement>(broker.OutputSoFar).GetProperty("port").GetInt32().ToString(CultureInfo.InvariantCulture);
-        _sandbox.Config = $$"""{"type":"broker","connection":{"host":"127.0.0.1","port":{{port}},"launch":false} }""";
+        _sandbox.Config = $$"""{"type":"broker","connection":{"host":"127.0.0.1","port":{{port}},"launch":false},"lockOptions":{"ttl":"1h"} }""";
         Assert.Equal(["no-state-file"], await WarningsAsync());
         var text = await _sandbox.RunAsync("doctor");
         Assert.Equal((0, ""), (text.Code, text.Error));
@@ -125,6 +130,16 @@ public sealed class DoctorTests : IAsyncLifetime
 
         _sandbox.Config = $$"""{"type":"broker","connection":{"path":"{{_sandbox.Socket}}","secret":"wrong"} }""";
         Assert.Equal(69, (await _sandbox.RunAsync("doctor")).Code);
+    }
+
+    [Fact]
+    public async Task A_ttl_below_a_second_is_told()
+    {
+        _sandbox.Config = $$"""{"type":"broker","connection":{"path":"{{_sandbox.Socket}}"},"lockOptions":{"ttl":30} }""";
+        Assert.Contains("ttl-below-1s", await WarningsAsync());
+        Assert.Contains("lockOptions.ttl is 30.0 ms", (await _sandbox.RunAsync("doctor")).Output, StringComparison.Ordinal);
+        _sandbox.Config = $$"""{"type":"broker","connection":{"path":"{{_sandbox.Socket}}"},"lockOptions":{"ttl":1000} }""";
+        Assert.DoesNotContain("ttl-below-1s", await WarningsAsync());
     }
 
     private static List<string?> Warnings(JsonElement json) =>

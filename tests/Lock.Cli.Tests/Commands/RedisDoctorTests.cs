@@ -52,9 +52,9 @@ public sealed class RedisDoctorTests : IAsyncLifetime
 
         Configure(master);
         Assert.Equal(["replicas-not-awaited"], await WarningsAsync());
-        Configure(master, ""","lockOptions":{"replicas":1}""");
+        Configure(master, ""","replicas":1""");
         Assert.Empty(await WarningsAsync());
-        Configure(master, ""","lockOptions":{"replicas":2,"replicaTimeout":200}""");
+        Configure(master, ""","replicas":2,"replicaTimeout":200""");
         var fails = await _sandbox.RunAsync("doctor", "--json");
         Assert.Equal(69, fails.Code);
         Assert.Contains("1 of 2 replicas", fails.Output, StringComparison.Ordinal);
@@ -67,7 +67,7 @@ public sealed class RedisDoctorTests : IAsyncLifetime
         try
         {
             var endpoints = string.Join(',', servers.Select(static server => $$"""{"port":{{server.Port.ToString(CultureInfo.InvariantCulture)}}}"""));
-            _sandbox.Config = $$"""{"type":"redLock","connection":{"endpoints":[{{endpoints}}],"connectTimeout":2000} }""";
+            _sandbox.Config = $$"""{"type":"redLock","connection":{"endpoints":[{{endpoints}}],"connectTimeout":2000},"lockOptions":{"ttl":"1h"} }""";
             Assert.Empty(await WarningsAsync());
             servers[1].Kill();
             Assert.Equal(["node-down"], await WarningsAsync());
@@ -83,8 +83,9 @@ public sealed class RedisDoctorTests : IAsyncLifetime
         }
     }
 
-    private void Configure(RedisServer server, string more = "") =>
-        _sandbox.Config = $$"""{"type":"redis","connection":{"host":"127.0.0.1","port":{{server.Port.ToString(CultureInfo.InvariantCulture)}}}{{more}} }""";
+    private void Configure(RedisServer server, string more = "") => _sandbox.Config = $$"""
+        {"type":"redis","connection":{"host":"127.0.0.1","port":{{server.Port.ToString(CultureInfo.InvariantCulture)}}},"lockOptions":{"ttl":"1h"{{more}}} }
+        """;
 
     private async Task<List<string?>> WarningsAsync()
     {

@@ -6,7 +6,7 @@ namespace Locking.Cli.Tests;
 /// <summary>One started process, its output read as it comes.</summary>
 internal sealed class CliProcess : IDisposable
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(4);
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();

@@ -14,7 +14,7 @@ internal static class Eventually
         var start = TimeProvider.System.GetTimestamp();
         while (!await condition())
         {
-            if (TimeProvider.System.GetElapsedTime(start) > TimeSpan.FromSeconds(60))
+            if (TimeProvider.System.GetElapsedTime(start) > TimeSpan.FromMinutes(4))
                 throw new TimeoutException($"Waited in vain for {what()}");
             await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
         }

@@ -13,7 +13,7 @@ public sealed class LossTests : IAsyncLifetime
     [Fact]
     public async Task A_lock_taken_by_force_ends_the_command_with_TERM_and_75()
     {
-        using var process = await _sandbox.HoldAsync("k", "trap 'echo told; exit 0' TERM; touch @STARTED; while :; do sleep 0.05; done");
+        using var process = await _sandbox.HoldAsync("k", "trap 'echo told; exit 0' TERM; touch @STARTED; while :; do sleep 0.05; done", "--grace", "10m");
         Assert.Equal(0, (await _sandbox.RunAsync("release", "k", "--force")).Code);
         var result = await process.ResultAsync();
         Assert.Equal((75, "told\n"), (result.Code, result.Output));
@@ -40,7 +40,7 @@ public sealed class LossTests : IAsyncLifetime
     {
         using var process = await _sandbox.HoldAsync(
             "k",
-            $"sh -c 'trap \"\" TERM; while :; do sleep 0.05; done' & echo $! > {_sandbox.PathOf("pid")}; sleep 0.2; touch @STARTED; wait",
+            $"sh -c 'trap \"\" TERM; echo $$ > pid; while :; do sleep 0.05; done' & while [ ! -s pid ]; do sleep 0.01; done; touch @STARTED; wait",
             "--grace", "300ms");
         var grandchild = int.Parse(await File.ReadAllTextAsync(_sandbox.PathOf("pid")), CultureInfo.InvariantCulture);
         Assert.Equal(0, (await _sandbox.RunAsync("release", "k", "--force")).Code);
@@ -52,9 +52,9 @@ public sealed class LossTests : IAsyncLifetime
     public async Task Stopped_past_its_ttl_it_ends_the_command_as_soon_as_it_goes_on()
     {
         using var process = await _sandbox.HoldAsync(
-            "k", "trap 'echo told; exit 0' TERM; touch @STARTED; while :; do sleep 0.05; done", "--ttl", "1s");
+            "k", "trap 'echo told; exit 0' TERM; touch @STARTED; while :; do sleep 0.05; done", "--ttl", "30s", "--grace", "10m");
         process.Signal(Signals.Stop);
-        Assert.Equal(0, (await _sandbox.RunAsync("run", "-w", "30", "k", "--", "true")).Code);
+        Assert.Equal(0, (await _sandbox.RunAsync("run", "-w", "10m", "k", "--", "true")).Code);
         process.Signal(Signals.Continue);
         var result = await process.ResultAsync();
         Assert.Equal((75, "told\n"), (result.Code, result.Output));
@@ -77,7 +77,7 @@ public sealed class LossTests : IAsyncLifetime
         using var broker = _sandbox.Start("broker", "--path", _sandbox.Socket, "--json");
         await broker.SeesAsync("listening");
         using var process = await _sandbox.HoldAsync(
-            "k", "trap 'echo told; exit 0' TERM; touch @STARTED; while :; do sleep 0.05; done", "--ttl", "2s");
+            "k", "trap 'echo told; exit 0' TERM; touch @STARTED; while :; do sleep 0.05; done", "--ttl", "30s", "--grace", "10m");
         broker.Signal(Signals.Kill);
         var result = await process.ResultAsync();
         Assert.Equal((75, "told\n"), (result.Code, result.Output));
@@ -87,7 +87,7 @@ public sealed class LossTests : IAsyncLifetime
     public async Task A_broker_that_is_killed_is_started_again_and_the_order_of_the_commands_stays()
     {
         var log = _sandbox.PathOf("log");
-        using var holder = await _sandbox.HoldAsync("k", $"touch @STARTED; read x; echo first $LOCK_FENCING_TOKEN >> {log}", "--ttl", "20s");
+        using var holder = await _sandbox.HoldAsync("k", $"touch @STARTED; read x; echo first $LOCK_FENCING_TOKEN >> {log}", "--ttl", "30s");
         using var waiter = _sandbox.Start("run", "k", "--", "sh", "-c", $"echo second $LOCK_FENCING_TOKEN >> {log}");
         var broker = Assert.Single(_sandbox.Brokers());
         Assert.Equal(0, LibC.kill(broker, Signals.Kill));

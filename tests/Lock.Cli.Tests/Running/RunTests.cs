@@ -126,10 +126,24 @@ public sealed class RunTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_command_that_outlives_its_ttl_keeps_the_lock()
+    public async Task The_lease_is_renewed_while_the_command_runs()
     {
-        using var holder = await _sandbox.HoldAsync("k", "touch @STARTED; read x; exit 0", "--ttl", "1s");
-        await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System);
+        using var holder = await _sandbox.HoldAsync("k", "touch @STARTED; read x; exit 0", "--ttl", "30s");
+        await using (var locks = Lock.Create(LockConfig.Parse(_sandbox.Config)))
+        {
+            // What is left of a lease falls, and rises only when it is renewed.
+            var least = TimeSpan.MaxValue;
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    var left = (await locks.GetAsync("k"))!.Remaining;
+                    var renewed = left > least;
+                    least = left;
+                    return renewed;
+                },
+                "a renewal");
+        }
+
         Assert.Equal(1, (await _sandbox.RunAsync("run", "-n", "k", "--", "true")).Code);
         await holder.WriteAsync("\n");
         Assert.Equal(0, (await holder.ResultAsync()).Code);
@@ -141,6 +155,28 @@ public sealed class RunTests : IAsyncLifetime
         using var process = _sandbox.StartProgram(Published.Script, "run", "k", "--", "sh", "-c", "echo $LOCK_KEY; exit 3");
         process.CloseInput();
         Assert.Equal(new CliResult(3, "k\n", ""), await process.ResultAsync());
+    }
+
+    [Fact]
+    public async Task Verbose_says_which_backend_and_who_holds_the_lock()
+    {
+        using var holder = await _sandbox.HoldAsync("k", "touch @STARTED; read x");
+        var result = await _sandbox.RunAsync("run", "-n", "--verbose", "k", "--", "echo", "ran");
+        Assert.Equal((1, ""), (result.Code, result.Output));
+        Assert.Contains("lock: the backend is broker, as LOCK_CONFIG says.\n", result.Error, StringComparison.Ordinal);
+        Assert.Contains($"lock: 'k' was not acquired: it is held by {Environment.MachineName}/", result.Error, StringComparison.Ordinal);
+        var taken = await _sandbox.RunAsync("run", "--verbose", "other", "--config", _sandbox.Config, "--", "echo", "ran");
+        Assert.Equal((0, "ran\n"), (taken.Code, taken.Output));
+        Assert.Contains("the backend is broker, as --config says.", taken.Error, StringComparison.Ordinal);
+        Assert.Contains("'other' was taken after ", taken.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Who_ignores_the_end_of_children_still_gets_the_exit_code()
+    {
+        // Also the broker, which is started by a shell that is waited for.
+        var result = await RunShellAsync("-c", $"trap '' CHLD; exec {Published.Program} run k -- sh -c 'exit 3'");
+        Assert.Equal(new CliResult(3, "", ""), result);
     }
 
     private async Task<CliResult> RunShellAsync(params string[] words)

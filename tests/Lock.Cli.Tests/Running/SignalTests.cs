@@ -51,7 +51,7 @@ public sealed class SignalTests : IAsyncLifetime
         Assert.Equal(new CliResult(128 + signal, "", ""), await waiter.ResultAsync());
         await holder.WriteAsync("\n");
         Assert.Equal(0, (await holder.ResultAsync()).Code);
-        Assert.Equal("next\n", (await _sandbox.RunAsync("run", "-w", "5", "k", "--", "echo", "next")).Output);
+        Assert.Equal("next\n", (await _sandbox.RunAsync("run", "-w", "10m", "k", "--", "echo", "next")).Output);
     }
 
     [Fact]
@@ -65,7 +65,7 @@ public sealed class SignalTests : IAsyncLifetime
         Assert.Equal(128 + 9, (await waiter.ResultAsync()).Code);
         await holder.WriteAsync("\n");
         Assert.Equal(0, (await holder.ResultAsync()).Code);
-        Assert.Equal("next\n", (await _sandbox.RunAsync("run", "-w", "20", "k", "--", "echo", "next")).Output);
+        Assert.Equal("next\n", (await _sandbox.RunAsync("run", "-w", "10m", "k", "--", "echo", "next")).Output);
     }
 
     [Fact]
@@ -142,7 +142,7 @@ public sealed class SignalTests : IAsyncLifetime
         using var command = _sandbox.StartProgram("/usr/bin/env", $"LOCK_ID={handle.Id}", "sleep", "100");
 
         // The pipe closes although nothing was ever written: as after a kill between the two steps.
-        Watcher.Start(handle, _sandbox.Config).Dispose();
+        Locking.Watcher.Start(handle, _sandbox.Config).Dispose();
         Assert.Equal(128 + 9, (await command.ResultAsync()).Code);
         Assert.Equal(0, (await _sandbox.RunAsync("run", "-w", "30", "k", "--", "true")).Code);
     }
@@ -150,16 +150,39 @@ public sealed class SignalTests : IAsyncLifetime
     [Fact]
     public async Task Killed_together_with_its_watcher_the_lock_stands_until_its_ttl()
     {
-        using var process = await _sandbox.HoldAsync("k", "touch @STARTED; exec sleep 100", "--ttl", "3s");
-        var watcher = _sandbox.Processes().Single(p => p.CommandLine.StartsWith("/bin/sh -c trap", StringComparison.Ordinal)).Pid;
-        var command = _sandbox.Processes().Single(p => p.CommandLine.StartsWith("sleep 100", StringComparison.Ordinal)).Pid;
+        using var process = await _sandbox.HoldAsync("k", "touch @STARTED; exec sleep 1000", "--ttl", "10m");
+        var watcher = Watcher();
+        var command = _sandbox.Processes().Single(p => p.CommandLine.StartsWith("sleep 1000", StringComparison.Ordinal)).Pid;
         Assert.Equal(0, LibC.kill(watcher, Signals.Kill));
         process.Signal(Signals.Kill);
         await Eventually.TrueAsync(() => !Sandbox.IsAlive(process.Pid), "it to end");
         Assert.Equal(1, (await _sandbox.RunAsync("run", "-n", "k", "--", "true")).Code);
-        Assert.Equal(0, (await _sandbox.RunAsync("run", "-w", "30", "k", "--", "true")).Code);
+        await using (var locks = Lock.Create(LockConfig.Parse(_sandbox.Config)))
+        {
+            var held = (await locks.GetAsync("k"))!;
+            Assert.InRange(held.Remaining, TimeSpan.FromTicks(1), TimeSpan.FromMinutes(10));
+            Assert.Equal(UnlockOutcome.Released, await locks.UnlockAsync("k", held.Id));
+        }
+
         Assert.Equal(0, LibC.kill(command, Signals.Kill));
     }
+
+    [Fact]
+    public async Task The_watcher_keeps_nothing_open_that_its_caller_had_open()
+    {
+        // Descriptors of one digit are not all: 200 is what the manual of flock uses.
+        using var process = _sandbox.StartProgram(
+            "bash", "-c", $"exec 9> nine 200> twohundred; exec {Published.Program} run k -- sh -c 'ls /proc/self/fd | tr \"\\n\" \" \"; touch on; read x'");
+        await Eventually.TrueAsync(() => File.Exists(_sandbox.PathOf("on")), "the command to start");
+        var held = Directory.EnumerateFiles($"/proc/{Watcher().ToString(CultureInfo.InvariantCulture)}/fd").Select(Path.GetFileName).Order();
+        Assert.Equal(["0", "1", "2"], held);
+
+        // The command itself has them, as without us.
+        await process.SeesAsync("200 ");
+        Assert.Superset(new HashSet<string> { "9", "200" }, process.OutputSoFar.Split(' ').ToHashSet());
+    }
+
+    private int Watcher() => _sandbox.Processes().Single(p => p.CommandLine.StartsWith("/bin/sh -c trap", StringComparison.Ordinal)).Pid;
 
     private static ulong Mask(string line) => ulong.Parse(line.Split('\t')[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 

@@ -64,8 +64,7 @@ public sealed class TerminalTests : IAsyncLifetime
         await Shell.SeesAsync("Stopped");
         await Shell.WriteAsync("echo shell\"\"-has-it\n");
         await Shell.SeesAsync("shell-has-it");
-        await Shell.WriteAsync("fg\n");
-        await Task.Delay(TimeSpan.FromMilliseconds(300), TimeProvider.System);
+        await BringToFrontAsync();
         await Shell.WriteAsync("something\n");
         await Shell.SeesAsync("got=something");
         await Shell.WriteAsync("echo rc=$?\n");
@@ -76,11 +75,11 @@ public sealed class TerminalTests : IAsyncLifetime
     public async Task Suspended_past_its_ttl_the_command_does_not_go_on()
     {
         // It starts nothing itself: dash, stopped in the middle of a vfork, is not stopped, and no shell sees Ctrl-Z take effect then.
-        await Shell.WriteAsync("lock run --ttl 1s k -- sh -c 'trap \"echo to\"\"ld; exit\" TERM; echo on; read line'\n");
+        await Shell.WriteAsync("lock run --ttl 30s --grace 10m k -- sh -c 'trap \"echo to\"\"ld; exit\" TERM; echo on; read line'\n");
         await Shell.SeesAsync("on\r\n");
         await Shell.WriteAsync(Suspend);
         await Shell.SeesAsync("Stopped");
-        Assert.Equal(0, (await _sandbox.RunAsync("run", "-w", "30", "k", "--", "true")).Code);
+        Assert.Equal(0, (await _sandbox.RunAsync("run", "-w", "10m", "k", "--", "true")).Code);
         await Shell.WriteAsync("fg\n");
         await Shell.SeesAsync("told\r\n");
         await Shell.WriteAsync("echo rc=$?\n");
@@ -90,11 +89,19 @@ public sealed class TerminalTests : IAsyncLifetime
     [Fact]
     public async Task Started_in_the_background_and_brought_to_the_front_it_gets_the_terminal()
     {
-        await Shell.WriteAsync("lock run k -- sh -c 'read line; echo got=$line' &\n");
-        await Task.Delay(TimeSpan.FromMilliseconds(500), TimeProvider.System);
-        await Shell.WriteAsync("fg\n");
-        await Task.Delay(TimeSpan.FromMilliseconds(500), TimeProvider.System);
+        await Shell.WriteAsync("lock run k -- sh -c 'echo go\"\"ing; read line; echo got=$line' &\n");
+        await Shell.SeesAsync("going");
+        await BringToFrontAsync();
         await Shell.WriteAsync("something\n");
         await Shell.SeesAsync("got=something");
+    }
+
+    /// <summary>After the line that names the job, the shell reads nothing more: what is typed then waits for the command.</summary>
+    private async Task BringToFrontAsync()
+    {
+        var before = Shell.OutputSoFar.Length;
+        await Shell.WriteAsync("fg\n");
+        await Eventually.TrueAsync(
+            () => Shell.OutputSoFar[before..].Count(static c => c == '\n') >= 2, () => $"the job's line; the output is:\n{Shell.OutputSoFar}");
     }
 }

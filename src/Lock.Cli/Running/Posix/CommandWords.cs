@@ -1,11 +1,13 @@
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Locking;
 
 /// <summary>The words of a command line as they were given: .NET reads them as UTF-8 and replaces what is not.</summary>
-internal static class CommandWords
+internal static unsafe partial class CommandWords
 {
     /// <summary>The words as bytes.</summary>
+    /// <param name="words">The last words of this process's command line, or all of them.</param>
     public static byte[][] AsGiven(string[] words)
     {
         var result = new byte[words.Length][];
@@ -23,7 +25,7 @@ internal static class CommandWords
         foreach (var word in words)
         {
             if (word.Contains('\uFFFD', StringComparison.Ordinal))
-                return OperatingSystem.IsLinux();
+                return !OperatingSystem.IsWindows();
         }
 
         return false;
@@ -33,6 +35,13 @@ internal static class CommandWords
     private static List<byte[]> Raw()
     {
         var words = new List<byte[]>();
+        if (OperatingSystem.IsMacOS())
+        {
+            for (var word = *_NSGetArgv(); *word is not null; word++)
+                words.Add(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(*word).ToArray());
+            return words;
+        }
+
         var all = File.ReadAllBytes("/proc/self/cmdline").AsSpan();
         while (!all.IsEmpty)
         {
@@ -43,4 +52,7 @@ internal static class CommandWords
 
         return words;
     }
+
+    [LibraryImport("libc")]
+    private static partial byte*** _NSGetArgv();
 }

@@ -25,16 +25,33 @@ internal static unsafe partial class InheritedEnvironment
         return result;
     }
 
+    /// <summary>The value of a variable as it was given; empty when it is not set.</summary>
+    public static ReadOnlySpan<byte> Value(string name)
+    {
+        for (var entry = Entries(); entry is not null && *entry is not null; entry++)
+        {
+            if (IsNamed(*entry, name))
+                return MemoryMarshal.CreateReadOnlySpanFromNullTerminated(*entry)[(name.Length + 1)..];
+        }
+
+        return default;
+    }
+
     private static bool IsChanged(byte* entry, ReadOnlySpan<(string Name, string? Value)> changes)
     {
-        var text = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(entry);
         foreach (var (name, _) in changes)
         {
-            if (text.Length > name.Length && text[name.Length] == (byte)'=' && Ascii.Equals(text[..name.Length], name))
+            if (IsNamed(entry, name))
                 return true;
         }
 
         return false;
+    }
+
+    private static bool IsNamed(byte* entry, string name)
+    {
+        var text = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(entry);
+        return text.Length > name.Length && text[name.Length] == (byte)'=' && Ascii.Equals(text[..name.Length], name);
     }
 
     private static byte** Entries()

@@ -30,6 +30,9 @@ internal static unsafe partial class LibC
 
     public static short SpawnNewSession => OperatingSystem.IsMacOS() ? (short)0x400 : (short)0x80;
 
+    /// <summary>macOS: every descriptor is closed that no action names. Nothing elsewhere.</summary>
+    public static short SpawnCloseOnExec => OperatingSystem.IsMacOS() ? (short)0x4000 : (short)0;
+
     public static int WaitStopped => OperatingSystem.IsMacOS() ? 8 : 2;
 
     /// <summary>Leaves the process waitable.</summary>
@@ -129,6 +132,26 @@ internal static unsafe partial class LibC
             return open(bytes, ReadWrite | CloseOnExec);
     }
 
+    /// <summary>The current directory as the system has it, byte for byte; empty when it is gone or longer than any path may be.</summary>
+    public static ReadOnlySpan<byte> CurrentDirectory()
+    {
+        var room = new byte[4096];
+        fixed (byte* bytes = room)
+            return getcwd(bytes, room.Length) is null ? default : room.AsSpan(0, room.AsSpan().IndexOf((byte)0));
+    }
+
+    /// <summary>Lets a program that is started have no descriptor from a number on; false where the C library cannot (musl, macOS).</summary>
+    public static bool CloseFrom(void* actions, int first)
+    {
+        if (!NativeLibrary.TryLoad(C, typeof(LibC).Assembly, null, out var library)
+            || !NativeLibrary.TryGetExport(library, "posix_spawn_file_actions_addclosefrom_np", out var call))
+        {
+            return false;
+        }
+
+        return ((delegate* unmanaged<void*, int, int>)call)(actions, first) == 0;
+    }
+
     /// <summary>Makes a pipe whose ends no program that is started inherits.</summary>
     /// <exception cref="IOException">No descriptors are left.</exception>
     public static (int Read, int Write) Pipe()
@@ -151,6 +174,9 @@ internal static unsafe partial class LibC
 
         return (ends[0], ends[1]);
     }
+
+    [LibraryImport(C)]
+    private static partial byte* getcwd(byte* bytes, nint room);
 
     // Both are variadic: on macOS for ARM that passes the last argument another way, but there it is either not used (open without
     // O_CREAT reads no mode) or harmless to get wrong (a flag that matters only to programs started meanwhile).

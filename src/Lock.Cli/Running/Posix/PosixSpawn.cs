@@ -48,7 +48,9 @@ internal static unsafe class PosixSpawn
                 LibC.posix_spawn_file_actions_addopen(actions, 2, nowhere, LibC.ReadWrite, 0);
             }
 
-            return Start(path, arguments, environment, LibC.SpawnNewSession, actions, out pid);
+            // Nothing of what we were given ourselves: a pipe or a lock of the caller's would stay open as long as this lives.
+            var closeTheRest = LibC.CloseFrom(actions, 3) ? (short)0 : LibC.SpawnCloseOnExec;
+            return Start(path, arguments, environment, (short)(LibC.SpawnNewSession | closeTheRest), actions, out pid);
         }
         finally
         {

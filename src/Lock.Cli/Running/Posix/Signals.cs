@@ -20,6 +20,8 @@ internal static unsafe class Signals
 
     public static int User2 => OperatingSystem.IsMacOS() ? 31 : 12;
 
+    public static int Child => OperatingSystem.IsMacOS() ? 20 : 17;
+
     public static int Continue => OperatingSystem.IsMacOS() ? 19 : 18;
 
     public static int Stop => OperatingSystem.IsMacOS() ? 17 : 19;
@@ -63,6 +65,14 @@ internal static unsafe class Signals
     {
         var action = stackalloc byte[Room];
         return LibC.sigaction(signal, null, action) == 0 && *(nint*)action == Ignore;
+    }
+
+    /// <summary>Lets this process learn how its children end, also where whoever started it wants to hear of none of his own.</summary>
+    /// <remarks>While SIGCHLD is ignored the kernel reaps them itself, and who waits for one learns nothing.</remarks>
+    public static void WaitForChildren()
+    {
+        if (IsIgnored(Child))
+            LibC.signal(Child, 0);
     }
 
     /// <summary>Ignores a signal in this process.</summary>

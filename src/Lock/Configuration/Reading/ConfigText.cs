@@ -1,4 +1,6 @@
 using System.Security;
+using System.Text;
+using System.Text.Unicode;
 
 namespace Locking;
 
@@ -28,7 +30,12 @@ internal static class ConfigText
             throw new LockConfigException("", "No file is named after the @. Allowed: @ and the path of a file that holds JSON.");
         try
         {
-            var text = File.ReadAllText(file);
+            var bytes = File.ReadAllBytes(file);
+
+            // Read in spite of it, two names that differ there would become one.
+            if (!Utf8.IsValid(bytes))
+                throw new LockConfigException("", "The file is not UTF-8.");
+            var text = Encoding.UTF8.GetString(bytes.AsSpan(bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0));
             return string.IsNullOrWhiteSpace(text) ? throw new LockConfigException("", "The file is empty.") : text;
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or SecurityException or NotSupportedException)
