@@ -149,7 +149,7 @@ public sealed class ForeignDetailTests
         time.Advance(TimeSpan.FromSeconds(20));
         var again = await broker.RawAsync(tcp: true);
         Assert.True((await again.AskAsync("""{"type":"lock","uuid":"H","key":"k","ttl":null}""")).GetProperty("acquired").GetBoolean());
-        time.Advance(TimeSpan.FromDays(100));
+        time.Advance(TimeSpan.FromHours(1));
         Assert.False((await again.AskAsync("""{"type":"lock","uuid":"X","key":"k","wait":false}""")).GetProperty("acquired").GetBoolean());
     }
 
