@@ -1,3 +1,5 @@
+using Locking.Conformance;
+
 namespace Locking;
 
 /// <summary>Fencing tokens of a quorum: fixed on a majority before the grant is answered.</summary>
