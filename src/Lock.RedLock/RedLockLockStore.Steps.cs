@@ -52,7 +52,7 @@ public sealed partial class RedLockLockStore
             {
                 Owner = nodes.Select(static info => info.Owner).FirstOrDefault(static owner => owner.Length > 0) ?? "",
                 FencingToken = nodes.Select(static info => info.FencingToken).OrderDescending().ElementAt(rank),
-                Remaining = nodes.Exists(static info => info.Remaining == Timeout.InfiniteTimeSpan)
+                Remaining = nodes.Exists(static info => info.Remaining == TimeSpan.MaxValue)
                     ? Timeout.InfiniteTimeSpan
                     : nodes.Select(static info => info.Remaining).OrderDescending().ElementAt(rank),
             };

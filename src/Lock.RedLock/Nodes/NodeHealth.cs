@@ -55,7 +55,7 @@ internal sealed class NodeHealth : IAsyncDisposable
         lock (_gate)
         {
             if (_admitting is not { IsCompleted: false } pending)
-                _admitting = pending = Task.Run(AdmitAsync, CancellationToken.None);
+                _admitting = pending = DetachedFlow.Start(() => Task.Run(AdmitAsync, CancellationToken.None));
             admitting = pending;
         }
 
@@ -96,7 +96,7 @@ internal sealed class NodeHealth : IAsyncDisposable
         lock (_gate)
         {
             if (_probing is not { IsCompleted: false } && !_stopping.IsCancellationRequested)
-                _probing = Task.Run(ProbeAsync, CancellationToken.None);
+                _probing = DetachedFlow.Start(() => Task.Run(ProbeAsync, CancellationToken.None));
         }
     }
 

@@ -27,7 +27,7 @@ internal sealed class QuorumWatch : IReleaseWatch
         _momentOver = time.CreateTimer(static watch => ((QuorumWatch)watch!).Latch(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         // Whoever gives up waiting for it leaves its fault to nobody.
         RedisConnection.Forget(_began.Task);
-        _ears = [.. nodes.Select((node, index) => Task.Run(() => ListenAsync(node, key, index, nodes.Count)))];
+        _ears = DetachedFlow.Start(() => nodes.Select((node, index) => Task.Run(() => ListenAsync(node, key, index, nodes.Count))).ToArray());
     }
 
     /// <summary>Starts listening; done when a majority listens. The others join when they can.</summary>

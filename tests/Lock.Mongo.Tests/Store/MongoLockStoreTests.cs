@@ -58,7 +58,7 @@ public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<Mong
         Assert.False(busy.IsGranted);
         Assert.Equal(Timeout.InfiniteTimeSpan, busy.HolderRemaining);
         Assert.Equal(first.FencingToken, (await store.AcquireAsync("k", _a, Timeout.InfiniteTimeSpan)).FencingToken);
-        Assert.Equal(Timeout.InfiniteTimeSpan, (await store.Store.GetAsync("k", default))!.Remaining);
+        Assert.Equal(TimeSpan.MaxValue, (await store.Store.GetAsync("k", default))!.Remaining);
         Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, Minute, default));
         Assert.InRange((await store.Store.GetAsync("k", default))!.Remaining, TimeSpan.FromSeconds(30), Minute);
         Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, Timeout.InfiniteTimeSpan, default));
@@ -82,7 +82,7 @@ public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<Mong
         Assert.Equal(StoreReply.NotHeld, await store.ReleaseAsync("k", _a));
         gateway.Faults.Release();
         await UntilAsync(async () => await store.Store.GetAsync("k", default) is not null);
-        Assert.NotEqual(Timeout.InfiniteTimeSpan, (await store.Store.GetAsync("k", default))!.Remaining);
+        Assert.NotEqual(TimeSpan.MaxValue, (await store.Store.GetAsync("k", default))!.Remaining);
     }
 
     [Theory]
