@@ -8,13 +8,14 @@ internal sealed class TestBroker : IAsyncDisposable
 {
     private readonly string _directory;
     private readonly BrokerServerOptions _options;
+    private readonly LockProviderContext _context;
     private readonly List<IAsyncDisposable> _clients = [];
 
-    private readonly LockProviderContext? _context;
-
-    public TestBroker(Func<BrokerServerOptions, BrokerServerOptions>? configure = null, TimeProvider? time = null)
+    /// <param name="configure">What is not as usual.</param>
+    /// <param name="clock">The broker's clock: leases and time limits run on it. Default: the system's.</param>
+    public TestBroker(Func<BrokerServerOptions, BrokerServerOptions>? configure = null, TimeProvider? clock = null)
     {
-        _context = time is null ? null : LockProviderContext.Default with { TimeProvider = time };
+        _context = LockProviderContext.Default with { TimeProvider = clock ?? TimeProvider.System };
         _directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
         Path = System.IO.Path.Combine(_directory, "broker.sock");
         var options = new BrokerServerOptions { Path = Path, Host = "127.0.0.1", Port = 0 };

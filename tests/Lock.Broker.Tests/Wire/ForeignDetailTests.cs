@@ -66,7 +66,7 @@ public sealed class ForeignDetailTests
     public async Task Readers_and_writers_go_on_when_the_writer_is_gone(bool waiterWrites)
     {
         var time = new FakeTimeProvider();
-        await using var broker = new TestBroker(time: time);
+        await using var broker = new TestBroker(clock: time);
         var writer = await broker.RawAsync(tcp: true);
         var waiter = await broker.RawAsync();
         await writer.AskAsync("""{"type":"register-write-flag-and-readers-check","uuid":"W","key":"k"}""");
@@ -84,7 +84,7 @@ public sealed class ForeignDetailTests
     public async Task A_writer_whose_connection_broke_has_half_a_minute_to_come_back()
     {
         var time = new FakeTimeProvider();
-        await using var broker = new TestBroker(time: time);
+        await using var broker = new TestBroker(clock: time);
         var writer = await broker.RawAsync(tcp: true);
         var reader = await broker.RawAsync();
         await writer.AskAsync("""{"type":"register-write-flag-and-readers-check","uuid":"W","key":"k"}""");
@@ -119,7 +119,7 @@ public sealed class ForeignDetailTests
     public async Task What_never_expires_and_lost_its_connection_ends_after_half_a_minute_unless_it_is_to_be_kept(string terms, bool ends)
     {
         var time = new FakeTimeProvider();
-        await using var broker = new TestBroker(time: time);
+        await using var broker = new TestBroker(clock: time);
         var holder = await broker.RawAsync(tcp: true);
         Assert.True((await holder.AskAsync($$"""{"type":"lock","uuid":"H","key":"k",{{terms}}}""")).GetProperty("acquired").GetBoolean());
         var waiter = await broker.RawAsync();
@@ -140,7 +140,7 @@ public sealed class ForeignDetailTests
     public async Task Its_client_that_asks_again_in_time_has_it_for_ever_again()
     {
         var time = new FakeTimeProvider();
-        await using var broker = new TestBroker(time: time);
+        await using var broker = new TestBroker(clock: time);
         var holder = await broker.RawAsync(tcp: true);
         await holder.AskAsync("""{"type":"lock","uuid":"H","key":"k","ttl":null}""");
         holder.Reset();
