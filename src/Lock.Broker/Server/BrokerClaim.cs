@@ -14,7 +14,6 @@ internal sealed class BrokerClaim : Claim
     private bool _answered;
     private bool _granted;
     private bool _told;
-    private long _attachedAt;
 
     public BrokerClaim(BrokerServer server, string key, string id, string owner, TimeSpan ttl)
         : base(key, ttl)
@@ -36,10 +35,13 @@ internal sealed class BrokerClaim : Claim
     {
         get
         {
-            var since = Math.Max(ArrivedAt, _attachedAt);
+            var since = Math.Max(ArrivedAt, AttachedAt);
             return GrantedAt > since ? _server.TimeProvider.GetElapsedTime(since, GrantedAt) : TimeSpan.Zero;
         }
     }
+
+    /// <summary>When a request was last given it, as a timestamp.</summary>
+    public long AttachedAt { get; private set; }
 
     /// <summary>Who hears of it; null when its connection is gone.</summary>
     public ClientSession? Session { get; private set; }
@@ -101,7 +103,7 @@ internal sealed class BrokerClaim : Claim
         lock (_gate)
         {
             before = Session;
-            _attachedAt = _server.TimeProvider.GetTimestamp();
+            AttachedAt = _server.TimeProvider.GetTimestamp();
             Session = session;
             Number = number;
             _answered = false;

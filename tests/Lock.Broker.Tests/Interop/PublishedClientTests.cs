@@ -49,9 +49,13 @@ public sealed class PublishedClientTests : IAsyncLifetime
     public async Task A_request_that_times_out_is_repeated_and_keeps_its_place()
     {
         await _node.MustAsync("acquire", new { client = "a", key = "k", @as = "1" });
-        var second = _node.MustAsync("acquire", new { client = "b", key = "k", @as = "2", options = new { lockRequestTimeout = 100, maxRetries = 1000 } });
+        var second = _node.MustAsync("acquire", new { client = "b", key = "k", @as = "2", options = new { lockRequestTimeout = 1500, maxRetries = 20 } });
         await WaitersAsync(1);
-        await Task.Delay(350);
+
+        // Each repetition gives the claim to its connection once more.
+        var waiting = Assert.Single(_broker.Server.Table.Everything().OfType<BrokerClaim>(), static claim => claim.State == ClaimState.Waiting);
+        var first = waiting.AttachedAt;
+        await Eventually.TrueAsync(() => waiting.AttachedAt != first, "the request is repeated");
         Assert.Equal(1, _broker.Server.WaitersOf("k"));
         await _node.MustAsync("release", new { client = "a", key = "k", @as = "1" });
         await second;
