@@ -402,8 +402,8 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
             return;
         throw new ArgumentException(
             options.LostMarginOf(ttl) == options.LostMargin
-                ? $"LostMargin of {options.LostMargin.Value.TotalMilliseconds} ms must be below the ttl (or MaxHold), which is {ttl.TotalMilliseconds} ms."
-                : $"Ttl (or MaxHold) of {ttl.TotalMilliseconds} ms leaves nothing after the allowance for drift, which is "
+                ? $"lockOptions.lostMargin of {options.LostMargin.Value.TotalMilliseconds} ms must be below the ttl (or maxHold), which is {ttl.TotalMilliseconds} ms."
+                : $"lockOptions.ttl (or maxHold) of {ttl.TotalMilliseconds} ms leaves nothing after the allowance for drift, which is "
                     + $"{options.DriftFactor} of it and 2 ms. Give at least a few milliseconds more.",
             nameof(options));
     }

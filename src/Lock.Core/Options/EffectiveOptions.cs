@@ -126,7 +126,7 @@ internal sealed class EffectiveOptions
         if (call.RenewInterval is null && call.Ttl is not null)
             return null; // the configured interval was meant for the configured TTL
         throw new ArgumentException(
-            $"RenewInterval ({interval.Value.TotalMilliseconds} ms) must be at most half the ttl ({ttl.TotalMilliseconds} ms).",
-            nameof(call));
+            $"lockOptions.renewInterval ({interval.Value.TotalMilliseconds} ms) must be at most half the ttl ({ttl.TotalMilliseconds} ms).",
+            "options");
     }
 }

@@ -32,7 +32,7 @@ public sealed class LostMarginTests : EngineTest
     public async Task A_margin_that_leaves_nothing_is_refused_by_name()
     {
         var refused = await Assert.ThrowsAnyAsync<ArgumentException>(async () => await Locks.LockAsync("k", With(margin: 10)));
-        Assert.Contains("LostMargin of 10000 ms must be below the ttl", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("lockOptions.lostMargin of 10000 ms must be below the ttl", refused.Message, StringComparison.Ordinal);
         var handle = await Locks.LockAsync("k", With(margin: 4));
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await handle.TryExtendAsync(Seconds(4)));
         Assert.Equal(0, Store.Extends);

@@ -82,7 +82,8 @@ internal static class ConfigResolver
     {
         var preset = config.Preset is null ? "" : $" (the preset {config.Preset} brings none along)";
         return new LockConfigException(
-            TopSettings.Type.Name, $"No backend is chosen{preset}: nothing is ever locked in memory unless that is asked for. Allowed: {TopSettings.Type.Allowed}.");
+            TopSettings.Type.Name,
+            $"No backend is chosen{preset}: nothing is ever locked in memory unless that is asked for. Allowed: {TopSettings.Type.Allowed}.");
     }
 
     private static LockConfigException UnknownPreset(string preset)

@@ -2,16 +2,19 @@ using System.Text.RegularExpressions;
 
 namespace Locking.Samples.Tests;
 
-/// <summary>docs/adding-a-provider.md shows the code that stands in the files it names.</summary>
-public sealed partial class ProviderGuideTests
+/// <summary>The pages with samples show the code that stands in the files they name.</summary>
+public sealed partial class SamplePageTests
 {
-    [Fact]
-    public async Task Every_snippet_of_the_guide_is_in_the_file_it_names()
+    [Theory]
+    [InlineData("adding-a-provider.md", 10)]
+    [InlineData("testing.md", 6)]
+    [InlineData("web.md", 5)]
+    public async Task Every_snippet_of_the_page_is_in_the_file_it_names(string page, int least)
     {
         var root = Root();
-        var guide = await File.ReadAllTextAsync(Path.Combine(root, "docs", "adding-a-provider.md"));
+        var guide = await File.ReadAllTextAsync(Path.Combine(root, "docs", page));
         var snippets = Snippet().Matches(guide);
-        Assert.True(snippets.Count >= 10, $"{snippets.Count} snippets");
+        Assert.True(snippets.Count >= least, $"{snippets.Count} snippets");
         Assert.Equal(Regex.Count(guide, "^```.", RegexOptions.Multiline), snippets.Count);
         foreach (Match snippet in snippets)
         {
