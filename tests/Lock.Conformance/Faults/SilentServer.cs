@@ -51,7 +51,7 @@ public sealed class SilentServer : IDisposable
                 _ = Task.Run(() => SwallowAsync(client, stop), CancellationToken.None);
             }
         }
-        catch (Exception stopped) when (stopped is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception stopped) when (stopped is OperationCanceledException or SocketException or InvalidOperationException)
         {
             // Disposed.
         }
