@@ -81,7 +81,7 @@ internal sealed class GrantWait(MemoryLease lease, MemoryHandle handle, TimeSpan
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _source.OnCompleted(continuation, state, token, flags);
 
-    private long EndsAt() => lease.ArrivedAt + lease.Locks.Table.Clock.ToUnits(limit);
+    private long EndsAt() => lease.Locks.Table.Clock.DeadlineAfter(lease.ArrivedAt, limit);
 
     private void End(ILockHandle? granted, Exception? exception)
     {
