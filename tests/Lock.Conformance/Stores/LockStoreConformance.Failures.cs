@@ -50,6 +50,26 @@ public abstract partial class LockStoreConformance
     }
 
     [Fact]
+    public async Task L03_A_wait_ends_when_it_was_told_to_while_the_backend_is_silent()
+    {
+        using var server = new SilentServer();
+        if (CreateSilentStore(server.Port, TimeSpan.FromMinutes(5)) is not { } store)
+            return; // in memory nothing is silent
+
+        // The store's own limits are far beyond any patience: only the engine can end these.
+        await using var locks = new StoreLock(store);
+        var waits = new[] { NewKey(), NewKey() }.SelectMany(key => Enumerable.Range(0, 3).Select(_ =>
+            Task.Run(async () => await locks.LockAsync(key, new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(200) })))).ToList();
+        foreach (var wait in waits)
+        {
+            var end = await Record.ExceptionAsync(() => Eventually.DoneAsync(wait, "the wait"));
+            Assert.True(end is LockStoreException { IsTransient: true } or LockTimeoutException, end?.ToString() ?? "granted");
+        }
+
+        Assert.Contains(waits, wait => wait.Exception!.InnerException is LockStoreException);
+    }
+
+    [Fact]
     public async Task S13_A_backend_that_cannot_be_reached_is_a_transient_store_exception()
     {
         foreach (var (name, call) in Steps(NewKey(), NewId()))
