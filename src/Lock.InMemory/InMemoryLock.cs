@@ -39,11 +39,16 @@ public sealed class InMemoryLock : LockBase
         _time = Context.TimeProvider;
         _logs = Logger is not NullLogger;
         Alarms = AlarmClock.For(_time);
+        SelfWaits = new MemorySelfWaits(this);
     }
 
     internal LockTable Table => _use.Table;
 
     internal AlarmClock Alarms { get; }
+
+    internal MemorySelfWaits SelfWaits { get; }
+
+    internal bool HasEnded => IsDisposed;
 
     internal long Now => _time.GetTimestamp();
 
@@ -110,7 +115,10 @@ public sealed class InMemoryLock : LockBase
         return ValueTask.CompletedTask;
     }
 
-    private IEnumerable<MemoryLease> OwnLeases() => Table.Everything().OfType<MemoryLease>().Where(lease => lease.Locks == this);
+    internal LockTimeoutException Busy(string key, TimeSpan waited, int attempts) =>
+        new(key, waited, attempts, Table.FirstHolder(key) is MemoryLease holder && holder.Locks == this ? holder.Describe() : null);
+
+    internal IEnumerable<MemoryLease> OwnLeases() => Table.Everything().OfType<MemoryLease>().Where(lease => lease.Locks == this);
 
     private static void End(MemoryLease lease)
     {
@@ -152,7 +160,7 @@ public sealed class InMemoryLock : LockBase
         if (status != AcquireStatus.Granted)
         {
             return options.ThrowIfBusy
-                ? ValueTask.FromException<ILockHandle?>(new LockTimeoutException(lease.Key, TimeSpan.Zero, 1))
+                ? ValueTask.FromException<ILockHandle?>(Busy(lease.Key, TimeSpan.Zero, 1))
                 : default;
         }
 

@@ -24,7 +24,7 @@ internal static class RawCycle
     /// steps. The server knows them from the store.</summary>
     public static async Task RunScriptsAsync(IDatabase database, string key, int cycles)
     {
-        RedisKey[] names = [key, $"{{{key}}}f", $"{{{key}}}q", $"{{{key}}}w"];
+        var names = new LockKeys(key).ToArray(4);
         for (var i = 0; i < cycles; i++)
         {
             RedisValue id = Guid.NewGuid().ToString();

@@ -6,12 +6,12 @@ namespace Locking.Bench.Redis;
 /// client can go below with these steps. The servers know the scripts from the store.</summary>
 internal static class RawQuorum
 {
-    private static readonly byte[] s_life = [.. "lock"u8, 0xFF, .. "life"u8];
+    private static readonly byte[] s_life = [.. "lock"u8, LockKeys.Mark, .. "life"u8];
 
     public static async Task RunAsync(IDatabase[] nodes, string key, int cycles)
     {
-        RedisKey[] vote = [key, $"{{{key}}}f", s_life];
-        RedisKey[] release = [key, $"{{{key}}}f", $"{{{key}}}q", $"{{{key}}}w"];
+        RedisKey[] release = new LockKeys(key).ToArray(4);
+        RedisKey[] vote = [.. release[..2], s_life];
         for (var i = 0; i < cycles; i++)
         {
             RedisValue id = Guid.NewGuid().ToString();

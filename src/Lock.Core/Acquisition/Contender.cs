@@ -16,7 +16,7 @@ namespace Locking;
 /// backend that has been silent for <see cref="Patience"/> from the start is reported.
 /// </para>
 /// </remarks>
-internal sealed partial class Contender : ILateOutcome<AcquireReply>, IWaitProgress
+internal sealed partial class Contender : ILateOutcome<AcquireReply>
 {
     internal static readonly TimeSpan ProvisionalTtl = TimeSpan.FromSeconds(10);
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -53,8 +53,8 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>, IWaitProgr
     private bool _waitedForTurn;
     private volatile bool _lostMeanwhile;
 
-    /// <summary>Whether the call ends by a limit of time whatever becomes of its requests (<see cref="TimedCall"/>).</summary>
-    private readonly bool _isLimited;
+    /// <summary>For a call that ends by a limit of time whatever becomes of its requests (<see cref="TimedCall"/>); else null.</summary>
+    private readonly TimedWait? _timed;
 
     public Contender(StoreLock engine, string key, EffectiveOptions options)
     {
@@ -65,7 +65,8 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>, IWaitProgr
         _isPermanent = options.FirstTtl == Timeout.InfiniteTimeSpan;
         _ttl = _isPermanent ? ProvisionalTtl : options.FirstTtl;
         _watches = engine.Signal is not null && options.Wait != WaitMode.Poll && !options.IsSingleAttempt;
-        _isLimited = !options.IsSingleAttempt && _budget.LimitOf(engine.Waiting is not null) != Timeout.InfiniteTimeSpan;
+        if (!options.IsSingleAttempt && _budget.LimitOf(engine.Waiting is not null) != Timeout.InfiniteTimeSpan)
+            _timed = new TimedWait();
         _request = NewRequest();
     }
 
@@ -75,7 +76,7 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>, IWaitProgr
     public long StartedAt => _budget.Start;
 
     /// <summary>How long the call may wait by what it was told; <see cref="Timeout.InfiniteTimeSpan"/>: no limit, or none that is a time.</summary>
-    public TimeSpan Limit => _isLimited ? _budget.LimitOf(_engine.Waiting is not null) : Timeout.InfiniteTimeSpan;
+    public TimeSpan Limit => _timed is not null ? _budget.LimitOf(_engine.Waiting is not null) : Timeout.InfiniteTimeSpan;
 
     public int Attempts => Math.Max(1, _attempts);
 
@@ -183,7 +184,7 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>, IWaitProgr
             if (activity is not null || LockTelemetry.MeasuresAcquire)
             {
                 LockTelemetry.EndAcquire(
-                    activity, _engine.Type, _givenUp?.Outcome ?? outcome, _givenUp?.Waited ?? Waited, Attempts, _givenUp is null ? _token : null);
+                    activity, _engine.Type, _timed?.End?.Outcome ?? outcome, _timed?.End?.Waited ?? Waited, Attempts, _timed?.End is null ? _token : null);
             }
         }
     }
@@ -275,8 +276,7 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>, IWaitProgr
         if (_failures > 0 && _hasTurn)
             _engine.Turns.Tell(_key, null);
         _failures = 0;
-        if (_isLimited)
-            Learn(reply.IsGranted ? null : IsBusy);
+        _timed?.Learn(reply.IsGranted ? null : TimedWait.IsBusy);
         return now;
     }
 
@@ -291,8 +291,7 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>, IWaitProgr
         _failures++;
         if (_hasTurn)
             _engine.Turns.Tell(_key, failure);
-        if (_isLimited)
-            Learn(failure);
+        _timed?.Learn(failure);
         _engine.StoreFailed("acquire", _key, _request.HolderId, failure);
         return IsWorthAsking(failure);
     }
@@ -350,12 +349,12 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>, IWaitProgr
     private AcquireRequest NewRequest() => new(_key, HolderIds.New(), _options.Owner, _ttl)
     {
         Queue = _options.Fair == true && !_options.IsSingleAttempt,
-        Progress = _isLimited && _engine.Waiting is not null ? this : null,
+        Progress = _engine.Waiting is not null ? _timed : null,
         KeepOnDisconnect = _options.KeepOnDisconnect,
     };
 
     /// <summary>The caller's token, and the end of this <see cref="ILock"/>: a wait ends with either.</summary>
-    private CancellationToken WaitToken(CancellationToken cancellationToken) => !cancellationToken.CanBeCanceled && !_isLimited
+    private CancellationToken WaitToken(CancellationToken cancellationToken) => !cancellationToken.CanBeCanceled && _timed is null
         ? _engine.Disposing
         : (_waitLimit ??= CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _engine.Disposing)).Token;
 

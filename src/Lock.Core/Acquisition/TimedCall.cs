@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Locking;
 
 /// <summary>A call that wants a lock and may wait no longer than it was told, whatever the store, the thread pool or the callers before it are doing.</summary>
@@ -60,6 +62,7 @@ internal sealed class TimedCall : Alarm, IThreadPoolWorkItem
             (_end, End: end));
     }
 
+    [SuppressMessage("Usage", "VSTHRD002", Justification = "The run has ended.")]
     private void OnRunEnded()
     {
         if (Interlocked.Exchange(ref _hasEnded, 1) == 0)

@@ -5,16 +5,17 @@ namespace Locking;
 /// <summary>The wait for a lease that was not granted at once: the source of the task that its caller waits for.</summary>
 /// <remarks>
 /// Ends in exactly one of four ways, decided by the table's gate: granted, or withdrawn by time, by the caller's token or by the disposal
-/// of the <see cref="InMemoryLock"/>. Made before the lease is queued, since the grant may come before the queueing thread goes on.
+/// of the <see cref="InMemoryLock"/>. Made before the lease is queued, since the grant may come before the queueing thread goes on. A wait with a limit
+/// is a task and ends on a thread of the engine's own: whoever blocks in it is woken whatever the thread pool is doing.
 /// </remarks>
 internal sealed class GrantWait(MemoryLease lease, MemoryHandle handle, TimeSpan limit, CancellationToken cancellationToken)
-    : IValueTaskSource<ILockHandle?>
+    : Alarm, IValueTaskSource<ILockHandle?>, IThreadPoolWorkItem
 {
-    private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(1);
+    private readonly TaskCompletionSource<ILockHandle?>? _limited =
+        limit == Timeout.InfiniteTimeSpan ? null : new TaskCompletionSource<ILockHandle?>(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private ManualResetValueTaskSourceCore<ILockHandle?> _source = new() { RunContinuationsAsynchronously = true };
     private CancellationTokenRegistration _registration;
-    private ITimer? _timer;
 
     public MemoryHandle Handle => handle;
 
@@ -23,32 +24,53 @@ internal sealed class GrantWait(MemoryLease lease, MemoryHandle handle, TimeSpan
     public ValueTask<ILockHandle?> StartAsync()
     {
         LockTelemetry.WaitBegins(InMemoryLock.BackendType);
-        if (limit != Timeout.InfiniteTimeSpan)
-        {
-            _timer = lease.Locks.Context.TimeProvider.CreateTimer(
-                static self => ((GrantWait)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            OnTimer();
-        }
-
+        lease.Locks.SelfWaits.Watch();
         if (cancellationToken.CanBeCanceled)
             _registration = cancellationToken.UnsafeRegister(static self => ((GrantWait)self!).OnCancelled(), this);
-        return new ValueTask<ILockHandle?>(this, _source.Version);
+        if (_limited is null)
+            return new ValueTask<ILockHandle?>(this, _source.Version);
+        var alarms = lease.Locks.Alarms;
+        alarms.Set(this, EndsAt());
+        if (_limited.Task.IsCompleted)
+        {
+            // It may have ended before they were there.
+            alarms.Cancel(this);
+            _registration.Unregister();
+        }
+
+        return new ValueTask<ILockHandle?>(_limited.Task);
     }
 
-    public void OnGranted() => _source.SetResult(handle);
+    public void OnGranted() => End(handle, null);
 
     /// <summary>Ends the wait because the <see cref="InMemoryLock"/> is disposed.</summary>
     public void OnDisposed()
     {
         if (lease.Locks.Table.Withdraw(lease))
-            _source.SetException(new ObjectDisposedException(nameof(ILock), "The lock object was disposed while a call waited."));
+            End(null, new ObjectDisposedException(nameof(ILock), "The lock object was disposed while a call waited."));
+    }
+
+    internal override void Ring()
+    {
+        if (lease.Locks.Now < EndsAt())
+            lease.Locks.Alarms.Set(this, EndsAt());
+        else
+            EngineThreads.Queue(this);
+    }
+
+    /// <summary>The time is up.</summary>
+    void IThreadPoolWorkItem.Execute()
+    {
+        if (!lease.Locks.Table.Withdraw(lease))
+            return;
+        var waited = lease.Locks.Context.TimeProvider.GetElapsedTime(lease.ArrivedAt);
+        End(null, lease.Options.ThrowIfBusy ? lease.Locks.Busy(lease.Key, waited, lease.AttemptsWithin(waited)) : null);
     }
 
     ILockHandle? IValueTaskSource<ILockHandle?>.GetResult(short token)
     {
         // Everything that may end the wait was set up before the task was given out, so nothing is missed here.
         _registration.Dispose();
-        _timer?.Dispose();
         LockTelemetry.WaitEnds(InMemoryLock.BackendType);
         return _source.GetResult(token);
     }
@@ -59,30 +81,33 @@ internal sealed class GrantWait(MemoryLease lease, MemoryHandle handle, TimeSpan
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _source.OnCompleted(continuation, state, token, flags);
 
-    private void OnTimer()
+    private long EndsAt() => lease.Locks.Table.Clock.DeadlineAfter(lease.ArrivedAt, limit);
+
+    private void End(ILockHandle? granted, Exception? exception)
     {
-        var time = lease.Locks.Context.TimeProvider;
-        var waited = time.GetElapsedTime(lease.ArrivedAt);
-        var left = limit - waited;
-        if (left > TimeSpan.Zero)
+        if (_limited is null)
         {
-            // Timers count in milliseconds and round down: one that rings early is set again for the rest.
-            var due = TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds));
-            _timer!.Change(due < LongestTimer ? due : LongestTimer, Timeout.InfiniteTimeSpan);
+            if (exception is null)
+                _source.SetResult(granted);
+            else
+                _source.SetException(exception);
             return;
         }
 
-        if (!lease.Locks.Table.Withdraw(lease))
-            return;
-        if (lease.Options.ThrowIfBusy)
-            _source.SetException(new LockTimeoutException(lease.Key, waited, lease.AttemptsWithin(waited)));
+        lease.Locks.Alarms.Cancel(this);
+        _registration.Unregister();
+        LockTelemetry.WaitEnds(InMemoryLock.BackendType);
+        if (exception is null)
+            _limited.SetResult(granted);
+        else if (exception is OperationCanceledException)
+            _limited.SetCanceled(cancellationToken);
         else
-            _source.SetResult(null);
+            _limited.SetException(exception);
     }
 
     private void OnCancelled()
     {
         if (lease.Locks.Table.Withdraw(lease))
-            _source.SetException(new OperationCanceledException(cancellationToken));
+            End(null, new OperationCanceledException(cancellationToken));
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 
 namespace Locking;
@@ -54,6 +55,9 @@ internal sealed class MemoryLease : Claim
     public TimeSpan AcquireDelay => Table.Clock.ToSpan(GrantedAt - ArrivedAt);
 
     public int Attempts => AttemptsWithin(AcquireDelay);
+
+    /// <summary>Its caller was told that it may be waiting for itself.</summary>
+    public bool IsTold { get; set; }
 
     public bool IsReleased => State == ClaimState.Released;
 
@@ -164,6 +168,9 @@ internal sealed class MemoryLease : Claim
             SetAlarm(watch);
         return true;
     }
+
+    /// <summary>Who holds it, in words.</summary>
+    public string Describe() => string.Create(CultureInfo.InvariantCulture, $"owner '{Owner}', id {Id}, for {HeldFor().TotalSeconds:0.0} s");
 
     /// <summary>Gives the lease back. Called by its handle, which is alive.</summary>
     public UnlockOutcome Unlock()

@@ -53,6 +53,13 @@ internal sealed partial class LockTable
         }
     }
 
+    /// <summary>Who holds the key, the first where several may; null when nobody does.</summary>
+    internal Claim? FirstHolder(string key)
+    {
+        var hash = HashOf(key);
+        return Step(StripeOf(hash), key, hash, TimeProvider.GetTimestamp(), 0, static (_, _, entry, _, _) => entry?.Holders);
+    }
+
     /// <summary>All holders and waiters, for those who must end what is theirs.</summary>
     internal List<Claim> Everything()
     {

@@ -14,7 +14,8 @@ public sealed class SilentServer : IDisposable
     public SilentServer()
     {
         _listener.Start();
-        _ = Task.Run(AcceptAsync);
+        var stop = _stop.Token; // before anybody can dispose of it
+        _ = Task.Run(() => AcceptAsync(stop));
     }
 
     /// <summary>Where it listens.</summary>
@@ -39,9 +40,8 @@ public sealed class SilentServer : IDisposable
         _stop.Dispose();
     }
 
-    private async Task AcceptAsync()
+    private async Task AcceptAsync(CancellationToken stop)
     {
-        var stop = _stop.Token;
         try
         {
             while (true)
@@ -51,7 +51,7 @@ public sealed class SilentServer : IDisposable
                 _ = Task.Run(() => SwallowAsync(client, stop), CancellationToken.None);
             }
         }
-        catch (Exception stopped) when (stopped is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception stopped) when (stopped is OperationCanceledException or SocketException or InvalidOperationException)
         {
             // Disposed.
         }

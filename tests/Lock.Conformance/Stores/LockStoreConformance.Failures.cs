@@ -2,9 +2,6 @@ namespace Locking.Conformance;
 
 public abstract partial class LockStoreConformance
 {
-    /// <summary>How long a cancelled step may take to say so. Far more than it needs, far less than a request's time limit.</summary>
-    private static readonly TimeSpan Promptly = TimeSpan.FromSeconds(5);
-
     [Fact]
     public async Task S12_A_step_that_is_cancelled_beforehand_does_nothing()
     {
@@ -33,11 +30,12 @@ public abstract partial class LockStoreConformance
         using var server = new SilentServer();
         foreach (var (name, call) in Steps(NewKey(), NewId()))
         {
+            // Far longer than anybody's patience: a step that ends has not waited for it.
             if (CreateSilentStore(server.Port, TimeSpan.FromMinutes(5)) is not { } store)
             {
                 // A backend without a connection answers at once, cancelled or not.
                 using var never = new CancellationTokenSource();
-                await Eventually.DoneAsync(call(Store, never.Token), name, Promptly);
+                await Eventually.DoneAsync(call(Store, never.Token), name);
                 continue;
             }
 
@@ -46,9 +44,29 @@ public abstract partial class LockStoreConformance
             var step = Task.Run(() => call(store, stop.Token));
             await Eventually.SettleAsync();
             await stop.CancelAsync();
-            var fault = await Record.ExceptionAsync(() => Eventually.DoneAsync(step, $"cancelled {name}", Promptly));
+            var fault = await Record.ExceptionAsync(() => Eventually.DoneAsync(step, $"cancelled {name}"));
             Assert.True(fault is OperationCanceledException, $"{name}: {fault?.ToString() ?? "no exception"}");
         }
+    }
+
+    [Fact]
+    public async Task L03_A_wait_ends_when_it_was_told_to_while_the_backend_is_silent()
+    {
+        using var server = new SilentServer();
+        if (CreateSilentStore(server.Port, TimeSpan.FromMinutes(5)) is not { } store)
+            return; // in memory nothing is silent
+
+        // The store's own limits are far beyond any patience: only the engine can end these.
+        await using var locks = new StoreLock(store);
+        var waits = new[] { NewKey(), NewKey() }.SelectMany(key => Enumerable.Range(0, 3).Select(_ =>
+            Task.Run(async () => await locks.LockAsync(key, new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(200) })))).ToList();
+        foreach (var wait in waits)
+        {
+            var end = await Record.ExceptionAsync(() => Eventually.DoneAsync(wait, "the wait"));
+            Assert.True(end is LockStoreException { IsTransient: true } or LockTimeoutException, end?.ToString() ?? "granted");
+        }
+
+        Assert.Contains(waits, wait => wait.Exception!.InnerException is LockStoreException);
     }
 
     [Fact]
@@ -76,7 +94,7 @@ public abstract partial class LockStoreConformance
         {
             if (CreateSilentStore(server.Port, TimeSpan.FromSeconds(1)) is not { } store)
             {
-                await Eventually.DoneAsync(call(Store, CancellationToken.None), name, Promptly);
+                await Eventually.DoneAsync(call(Store, CancellationToken.None), name);
                 continue;
             }
 

@@ -14,13 +14,15 @@ public sealed class RedisServer : IAsyncDisposable
 
     private readonly string _directory;
     private readonly string _binary;
+    private readonly string[] _program;
     private readonly string[] _arguments;
     private Process? _process;
 
-    private RedisServer(int port, string binary, string[] arguments)
+    private RedisServer(int port, string binary, string[] program, string[] arguments)
     {
         Port = port;
         _binary = binary;
+        _program = program;
         _arguments = arguments;
         _directory = Directory.CreateTempSubdirectory("lock-redis-").FullName;
     }
@@ -36,11 +38,17 @@ public sealed class RedisServer : IAsyncDisposable
         StartBinaryAsync(Environment.GetEnvironmentVariable("LOCK_TEST_REDIS_SERVER") ?? "redis-server", arguments);
 
     /// <summary>The same with another program.</summary>
-    public static async Task<RedisServer> StartBinaryAsync(string binary, params string[] arguments)
+    public static Task<RedisServer> StartBinaryAsync(string binary, params string[] arguments) => StartAsync(binary, [], arguments);
+
+    /// <summary>The same with a server that is written in .NET.</summary>
+    /// <param name="assembly">Its file.</param>
+    public static Task<RedisServer> StartAssemblyAsync(string assembly) => StartAsync("dotnet", [assembly], []);
+
+    private static async Task<RedisServer> StartAsync(string binary, string[] program, string[] arguments)
     {
         for (var attempt = 1; ; attempt++)
         {
-            var server = new RedisServer(FreePort(), binary, arguments);
+            var server = new RedisServer(FreePort(), binary, program, arguments);
             try
             {
                 await server.StartAgainAsync();
@@ -59,7 +67,7 @@ public sealed class RedisServer : IAsyncDisposable
     public async Task StartAgainAsync(bool untilLoaded = true)
     {
         var start = new ProcessStartInfo(_binary) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _directory };
-        foreach (var argument in (string[])["--port", $"{Port}", "--bind", "127.0.0.1", "--daemonize", "no", "--save", "", .. _arguments])
+        foreach (var argument in (string[])[.. _program, "--port", $"{Port}", "--bind", "127.0.0.1", "--daemonize", "no", "--save", "", .. _arguments])
             start.ArgumentList.Add(argument);
         try
         {
@@ -78,14 +86,14 @@ public sealed class RedisServer : IAsyncDisposable
         process.ErrorDataReceived += (_, line) => Append(line.Data);
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        var deadline = DateTime.UtcNow.AddSeconds(20);
+        var deadline = DateTime.UtcNow.AddSeconds(60);
         // What answers may be another server that was given the same port: ours says itself that it listens.
         while ((untilLoaded && !SaysItIsReady()) || !await AnswersAsync(untilLoaded))
         {
             if (process.HasExited)
                 throw new InvalidOperationException($"redis-server ended at once: {log}");
             if (DateTime.UtcNow > deadline)
-                throw new TimeoutException($"redis-server on port {Port} did not answer within 20 s: {log}");
+                throw new TimeoutException($"redis-server on port {Port} did not answer within 60 s: {log}");
             await Task.Delay(20);
         }
 

@@ -40,6 +40,6 @@ internal static partial class HostRule
             throw new LockConfigException(path, $"{shown} is not a host. Allowed: {Allowed}, and one only.");
     }
 
-    [GeneratedRegex("^(?<host>\\[[0-9A-Fa-f:.%]+\\]|[^\\s:/@,;\\[\\]]+)(:(?<port>[0-9]{1,5}))?$")]
+    [GeneratedRegex("^(?<host>\\[[0-9A-Fa-f:.%]+\\]|[^\\s:/@,;\\[\\]]+)(:(?<port>[0-9]{1,5}))?$", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex Parts();
 }
