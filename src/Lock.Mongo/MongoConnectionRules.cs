@@ -60,7 +60,8 @@ internal static class MongoConnectionRules
         if (connection.Username is { } user && url.Username is { } other && other != user) throw new LockConfigException("connection.username", $"is '{user}', but connection.url says '{other}'; give it once.");
         if (connection.Password is { } password && url.Password is { } another && another != password) throw new LockConfigException("connection.password", "differs from the one in connection.url; give it once.");
         if (connection.Password is not null && (connection.Username ?? url.Username) is null) throw new LockConfigException("connection.password", "is set, but connection.username is not.");
-        bool saysTls = options.ContainsKey("tls") || options.ContainsKey("ssl") || url.UseTls;
+        // That a mongodb+srv URI means TLS is a default.
+        bool saysTls = options.ContainsKey("tls") || options.ContainsKey("ssl") || (url.UseTls && url.Scheme != ConnectionStringScheme.MongoDBPlusSrv);
         if (connection.Tls is { } tls && saysTls && tls != url.UseTls) throw new LockConfigException("connection.tls", $"is {(tls ? "true" : "false")}, but connection.url says otherwise; give it once.");
         if (connection.Username is not null || connection.Password is not null || connection.Tls is not null)
         {

@@ -13,6 +13,7 @@ public static class Libraries
         "Lock.Broker",
         "Lock.Redis",
         "Lock.RedLock",
+        "Lock.Mongo",
         "Lock",
     ];
 

@@ -30,7 +30,7 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
         _knowsSending = !source.IsLent;
     }
 
-    public MongoTarget Target => _source.Target;
+    public MongoClientSource Source => _source;
 
     public ValueTask<BsonDocument> RunAsync(string database, BsonDocument command, CancellationToken cancellationToken) =>
         RunAsync(database, command, ReadPreference.Primary, cancellationToken);

@@ -15,8 +15,11 @@ internal sealed record MongoClientPlan(MongoTarget Target, MongoUrl Url, Action<
     /// <exception cref="MongoConfigurationException">What DNS says is no connection.</exception>
     public async ValueTask<MongoClientSettings> ResolveAsync(MongoServers servers, CancellationToken cancellationToken)
     {
-        MongoUrl url = Url.IsResolved ? Url : await Url.ResolveAsync(resolveHosts: false, cancellationToken).ConfigureAwait(false);
-        MongoClientSettings settings = MongoClientSettings.FromUrl(url);
+        // Asked once more by the driver, which blocks meanwhile, and which waits for a minute in silence when there are no records.
+        if (!Url.IsResolved) _ = await Url.ResolveAsync(cancellationToken).ConfigureAwait(false);
+        MongoClientSettings settings = Url.IsResolved
+            ? MongoClientSettings.FromUrl(Url)
+            : await Task.Factory.StartNew(() => MongoClientSettings.FromUrl(Url), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
         Adjust(settings, servers);
         return settings;
     }

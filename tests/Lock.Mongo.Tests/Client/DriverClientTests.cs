@@ -81,12 +81,12 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
         using DriverCommandRunner insecure = TestStore.RunnerOf(gateway.Uri + "?tlsInsecure=true");
         Assert.True(await PingAsync(insecure));
 
-        using DriverCommandRunner strict = TestStore.RunnerOf($"mongodb://localhost:{gateway.Port}/?tls=true&serverSelectionTimeoutMS=1000");
+        using DriverCommandRunner strict = TestStore.RunnerOf($"mongodb://localhost:{gateway.Port}/?tls=true");
         LockStoreException untrusted = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(strict));
         Assert.False(untrusted.IsTransient);
         Assert.Contains("tlsCAFile", untrusted.Message, StringComparison.Ordinal);
 
-        using DriverCommandRunner otherName = TestStore.RunnerOf($"mongodb://127.0.0.1:{gateway.Port}/?tlsCAFile={Uri.EscapeDataString(rootFile)}&serverSelectionTimeoutMS=1000");
+        using DriverCommandRunner otherName = TestStore.RunnerOf($"mongodb://127.0.0.1:{gateway.Port}/?tlsCAFile={Uri.EscapeDataString(rootFile)}");
         Assert.False((await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(otherName))).IsTransient);
         File.Delete(rootFile);
     }
@@ -204,10 +204,11 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
     {
         MongoGateway first = server.StartGateway();
         int port = first.Port;
-        using DriverCommandRunner client = TestStore.RunnerOf(first.Uri + "?serverSelectionTimeoutMS=1000");
+        using DriverCommandRunner client = TestStore.RunnerOf(first.Uri);
         Assert.True(await PingAsync(client));
+        DriverCommandRunner impatient = await TestStore.ImpatientAsync(client);
         await first.DisposeAsync();
-        Assert.True((await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client))).IsTransient);
+        Assert.True((await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(impatient))).IsTransient);
         await using MongoGateway second = server.StartGateway(port: port);
         Assert.True(await PingAsync(client));
     }

@@ -44,15 +44,17 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
     {
         await using MongoGateway gateway = server.StartGateway();
         var kind = Enum.Parse<GatewayFault>(fault);
-        await using var store = new TestStore(gateway.Uri + Limit(kind) + "&serverSelectionTimeoutMS=1000");
+        await using var store = new TestStore(gateway.Uri + Limit(kind));
         await store.AcquireAsync("warm", _b);
+        MongoLockStore impatient = await store.ImpatientAsync();
+        await impatient.GetAsync("warm", default);
         for (int i = 0; i < 2000; i++) gateway.Faults.Inject("findAndModify", kind);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => impatient.TryAcquireAsync(new AcquireRequest("k", _a, "", Minute), default).AsTask());
         Assert.True(e.IsTransient);
         Assert.Equal(kind != GatewayFault.NotWritablePrimary, e.MayHaveBeenApplied);
 
         for (int i = 0; i < 2000; i++) gateway.Faults.Inject("update", kind);
-        e = await Assert.ThrowsAsync<LockStoreException>(() => store.ReleaseAsync("warm", _b).AsTask());
+        e = await Assert.ThrowsAsync<LockStoreException>(() => impatient.TryReleaseAsync("warm", _b, default).AsTask());
         Assert.True(e.IsTransient);
         Assert.Equal(kind != GatewayFault.NotWritablePrimary, e.MayHaveBeenApplied);
     }
@@ -207,10 +209,11 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
     {
         MongoGateway first = server.StartGateway();
         int port = first.Port;
-        await using var store = new TestStore(first.Uri + "?serverSelectionTimeoutMS=1000");
+        await using var store = new TestStore(first.Uri);
         await store.AcquireAsync("k", _a);
+        MongoLockStore impatient = await store.ImpatientAsync();
         await first.DisposeAsync();
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.Store.TryExtendAsync("k", _a, Minute, default).AsTask());
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => impatient.TryExtendAsync("k", _a, Minute, default).AsTask());
         Assert.True(e.IsTransient);
         await using MongoGateway second = server.StartGateway(port: port);
         Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, Minute, default));

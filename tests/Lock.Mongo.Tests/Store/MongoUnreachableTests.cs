@@ -103,11 +103,13 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
     public async Task A_step_whose_second_command_cannot_be_sent_is_half_done_and_says_so()
     {
         await using MongoGateway gateway = server.StartGateway();
-        await using var store = new TestStore(gateway.Uri + "?serverSelectionTimeoutMS=1000");
+        await using var store = new TestStore(gateway.Uri);
         await store.AcquireAsync("warm", TestStore.NewId());
+        MongoLockStore impatient = await store.ImpatientAsync();
+        await impatient.TryAcquireAsync(new AcquireRequest("warm", "b", "", TimeSpan.FromMinutes(1)), default);
         // A lock without expiry: taken by the first command, given no end by the second.
         RefuseFrom(gateway, "findAndModify", 2);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a, Timeout.InfiniteTimeSpan).AsTask());
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => impatient.TryAcquireAsync(new AcquireRequest("k", _a, "", Timeout.InfiniteTimeSpan), default).AsTask());
         Assert.True(e.IsTransient);
         Assert.True(e.MayHaveBeenApplied);
         gateway.Faults.Decide = null;
@@ -118,11 +120,12 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
     public async Task A_release_whose_answer_was_lost_may_have_been_applied_whatever_happens_to_the_look_after_it()
     {
         await using MongoGateway gateway = server.StartGateway();
-        await using var store = new TestStore(gateway.Uri + "?serverSelectionTimeoutMS=1000");
+        await using var store = new TestStore(gateway.Uri);
         await store.AcquireAsync("k", _a);
+        MongoLockStore impatient = await store.ImpatientAsync();
         gateway.Faults.Inject("update", GatewayFault.LoseReply);
         RefuseFrom(gateway, "aggregate", 1);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.ReleaseAsync("k", _a).AsTask());
+        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => impatient.TryReleaseAsync("k", _a, default).AsTask());
         Assert.True(e.IsTransient);
         Assert.True(e.MayHaveBeenApplied);
         gateway.Faults.Decide = null;

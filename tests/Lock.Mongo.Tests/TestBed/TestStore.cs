@@ -33,6 +33,18 @@ internal sealed class TestStore : IAsyncDisposable
 
     public static DriverCommandRunner RunnerOf(string uri, TimeProvider? time = null) => new(new MongoClientSource(Plan(uri)), time ?? TimeProvider.System);
 
+    /// <summary>The same client, soon tired of looking for a server: for what is to fail. What connected in its own time need not do it again in little.</summary>
+    public static async Task<DriverCommandRunner> ImpatientAsync(DriverCommandRunner runner)
+    {
+        MongoTarget target = runner.Source.Target with { SelectionTimeout = TimeSpan.FromMilliseconds(300) };
+        var impatient = new DriverCommandRunner(new MongoClientSource(await runner.Source.GetAsync(default), target), TimeProvider.System);
+        await impatient.RunAsync("admin", new("ping", 1), default);
+        return impatient;
+    }
+
+    /// <summary>A store over the same client and collection that is soon tired of looking for a server.</summary>
+    public async Task<MongoLockStore> ImpatientAsync() => new(await ImpatientAsync(_runner), Settings, TimeProvider.System);
+
     public static MongoStoreSettings SettingsOf(MongoTarget target, string collection) => new()
     {
         Database = "lock_tests", Collection = collection, CommandTimeout = target.CommandTimeout, StepTimeout = target.StepTimeout, Target = target,
