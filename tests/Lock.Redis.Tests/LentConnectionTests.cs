@@ -1,3 +1,4 @@
+using Locking.Conformance;
 using StackExchange.Redis;
 
 namespace Locking;

@@ -1,3 +1,5 @@
+using Locking.Conformance;
+
 namespace Locking;
 
 /// <summary>Keys that other clients wrote.</summary>
