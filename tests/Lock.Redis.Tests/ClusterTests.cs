@@ -32,7 +32,7 @@ public sealed class ClusterFixture : IAsyncLifetime
             {
                 var info = (string)(await server.CommandAsync("CLUSTER", "INFO"))!;
                 return info.Contains("cluster_state:ok", StringComparison.Ordinal) && info.Contains("cluster_known_nodes:3", StringComparison.Ordinal);
-            }, "the cluster", TimeSpan.FromSeconds(30));
+            }, "the cluster");
         }
     }
 
@@ -102,7 +102,7 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
             await AskAsync(holding, key, "id");
             await using var watch = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
             await holding.TryReleaseAsync(key, "id", CancellationToken.None);
-            Assert.True(await watch.WaitAsync(TimeSpan.FromSeconds(10), CancellationToken.None));
+            Assert.True(await watch.WaitAsync(Eventually.Patience, CancellationToken.None));
         }
     }
 
@@ -115,7 +115,7 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
         {
             await using var held = await holding.LockAsync($"{Guid.NewGuid():N}", new LockOptions { Ttl = TimeSpan.FromMinutes(10) });
             Assert.True(await forcing.ForceUnlockAsync(held.Key));
-            await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", TimeSpan.FromSeconds(10));
+            await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss");
             Assert.Equal(LostReason.Forced, held.LostReason);
         }
     }

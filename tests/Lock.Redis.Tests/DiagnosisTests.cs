@@ -111,7 +111,7 @@ public sealed partial class DiagnosisTests
         await using var master = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
         await using var first = await RedisServer.StartAsync("--replicaof", "127.0.0.1", $"{master.Port}");
         await using var second = await RedisServer.StartAsync("--replicaof", "127.0.0.1", $"{master.Port}");
-        await Eventually.TrueAsync(async () => await master.CommandAsync("WAIT", "2", "1000") is 2L, "both replicas", TimeSpan.FromSeconds(30));
+        await Eventually.TrueAsync(async () => await master.CommandAsync("WAIT", "2", "1000") is 2L, "both replicas");
         Assert.False(Find(await DiagnoseAsync(master, new LockOptions { Replicas = 1 }), "replicas-partly-awaited").IsWarning);
     }
 

@@ -1,3 +1,4 @@
+using Locking.Conformance;
 using StackExchange.Redis;
 
 namespace Locking;
@@ -16,7 +17,7 @@ public sealed class LentConnectionTests(RedisFixture redis) : RedisTests(redis),
             await TakeAsync(store, key, id);
             await using var watch = await store.WatchAsync(key, CancellationToken.None);
             await ReleaseAsync(store, key, id);
-            Assert.True(await watch.WaitAsync(TimeSpan.FromSeconds(10), CancellationToken.None));
+            Assert.True(await watch.WaitAsync(Eventually.Patience, CancellationToken.None));
         }
 
         await using (var locks = new StoreLock(new RedisLockProvider(lent).CreateStore(new LockConfig(), LockProviderContext.Default)))

@@ -54,7 +54,7 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
         {
             await Eventually.TrueAsync(
                 async () => await Record.ExceptionAsync(async () => Assert.Equal(StoreReply.Done, await one.TryExtendAsync("k", "id", LongTtl, CancellationToken.None))) is null,
-                "the lock, as it was saved", TimeSpan.FromSeconds(30));
+                "the lock, as it was saved");
         }
     }
 
@@ -63,16 +63,16 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
     {
         await using var server = await RedisServer.StartAsync();
         var limit = TimeSpan.FromMilliseconds(300);
-        await using var holding = new StoreLock(RedisFixture.StoreAt(server.Port, commandTimeout: limit), new LockOptions { Ttl = TimeSpan.FromSeconds(1) });
+        await using var holding = new StoreLock(RedisFixture.StoreAt(server.Port), new LockOptions { Ttl = TimeSpan.FromSeconds(1) });
         await using var waiting = new StoreLock(RedisFixture.StoreAt(server.Port, commandTimeout: limit), s_noNet);
         var held = await holding.LockAsync("k");
-        var waiter = waiting.LockAsync("k").AsTask();
+        var waiter = WithoutFaultAsync(async () => await waiting.LockAsync("k"));
         await UntilListeningAsync(server, 1);
         server.Freeze();
-        await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", TimeSpan.FromSeconds(5));
+        await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss");
         Assert.False(waiter.IsCompleted);
         server.Thaw();
-        await using var next = await Eventually.DoneAsync(waiter, "the waiter's lock", TimeSpan.FromSeconds(20));
+        await using var next = await Eventually.DoneAsync(waiter, "the waiter's lock");
         Assert.True(next.FencingToken > held.FencingToken);
     }
 
@@ -93,7 +93,7 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
         await UntilRefusedAsync(server);
         Assert.False(waiter.IsCompleted);
         await server.CommandAsync("CONFIG", "SET", "maxmemory", "0");
-        await using var next = await Eventually.DoneAsync(waiter, "the waiter's lock", TimeSpan.FromSeconds(20));
+        await using var next = await Eventually.DoneAsync(waiter, "the waiter's lock");
         Assert.True(next.FencingToken > held.FencingToken);
     }
 
@@ -112,7 +112,7 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
         await UntilListeningAsync(server, 1);
         await server.CommandAsync("CONFIG", "SET", "maxmemory", "1");
         Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
-        await using var next = await Eventually.DoneAsync(waiter, "the waiter's lock", TimeSpan.FromSeconds(20));
+        await using var next = await Eventually.DoneAsync(waiter, "the waiter's lock");
         Assert.True(next.FencingToken > held.FencingToken);
         // Newcomers are refused, in the line too.
         var fault = await Assert.ThrowsAsync<LockStoreException>(async () => await holding.TryLockAsync("k"));
@@ -137,7 +137,7 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
             left = (long?)await raw.CommandAsync("PTTL", key);
             expiredAt = TimeProvider.System.GetTimestamp();
             return left < 0;
-        }, "the lease's end", TimeSpan.FromSeconds(10));
+        }, "the lease's end");
         Assert.True(held.LostToken.IsCancellationRequested);
         Assert.Equal(LostReason.Expired, held.LostReason);
         await Eventually.TrueAsync(() => Volatile.Read(ref _lostAt) != 0, "the callback");
@@ -170,8 +170,8 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
         Assert.True(fault is { IsTransient: true, MayHaveBeenApplied: true }, fault.ToString());
         // The lease of ten minutes is there or was: the clean-up needs no answer.
         proxy.Mend();
-        await Eventually.TrueAsync(async () => (long)(await CommandAsync("EXISTS", key))! == 0, "the lock given back", TimeSpan.FromSeconds(20));
-        await using var again = await Eventually.DoneAsync(locks.LockAsync(key).AsTask(), "the lock again", TimeSpan.FromSeconds(20));
+        await Eventually.TrueAsync(async () => (long)(await CommandAsync("EXISTS", key))! == 0, "the lock given back");
+        await using var again = await Eventually.DoneAsync(locks.LockAsync(key).AsTask(), "the lock again");
     }
 
     [Theory]
@@ -192,12 +192,12 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
         Assert.Equal("OK", await replica.CommandAsync("REPLICAOF", "NO", "ONE"));
 
         // The lease is the same one there. What demands a replica waits for another; what does not goes on.
-        Assert.Null(await Eventually.DoneAsync(WithoutFaultAsync(async () => await plain.TryLockAsync("k")), "an answer", TimeSpan.FromSeconds(30)));
+        Assert.Null(await Eventually.DoneAsync(WithoutFaultAsync(async () => await plain.TryLockAsync("k")), "an answer"));
         Assert.Equal(held.Id, await replica.CommandAsync("GET", "k"));
         if (replicas == 0)
-            Assert.True(await Eventually.DoneAsync(WithoutFaultAsync(async () => await locks.TryExtendAsync("k", held.Id, TimeSpan.FromMinutes(1))), "an extension", TimeSpan.FromSeconds(30)));
+            Assert.True(await Eventually.DoneAsync(WithoutFaultAsync(async () => await locks.TryExtendAsync("k", held.Id, TimeSpan.FromMinutes(1))), "an extension"));
         Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
-        await using var next = await Eventually.DoneAsync(WithoutFaultAsync(async () => await plain.LockAsync("k")), "the next lock", TimeSpan.FromSeconds(30));
+        await using var next = await Eventually.DoneAsync(WithoutFaultAsync(async () => await plain.LockAsync("k")), "the next lock");
         Assert.True(next.FencingToken > held.FencingToken);
 
         StoreLock Of(LockOptions options) => new(

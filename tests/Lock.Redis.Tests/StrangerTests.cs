@@ -1,3 +1,5 @@
+using Locking.Conformance;
+
 namespace Locking;
 
 /// <summary>Keys that other clients wrote.</summary>
@@ -77,7 +79,7 @@ public sealed class StrangerTests(RedisFixture redis) : RedisTests(redis), IClas
         var waiting = locks.LockAsync(key).AsTask();
         Assert.False(waiting.IsCompleted);
         await CommandAsync("DEL", key);
-        await using var handle = await waiting.WaitAsync(TimeSpan.FromSeconds(4));
+        await using var handle = await waiting.WaitAsync(Eventually.Patience);
         Assert.True(handle.FencingToken > 0);
     }
 }

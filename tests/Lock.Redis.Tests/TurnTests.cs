@@ -224,7 +224,7 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
         await using var watch = await ((IReleaseSignal)fair).WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(fair, key, head, queue: true)).IsGranted);
         await ReleaseAsync(line, key, holder);
-        Assert.True(await watch.WaitAsync(TimeSpan.FromSeconds(10), CancellationToken.None));
+        Assert.True(await watch.WaitAsync(Eventually.Patience, CancellationToken.None));
         Assert.True((await AskAsync(fair, key, head, queue: true)).IsGranted);
     }
 
@@ -251,7 +251,7 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
         await TakeAsync(holding, key, passer);
         await ReleaseAsync(holding, key, passer);
         foreach (var (_, watch, _) in waiting)
-            Assert.True(await watch.WaitAsync(TimeSpan.FromSeconds(10), CancellationToken.None));
+            Assert.True(await watch.WaitAsync(Eventually.Patience, CancellationToken.None));
         // The last is as good as the first: the line is forgotten.
         Assert.True((await AskAsync(waiting[2].Store, key, waiting[2].Id)).IsGranted);
         Assert.False((await AskAsync(waiting[1].Store, key, waiting[1].Id)).IsGranted);

@@ -35,7 +35,7 @@ public sealed class WakeUpTests(RedisFixture redis) : RedisTests(redis), IClassF
             Assert.Equal(StoreReply.Done, await ReleaseAsync(holder, key, id));
         });
         await using var locks = new StoreLock(store, s_noNet);
-        await using var handle = await Eventually.DoneAsync(locks.LockAsync(key).AsTask(), $"the lock that was released {moment}", TimeSpan.FromSeconds(10));
+        await using var handle = await Eventually.DoneAsync(locks.LockAsync(key).AsTask(), $"the lock that was released {moment}");
         Assert.True(released);
         Assert.Equal(busyBefore, busy);
     }

@@ -4,6 +4,7 @@ namespace Locking.Core.Tests;
 
 /// <summary>The lost signal on the system's clock: it comes whatever the pool, the store or a callback is doing.</summary>
 /// <remarks>What is in its way stays there until it has come: a signal that depends on it never comes, and no time is measured.</remarks>
+[Collection(nameof(StarvedPoolTests))]
 public sealed class LostSignalTests
 {
     private static readonly TimeSpan Ttl = TimeSpan.FromMilliseconds(400);
@@ -12,7 +13,7 @@ public sealed class LostSignalTests
     public async Task The_flag_is_set_while_the_thread_pool_runs_nothing()
     {
         await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
-        using (new StoppedPool())
+        using (new BlockedPool())
         {
             // Not an await: the test must not need the pool either.
             var granted = locks.LockAsync("k", EngineTest.Fixed(Ttl));
@@ -115,39 +116,4 @@ public sealed class LostSignalTests
             return token.IsCancellationRequested;
         },
         Eventually.Patience);
-
-    /// <summary>As long as it lives, the thread pool has no more threads than it had, and each that is free takes work that blocks.</summary>
-    private sealed class StoppedPool : IDisposable
-    {
-        private const int Blockers = 1000;
-
-        private readonly ManualResetEventSlim _open = new(); // not disposed: the pool may still look at it
-        private readonly (int Workers, int Ports) _most;
-        private int _blocked;
-
-        public StoppedPool()
-        {
-            ThreadPool.GetMinThreads(out var least, out _);
-            ThreadPool.GetMaxThreads(out var workers, out var ports);
-            _most = (workers, ports);
-            Assert.True(ThreadPool.SetMaxThreads(Math.Max(least, Environment.ProcessorCount), ports));
-            for (var i = 0; i < Blockers; i++)
-                ThreadPool.UnsafeQueueUserWorkItem(_ => Block(), null);
-
-            // Threads that run something else now take what blocks next.
-            SpinWait.SpinUntil(() => Volatile.Read(ref _blocked) >= Environment.ProcessorCount, Eventually.Patience);
-        }
-
-        public void Dispose()
-        {
-            ThreadPool.SetMaxThreads(_most.Workers, _most.Ports);
-            _open.Set();
-        }
-
-        private void Block()
-        {
-            Interlocked.Increment(ref _blocked);
-            _open.Wait();
-        }
-    }
 }

@@ -30,7 +30,7 @@ public sealed class StarvedPoolTests
                 }) { IsBackground = true }.Start();
             }
 
-            Assert.True(all.Wait(TimeSpan.FromSeconds(30)), $"{all.CurrentCount} waits did not end while the pool was blocked");
+            Assert.True(all.Wait(Eventually.Patience), $"{all.CurrentCount} waits did not end while the pool was blocked");
         }
 
         Assert.All(ended, end => Assert.IsType<LockTimeoutException>(end));
@@ -53,7 +53,7 @@ public sealed class StarvedPoolTests
         {
             var call = locks.LockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(200) }).AsTask();
             grant.SetResult(default); // its continuation waits for the pool
-            Assert.True(((IAsyncResult)call).AsyncWaitHandle.WaitOne(TimeSpan.FromSeconds(30)), "the wait did not end while the pool was blocked");
+            Assert.True(((IAsyncResult)call).AsyncWaitHandle.WaitOne(Eventually.Patience), "the wait did not end while the pool was blocked");
             Assert.True(call.IsFaulted);
             Assert.IsType<LockStoreException>(call.Exception!.InnerException);
         }
@@ -71,7 +71,7 @@ public sealed class StarvedPoolTests
         using (new BlockedPool())
         {
             // Renewed three times each: two ttls and more have passed for those that came first.
-            Assert.True(SpinWait.SpinUntil(() => store.Extends >= 5 * handles.Count || handles.Exists(h => h.LostReason is not null), TimeSpan.FromSeconds(60)));
+            Assert.True(SpinWait.SpinUntil(() => store.Extends >= 5 * handles.Count || handles.Exists(h => h.LostReason is not null), Eventually.Patience));
             Assert.All(handles, handle => Assert.Null(handle.LostReason));
         }
 
@@ -90,7 +90,7 @@ public sealed class StarvedPoolTests
         using (new BlockedPool())
         {
             var unlock = handle.UnlockAsync().AsTask();
-            Assert.True(unlock.Wait(TimeSpan.FromSeconds(30)), "the unlock did not end while the pool was blocked");
+            Assert.True(unlock.Wait(Eventually.Patience), "the unlock did not end while the pool was blocked");
             Assert.Equal(UnlockOutcome.Unknown, unlock.Result);
         }
 

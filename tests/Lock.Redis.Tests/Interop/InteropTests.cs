@@ -29,7 +29,7 @@ public sealed class InteropTests(RedisFixture redis) : RedisTests(redis), IClass
             var tokens = new List<long>();
             for (var turn = 0; turn < Turns; turn++)
             {
-                await using var handle = await Eventually.DoneAsync(locks.LockAsync(key).AsTask(), "our turn", TimeSpan.FromSeconds(30));
+                await using var handle = await Eventually.DoneAsync(locks.LockAsync(key).AsTask(), "our turn");
                 tokens.Add(handle.FencingToken!.Value);
                 await using (new FileStream(marker, FileMode.CreateNew, FileAccess.Write))
                     await Task.Delay(3);
@@ -68,7 +68,7 @@ public sealed class InteropTests(RedisFixture redis) : RedisTests(redis), IClass
             // Its first try comes right behind its subscription: it must have found the lock held.
             await Eventually.TrueAsync(async () => (await CommandCountsAsync()).GetValueOrDefault("set") >= 2, "its first try");
             Assert.Equal(StoreReply.Done, await ReleaseAsync(store, key, id));
-            var (code, output) = await Eventually.DoneAsync(ended, "its turn", TimeSpan.FromSeconds(15));
+            var (code, output) = await Eventually.DoneAsync(ended, "its turn");
             Assert.True(code == 0, $"ended with {code}: {output}");
         }
         finally
@@ -91,7 +91,7 @@ public sealed class InteropTests(RedisFixture redis) : RedisTests(redis), IClass
         await CommandAsync(
             "EVAL", "redis.call('DEL', KEYS[1]) return redis.call('PUBLISH', KEYS[2], string.format('{ \"key\": \"%s\", \"value\": \"%s\" }', KEYS[1], ARGV[1]))",
             "2", "@simple-redis-mutex:lock-" + key, "@simple-redis-mutex:locks-releases", "0.123");
-        Assert.True(await watch.WaitAsync(TimeSpan.FromSeconds(10), CancellationToken.None));
+        Assert.True(await watch.WaitAsync(Eventually.Patience, CancellationToken.None));
         Assert.True((await AskAsync(store, key, NewId())).IsGranted);
     }
 

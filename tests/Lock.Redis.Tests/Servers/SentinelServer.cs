@@ -27,7 +27,7 @@ public sealed class SentinelServer : IAsyncDisposable
         sentinel._process = Process.Start(
             new ProcessStartInfo(binary, [file, "--sentinel"]) { RedirectStandardOutput = true, WorkingDirectory = sentinel._directory })!;
         sentinel._process.BeginOutputReadLine();
-        await Locking.Conformance.Eventually.TrueAsync(sentinel.AnswersAsync, "the Sentinel's answer", TimeSpan.FromSeconds(20));
+        await Locking.Conformance.Eventually.TrueAsync(sentinel.AnswersAsync, "the Sentinel's answer");
         return sentinel;
     }
 
