@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Time.Testing;
+
 namespace Locking.Conformance;
 
 /// <summary>What every suite shares: unique keys, time, and an end for everything that a test has made.</summary>

@@ -11,7 +11,7 @@ public abstract class EngineTest : IAsyncDisposable
         Locks = new StoreLock(Store, null, "ns", new LockProviderContext(Time, Logs));
     }
 
-    internal FakeTimeProvider Time { get; } = new();
+    internal TestClock Time { get; } = new();
 
     internal ScriptedStore Store { get; }
 

@@ -1,5 +1,6 @@
 using Locking.Conformance;
 using Locking.Samples.FileStore;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Locking.Samples.Tests;
 

@@ -44,10 +44,23 @@ public sealed partial class BrokerServer
 
     private long In(TimeSpan time) => TimeProvider.GetTimestamp() + (long)(time.TotalSeconds * TimeProvider.TimestampFrequency);
 
+    /// <summary>Called by a timer, where a fault would end the process and with it every lease: it is told, and what is left is done next time.</summary>
     private void KeepHouse()
     {
         if (_closing)
             return;
+        try
+        {
+            DoWhatIsDue();
+        }
+        catch (Exception e)
+        {
+            OnFault(e);
+        }
+    }
+
+    private void DoWhatIsDue()
+    {
         Pause.EndWhenDue();
         var now = TimeProvider.GetTimestamp();
         while (TryTakeDue(_unacknowledged, now, out var claim))

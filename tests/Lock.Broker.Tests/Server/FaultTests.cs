@@ -1,5 +1,6 @@
 using Locking.Conformance;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Locking;
 
@@ -34,6 +35,20 @@ public sealed class FaultTests : IDisposable
         Assert.Equal(1, server.ConnectionCount);
         Assert.False((await good.AskAsync("""{"type":"lock","uuid":"U2","key":"a","ttl":60000}""")).GetProperty("acquired").GetBoolean());
         log.Fails = false;
+    }
+
+    [Fact]
+    public async Task A_fault_in_what_is_done_now_and_then_ends_nothing()
+    {
+        var time = new FaultyTime();
+        await using var server = Start(LockProviderContext.Default with { TimeProvider = time });
+        await using var client = await RawClient.UnixAsync(SocketPath);
+        await client.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":60000}""");
+        time.Fails = true;
+        await Eventually.TrueAsync(() => time.Failures > 1, "the clock fails whoever looks after the leases");
+        time.Fails = false;
+        await client.ExpectNothingAsync();
+        Assert.False((await client.AskAsync("""{"type":"lock","uuid":"U2","key":"a","ttl":60000}""")).GetProperty("acquired").GetBoolean());
     }
 
     [Fact]
@@ -105,9 +120,19 @@ public sealed class FaultTests : IDisposable
 
     private sealed class FaultyTime : TimeProvider
     {
+        private int _failures;
+
         public bool Fails { get; set; }
 
-        public override DateTimeOffset GetUtcNow() => Fails ? throw new InvalidOperationException("The clock has failed.") : base.GetUtcNow();
+        public int Failures => Volatile.Read(ref _failures);
+
+        public override DateTimeOffset GetUtcNow()
+        {
+            if (!Fails)
+                return base.GetUtcNow();
+            Interlocked.Increment(ref _failures);
+            throw new InvalidOperationException("The clock has failed.");
+        }
     }
 
     private sealed class FaultyLog : ILoggerFactory, ILogger

@@ -7,7 +7,7 @@ namespace Locking;
 public sealed class RestartTests : IAsyncDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("lock-restart-").FullName;
-    private readonly FakeTimeProvider _time = new();
+    private readonly TestClock _time = new();
     private BrokerServer _server;
 
     public RestartTests() => _server = Start();

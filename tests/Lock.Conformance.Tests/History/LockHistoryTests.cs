@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Xunit.Sdk;
 
 namespace Locking.Conformance.Tests.History;

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Time.Testing;
+
 namespace Locking.Conformance.Tests.Mutation;
 
 /// <summary>The kit must be able to fail: each careless store is caught by the facts of the guarantee that it breaks.</summary>

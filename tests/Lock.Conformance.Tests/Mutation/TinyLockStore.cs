@@ -28,7 +28,7 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
 
     public string Type => "tiny";
 
-    private TimeSpan Now => Is(Mistake.S33_Expiry_by_the_callers_clock) ? _processClock.GetElapsedTime(0) : _table.Now;
+    private TimeSpan Now => Is(Mistake.S33_Expiry_by_the_callers_clock) ? _processClock.SinceZero() : _table.Now;
 
     public ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken) =>
         Is(Mistake.S10_Checks_then_acts)
@@ -257,7 +257,7 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
         if (Is(Mistake.S24_The_lease_of_a_waiter_begins_when_it_came))
             fresh.From = arrived;
         if (Is(Mistake.S33_The_end_is_written_by_the_callers_clock))
-            fresh.From = _processClock.GetElapsedTime(0);
+            fresh.From = _processClock.SinceZero();
         _table.Rows[Name(key)] = fresh;
         return AcquireReply.Granted(token);
     }

@@ -15,7 +15,7 @@ internal sealed class TinyTable(TimeProvider clock)
 
     public List<TinyLockStore> Stores { get; } = [];
 
-    public TimeSpan Now => Clock.GetElapsedTime(0);
+    public TimeSpan Now => Clock.SinceZero();
 
     internal sealed class Row(string key, string id, string owner, long token, TimeSpan from, TimeSpan ttl)
     {

@@ -20,7 +20,7 @@ public sealed class LockHistory(TimeProvider clock)
     }
 
     /// <summary>The time now, to be read before what it is compared with.</summary>
-    public TimeSpan Now => clock.GetElapsedTime(0);
+    public TimeSpan Now => clock.SinceZero();
 
     /// <summary>A holder was told of its grant just now, and may rely on it until a time. Told again, the later end counts.</summary>
     public void Granted(string key, string id, long? token, TimeSpan until)

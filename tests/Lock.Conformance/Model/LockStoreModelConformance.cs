@@ -1,5 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Locking.Conformance;
 
@@ -108,7 +109,7 @@ public abstract class LockStoreModelConformance : LockStoreSuite
         }
     }
 
-    private TimeSpan Now => Clock.GetElapsedTime(0);
+    private TimeSpan Now => Clock.SinceZero();
 
     /// <summary>An answer that differs counts only if no lease can have ended while it was on its way.</summary>
     private void Judge(Action assertion, StoreModel model)

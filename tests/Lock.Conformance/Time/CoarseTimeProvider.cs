@@ -31,7 +31,7 @@ public sealed class CoarseTimeProvider(TimeProvider inner, TimeSpan tick) : Time
     {
         if (due <= TimeSpan.Zero || due == Timeout.InfiniteTimeSpan)
             return due;
-        var intoTick = inner.GetElapsedTime(0).Ticks % tick.Ticks;
+        var intoTick = inner.SinceZero().Ticks % tick.Ticks;
         var ticks = (due.Ticks + tick.Ticks - 1) / tick.Ticks;
         return new TimeSpan((ticks * tick.Ticks) - intoTick);
     }

@@ -7,8 +7,9 @@ public static class Eventually
 {
     private static readonly AsyncLocal<TimeSpan?> ImpatientNow = new();
 
-    /// <summary>How long a wait lasts before it fails, unless it says otherwise: long enough for a loaded machine, never reached by a test that passes.</summary>
-    public static TimeSpan Patience => ImpatientNow.Value ?? TimeSpan.FromSeconds(20);
+    /// <summary>How long a wait lasts before it fails, unless it says otherwise: long enough for any machine that is loaded, and never
+    /// reached by a test that passes. Only a hang falls short of it.</summary>
+    public static TimeSpan Patience => ImpatientNow.Value ?? TimeSpan.FromSeconds(60);
 
     /// <summary>Lets waits of the current flow fail sooner: for tests whose waits are meant to fail.</summary>
     public static void HavePatience(TimeSpan patience) => ImpatientNow.Value = patience;
@@ -39,7 +40,7 @@ public static class Eventually
     }
 
     /// <summary>Waits until the code under test has armed at least so many timers of a fake clock, so that an advance reaches them.</summary>
-    public static Task TimersArmedAsync(FakeTimeProvider time, int atLeast = 1)
+    public static Task TimersArmedAsync(TestClock time, int atLeast = 1)
     {
         ArgumentNullException.ThrowIfNull(time);
         return TrueAsync(() => time.ArmedTimers >= atLeast, $"{atLeast} timer(s) armed");
@@ -70,12 +71,13 @@ public static class Eventually
 
     /// <summary>Gives other tasks the chance to do what they can do now: for assertions that something has <i>not</i> happened.</summary>
     /// <remarks>It makes such an assertion likely to fail when it should, and never fail when it should not.</remarks>
-    public static async Task SettleAsync()
+    public static Task SettleAsync() => Task.Run(static async () =>
     {
+        // On the pool, whatever context the test runs in: each turn comes after what has been queued there before it, however long that takes.
         for (var i = 0; i < 8; i++)
             await Task.Yield();
         await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System).ConfigureAwait(false);
         for (var i = 0; i < 8; i++)
             await Task.Yield();
-    }
+    });
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Locking.Conformance;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Locking.InMemory.Tests.Leases;
 

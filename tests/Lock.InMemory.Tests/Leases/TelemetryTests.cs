@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Locking.Conformance;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Locking.InMemory.Tests.Leases;
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Locking.Conformance;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Locking.InMemory.Tests.Sharing;
 

@@ -9,7 +9,7 @@ public abstract class TableTest : IDisposable
 
     protected static readonly TimeSpan Ttl = TimeSpan.FromSeconds(30);
 
-    protected FakeTimeProvider Time { get; } = new();
+    protected TestClock Time { get; } = new();
 
     private protected LockTable Table { get; private set; } = null!;
 

@@ -1,4 +1,5 @@
 using Locking.Conformance;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Locking;
 
