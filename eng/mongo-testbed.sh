@@ -23,9 +23,22 @@ database=$(readlink -m "${DATABASE:-$dir}")
 data=$database/data
 run=$database/run
 
-# PostgreSQL refuses to run as root.
+reaches_its_files() { "${drop[@]}" ls "$root/usr/lib" "$run" "$data" > /dev/null 2>&1; }
+
+# PostgreSQL refuses to run as root. Root's nobody has to get at its files also where others may not go, as in a clone below root's home:
+# it then keeps the one capability that this takes, and nothing has to lie elsewhere.
 drop=()
-if [ "$(id -u)" = 0 ]; then drop=(setpriv --reuid=65534 --regid=65534 --clear-groups); fi
+drop_root() {
+  [ "$(id -u)" = 0 ] || return 0
+  drop=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+  if reaches_its_files; then return; fi
+  drop+=(--inh-caps=+dac_override --ambient-caps=+dac_override)
+  reaches_its_files || {
+    echo "mongo-testbed.sh: PostgreSQL, which does not run as root, cannot reach $database as nobody, and this machine does not let it keep the capability CAP_DAC_OVERRIDE." \
+      "Use a clone in a directory that others may enter, or run this as another user than root." >&2
+    exit 1
+  }
+}
 engine() { env -i HOME="$run" PATH=/usr/bin:/bin TZ=UTC LC_ALL=C "${drop[@]}" "$@"; }
 programs() { echo "$root"/usr/lib/postgresql/*/bin; }
 installed() { [ -e "$dir/packages.txt" ]; }
@@ -157,15 +170,27 @@ timezone = 'UTC'
 END
 }
 
+# Somebody else may take a port that was free a moment ago.
+start_server() {
+  local attempt wanted=$port
+  for attempt in 1 2 3 4 5; do
+    port=${wanted:-$(free_port)}
+    rm -f "$run/pg.log"
+    if engine "$(programs)/pg_ctl" -D "$data" -o "-p $port" -l "$run/pg.log" -w -s start > /dev/null 2>&1; then return 0; fi
+    if [ -n "$wanted" ] || ! grep -q 'Address already in use' "$run/pg.log"; then return 1; fi
+  done
+  return 1
+}
+
 do_start() {
   need_installed
   if running_port; then return; fi
-  [ -n "$port" ] || port=$(free_port)
   mkdir -p "$run" "$data"
   if [ "$(id -u)" = 0 ]; then chown 65534:65534 "$run" "$data"; fi
+  drop_root
   cd "$run"
   [ -e "$data/PG_VERSION" ] || create_database
-  engine "$(programs)/pg_ctl" -D "$data" -o "-p $port" -l "$run/pg.log" -w -s start > /dev/null || { tail -20 "$run/pg.log" >&2; exit 1; }
+  start_server || { tail -20 "$run/pg.log" >&2; exit 1; }
   if [ ! -e "$database/extension" ] || [ "$database/extension" -ot "$data/PG_VERSION" ]; then
     engine "$(programs)/psql" -qX -h 127.0.0.1 -p "$port" -U postgres -c 'SET client_min_messages = warning' -c 'CREATE EXTENSION IF NOT EXISTS documentdb CASCADE' > /dev/null
     touch "$database/extension"
@@ -176,6 +201,7 @@ do_start() {
 do_stop() {
   need_installed
   running_port > /dev/null || return 0
+  drop_root
   cd "$run"
   engine "$(programs)/pg_ctl" -D "$data" -m fast -w -s stop
 }

@@ -62,6 +62,14 @@ internal sealed class ComparisonResult(List<string> names, List<double[]> nanose
     /// <summary>The median over the rounds of its time divided by the first contender's in the same round.</summary>
     public double Ratio(int contender) => Median(nanoseconds[contender].Zip(nanoseconds[0], static (own, first) => own / first));
 
+    /// <summary>All contenders' figures, to be set beside each other.</summary>
+    public IReadOnlyList<BenchColumn> Columns { get; } = [.. names.Select((name, i) => new BenchColumn(name, new Dictionary<string, double>
+    {
+        ["µs each"] = Median(nanoseconds[i]) / 1000,
+        ["× the first"] = Median(nanoseconds[i].Zip(nanoseconds[0], static (own, first) => own / first)),
+        ["throughput of the first"] = 1 / Median(nanoseconds[i].Zip(nanoseconds[0], static (own, first) => own / first)),
+    }))];
+
     /// <summary>All medians, for the details of a row.</summary>
     public string Describe() => string.Join(", ", names.Select((name, i) => string.Create(CultureInfo.InvariantCulture, $"{name} {Median(i):0} ns")));
 

@@ -20,11 +20,14 @@ if (args is [ChildParts.Marker, ..])
 
 var rounds = 51;
 var report = new BenchReport();
+string? json = null;
 List<string> names = [];
 for (var i = 0; i < args.Length; i++)
 {
     if (args[i] == "--rounds" && i + 1 < args.Length && int.TryParse(args[i + 1], out rounds) && rounds > 0)
         i++;
+    else if (args[i] == "--json" && i + 1 < args.Length)
+        json = args[++i];
     else if (args[i] == "--only" && i + 1 < args.Length)
         report.Only.UnionWith(args[++i].Split(','));
     else if (suites.ContainsKey(args[i]))
@@ -38,13 +41,20 @@ if (names.Count == 0)
 foreach (var name in names)
     await suites[name]().RunAsync(report, rounds);
 report.Print(Console.Out);
+if (json is not null)
+{
+    await using var file = File.CreateText(json);
+    report.WriteJson(file, rounds);
+}
+
 return report.AllMet ? 0 : 1;
 
 int Usage(string problem)
 {
     Console.Error.WriteLine(problem);
-    Console.Error.WriteLine($"Usage: dotnet run -c Release --project bench/Lock.Bench -- [--rounds N] [--only PART,...] SUITE...   Suites: {string.Join(", ", suites.Keys)}.");
+    Console.Error.WriteLine($"Usage: dotnet run -c Release --project bench/Lock.Bench -- [--rounds N] [--only PART,...] [--json FILE] SUITE...   Suites: {string.Join(", ", suites.Keys)}.");
     Console.Error.WriteLine($"--only measures less: of broker the parts {string.Join(", ", BrokerSuite.Parts)}; of redis the rows whose names have that part. The other suites have none.");
+    Console.Error.WriteLine("--json writes everything that was measured into a file, for programs.");
     Console.Error.WriteLine("Ends with 0 when every bar is met, with 1 when one is not.");
     return 64;
 }

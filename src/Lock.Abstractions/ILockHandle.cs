@@ -33,13 +33,16 @@ public interface ILockHandle : IAsyncDisposable
     /// <summary>How long the caller waited for the grant, as measured.</summary>
     TimeSpan AcquireDelay { get; }
 
-    /// <summary>The validity that is left now: zero when lost or released, <see cref="Timeout.InfiniteTimeSpan"/> without expiry.</summary>
+    /// <summary>What is left until the loss is announced, unless it is renewed: zero when lost or released, <see cref="TimeSpan.MaxValue"/> without
+    /// expiry, which no span exceeds.</summary>
+    /// <remarks>No timer takes that value: limit it before you give it to <c>Task.Delay</c>, <c>CancelAfter</c> or a timeout. For work that must end
+    /// with the lease give it <see cref="LostToken"/> instead.</remarks>
     TimeSpan Remaining { get; }
 
     /// <summary>Cancelled when the lease is lost: it ran out, was taken away, or its backend is gone for good. Never by unlocking.</summary>
     /// <remarks>
-    /// The flag is set before the backend can grant the lock to anyone else, by a thread of its own. Callbacks run on the thread
-    /// pool. Asking for it after the handle was unlocked gives the same token.
+    /// The flag is set before the backend can grant the lock to anyone else, by a thread of its own, as long as the operating system lets that
+    /// thread run within <see cref="LockOptions.LostMargin"/>. Callbacks run on the thread pool. Asking for it after the handle was unlocked gives the same token.
     /// </remarks>
     CancellationToken LostToken { get; }
 

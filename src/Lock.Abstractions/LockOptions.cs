@@ -55,6 +55,10 @@ public sealed record LockOptions
     /// <summary>Part of the TTL allowed for clocks that run at different rates, besides 2 ms. 0 to 0.5. Default 0.01.</summary>
     public double? DriftFactor { get; init => field = OptionRules.Between(value, 0, 0.5, nameof(DriftFactor)); }
 
+    /// <summary>A loss is announced so long before the backend may grant the lock to another. Not negative, below the TTL; where it is shorter than
+    /// the allowance for drift, that counts. Default: that allowance (<see cref="DriftFactor"/> of the TTL and 2 ms); in memory zero.</summary>
+    public TimeSpan? LostMargin { get; init => field = OptionRules.NotNegative(value, nameof(LostMargin)); }
+
     /// <summary>Limit of one node's vote. At least 1 ms. Default the larger of 50 ms and a hundredth of the TTL. Backend redLock.</summary>
     public TimeSpan? NodeTimeout { get; init => field = OptionRules.Positive(value, nameof(NodeTimeout)); }
 

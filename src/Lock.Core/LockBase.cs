@@ -26,7 +26,7 @@ public abstract class LockBase : ILock
         _defaultOwner = string.Create(CultureInfo.InvariantCulture, $"{Environment.MachineName}/{Environment.ProcessId}");
         _lockOptions = EffectiveOptions.Resolve(Defaults, null, isTry: false, _defaultOwner);
         _tryOptions = EffectiveOptions.Resolve(Defaults, null, isTry: true, _defaultOwner);
-        Logger = Context.LoggerFactory.CreateLogger("Locking");
+        Logger = QuietLogger.Of(Context.LoggerFactory.CreateLogger("Locking"));
     }
 
     /// <inheritdoc/>

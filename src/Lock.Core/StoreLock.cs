@@ -35,6 +35,8 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         Alarms = AlarmClock.For(Context.TimeProvider);
         Turns = new KeyTurns(Alarms);
         Pending = new PendingReleases(this);
+        Outage = new Outage(this);
+        SelfWaits = new SelfWaits(this);
         _lastAnswer = long.MinValue;
         if (store is ILossSignal losses)
             losses.LeaseLost += OnStoreLoss;
@@ -55,6 +57,12 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
     internal Contenders Contenders { get; } = new();
 
     internal PendingReleases Pending { get; }
+
+    internal ReleasesUnderWay Releases { get; } = new();
+
+    internal Outage Outage { get; }
+
+    internal SelfWaits SelfWaits { get; }
 
     /// <summary>Cancelled when this object is being disposed: waits end.</summary>
     internal CancellationToken Disposing => _disposing.Token;
@@ -78,7 +86,11 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         RefuseWithoutValidity(options);
         RefuseWithoutNotices(options);
 
-        return new Contender(this, key, options).RunAsync(cancellationToken);
+        var contender = new Contender(this, key, options);
+        var run = contender.RunAsync(cancellationToken);
+        return run.IsCompleted || contender.Limit == Timeout.InfiniteTimeSpan
+            ? run
+            : new ValueTask<ILockHandle?>(TimedCall.AwaitAsync(this, contender, run.AsTask(), contender.Limit));
     }
 
     private protected override ValueTask<LockInfo?> GetCoreAsync(string key, CancellationToken cancellationToken) =>
@@ -168,7 +180,8 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
 
     private protected override async ValueTask DisposeCoreAsync()
     {
-        await _disposing.CancelAsync().ConfigureAwait(false);
+        // Whatever a store does in its own cancellation, or in its disposal, is not waited for without limit.
+        await WithinDisposeLimitAsync(_disposing.CancelAsync()).ConfigureAwait(false);
         if (Store is ILossSignal losses)
             losses.LeaseLost -= OnStoreLoss;
 
@@ -182,12 +195,10 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         }
 
         unlocks.Add(Pending.WhenAll());
+        unlocks.Add(Releases.WhenNone());
         await WithinDisposeLimitAsync(Task.WhenAll(unlocks)).ConfigureAwait(false);
-        await _stopped.CancelAsync().ConfigureAwait(false);
-        await WithinDisposeLimitAsync(DisposeStoreAsync()).ConfigureAwait(false);
-
-        // A store may throw before its first await.
-        async Task DisposeStoreAsync() => await Store.DisposeAsync().ConfigureAwait(false);
+        await WithinDisposeLimitAsync(_stopped.CancelAsync()).ConfigureAwait(false);
+        await WithinDisposeLimitAsync(DetachedFlow.Start(() => Task.Run(async () => await Store.DisposeAsync().ConfigureAwait(false)))).ConfigureAwait(false);
     }
 
     /// <summary>Puts a new lease into the register, where losses find it.</summary>
@@ -195,7 +206,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
 
     /// <summary>Starts a lease that is in the register.</summary>
     /// <exception cref="ObjectDisposedException">The engine was disposed meanwhile; the lease is given back.</exception>
-    internal void Adopt(Lease lease, LeaseInstant now)
+    internal void Adopt(Lease lease, long now)
     {
         lease.Start(now);
         if (!IsDisposed)
@@ -209,19 +220,38 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
     internal void Forget(Lease lease) => _leases.TryRemove(lease.Id, out _);
 
     /// <summary>Reports a loss, on the pool: logs and metrics are other people's code, and the alarm clock's thread must not wait for it.</summary>
-    internal void OnLost(Lease lease, LostReason reason, TimeSpan heldFor) =>
+    internal void OnLost(Lease lease, LostReason reason, TimeSpan heldFor, TimeSpan late) =>
         ThreadPool.UnsafeQueueUserWorkItem(
             static loss =>
             {
-                LockTelemetry.Lost(loss.Engine.Type, loss.Reason);
+                LockTelemetry.Lost(loss.Engine.Type, loss.Reason, loss.Late);
                 LockTelemetry.Held(loss.Engine.Type, loss.HeldFor);
-                Log.Lost(loss.Engine.Logger, loss.Lease.Key, loss.Lease.Id, loss.Reason);
+                if (loss.Reason != LostReason.LockDisposed && loss.Engine.Outage.TellsLoss())
+                    Log.Lost(loss.Engine.Logger, loss.Lease.Key, loss.Lease.Id, loss.Reason);
+                else
+                    Log.LostQuietly(loss.Engine.Logger, loss.Lease.Key, loss.Lease.Id, loss.Reason);
             },
-            (Engine: this, Lease: lease, Reason: reason, HeldFor: heldFor),
+            (Engine: this, Lease: lease, Reason: reason, HeldFor: heldFor, Late: late),
             preferLocal: false);
 
+    /// <summary>Who of this object holds a key, in words; null when nobody does.</summary>
+    internal string? OwnHolder(string key)
+    {
+        foreach (var (_, lease) in _leases)
+        {
+            if (lease.Key == key && lease.Describe() is { } held)
+                return held;
+        }
+
+        return null;
+    }
+
     /// <summary>The backend has answered somebody.</summary>
-    internal void Answered(LeaseInstant now) => Volatile.Write(ref _lastAnswer, now.Timestamp);
+    internal void Answered(long now)
+    {
+        Volatile.Write(ref _lastAnswer, now);
+        Outage.Answered();
+    }
 
     /// <summary>Whether the backend has answered anybody within this time.</summary>
     internal bool HasAnsweredSince(TimeSpan ago)
@@ -230,24 +260,18 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         return last != long.MinValue && Clock.Time.GetElapsedTime(last) <= ago;
     }
 
-    internal void StoreFailed(string step, string key, string id, LockStoreException exception)
+    internal void StoreFailed(string step, string key, string id, Exception exception)
     {
         LockTelemetry.StoreFailed(Type, step, (exception.InnerException ?? exception).GetType().Name);
-        Log.StoreFailed(Logger, Type, step, key, id, exception.Message);
+        Outage.Failed(step, key, id, exception.Message);
     }
 
-    /// <summary>One extend for a lease; failures are counted, not logged: the lease does that.</summary>
+    /// <summary>One extend for a lease.</summary>
     internal async ValueTask<StoreReply> ExtendAsync(Lease lease, TimeSpan ttl, CancellationToken cancellationToken)
     {
-        try
-        {
-            return await TryExtendOnceAsync(lease.Key, lease.Id, ttl, cancellationToken).ConfigureAwait(false);
-        }
-        catch (LockStoreException exception)
-        {
-            LockTelemetry.StoreFailed(Type, "extend", (exception.InnerException ?? exception).GetType().Name);
-            throw;
-        }
+        var reply = await TryExtendOnceAsync(lease.Key, lease.Id, ttl, cancellationToken).ConfigureAwait(false);
+        Answered(Clock.Now);
+        return reply;
     }
 
     internal ValueTask<StoreReply> TryExtendOnceAsync(string key, string id, TimeSpan ttl, CancellationToken cancellationToken) =>
@@ -265,6 +289,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
     {
         var stepLimit = StepLimit.In(Alarms, limit);
         UnlockOutcome? outcome = null;
+        Releases.Begin();
         try
         {
             var unanswered = false;
@@ -274,6 +299,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
                 try
                 {
                     outcome = Outcome(await TryReleaseOnceAsync(lease.Key, lease.Id, CancellationToken.None, stepLimit).ConfigureAwait(false));
+                    Outage.Answered();
                     Turns.Nudge(lease.Key);
                     if (unanswered && outcome != UnlockOutcome.Released)
                     {
@@ -299,17 +325,17 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
 
             GiveUpRelease(lease, limit, null);
         }
-        catch (OperationCanceledException) when (outcome is null)
+        catch (OperationCanceledException)
         {
-            GiveUpRelease(lease, limit, null);
+            GiveUpRelease(lease, limit, new TimeoutException("no answer came in time"));
         }
-        catch (Exception exception) when (outcome is null)
+        catch (Exception exception)
         {
             GiveUpRelease(lease, limit, exception); // what no store should throw is no answer either
         }
-        catch (Exception)
+        finally
         {
-            return outcome.GetValueOrDefault(); // a log that throws takes no outcome away
+            Releases.End();
         }
 
         return UnlockOutcome.Unknown;
@@ -320,17 +346,9 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
     {
         if (!IsDisposed)
             Pending.Add(lease.Key, lease.Id, lease.LongestTtl);
-        try
-        {
-            if (failure is not null)
-                Log.StoreFailed(Logger, Type, "release", lease.Key, lease.Id, failure.Message);
-            Log.ReleaseUnanswered(Logger, lease.Key, lease.Id, limit.TotalMilliseconds);
-        }
-        catch (Exception exception)
-        {
-            // A log is other people's code, and no outcome depends on it.
-            Debug.WriteLine(exception);
-        }
+        if (failure is not null)
+            StoreFailed("release", lease.Key, lease.Id, failure);
+        Log.ReleaseUnanswered(Logger, lease.Key, lease.Id, limit.TotalMilliseconds);
     }
 
     private static UnlockOutcome Outcome(StoreReply reply) => reply switch
@@ -348,6 +366,10 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         // First those that may be granted right now, then the leases: between the two a lease moves from here to there.
         foreach (var contender in Contenders.ToList())
             contender.OnStoreLoss(loss.HolderId);
+
+        // Either a contender that puts its lease into the register right now reads after that what it was told here, or the lease is seen below: but
+        // only if neither side's read comes before its write. This is the rare side, so it pays for both.
+        Interlocked.MemoryBarrierProcessWide();
         if (loss.HolderId is not null)
         {
             if (_leases.TryGetValue(loss.HolderId, out var lease))
@@ -376,11 +398,13 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
     private static void RefuseWithoutValidity(EffectiveOptions options)
     {
         var ttl = options.FirstTtl;
-        if (ttl == Timeout.InfiniteTimeSpan || ttl > LeaseClock.Drift(ttl, options.DriftFactor))
+        if (ttl == Timeout.InfiniteTimeSpan || ttl > options.LostMarginOf(ttl))
             return;
         throw new ArgumentException(
-            $"Ttl (or MaxHold) of {ttl.TotalMilliseconds} ms leaves nothing after the allowance for drift, which is "
-            + $"{options.DriftFactor} of it and 2 ms. Give at least a few milliseconds more.",
+            options.LostMarginOf(ttl) == options.LostMargin
+                ? $"lockOptions.lostMargin of {options.LostMargin.Value.TotalMilliseconds} ms must be below the ttl (or maxHold), which is {ttl.TotalMilliseconds} ms."
+                : $"lockOptions.ttl (or maxHold) of {ttl.TotalMilliseconds} ms leaves nothing after the allowance for drift, which is "
+                    + $"{options.DriftFactor} of it and 2 ms. Give at least a few milliseconds more.",
             nameof(options));
     }
 

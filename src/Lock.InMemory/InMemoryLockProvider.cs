@@ -37,6 +37,7 @@ public sealed class InMemoryLockProvider : IDirectLockProvider
         return connection.Name is null
             ? TableUse.Isolated(time)
             : throw new LockConfigException(
-                "connection.isolated", $"true is a table of one's own, and connection.name says which one to share (\"{connection.Name}\"). Keep one of them.");
+                "connection.isolated",
+                $"true is a table of one's own, and connection.name says which one to share (\"{connection.Name}\"). Keep one of them.");
     }
 }

@@ -64,6 +64,7 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
             return AcquireReply.Granted(result.Claim.FencingToken);
         if (result.Status == AcquireStatus.Busy || result.Claim is not StoreClaim claim)
             return AcquireReply.Busy(result.HolderRemaining);
+        request.Progress?.OnQueued();
         try
         {
             using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposed.Token);

@@ -1,25 +1,40 @@
 using System.Globalization;
 using System.Text;
+using MongoDB.Driver;
 
 namespace Locking;
 
 /// <summary>Makes stores of the backend <c>mongo</c>: one document per key in a collection of MongoDB 4.4 or newer, or a server that speaks its protocol.</summary>
 public sealed class MongoLockProvider : ILockProvider
 {
-    private readonly IMongoCommandRunner? _runner;
+    private readonly IMongoClient? _lent;
+    private readonly string? _lentDatabase;
 
     /// <summary>Creates a provider whose stores connect by themselves, as <see cref="LockConfig.Connection"/> says.</summary>
     public MongoLockProvider()
     {
     }
 
-    /// <summary>Creates a provider whose stores use a client that the application has.</summary>
-    /// <param name="runner">The client; it stays the application's to dispose. Of <see cref="LockConfig.Connection"/> only
+    /// <summary>Creates a provider whose stores use a client that the application has, with all that is set up for it.</summary>
+    /// <remarks>
+    /// Commands go to the server that takes writes, whatever the client's read preference is; its write concern does not count, <c>writeConcern</c> does. A
+    /// client whose connections are all in use makes steps wait for their turn. What the driver does not tell of a client that is lent, docs/mongo.md names.
+    /// </remarks>
+    /// <param name="client">The client; it stays the application's to dispose, and has to live as long as the locks. Of <see cref="LockConfig.Connection"/> only
     /// <c>database</c>, <c>collection</c>, <c>writeConcern</c>, <c>connectTimeout</c> and <c>commandTimeout</c> may be set then.</param>
-    public MongoLockProvider(IMongoCommandRunner runner)
+    public MongoLockProvider(IMongoClient client)
     {
-        ArgumentNullException.ThrowIfNull(runner);
-        _runner = runner;
+        ArgumentNullException.ThrowIfNull(client);
+        _lent = client;
+    }
+
+    /// <summary>Creates a provider whose stores use a client that the application has, and keep their locks in this database.</summary>
+    /// <param name="database">The database; as with <see cref="MongoLockProvider(IMongoClient)"/>, but <c>connection.database</c> may be left out, or say the same.</param>
+    public MongoLockProvider(IMongoDatabase database)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        _lent = database.Client;
+        _lentDatabase = database.DatabaseNamespace.DatabaseName;
     }
 
     /// <inheritdoc/>
@@ -33,29 +48,27 @@ public sealed class MongoLockProvider : ILockProvider
         LockConnection connection = config.Connection ?? new LockConnection();
         LockOptions options = config.LockOptions ?? new LockOptions();
         MongoOptionRules.Check(options, static (path, message) => new LockConfigException(path, message));
-        if (_runner is not null) MongoConnectionRules.CheckBorrowed(connection);
-        MongoClientSettings client = MongoConnectionRules.Client(connection);
+        MongoClientPlan? plan = _lent is null ? MongoConnectionRules.Client(connection) : null;
+        MongoTarget target = plan?.Target ?? MongoConnectionRules.Lent(connection, _lent!.Settings);
+        if (_lentDatabase is not null && connection.Database is { } other && other != _lentDatabase)
+            throw new LockConfigException("connection.database", $"is '{other}', but the database that was given in code is '{_lentDatabase}'; leave it out.");
         var settings = new MongoStoreSettings
         {
-            Database = Name("connection.database", connection.Database ?? client.Database ?? "locks", "/\\. \"$*<>:|?\0", 63),
+            Database = Name("connection.database", connection.Database ?? _lentDatabase ?? plan?.Url.DatabaseName ?? "locks", "/\\. \"$*<>:|?\0", 63),
             Collection = Name("connection.collection", connection.Collection ?? "locks", "$\0", 120),
-            WriteConcern = WriteConcern(connection.WriteConcern ?? client.WriteConcern ?? "majority"),
+            WriteConcern = WriteConcern(connection.WriteConcern ?? plan?.WriteConcern ?? "majority"),
             KeyPrefix = options.KeyPrefix ?? "",
             FenceRetention = options.FenceRetention ?? MongoStoreSettings.DefaultRetention,
-            CommandTimeout = client.CommandTimeout,
-            StepTimeout = Sum(Longer(client.ConnectTimeout, client.ServerSelectionTimeout), client.CommandTimeout),
-            Client = _runner is null ? client : null,
+            CommandTimeout = target.CommandTimeout,
+            StepTimeout = target.StepTimeout,
+            Target = target,
         };
         if (settings.Collection.StartsWith("system.", StringComparison.Ordinal))
             throw new LockConfigException("connection.collection", $"is '{settings.Collection}'; names that begin with 'system.' belong to MongoDB.");
-        if (_runner is not null) return new MongoLockStore(_runner, settings, context.TimeProvider);
-        var own = new MongoClient(client, context.TimeProvider);
-        return new MongoLockStore(own, settings, context.TimeProvider, own);
+        MongoClientSource source = plan is null ? new MongoClientSource(_lent!, target) : new MongoClientSource(plan);
+        var runner = new DriverCommandRunner(source, context.TimeProvider);
+        return new MongoLockStore(runner, settings, context.TimeProvider, runner);
     }
-
-    private static TimeSpan Sum(TimeSpan a, TimeSpan b) => a == Timeout.InfiniteTimeSpan || b == Timeout.InfiniteTimeSpan ? Timeout.InfiniteTimeSpan : a + b;
-
-    private static TimeSpan Longer(TimeSpan a, TimeSpan b) => a == Timeout.InfiniteTimeSpan || (b != Timeout.InfiniteTimeSpan && a > b) ? a : b;
 
     private static string Name(string path, string name, string forbidden, int most)
     {

@@ -22,7 +22,7 @@ public sealed class RedLockLockProvider : ILockProvider
         var stores = new List<RedisLockStore>();
         for (var i = 0; i < endpoints.Count; i++)
         {
-            var connector = RedisConnector.From(WithCommon(endpoints[i], common), $"connection.endpoints[{i}]");
+            var connector = RedisConnector.From(WithCommon(endpoints[i], common), $"connection.endpoints[{i}]", common);
             if (stores.Exists(other => other.Connection.Server == connector.Server))
                 throw new LockConfigException($"connection.endpoints[{i}]", $"{connector.Server} is named twice; every endpoint must be a server of its own.");
             stores.Add(new RedisLockStore(new RedisConnection(connector, context.TimeProvider), options));
@@ -36,7 +36,7 @@ public sealed class RedLockLockProvider : ILockProvider
         var voters = stores.Select(store => new RedisVoter(store)).ToList();
         var admission = new Admission(voters, options.Ttl is { } ttl && ttl > TimeSpan.Zero ? ttl : TimeSpan.FromSeconds(30), time);
         var retention = options.FenceRetention ?? TimeSpan.FromHours(1);
-        var nodes = voters.Select(IQuorumNode (voter) => new RedisQuorumNode(voter, new NodeHealth(voter, admission, time), retention)).ToList();
+        var nodes = voters.Select(IQuorumNode (voter, index) => new RedisQuorumNode(index, voter, new NodeHealth(voter, admission, time), retention)).ToList();
         return new RedLockLockStore(nodes, options, time, connectTimeout, admission.Covers, admission);
     }
 
@@ -54,12 +54,9 @@ public sealed class RedLockLockProvider : ILockProvider
             throw new LockConfigException("lockOptions.quorum", $"{quorum} must be from {(nodes / 2) + 1} (a majority) to {nodes} (all endpoints).");
     }
 
+    /// <summary>What an address cannot say. The rest is put together by who reads the address.</summary>
     private static LockConnection WithCommon(LockConnection endpoint, LockConnection common) => endpoint with
     {
-        Username = endpoint.Username ?? common.Username,
-        Password = endpoint.Password ?? common.Password,
-        Tls = endpoint.Tls ?? common.Tls,
-        Db = endpoint.Db ?? common.Db,
         ConnectTimeout = endpoint.ConnectTimeout ?? common.ConnectTimeout,
         CommandTimeout = endpoint.CommandTimeout ?? common.CommandTimeout,
         NoDelay = endpoint.NoDelay ?? common.NoDelay,

@@ -52,37 +52,126 @@ public sealed partial class RedLockLockStore
             {
                 Owner = nodes.Select(static info => info.Owner).FirstOrDefault(static owner => owner.Length > 0) ?? "",
                 FencingToken = nodes.Select(static info => info.FencingToken).OrderDescending().ElementAt(rank),
-                Remaining = nodes.Exists(static info => info.Remaining == Timeout.InfiniteTimeSpan)
+                Remaining = nodes.Exists(static info => info.Remaining == TimeSpan.MaxValue)
                     ? Timeout.InfiniteTimeSpan
                     : nodes.Select(static info => info.Remaining).OrderDescending().ElementAt(rank),
             };
         }
     }
 
+    /// <summary>Extends a lease of this process: its majority is that of the votes that were counted (<see cref="QuorumLease"/>).</summary>
+    private async ValueTask<StoreReply> ExtendLeaseAsync(
+        QuorumLease lease, TimeSpan ttl, Func<ILockStore, ValueTask<StoreReply>> extend, CancellationToken cancellationToken)
+    {
+        if (lease.IsOver)
+            return StoreReply.NotHeld;
+        var round = lease.BeginRound();
+        var asked = Asked();
+        var requests = BeginSteps(asked, extend);
+        var limit = TimeoutFor(ttl, asked);
+        var promptly = VoteLimit(ttl);
+        var replies = await CountAsync("extend", asked, requests, round.IsDecided, promptly, cancellationToken, round.ConfirmLate).ConfigureAwait(false);
+        var outcome = await ConcludeAsync(round, replies, promptly, cancellationToken).ConfigureAwait(false);
+        if (outcome is null && limit > promptly)
+        {
+            // Those that have to connect first are needed after all.
+            replies = await CountAsync(
+                "extend", asked, requests, round.IsDecidedWithStandIns, limit - promptly, cancellationToken, round.ConfirmLate).ConfigureAwait(false);
+            outcome = await ConcludeAsync(round, replies, promptly, cancellationToken).ConfigureAwait(false);
+        }
+
+        switch (outcome)
+        {
+            case null:
+                throw replies.TooFew("extend", _quorum);
+            case StoreReply.Done:
+                _leases.Restart(lease, ttl);
+                return StoreReply.Done;
+            case var lost:
+                // For good: what it still has on some nodes, and what may still come there, only keeps others waiting.
+                lease.End();
+                lease.TakeBackFrom(_nodes);
+                return lost.Value;
+        }
+    }
+
+    private async ValueTask<StoreReply?> ConcludeAsync(LeaseRound round, StoreReplies replies, TimeSpan limit, CancellationToken cancellationToken) =>
+        round.Conclude(replies.ByNode, await ForgotAsync(round.Suspicious(replies.ByNode), limit, cancellationToken).ConfigureAwait(false));
+
+    /// <summary>Which of these nodes have lost their memory, and so do not vote for anybody.</summary>
+    private async ValueTask<IReadOnlyCollection<int>> ForgotAsync(IReadOnlyList<int> nodes, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        if (nodes.Count == 0)
+            return [];
+        var ballot = await Ballot<object>.HoldAsync(
+            [.. nodes.Select(async Task<object> (node) => await _nodes[node].HasForgottenAsync(CancellationToken.None).ConfigureAwait(false))],
+            static (_, _) => false,
+            limit,
+            _time,
+            cancellationToken).ConfigureAwait(false);
+        return [.. nodes.Where((_, i) => ballot.Answers[i] is true)];
+    }
+
     private async Task<StoreReplies> AskStoresAsync(
         string step, Func<IReadOnlyList<IQuorumNode>, TimeSpan> limit, Func<ILockStore, ValueTask<StoreReply>> ask, CancellationToken cancellationToken)
     {
         var asked = Asked();
+        return await CountAsync(
+            step, asked, BeginSteps(asked, ask), (replies, _) => replies.Count(static reply => reply == StoreReply.Done) >= _quorum, limit(asked), cancellationToken)
+            .ConfigureAwait(false);
+    }
+
+    private static Task<object>[] BeginSteps(IReadOnlyList<IQuorumNode> asked, Func<ILockStore, ValueTask<StoreReply>> ask) =>
+        [.. asked.Select(async Task<object> (node) => await ask(node.Store).ConfigureAwait(false))];
+
+    /// <summary>The answers to steps that were begun.</summary>
+    /// <param name="step">The step, for messages.</param>
+    /// <param name="asked">Who is asked.</param>
+    /// <param name="requests">The steps.</param>
+    /// <param name="decides">Whether the answers by node so far decide, given how many are missing.</param>
+    /// <param name="limit">The longest wait.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="doneLate">Told of each node whose step was done when it was not waited for any more.</param>
+    private async Task<StoreReplies> CountAsync(
+        string step,
+        IReadOnlyList<IQuorumNode> asked,
+        Task<object>[] requests,
+        Func<StoreReply?[], int, bool> decides,
+        TimeSpan limit,
+        CancellationToken cancellationToken,
+        Action<int>? doneLate = null)
+    {
         var ballot = await Ballot<object>.HoldAsync(
-            [.. asked.Select(async Task<object> (node) => await ask(node.Store).ConfigureAwait(false))],
-            (answers, _) => answers.Count(static answer => answer is StoreReply.Done) >= _quorum,
-            limit(asked),
+            requests,
+            (answers, missing) => decides(ByNode(asked, answers), missing),
+            limit,
             _time,
-            cancellationToken).ConfigureAwait(false);
-        var replies = new StoreReply?[_nodes.Count];
+            cancellationToken,
+            (i, answer) =>
+            {
+                if (answer is StoreReply.Done)
+                    doneLate?.Invoke(asked[i].Index);
+            }).ConfigureAwait(false);
         var reasons = new List<string>();
         for (var i = 0; i < asked.Count; i++)
         {
-            replies[i] = (StoreReply?)ballot.Answers[i];
-            if (replies[i] is null)
+            if (ballot.Answers[i] is null)
                 reasons.Add((ballot.Faults[i] as LockStoreException)?.Message ?? $"{asked[i].Name} did not answer in time ({step})");
         }
 
         return new StoreReplies(
-            replies,
+            ByNode(asked, ballot.Answers),
             [.. reasons],
             !ballot.Faults.Any(static fault => fault is LockStoreException { IsTransient: false }),
             ballot.Faults.FirstOrDefault(static fault => fault is LockStoreException));
+    }
+
+    private StoreReply?[] ByNode(IReadOnlyList<IQuorumNode> asked, IReadOnlyList<object?> answers)
+    {
+        var replies = new StoreReply?[_nodes.Count];
+        for (var i = 0; i < asked.Count; i++)
+            replies[asked[i].Index] = (StoreReply?)answers[i];
+        return replies;
     }
 
     private async Task<(List<LockInfo> Found, int Silent, string[] Reasons, Exception? Fault)> GatherAsync(

@@ -11,24 +11,29 @@ public sealed partial class RedLockLockStore
     private static readonly TimeSpan s_longestSplitPause = TimeSpan.FromMilliseconds(25);
 
     private async ValueTask<AcquireReply> ConcludeAsync(
-        AcquireRequest request, IReadOnlyList<IQuorumNode> asked, Ballot<Vote> ballot, TimeSpan limit, LateVotes.Entry late, CancellationToken cancellationToken)
+        AcquireRequest request, IReadOnlyList<IQuorumNode> asked, Ballot<Vote> ballot, TimeSpan limit, QuorumLease lease, CancellationToken cancellationToken)
     {
         var votes = ballot.Answers;
         var tally = new Tally(OfAllNodes(votes), _quorum);
         if (IsSplit(tally) && tally.IsFirst(request.HolderId))
-            tally = await InsistAsync(request, asked, votes, tally, limit, cancellationToken).ConfigureAwait(false);
+            tally = await InsistAsync(request, asked, votes, tally, limit, lease, cancellationToken).ConfigureAwait(false);
         if (tally.IsGranted)
         {
             var token = tally.Token;
             if (await FixTokenAsync(request, asked, votes, token, limit, cancellationToken).ConfigureAwait(false))
+            {
+                lease.Grant(asked, votes, token);
+                _leases.Restart(lease, request.Ttl);
                 return AcquireReply.Granted(token);
-            late.Stop();
+            }
+
+            lease.End();
             _ = WithdrawAsync(asked, request, ballot);
             throw new LockStoreException(
                 $"The votes were given, but too few of the {_nodes.Count} nodes answered to fix the fencing token on a majority of {_quorum}.", isTransient: true);
         }
 
-        late.Stop();
+        _leases.End(lease);
         await WithdrawAsync(asked, request, ballot).WaitAsync(cancellationToken).ConfigureAwait(false);
         if (tally.Yes + tally.No < _quorum)
             throw TooFewVotes(asked, ballot, tally);
@@ -49,7 +54,7 @@ public sealed partial class RedLockLockStore
     /// </summary>
     /// <remarks>The votes are updated in place.</remarks>
     private async Task<Tally> InsistAsync(
-        AcquireRequest request, IReadOnlyList<IQuorumNode> asked, Vote?[] votes, Tally tally, TimeSpan limit, CancellationToken cancellationToken)
+        AcquireRequest request, IReadOnlyList<IQuorumNode> asked, Vote?[] votes, Tally tally, TimeSpan limit, QuorumLease lease, CancellationToken cancellationToken)
     {
         var began = _time.GetTimestamp();
         while (IsSplit(tally) && tally.IsFirst(request.HolderId) && _time.GetElapsedTime(began) < s_longestInsisting)
@@ -57,8 +62,12 @@ public sealed partial class RedLockLockStore
             await Task.Delay(s_insistPause, _time, cancellationToken).ConfigureAwait(false);
             var others = Enumerable.Range(0, votes.Length).Where(i => votes[i] is { Kind: VoteKind.Busy }).ToArray();
             var again = await Ballot<Vote>.HoldAsync(
-                [.. others.Select(i => asked[i].VoteAsync(request, Proposal(), CancellationToken.None))], static (_, _) => false, limit, _time, cancellationToken)
-                .ConfigureAwait(false);
+                [.. others.Select(i => asked[i].VoteAsync(request, Proposal(), lease.Ask(asked[i])))],
+                static (_, _) => false,
+                limit,
+                _time,
+                cancellationToken,
+                (i, vote) => lease.VoteLate(asked[others[i]], vote)).ConfigureAwait(false);
             for (var i = 0; i < others.Length; i++)
                 votes[others[i]] = again.Answers[i];
             tally = new Tally(OfAllNodes(votes), _quorum);

@@ -20,7 +20,7 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     private readonly Action<TimeSpan> _covers;
     private readonly IDisposable _owned;
     private readonly CancellationTokenSource _disposing = new();
-    private readonly LateVotes _late = new();
+    private readonly QuorumLeases _leases;
     private readonly int _quorum;
 
     internal RedLockLockStore(
@@ -37,11 +37,14 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
         _connectTimeout = connectTimeout;
         _covers = covers;
         _owned = owned;
+        _leases = new QuorumLeases(time);
         _quorum = Math.Max(options.Quorum ?? 0, (nodes.Count / 2) + 1);
     }
 
     /// <inheritdoc/>
     public string Type => "redLock";
+
+    internal QuorumLeases Leases => _leases;
 
     /// <inheritdoc/>
     public async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
@@ -54,31 +57,24 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
 
         // Nodes that still have to connect are not waited for once the rest has decided. They go on voting for a lease that was granted,
         // until it is released: a lease on a bare majority would not survive the next node.
-        using var late = _late.Begin(request.HolderId, cancellationToken);
+        var lease = _leases.Begin(request, _nodes.Count, _quorum);
         var asked = Asked();
         var limit = TimeoutFor(request.Ttl, asked);
         var proposed = Proposal();
         var votes = new Task<Vote>[asked.Count];
-        var mayBeLate = false;
         for (var i = 0; i < votes.Length; i++)
-        {
-            var isReady = asked[i].IsReady;
-            mayBeLate |= !isReady;
-            votes[i] = asked[i].VoteAsync(request, proposed, isReady ? CancellationToken.None : late.Token);
-        }
-
+            votes[i] = asked[i].VoteAsync(request, proposed, lease.Ask(asked[i]));
         try
         {
-            var ballot = await Ballot<Vote>.HoldAsync(votes, Decides, limit, _time, cancellationToken).ConfigureAwait(false);
-            var reply = await ConcludeAsync(request, asked, ballot, limit, late, cancellationToken).ConfigureAwait(false);
-            if (reply.IsGranted && mayBeLate)
-                late.KeepUntil(Task.WhenAll(votes));
-            return reply;
+            var ballot = await Ballot<Vote>.HoldAsync(
+                votes, Decides, limit, _time, cancellationToken, (i, vote) => lease.VoteLate(asked[i], vote)).ConfigureAwait(false);
+            return await ConcludeAsync(request, asked, ballot, limit, lease, cancellationToken).ConfigureAwait(false);
         }
-        catch (OperationCanceledException)
+        catch (Exception exception)
         {
-            late.Stop();
-            _ = WithdrawAsync(asked, request, ballot: null);
+            _leases.End(lease);
+            if (exception is OperationCanceledException)
+                _ = WithdrawAsync(asked, request, ballot: null);
             throw;
         }
     }
@@ -90,8 +86,11 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
         if (ttl == Timeout.InfiniteTimeSpan)
             throw new ArgumentException("A redLock lease must have a ttl.", nameof(ttl));
         _covers(ttl);
-        var replies = await AskStoresAsync(
-            "extend", asked => TimeoutFor(ttl, asked), store => store.TryExtendAsync(key, holderId, ttl, CancellationToken.None), cancellationToken).ConfigureAwait(false);
+        ValueTask<StoreReply> ExtendAsync(ILockStore store) => store.TryExtendAsync(key, holderId, ttl, CancellationToken.None);
+        if (_leases.Find(holderId) is { IsGranted: true } lease)
+            return await ExtendLeaseAsync(lease, ttl, ExtendAsync, cancellationToken).ConfigureAwait(false);
+        // Of another process: nothing is known here of its votes.
+        var replies = await AskStoresAsync("extend", asked => TimeoutFor(ttl, asked), ExtendAsync, cancellationToken).ConfigureAwait(false);
         return replies.Conclude(StoreReply.Done, _quorum) ?? throw replies.TooFew("extend", _quorum);
     }
 
@@ -99,10 +98,18 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
     {
         Begin(cancellationToken);
-        _late.Stop(holderId);
+        var lease = _leases.End(holderId);
         var replies = await AskStoresAsync(
-            "release", _ => _connectTimeout, store => store.TryReleaseAsync(key, holderId, CancellationToken.None), cancellationToken)
-            .ConfigureAwait(false);
+            "release",
+            asked =>
+            {
+                // Whoever has not answered lately is not asked; a vote that it may still give is taken back all the same.
+                if (asked.Count < _nodes.Count)
+                    lease?.TakeBackFrom(_nodes.Except(asked));
+                return _connectTimeout;
+            },
+            store => store.TryReleaseAsync(key, holderId, CancellationToken.None),
+            cancellationToken).ConfigureAwait(false);
         return replies.ConcludeRelease(_quorum) ?? throw replies.TooFew("release", _quorum);
     }
 

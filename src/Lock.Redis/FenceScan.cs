@@ -25,8 +25,9 @@ internal static class FenceScan
                 bool more;
                 try
                 {
-                    more = await found.Reader.WaitToReadAsync(cancellationToken).AsTask()
-                        .WaitAsync(connection.CommandTimeout, connection.Time, cancellationToken).ConfigureAwait(false);
+                    var reading = found.Reader.WaitToReadAsync(cancellationToken).AsTask();
+                    RedisConnection.Forget(reading);
+                    more = await reading.WaitAsync(connection.CommandTimeout, connection.Time, cancellationToken).ConfigureAwait(false);
                 }
                 catch (Exception exception) when (exception is not OperationCanceledException)
                 {

@@ -1,5 +1,7 @@
 using System.Globalization;
 using Locking;
+using MongoDB.Bson;
+using MongoDB.Driver;
 
 // The gateway of the tests as a server for other programs: prints its URI, and serves until its standard input ends.
 //   --user              make a user, and serve nobody else
@@ -24,8 +26,11 @@ try
     string password = Guid.NewGuid().ToString();
     if (withUser)
     {
-        await AdministerAsync(new BsonWriter().String("createUser", user).String("pwd", password)
-            .Array("roles").Document("0").String("role", "readWriteAnyDatabase").String("db", "admin").End().Document("1").String("role", "clusterAdmin").String("db", "admin").End().End());
+        await AdministerAsync(new BsonDocument
+        {
+            { "createUser", user }, { "pwd", password },
+            { "roles", new BsonArray { new BsonDocument { { "role", "readWriteAnyDatabase" }, { "db", "admin" } }, new BsonDocument { { "role", "clusterAdmin" }, { "db", "admin" } } } },
+        });
         login = $"{user}:{password}@";
     }
 
@@ -38,7 +43,7 @@ try
         }
     }
 
-    if (withUser) await AdministerAsync(new BsonWriter().String("dropUser", user));
+    if (withUser) await AdministerAsync(new BsonDocument("dropUser", user));
 }
 finally
 {
@@ -48,11 +53,11 @@ finally
 return 0;
 
 // Through a gateway that asks for no user.
-async Task AdministerAsync(BsonWriter command)
+async Task AdministerAsync(BsonDocument command)
 {
     await using MongoGateway open = MongoGateway.Start(engine);
-    using var client = new MongoClient(MongoUri.Parse(open.Uri));
-    MongoReply.ThrowIfNotOk((await client.RunAsync("admin", command.ToDocument(), CancellationToken.None)).Span);
+    using var client = new MongoClient(open.Uri);
+    await client.GetDatabase("admin").RunCommandAsync<BsonDocument>(command);
 }
 
 static int Usage(string argument)

@@ -5,12 +5,19 @@ public sealed class SettingsTests
 {
     private static readonly LockConnection s_three = new() { Endpoints = [new() { Port = 1 }, new() { Port = 2 }, new() { Port = 3 }] };
 
+    private static LockConnection One(LockConnection endpoint) => new() { Username = "shared", Password = "shared's", Endpoints = [endpoint] };
+
     public static TheoryData<LockConnection?, LockOptions?, string, string> Mistakes => new()
     {
         { null, null, "connection.endpoints", "at least one" },
         { s_three with { Host = "h" }, null, "connection", "endpoints" },
         { new() { Endpoints = [new() { Port = 1 }, new() { Port = 1 }] }, null, "connection.endpoints[1]", "named twice" },
         { new() { Endpoints = [new() { Port = 1 }, new() { Url = "http://:s3cret@h" }] }, null, "connection.endpoints[1].url", "redis://" },
+        { One(new() { Url = "redis://x:s3cret@h", Password = "other" }), null, "connection.endpoints[0].password", "once" },
+        { One(new() { Url = "redis://x:s3cret@h", Username = "s3cret" }), null, "connection.endpoints[0].username", "once" },
+        { One(new() { Url = "h:1,password=s3cret", Password = "other" }), null, "connection.endpoints[0].password", "once" },
+        { One(new() { Url = "rediss://h", Tls = false }), null, "connection.endpoints[0].tls", "once" },
+        { One(new() { Url = "redis://h/4", Db = 3 }), null, "connection.endpoints[0].db", "once" },
         { s_three, new() { Ttl = Timeout.InfiniteTimeSpan }, "lockOptions.ttl", "redLock" },
         { s_three, new() { Format = LockFormats.DistLock }, "lockOptions.format", "redlock.net" },
         { s_three, new() { Replicas = 1 }, "lockOptions.replicas", "redis" },
@@ -18,6 +25,57 @@ public sealed class SettingsTests
         { s_three, new() { Quorum = 1 }, "lockOptions.quorum", "from 2" },
         { s_three, new() { Quorum = 4 }, "lockOptions.quorum", "to 3" },
     };
+
+    /// <summary>User and password are one pair: who has one of them takes nothing of the shared ones, wherever it says so.</summary>
+    public static TheoryData<string> OwnPairs => new() { "url", "settings", "url and setting", "password alone", "client's own" };
+
+    [Theory]
+    [MemberData(nameof(OwnPairs))]
+    public async Task An_endpoint_that_has_a_user_or_a_password_takes_nothing_of_the_shared_pair(string how)
+    {
+        await using var server = await Testing.RedisServer.StartAsync();
+        foreach (var (user, password) in new[] { ("x", "y"), ("shared", "s3cret") })
+            await server.CommandAsync("ACL", "SETUSER", user, "on", ">" + password, "~*", "&*", "+@all");
+        await server.CommandAsync("CONFIG", "SET", "requirepass", "default's");
+        var address = $"127.0.0.1:{server.Port}";
+        var endpoint = how switch
+        {
+            "url" => new LockConnection { Url = $"redis://x:y@{address}" },
+            "settings" => new LockConnection { Port = server.Port, Username = "x", Password = "y" },
+            "url and setting" => new LockConnection { Url = $"redis://x@{address}", Password = "y" },
+            "password alone" => new LockConnection { Port = server.Port, Password = "default's" },
+            _ => new LockConnection { Url = $"{address},user=x,password=y" },
+        };
+        Assert.Equal(how == "password alone" ? "default" : "x", await UserAsync(server, endpoint, new LockConnection { Username = "shared", Password = "s3cret" }));
+        Assert.Equal("shared", await UserAsync(server, new LockConnection { Url = $"redis://{address}" }, new LockConnection { Username = "shared", Password = "s3cret" }));
+    }
+
+    [Fact]
+    public async Task What_an_endpoints_url_says_of_its_database_and_of_TLS_stands_over_what_is_shared()
+    {
+        await using var server = await Testing.RedisServer.StartAsync();
+        var config = new LockConfig { Connection = new LockConnection { Db = 2, Endpoints = [new() { Url = $"redis://127.0.0.1:{server.Port}/4" }] } };
+        await using var locks = new StoreLock(new RedLockLockProvider().CreateStore(config, LockProviderContext.Default));
+        await using var handle = await locks.LockAsync("k");
+        await using var raw = await server.RawAsync();
+        await raw.CommandAsync("SELECT", "4");
+        Assert.Equal(handle.Id, await raw.CommandAsync("GET", "k"));
+
+        var connector = RedisConnector.From(new LockConnection { Url = "rediss://h" }, shared: new LockConnection { Tls = false });
+        Assert.True(connector.IsEncrypted);
+    }
+
+    /// <summary>Who the server thinks we are.</summary>
+    private static async Task<string?> UserAsync(Testing.RedisServer server, LockConnection endpoint, LockConnection common)
+    {
+        var config = new LockConfig { Connection = common with { Endpoints = [endpoint] } };
+        await using var locks = new StoreLock(new RedLockLockProvider().CreateStore(config, LockProviderContext.Default));
+        await using var handle = await locks.LockAsync("k");
+        await using var raw = await server.RawAsync("default's");
+        var clients = (string)(await raw.CommandAsync("CLIENT", "LIST"))!;
+        var ours = clients.Split('\n').First(static line => line.Contains("cmd=evalsha", StringComparison.Ordinal) || line.Contains("cmd=eval", StringComparison.Ordinal));
+        return ours.Split(" user=")[1].Split(' ')[0];
+    }
 
     [Theory]
     [MemberData(nameof(Mistakes))]

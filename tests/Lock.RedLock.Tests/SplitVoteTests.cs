@@ -9,7 +9,7 @@ public sealed class SplitVoteTests
         var late = new TaskCompletionSource<Vote>();
         var own = new ScriptedNode("n1", late.Task);
         ScriptedNode[] nodes = [own, new("n2", Task.FromResult(Busy("b"))), new("n3", Task.FromResult(Busy("c")))];
-        await using var store = StoreOf(nodes);
+        await using var store = ScriptedNode.StoreOf(nodes);
         var call = store.TryAcquireAsync(new AcquireRequest("k", "a", "owner", TimeSpan.FromSeconds(30)), CancellationToken.None).AsTask();
         Assert.False(call.IsCompleted, "decided while a vote was missing that tells who has to stay");
 
@@ -25,45 +25,10 @@ public sealed class SplitVoteTests
     {
         ScriptedNode[] nodes =
             [new("n1", new TaskCompletionSource<Vote>().Task), new("n2", Task.FromResult(Busy("b"))), new("n3", Task.FromResult(Busy("b")))];
-        await using var store = StoreOf(nodes);
+        await using var store = ScriptedNode.StoreOf(nodes);
         var reply = await store.TryAcquireAsync(new AcquireRequest("k", "a", "owner", TimeSpan.FromHours(1)), CancellationToken.None);
         Assert.False(reply.IsGranted);
     }
 
     private static Vote Busy(string holder) => new(VoteKind.Busy, Remaining: TimeSpan.FromSeconds(20), HolderId: holder);
-
-    private static RedLockLockStore StoreOf(ScriptedNode[] nodes) =>
-        new(nodes, new LockOptions(), TimeProvider.System, TimeSpan.FromSeconds(5), static _ => { }, owned: new MemoryStream());
-
-    private sealed class ScriptedNode(string name, Task<Vote> first) : IQuorumNode
-    {
-        private readonly Task<Vote> _first = first;
-        private int _asked;
-
-        public string Name => name;
-
-        public ILockStore Store => throw new NotSupportedException();
-
-        public bool IsReady => true;
-
-        public bool IsSuspect => false;
-
-        /// <summary>Its answer from the second time on.</summary>
-        public Task<Vote>? Next { get; set; }
-
-        public int Withdrawals { get; private set; }
-
-        public Task<Vote> VoteAsync(AcquireRequest request, long proposedToken, CancellationToken cancellationToken) =>
-            Interlocked.Increment(ref _asked) == 1 ? _first : Next ?? _first;
-
-        public Task<bool> RaiseTokenAsync(string key, string holderId, long token, CancellationToken cancellationToken) => Task.FromResult(true);
-
-        public Task WithdrawAsync(string key, string holderId, bool quietly, CancellationToken cancellationToken)
-        {
-            Withdrawals++;
-            return Task.CompletedTask;
-        }
-
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-    }
 }

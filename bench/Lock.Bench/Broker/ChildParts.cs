@@ -22,8 +22,9 @@ internal static class ChildParts
             case [_, "worker", var path, var map]:
                 await Worker.RunAsync(path, map);
                 return 0;
-            case [_, "redis-worker", var port]:
-                await Redis.HandOffWorker.RunAsync(int.Parse(port, CultureInfo.InvariantCulture));
+            case [_, "redis-worker", var library, var ports, var map, var number]:
+                await Redis.HandOffWorker.RunAsync(
+                    library, [.. ports.Split(',').Select(static port => int.Parse(port, CultureInfo.InvariantCulture))], map, int.Parse(number, CultureInfo.InvariantCulture));
                 return 0;
             default:
                 return 64;

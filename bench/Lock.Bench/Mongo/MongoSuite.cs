@@ -1,6 +1,8 @@
+using MongoDB.Driver;
+
 namespace Locking.Bench.Mongo;
 
-/// <summary>The row of the MongoDB backend: against the two commands that the simplest lock needs, through the same kind of client.</summary>
+/// <summary>The row of the MongoDB backend: against the two commands that the simplest lock needs, through the same client, the driver's.</summary>
 /// <remarks>Runs on the test bed's engine behind the tests' gateway, or on the server that LOCK_TEST_MONGODB names.</remarks>
 internal sealed class MongoSuite : IBenchSuite
 {
@@ -30,11 +32,12 @@ internal sealed class MongoSuite : IBenchSuite
 
     private static async Task MeasureAsync(BenchReport report, int rounds, string uri)
     {
-        using var client = new MongoClient(MongoUri.Parse(uri));
+        using var client = new MongoClient(uri);
+        using var runner = new DriverCommandRunner(new MongoClientSource(client, MongoTarget.OfLent(client.Settings, TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(2))), TimeProvider.System);
         var suffix = Guid.NewGuid().ToString("N")[..8];
         // A collection for each: what one leaves behind for the server to clean up is not to slow another down.
         var (rawName, name, aloneName) = ($"raw_{suffix}", $"locks_{suffix}", $"alone_{suffix}");
-        var raw = new RawMongoLock(client, Database, rawName);
+        var raw = new RawMongoLock(client.GetDatabase(Database), rawName);
         await raw.CreateIndexAsync();
         var store = Store(name);
         var alone = Store(aloneName);
@@ -47,9 +50,9 @@ internal sealed class MongoSuite : IBenchSuite
         report.AtMost("mongo, uncontended, lock + unlock", result.Ratio(1), 1.3, "×", result.Describe());
         report.AtMost("the same, without the engine", result.Ratio(2), 1.3, "×", "the provider's two commands");
         foreach (var collection in (string[])[rawName, name, aloneName])
-            await client.RunAsync(Database, new BsonWriter().String("drop", collection).ToDocument(), CancellationToken.None);
+            await client.GetDatabase(Database).DropCollectionAsync(collection);
 
-        MongoLockStore Store(string collection) => new(client, new MongoStoreSettings { Database = Database, Collection = collection }, TimeProvider.System);
+        MongoLockStore Store(string collection) => new(runner, new MongoStoreSettings { Database = Database, Collection = collection }, TimeProvider.System);
     }
 
     private static async Task LockAsync(ILock locks, string key, int operations)

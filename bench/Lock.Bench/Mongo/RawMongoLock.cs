@@ -1,13 +1,20 @@
+using MongoDB.Bson;
+using MongoDB.Driver;
+
 namespace Locking.Bench.Mongo;
 
 /// <summary>The least that a lock in MongoDB can be: one findAndModify takes it, one update gives it back. No token, owner, counter or look at who is there.</summary>
-internal sealed class RawMongoLock(IMongoCommandRunner client, string database, string collection)
+internal sealed class RawMongoLock(IMongoDatabase database, string collection)
 {
     private const long Minute = 60_000;
+    private static readonly BsonDocument Concern = new("w", "majority");
 
     /// <summary>The index that a lock with an end needs, as the provider has it.</summary>
-    public async Task CreateIndexAsync() => await RunAsync(new BsonWriter().String("createIndexes", collection)
-        .Array("indexes").Document("0").Document("key").Int32("purgeAt", 1).End().String("name", "purge").Int32("expireAfterSeconds", 0).End().End());
+    public async Task CreateIndexAsync() => await RunAsync(new BsonDocument
+    {
+        { "createIndexes", collection },
+        { "indexes", new BsonArray { new BsonDocument { { "key", new BsonDocument("purgeAt", 1) }, { "name", "purge" }, { "expireAfterSeconds", 0 } } } },
+    });
 
     /// <summary>Takes the key and gives it back, so many times.</summary>
     public async Task CycleAsync(string key, int operations)
@@ -21,23 +28,31 @@ internal sealed class RawMongoLock(IMongoCommandRunner client, string database, 
         }
     }
 
-    private BsonWriter Take(string key, string id, long now) => Concern(new BsonWriter()
-        .String("findAndModify", collection)
-        .Document("query").String("_id", key).Document("expiresAt").Document("$not").DateTime("$gt", now).End().End().End()
-        .Document("update").Document("$set").String("holder", id).DateTime("expiresAt", now + Minute).DateTime("purgeAt", now + Minute).End().End()
-        .Boolean("upsert", true).Boolean("new", true));
-
-    private BsonWriter GiveBack(string key, string id, long now) => Concern(new BsonWriter()
-        .String("update", collection).Array("updates").Document("0")
-        .Document("q").String("_id", key).String("holder", id).End()
-        .Document("u").Document("$set").Null("holder").Null("expiresAt").DateTime("purgeAt", now).End().End()
-        .End().End());
-
-    private static BsonWriter Concern(BsonWriter command) => command.Document("writeConcern").String("w", "majority").End();
-
-    private async Task RunAsync(BsonWriter command)
+    private BsonDocument Take(string key, string id, long now) => new()
     {
-        var reply = await client.RunAsync(database, command.ToDocument(), CancellationToken.None);
-        MongoReply.ThrowIfNotOk(reply.Span);
-    }
+        { "findAndModify", collection },
+        { "query", new BsonDocument { { "_id", key }, { "expiresAt", new BsonDocument("$not", new BsonDocument("$gt", new BsonDateTime(now))) } } },
+        { "update", new BsonDocument("$set", new BsonDocument { { "holder", id }, { "expiresAt", new BsonDateTime(now + Minute) }, { "purgeAt", new BsonDateTime(now + Minute) } }) },
+        { "upsert", true },
+        { "new", true },
+        { "writeConcern", Concern },
+    };
+
+    private BsonDocument GiveBack(string key, string id, long now) => new()
+    {
+        { "update", collection },
+        {
+            "updates", new BsonArray
+            {
+                new BsonDocument
+                {
+                    { "q", new BsonDocument { { "_id", key }, { "holder", id } } },
+                    { "u", new BsonDocument("$set", new BsonDocument { { "holder", BsonNull.Value }, { "expiresAt", BsonNull.Value }, { "purgeAt", new BsonDateTime(now) } }) },
+                },
+            }
+        },
+        { "writeConcern", Concern },
+    };
+
+    private Task RunAsync(BsonDocument command) => database.RunCommandAsync<BsonDocument>(command);
 }

@@ -9,6 +9,9 @@ namespace Locking.Bench.Redis;
 /// <summary>A Redis server of the benchmark's own, without persistence.</summary>
 internal sealed class BenchRedis : IAsyncDisposable
 {
+    /// <summary>Of connecting, when many processes start at once.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
+
     private readonly Process _process;
 
     private BenchRedis(Process process, int port)
@@ -55,14 +58,22 @@ internal sealed class BenchRedis : IAsyncDisposable
         kill.WaitForExit();
     }
 
-    public async Task<IDatabase> RawAsync() => (await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{Port}")).GetDatabase();
+    public async Task<IDatabase> RawAsync() => (await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{Port},connectTimeout=60000")).GetDatabase();
 
     public StoreLock NewLock() => NewLock(Port);
 
     public static StoreLock NewLock(int port) => new(NewStore(port));
 
     public static ILockStore NewStore(int port) => new RedisLockProvider().CreateStore(
-        new LockConfig { Connection = new LockConnection { Port = port }, LockOptions = new LockOptions() }, LockProviderContext.Default);
+        new LockConfig { Connection = new LockConnection { Port = port, ConnectTimeout = s_patience }, LockOptions = new LockOptions() }, LockProviderContext.Default);
+
+    public static ILockStore NewQuorum(IReadOnlyList<int> ports) => new RedLockLockProvider().CreateStore(
+        new LockConfig
+        {
+            Connection = new LockConnection { Endpoints = [.. ports.Select(static port => new LockConnection { Port = port })], ConnectTimeout = s_patience },
+            LockOptions = new LockOptions(),
+        },
+        LockProviderContext.Default);
 
     public ValueTask DisposeAsync()
     {

@@ -1,42 +1,55 @@
 using System.Globalization;
-using System.Text;
+using System.IO.MemoryMappedFiles;
 
 namespace Locking.Bench.Redis;
 
-/// <summary>One process of several that want one key. "TASKS SECONDS" makes it begin; it answers with the wait of each turn in microseconds.</summary>
+/// <summary>One process of several that want one key. "TASKS SECONDS" makes it begin; it answers with how often it took over from another
+/// process, and then with the wait of each turn in microseconds.</summary>
 internal static class HandOffWorker
 {
-    public static async Task RunAsync(int port)
+    public static async Task RunAsync(string library, IReadOnlyList<int> ports, string map, int number)
     {
-        await using var locks = BenchRedis.NewLock(port);
-        await (await locks.LockAsync("warm-up")).DisposeAsync();
+        // Shared by all workers: who was the last to hold the lock.
+        using var shared = MemoryMappedFile.CreateFromFile(map, FileMode.Open, null, 4096);
+        using var view = shared.CreateViewAccessor(0, 4096);
+        await using var locks = await RedisLibrary.ConnectAsync(library, ports);
+        await using (await locks.TakeAsync("warm-up"))
+        {
+        }
+
         Console.WriteLine("ready");
         while (await Console.In.ReadLineAsync() is { } line)
         {
             var parts = line.Split(' ');
-            var waits = await TurnsAsync(locks, int.Parse(parts[0], CultureInfo.InvariantCulture), double.Parse(parts[1], CultureInfo.InvariantCulture));
-            Console.WriteLine(new StringBuilder().AppendJoin(' ', waits.Select(static wait => wait.ToString("0", CultureInfo.InvariantCulture))).ToString());
+            var (changes, waits) = await TurnsAsync(locks, view, number, int.Parse(parts[0], CultureInfo.InvariantCulture), double.Parse(parts[1], CultureInfo.InvariantCulture));
+            Console.WriteLine(string.Join(' ', waits.Select(static wait => wait.ToString("0", CultureInfo.InvariantCulture)).Prepend(changes.ToString(CultureInfo.InvariantCulture))));
         }
     }
 
-    /// <summary>How long each turn was waited for, in microseconds.</summary>
-    private static async Task<List<double>> TurnsAsync(StoreLock locks, int tasks, double seconds)
+    private static async Task<(int Changes, List<double> Waits)> TurnsAsync(RedisLibrary locks, MemoryMappedViewAccessor view, int number, int tasks, double seconds)
     {
         var waits = new List<double>();
+        var changes = 0;
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(seconds), TimeProvider.System);
         await Task.WhenAll(Enumerable.Range(0, tasks).Select(_ => Task.Run(async () =>
         {
             var mine = new List<double>();
             while (!stop.IsCancellationRequested)
             {
-                var handle = await locks.LockAsync("handoff");
-                mine.Add(handle.AcquireDelay.TotalMicroseconds);
-                await handle.UnlockAsync();
+                var asked = TimeProvider.System.GetTimestamp();
+                await using (await locks.TakeAsync("handoff"))
+                {
+                    mine.Add(TimeProvider.System.GetElapsedTime(asked).TotalMicroseconds);
+                    // Under the lock, so that nobody else is here.
+                    if (view.ReadInt32(0) != number)
+                        Interlocked.Increment(ref changes);
+                    view.Write(0, number);
+                }
             }
 
             lock (waits)
                 waits.AddRange(mine);
         })));
-        return waits;
+        return (changes, waits);
     }
 }

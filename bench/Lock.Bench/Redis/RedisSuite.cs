@@ -1,5 +1,4 @@
 using System.Globalization;
-using Locking.Bench.Broker;
 
 namespace Locking.Bench.Redis;
 
@@ -10,94 +9,111 @@ internal sealed class RedisSuite : IBenchSuite
     private const int Keys = 64;
     private const int Parked = 8;
 
+    /// <summary>Ours among the libraries.</summary>
+    private const int Ours = 3;
+
     /// <summary>Rounds of parked waiters that do not count: code that was called fewer than thirty times is not the code that is measured elsewhere.</summary>
     private const int WarmUps = 100;
 
     public async Task RunAsync(BenchReport report, int rounds)
     {
+        foreach (var client in new[] { typeof(StackExchange.Redis.ConnectionMultiplexer), typeof(Medallion.Threading.Redis.RedisDistributedLock), typeof(RedLockNet.SERedis.RedLockFactory) })
+            report.Versions[client.Assembly.GetName().Name!] = VersionOf(client);
         await using var server = await BenchRedis.StartAsync();
-        if (report.Wants("one task"))
+        if (report.Wants("redis, one task"))
             await UncontendedAsync(report, server, rounds);
-        if (report.Wants("64 tasks"))
+        if (report.Wants("redis, 64 tasks"))
             await ManyKeysAsync(report, server, rounds);
-        if (report.Wants("one key"))
-            await HandOffAsync(report, server);
-        if (report.Wants("parked"))
+        if (report.Wants("redis, one key"))
+            await HandOffAsync(report, "redis, one key", [server], rounds);
+        if (report.Wants("redis, 8 parked"))
             await WakeUpAsync(report, server, rounds);
         foreach (var trouble in new[] { null, "dead", "frozen" })
         {
             if (report.Wants(QuorumRow(trouble)))
                 await QuorumAsync(report, rounds, trouble);
         }
+
+        if (report.Wants("redLock, 64 tasks"))
+            await WithThreeAsync(servers => ManyKeysAsync(report, servers, rounds));
+        if (report.Wants("redLock, one key"))
+            await WithThreeAsync(servers => HandOffAsync(report, "redLock, one key", servers, rounds));
     }
 
     private static async Task UncontendedAsync(BenchReport report, BenchRedis server, int rounds)
     {
         var raw = await server.RawAsync();
-        var release = await RawCycle.LoadAsync(raw, server.Port);
+        await using var libraries = await Libraries.ConnectAsync([server]);
         await using var store = BenchRedis.NewStore(server.Port);
-        await using var locks = server.NewLock();
-        var contenders = new (string Name, Func<int, Task> Run)[]
-        {
-            ("raw", n => RawCycle.RunAsync(raw, release, "raw", n)),
-            ("lock + unlock", n => LockAsync(locks, "ours", n)),
+        (string Name, Func<int, Task> Run)[] contenders =
+        [
+            .. libraries.Contenders((library, n) => library.CycleAsync(library.GetType().Name, n)),
             ("store alone", n => StepAsync(store, "store", n)),
             ("its two scripts, raw", n => RawCycle.RunScriptsAsync(raw, "scripts", n)),
-        };
+        ];
         var result = await Compare(contenders).RunAsync(rounds, Cycles);
-        report.AtMost("redis, one task", result.Ratio(1), 1.1, "×", result.Describe() + "; " + await CostAsync(server, contenders, Cycles * 4));
+        report.AtMost(
+            "redis, one task", result.Ratio(Ours), 1.1, "×", result.Describe() + "; " + await CostAsync(server, contenders, Cycles * 4), result.Columns);
     }
 
     private static async Task ManyKeysAsync(BenchReport report, BenchRedis server, int rounds)
     {
         var raw = await server.RawAsync();
-        var release = await RawCycle.LoadAsync(raw, server.Port);
+        await using var libraries = await Libraries.ConnectAsync([server]);
         await using var store = BenchRedis.NewStore(server.Port);
-        await using var locks = server.NewLock();
-        var contenders = new (string Name, Func<int, Task> Run)[]
-        {
-            ("raw", n => AllAsync((i, share) => RawCycle.RunAsync(raw, release, $"raw/{i}", share), n)),
-            ("lock + unlock", n => AllAsync((i, share) => LockAsync(locks, $"ours/{i}", share), n)),
+        (string Name, Func<int, Task> Run)[] contenders =
+        [
+            .. libraries.Contenders((library, n) => AllAsync((i, share) => library.CycleAsync($"{library.GetType().Name}/{i}", share), n)),
             ("store alone", n => AllAsync((i, share) => StepAsync(store, $"store/{i}", share), n)),
             ("its two scripts, raw", n => AllAsync((i, share) => RawCycle.RunScriptsAsync(raw, $"scripts/{i}", share), n)),
-        };
+        ];
         var result = await Compare(contenders).RunAsync(rounds, Keys * 50);
         report.AtLeast(
-            "redis, 64 tasks on 64 keys, throughput", 1 / result.Ratio(1), 0.85, "×", result.Describe() + "; " + await CostAsync(server, contenders, Keys * 200));
+            "redis, 64 tasks on 64 keys, throughput", 1 / result.Ratio(Ours), 0.85, "×",
+            result.Describe() + "; " + await CostAsync(server, contenders, Keys * 200), result.Columns);
     }
 
-    /// <summary>One key, four processes with two tasks each and an empty section.</summary>
-    private static async Task HandOffAsync(BenchReport report, BenchRedis server)
+    /// <summary>The same over a quorum of three; raw stays one server.</summary>
+    private static async Task ManyKeysAsync(BenchReport report, IReadOnlyList<BenchRedis> servers, int rounds)
     {
-        const int Processes = 4;
-        const double Seconds = 5;
-        var workers = new List<BenchChild>();
+        await using var libraries = await Libraries.ConnectAsync(servers);
+        var contenders = libraries.Contenders((library, n) => AllAsync((i, share) => library.CycleAsync($"{library.GetType().Name}/{i}", share), n));
+        var result = await Compare(contenders).RunAsync(rounds, Keys * 20);
+        report.AtLeast("redLock, 64 tasks on 64 keys, 3 nodes, throughput", 1 / result.Ratio(Ours), 0.3, "×", result.Describe(), result.Columns);
+    }
+
+    /// <summary>One key, four processes with two tasks each and an empty section; the libraries take turns.</summary>
+    private static async Task HandOffAsync(BenchReport report, string row, IReadOnlyList<BenchRedis> servers, int rounds)
+    {
+        var columns = (await HandOffs.MeasureAsync(servers, Math.Clamp(rounds / 5, 1, 7))).ToList();
+        var ours = columns[Ours].Figures;
+        var what = row + ", 4 processes × 2 tasks";
+        var cost = $"turns of {HandOffs.Seconds} s, interleaved";
+        report.AtLeast(what + ", changes of process", ours[HandOffs.Changes], 3000, "/s", cost, columns);
+        report.AtMost(what + ", p99 wait", ours[HandOffs.P99], 10, " ms", cost, columns);
+        report.AtLeast(what + ", least/most share", ours[HandOffs.Share], 0.8, "", cost, columns);
+    }
+
+    private static async Task WithThreeAsync(Func<IReadOnlyList<BenchRedis>, Task> run)
+    {
+        var servers = new List<BenchRedis>();
         try
         {
-            for (var i = 0; i < Processes; i++)
-                workers.Add(BenchChild.OfThisProgram("redis-worker", server.Port.ToString(CultureInfo.InvariantCulture)));
-            foreach (var worker in workers)
-                await worker.ReadAsync();
-            // Once to warm up; then counts.
-            await Task.WhenAll(workers.ConvertAll(static worker => worker.AskAsync("2 3")));
-            var before = await ServerCost.ReadAsync(server);
-            var answers = await Task.WhenAll(workers.ConvertAll(static worker => worker.AskAsync($"2 {Seconds}")));
-            var cost = (await ServerCost.ReadAsync(server)).Since(before);
-            var shares = answers.Select(static answer => answer.Split(' ').Length).ToArray();
-            var waits = answers.SelectMany(static answer => answer.Split(' '))
-                .Select(static wait => double.Parse(wait, CultureInfo.InvariantCulture) / 1000).Order().ToArray();
-            var details = string.Create(
-                CultureInfo.InvariantCulture,
-                $"p50 {waits[waits.Length / 2]:0.0} ms, p99 {waits[waits.Length * 99 / 100]:0.0} ms, max {waits[^1]:0} ms, processes {string.Join('/', shares)}; {cost.Per(waits.Length)}");
-            report.AtLeast("redis, one key, 4 processes × 2 tasks, hand-offs", waits.Length / Seconds, 3000, "/s", details);
-            report.AtMost("redis, one key, 4 processes × 2 tasks, p99 wait", waits[waits.Length * 99 / 100], 20, " ms", details);
-            report.AtLeast("redis, one key, 4 processes × 2 tasks, least/most share", shares.Min() / (double)shares.Max(), 0.8, "", details);
+            for (var i = 0; i < 3; i++)
+                servers.Add(await BenchRedis.StartAsync());
+            await run(servers);
         }
         finally
         {
-            foreach (var worker in workers)
-                await worker.DisposeAsync();
+            foreach (var server in servers)
+                await server.DisposeAsync();
         }
+    }
+
+    private static string VersionOf(Type type)
+    {
+        var version = System.Reflection.CustomAttributeExtensions.GetCustomAttribute<System.Reflection.AssemblyInformationalVersionAttribute>(type.Assembly)?.InformationalVersion;
+        return version?.Split('+')[0] ?? "?";
     }
 
     /// <summary>Eight clients are parked; the lock is released: how long until the first has it, in raw round trips.</summary>
@@ -163,55 +179,42 @@ internal sealed class RedisSuite : IBenchSuite
         return (wakes[wakes.Count / 2], pings[pings.Count / 2]);
     }
 
-    private static async Task QuorumAsync(BenchReport report, int rounds, string? trouble)
+    private static Task QuorumAsync(BenchReport report, int rounds, string? trouble) => WithThreeAsync(async servers =>
     {
-        var servers = new List<BenchRedis>();
-        try
+        var nodes = await Task.WhenAll(servers.Select(static server => server.RawAsync()));
+        await using var libraries = await Libraries.ConnectAsync(servers);
+        await using var store = BenchRedis.NewQuorum([.. servers.Select(static server => server.Port)]);
+        await libraries.Of(RedisLibrary.Ours).CycleAsync("ours", 100);
+        await StepAsync(store, "store", 100);
+        if (trouble == "dead")
+            servers[2].Kill();
+        else if (trouble == "frozen")
+            servers[2].Signal("-STOP");
+        if (trouble is not null)
         {
-            for (var i = 0; i < 3; i++)
-                servers.Add(await BenchRedis.StartAsync());
-            var raw = await servers[0].RawAsync();
-            var release = await RawCycle.LoadAsync(raw, servers[0].Port);
-            var nodes = await Task.WhenAll(servers.Select(static server => server.RawAsync()));
-            await using var store = NewQuorum(servers);
-            await using var locks = new StoreLock(NewQuorum(servers));
-            await LockAsync(locks, "ours", 100);
-            await StepAsync(store, "store", 100);
-            if (trouble == "dead")
-                servers[2].Kill();
-            else if (trouble == "frozen")
-                servers[2].Signal("-STOP");
-            if (trouble is not null)
-            {
-                await LockAsync(locks, "ours", 2000);
-                await StepAsync(store, "store", 2000);
-            }
+            await libraries.Of(RedisLibrary.Ours).CycleAsync("ours", 2000);
+            await StepAsync(store, "store", 2000);
+        }
 
-            var contenders = new (string Name, Func<int, Task> Run)[]
-            {
-                ("raw, one server", n => RawCycle.RunAsync(raw, release, "raw", n)),
-                ("lock + unlock", n => LockAsync(locks, "ours", n)),
+        // With a server in trouble the peers take seconds for a cycle: that is measured once, and not in every round.
+        (string Name, Func<int, Task> Run)[] contenders = trouble is null
+            ?
+            [
+                .. libraries.Contenders((library, n) => library.CycleAsync(library.GetType().Name, n)),
                 ("store alone", n => StepAsync(store, "store", n)),
-            };
-            if (trouble is null)
-                contenders = [.. contenders, ("its scripts, bare", n => RawQuorum.RunAsync(nodes, "scripts", n))];
-            var result = await Compare(contenders).RunAsync(rounds, Cycles);
-            report.AtMost(QuorumRow(trouble), result.Ratio(1), 2, "×", result.Describe() + "; " + await CostAsync(servers[0], contenders, Cycles * 4));
-        }
-        finally
-        {
-            foreach (var server in servers)
-                await server.DisposeAsync();
-        }
-    }
-
-    private static ILockStore NewQuorum(List<BenchRedis> servers) => new RedLockLockProvider().CreateStore(
-        new LockConfig
-        {
-            Connection = new LockConnection { Endpoints = servers.ConvertAll(server => new LockConnection { Port = server.Port }) },
-            LockOptions = new LockOptions(),
-        },
-        LockProviderContext.Default);
+                ("its scripts, bare", n => RawQuorum.RunAsync(nodes, "scripts", n)),
+            ]
+            :
+            [
+                .. libraries.Contenders((library, n) => library.CycleAsync(library.GetType().Name, n)).Where(static one => one.Name is RedisLibrary.Raw or RedisLibrary.Ours),
+                ("store alone", n => StepAsync(store, "store", n)),
+            ];
+        var result = await Compare(contenders).RunAsync(rounds, Cycles);
+        var peers = trouble is null ? [] : await libraries.TroubledAsync();
+        var ours = Array.FindIndex(contenders, static one => one.Name == RedisLibrary.Ours);
+        report.AtMost(
+            QuorumRow(trouble), result.Ratio(ours), 2, "×", result.Describe() + "; " + await CostAsync(servers[0], contenders, Cycles * 4), [.. result.Columns, .. peers]);
+    });
 
     private static string QuorumRow(string? trouble) => trouble is null ? "redLock, 3 nodes, all well" : $"redLock, 3 nodes, one {trouble}";
 
@@ -248,15 +251,6 @@ internal sealed class RedisSuite : IBenchSuite
             if (!(await store.TryAcquireAsync(request, CancellationToken.None)).IsGranted)
                 throw new InvalidOperationException("The lock was taken.");
             await store.TryReleaseAsync(key, request.HolderId, CancellationToken.None);
-        }
-    }
-
-    private static async Task LockAsync(StoreLock locks, string key, int cycles)
-    {
-        for (var i = 0; i < cycles; i++)
-        {
-            var handle = await locks.LockAsync(key);
-            await handle.UnlockAsync();
         }
     }
 

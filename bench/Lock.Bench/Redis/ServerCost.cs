@@ -11,7 +11,7 @@ internal readonly record struct ServerCost(double Scripts, double Commands, doub
 {
     public static async Task<ServerCost> ReadAsync(BenchRedis server)
     {
-        using var client = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{server.Port}");
+        using var client = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{server.Port},allowAdmin=true,connectTimeout=60000");
         var info = (string?)await client.GetDatabase().ExecuteAsync("INFO", "all") ?? "";
         double scripts = 0, microseconds = 0, commands = 0;
         foreach (var line in info.Split('\n'))

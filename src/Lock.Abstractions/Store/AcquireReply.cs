@@ -32,5 +32,5 @@ public readonly record struct AcquireReply
     /// <param name="holderRemaining">See <see cref="HolderRemaining"/>.</param>
     /// <param name="isStranger">See <see cref="IsStranger"/>.</param>
     public static AcquireReply Busy(TimeSpan? holderRemaining, bool isStranger = false) =>
-        new() { HolderRemaining = holderRemaining, IsStranger = isStranger };
+        new() { HolderRemaining = holderRemaining == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : holderRemaining, IsStranger = isStranger };
 }

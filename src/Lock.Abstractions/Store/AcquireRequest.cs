@@ -34,4 +34,7 @@ public sealed class AcquireRequest
 
     /// <summary>Whether the lease outlives the connection or session it was taken on.</summary>
     public bool KeepOnDisconnect { get; init; }
+
+    /// <summary>Told by a store that waits (<see cref="IWaitingStore"/>) how the wait goes; null: nobody wants to know.</summary>
+    public IWaitProgress? Progress { get; init; }
 }

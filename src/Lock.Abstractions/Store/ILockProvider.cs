@@ -26,10 +26,14 @@ public interface IDirectLockProvider : ILockProvider
 }
 
 /// <summary>What a provider may use of its surroundings.</summary>
-/// <param name="TimeProvider">The only clock.</param>
+/// <param name="TimeProvider">The only clock. In place of <see cref="System.TimeProvider.System"/> there is a clock of ours, which runs on
+/// while the machine is suspended, and whose timers keep nothing of the caller that makes them.</param>
 /// <param name="LoggerFactory">Where logs go.</param>
 public sealed record LockProviderContext(TimeProvider TimeProvider, ILoggerFactory LoggerFactory)
 {
+    /// <summary>The only clock.</summary>
+    public TimeProvider TimeProvider { get; init => field = SystemClock.InPlaceOf(value); } = SystemClock.InPlaceOf(TimeProvider);
+
     /// <summary>The system's clock, and no logs.</summary>
     public static LockProviderContext Default { get; } = new(TimeProvider.System, NullLoggerFactory.Instance);
 }

@@ -75,8 +75,11 @@ internal sealed partial class BrokerClient : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_isDisposed, typeof(BrokerLockStore));
             if (_connection is { HasEnded: false } connection)
                 return new ValueTask<OpenConnection>(new OpenConnection(connection));
-            connecting = _connecting ??= Task.Run(EstablishAsync, CancellationToken.None);
+            connecting = _connecting ??= DetachedFlow.Start(() => Task.Run(EstablishAsync, CancellationToken.None));
         }
+
+        // When all who wait have given up, nobody else looks at its fault.
+        _ = connecting.ContinueWith(static ended => ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
 
         return new ValueTask<OpenConnection>(connecting.WaitAsync(cancellationToken));
     }
@@ -126,7 +129,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
             if (!_isReturning)
             {
                 _isReturning = true;
-                _ = Task.Run(ReturnAsync, CancellationToken.None);
+                _ = DetachedFlow.Start(() => Task.Run(ReturnAsync, CancellationToken.None));
             }
         }
 
@@ -196,7 +199,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
             if (_connection is null && !_isDisposed && _waiting.Count > 0)
             {
                 _isReturning = true;
-                _ = Task.Run(ReturnAsync, CancellationToken.None);
+                _ = DetachedFlow.Start(() => Task.Run(ReturnAsync, CancellationToken.None));
             }
         }
     }

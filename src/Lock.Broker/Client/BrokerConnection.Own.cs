@@ -21,6 +21,7 @@ internal sealed partial class BrokerConnection
             if (message.Type.TextEquals("lk-queued"u8))
             {
                 pending.IsQueued = true;
+                pending.Acquire?.Progress?.OnQueued();
                 return;
             }
 

@@ -41,6 +41,7 @@ internal sealed partial class BrokerConnection
             if (pending is not null && !granted && !again && message.Error.IsMissing)
             {
                 pending.IsQueued = true;
+                pending.Acquire?.Progress?.OnQueued();
                 if (pending.Sends.TryDequeue(out var sentAt))
                     pending.NotGrantedBefore = sentAt;
             }

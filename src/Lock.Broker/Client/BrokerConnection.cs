@@ -168,6 +168,8 @@ internal sealed partial class BrokerConnection : LineConnection
         _watch.Dispose();
         _welcome.TrySetException(new LockStoreException(
             $"The broker at {_client.Address} closed the connection before it answered.", isTransient: true) { MayHaveBeenApplied = false });
+        // Whoever waited may have given up, and leaves the fault to nobody.
+        _ = _welcome.Task.Exception;
         _client.OnEnded(this, why);
         foreach (var one in pending)
         {

@@ -44,7 +44,7 @@ internal sealed partial class ClientSession
         var line = NewLine.Raw("{\"type\":\""u8).Raw(type).Raw("\",\"n\":"u8).Integer(number).Raw(",\"key\":"u8).Text(info.Key)
             .Raw(",\"id\":"u8).Text(info.Id).Raw(",\"owner\":"u8).Text(info.Owner).Raw(",\"token\":"u8).Integer(info.FencingToken ?? 0)
             .Raw(",\"remaining\":"u8);
-        line.Integer(info.Remaining == Timeout.InfiniteTimeSpan ? -1 : (long)Math.Ceiling(info.Remaining.TotalMilliseconds));
+        line.Integer(info.Remaining == TimeSpan.MaxValue ? -1 : (long)Math.Ceiling(info.Remaining.TotalMilliseconds));
         Send(line.Raw("}\n"u8));
     }
 

@@ -43,7 +43,7 @@ internal static class SpanText
     /// <summary>A remaining time for people: <c>12.3 s</c>, <c>4 min 10 s</c>.</summary>
     public static string Show(TimeSpan span)
     {
-        if (span == Timeout.InfiniteTimeSpan)
+        if (span == Timeout.InfiniteTimeSpan || span == TimeSpan.MaxValue)
             return "never expires";
         if (span.TotalSeconds < 60)
             return string.Create(CultureInfo.InvariantCulture, $"{span.TotalSeconds:0.0} s");

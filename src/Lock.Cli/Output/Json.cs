@@ -29,7 +29,7 @@ internal static class Json
 
     public static void WriteSpan(this Utf8JsonWriter writer, string name, TimeSpan span)
     {
-        if (span == Timeout.InfiniteTimeSpan)
+        if (span == Timeout.InfiniteTimeSpan || span == TimeSpan.MaxValue)
             writer.WriteNull(name);
         else
             writer.WriteNumber(name, (long)span.TotalMilliseconds);

@@ -4,7 +4,7 @@ namespace Locking;
 internal sealed partial class Contender
 {
     /// <summary>Makes a handle of a grant, unless it came too late; a lock without expiry takes its second step first.</summary>
-    private async ValueTask<ILockHandle?> AdoptAsync(AcquireReply reply, LeaseInstant sentAt, CancellationToken cancellationToken)
+    private async ValueTask<ILockHandle?> AdoptAsync(AcquireReply reply, long sentAt, CancellationToken cancellationToken)
     {
         if (!_isPermanent)
             return Adopt(reply, sentAt, _ttl, _engine.Clock.Now);
@@ -15,10 +15,10 @@ internal sealed partial class Contender
         return null;
     }
 
-    private LockHandle? Adopt(AcquireReply reply, LeaseInstant sentAt, TimeSpan ttl, LeaseInstant now)
+    private LockHandle? Adopt(AcquireReply reply, long sentAt, TimeSpan ttl, long now)
     {
         var begun = Begun(reply, sentAt);
-        if (ttl != Timeout.InfiniteTimeSpan && _engine.Clock.Elapsed(begun, now) >= ttl - LeaseClock.Drift(ttl, _options.DriftFactor))
+        if (ttl != Timeout.InfiniteTimeSpan && _engine.Clock.Elapsed(begun, now) >= ttl - _options.LostMarginOf(ttl))
         {
             Log.GrantedTooLate(_engine.Logger, _key, _request.HolderId);
             GiveBack();
@@ -42,21 +42,21 @@ internal sealed partial class Contender
         _isGranted = true;
         _token = reply.FencingToken;
         _engine.Adopt(lease, now);
-        return new LockHandle(lease, Attempts, _budget.ElapsedAt(now.Timestamp));
+        return new LockHandle(lease, Attempts, _budget.ElapsedAt(now));
     }
 
     /// <summary>No later than the moment the backend began the lease.</summary>
-    private LeaseInstant Begun(AcquireReply reply, LeaseInstant sentAt)
+    private long Begun(AcquireReply reply, long sentAt)
     {
         if (reply.QueuedFor == TimeSpan.Zero)
             return sentAt;
         var by = reply.QueuedFor * (1 - _options.DriftFactor);
-        return by <= TimeSpan.Zero ? sentAt : new(sentAt.Timestamp + _engine.Clock.ToTimestampTicks(by), sentAt.WallTicks + by.Ticks);
+        return by <= TimeSpan.Zero ? sentAt : sentAt + _engine.Clock.ToTimestampTicks(by);
     }
 
     /// <summary>The second step of a lock without expiry.</summary>
     /// <returns>False when the provisional lease was gone before.</returns>
-    private async ValueTask<bool> MakePermanentAsync(LeaseInstant begun, CancellationToken cancellationToken)
+    private async ValueTask<bool> MakePermanentAsync(long begun, CancellationToken cancellationToken)
     {
         while (true)
         {

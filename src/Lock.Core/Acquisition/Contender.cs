@@ -16,7 +16,7 @@ namespace Locking;
 /// backend that has been silent for <see cref="Patience"/> from the start is reported.
 /// </para>
 /// </remarks>
-internal sealed partial class Contender : ILateOutcome<AcquireReply>
+internal sealed partial class Contender : ILateOutcome<AcquireReply>, IWaitProgress
 {
     internal static readonly TimeSpan ProvisionalTtl = TimeSpan.FromSeconds(10);
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -53,6 +53,9 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
     private bool _waitedForTurn;
     private volatile bool _lostMeanwhile;
 
+    /// <summary>Whether the call ends by a limit of time whatever becomes of its requests (<see cref="TimedCall"/>).</summary>
+    private readonly bool _isLimited;
+
     public Contender(StoreLock engine, string key, EffectiveOptions options)
     {
         _engine = engine;
@@ -62,8 +65,17 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
         _isPermanent = options.FirstTtl == Timeout.InfiniteTimeSpan;
         _ttl = _isPermanent ? ProvisionalTtl : options.FirstTtl;
         _watches = engine.Signal is not null && options.Wait != WaitMode.Poll && !options.IsSingleAttempt;
+        _isLimited = !options.IsSingleAttempt && _budget.LimitOf(engine.Waiting is not null) != Timeout.InfiniteTimeSpan;
         _request = NewRequest();
     }
+
+    public string Key => _key;
+
+    /// <summary>When the call began.</summary>
+    public long StartedAt => _budget.Start;
+
+    /// <summary>How long the call may wait by what it was told; <see cref="Timeout.InfiniteTimeSpan"/>: no limit, or none that is a time.</summary>
+    public TimeSpan Limit => _isLimited ? _budget.LimitOf(_engine.Waiting is not null) : Timeout.InfiniteTimeSpan;
 
     public int Attempts => Math.Max(1, _attempts);
 
@@ -98,7 +110,7 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
             _hasTurn = _engine.Turns.TryEnter(_key);
             if (!_hasTurn && !_options.IsSingleAttempt)
             {
-                LockTelemetry.WaitBegins(_engine.Type);
+                BeginToWait();
                 try
                 {
                     _hasTurn = _waitedForTurn = await _engine.Turns.EnterAsync(_key, _budget.QueueTimeLeft, WaitToken(cancellationToken))
@@ -132,7 +144,7 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
 
                 if (answer is { } reply)
                 {
-                    var now = Answered();
+                    var now = Answered(reply);
                     if (reply.IsGranted && !_isPermanent)
                     {
                         handle = Adopt(reply, sentAt, _ttl, now);
@@ -147,7 +159,7 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
             if (handle is not null)
                 Log.Acquired(_engine.Logger, _key, handle.Id, handle.FencingToken, handle.AcquiredOnAttempt, handle.AcquireDelay.TotalMilliseconds);
             else if (_options.ThrowIfBusy)
-                throw new LockTimeoutException(_key, Waited, Attempts);
+                throw Busy();
             return handle;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -169,7 +181,10 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
             _engine.Contenders.Remove(this);
             HasLeft();
             if (activity is not null || LockTelemetry.MeasuresAcquire)
-                LockTelemetry.EndAcquire(activity, _engine.Type, outcome, Waited, Attempts, _token);
+            {
+                LockTelemetry.EndAcquire(
+                    activity, _engine.Type, _givenUp?.Outcome ?? outcome, _givenUp?.Waited ?? Waited, Attempts, _givenUp is null ? _token : null);
+            }
         }
     }
 
@@ -187,7 +202,7 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
     /// <param name="answer">Its answer; null when there was none.</param>
     /// <param name="sentAt">When it was sent.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    private async ValueTask<ContendOutcome> ContendAsync(AcquireReply? answer, LeaseInstant sentAt, CancellationToken cancellationToken)
+    private async ValueTask<ContendOutcome> ContendAsync(AcquireReply? answer, long sentAt, CancellationToken cancellationToken)
     {
         var waits = false;
         try
@@ -212,7 +227,7 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
                 if (!waits)
                 {
                     waits = true;
-                    LockTelemetry.WaitBegins(_engine.Type);
+                    BeginToWait();
                 }
 
                 await WaitAsync(reply, cancellationToken).ConfigureAwait(false);
@@ -227,7 +242,7 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
     }
 
     /// <summary>Asks until the backend answers, as long as that makes sense.</summary>
-    private async ValueTask<(AcquireReply Reply, LeaseInstant SentAt)> AskAsync(CancellationToken cancellationToken)
+    private async ValueTask<(AcquireReply Reply, long SentAt)> AskAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -235,7 +250,7 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
             try
             {
                 var reply = await AskOnceAsync(cancellationToken).ConfigureAwait(false);
-                Answered();
+                Answered(reply);
                 return (reply, sentAt);
             }
             catch (Exception exception) when (Survives(exception))
@@ -247,17 +262,21 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
         }
     }
 
-    private LeaseInstant BeginToAsk()
+    private long BeginToAsk()
     {
         _lostMeanwhile = false;
         return _engine.Clock.Now;
     }
 
-    private LeaseInstant Answered()
+    private long Answered(AcquireReply reply)
     {
         var now = _engine.Clock.Now;
         _engine.Answered(now);
+        if (_failures > 0 && _hasTurn)
+            _engine.Turns.Tell(_key, null);
         _failures = 0;
+        if (_isLimited)
+            Learn(reply.IsGranted ? null : IsBusy);
         return now;
     }
 
@@ -270,6 +289,10 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
             return false;
         _mayHold |= failure.MayHaveBeenApplied;
         _failures++;
+        if (_hasTurn)
+            _engine.Turns.Tell(_key, failure);
+        if (_isLimited)
+            Learn(failure);
         _engine.StoreFailed("acquire", _key, _request.HolderId, failure);
         return IsWorthAsking(failure);
     }
@@ -327,11 +350,12 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
     private AcquireRequest NewRequest() => new(_key, HolderIds.New(), _options.Owner, _ttl)
     {
         Queue = _options.Fair == true && !_options.IsSingleAttempt,
+        Progress = _isLimited && _engine.Waiting is not null ? this : null,
         KeepOnDisconnect = _options.KeepOnDisconnect,
     };
 
     /// <summary>The caller's token, and the end of this <see cref="ILock"/>: a wait ends with either.</summary>
-    private CancellationToken WaitToken(CancellationToken cancellationToken) => !cancellationToken.CanBeCanceled
+    private CancellationToken WaitToken(CancellationToken cancellationToken) => !cancellationToken.CanBeCanceled && !_isLimited
         ? _engine.Disposing
         : (_waitLimit ??= CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _engine.Disposing)).Token;
 

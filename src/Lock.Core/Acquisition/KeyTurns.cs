@@ -55,6 +55,7 @@ internal sealed class KeyTurns(AlarmClock alarms)
             var turn = _turns[key];
             turn.Nudge = null;
             turn.IsNudged = false;
+            turn.Failure = null;
             next = turn.First;
             if (next is not null)
             {
@@ -68,6 +69,20 @@ internal sealed class KeyTurns(AlarmClock alarms)
         }
 
         next?.OnTurn();
+    }
+
+    /// <summary>What whoever has the turn has last learnt of the backend, for those in line behind: a failure, or null.</summary>
+    public void Tell(string key, LockStoreException? failure)
+    {
+        lock (_gate)
+            _turns[key].Failure = failure;
+    }
+
+    /// <inheritdoc cref="Tell"/>
+    public LockStoreException? FailureOf(string key)
+    {
+        lock (_gate)
+            return _turns.TryGetValue(key, out var turn) ? turn.Failure : null;
     }
 
     /// <summary>Takes a caller out of the line.</summary>
@@ -153,6 +168,8 @@ internal sealed class KeyTurns(AlarmClock alarms)
         public TurnWait? First { get; private set; }
 
         public TaskCompletionSource? Nudge { get; set; }
+
+        public LockStoreException? Failure { get; set; }
 
         /// <summary>Whether somebody has released the key since the contender last paused.</summary>
         public bool IsNudged { get; set; }

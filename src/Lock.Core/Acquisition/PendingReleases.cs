@@ -41,7 +41,7 @@ internal sealed class PendingReleases(StoreLock engine)
 
     private Task AddAsync(string key, string holderId, TimeSpan ttl)
     {
-        var task = Task.Run(() => ReleaseAsync(key, holderId, ttl));
+        var task = DetachedFlow.Start(() => Task.Run(() => ReleaseAsync(key, holderId, ttl)));
         _tasks[holderId] = task;
         _ = task.ContinueWith(
             (_, id) => _tasks.TryRemove((string)id!, out Task? _), holderId, CancellationToken.None,

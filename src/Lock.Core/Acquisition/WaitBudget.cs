@@ -5,6 +5,9 @@ internal readonly struct WaitBudget(EffectiveOptions options, TimeProvider time)
 {
     private readonly long _start = time.GetTimestamp();
 
+    /// <summary>When the call began.</summary>
+    public long Start => _start;
+
     public TimeSpan Elapsed => time.GetElapsedTime(_start);
 
     /// <summary>What had been spent at a moment of the monotonic clock.</summary>
@@ -12,6 +15,11 @@ internal readonly struct WaitBudget(EffectiveOptions options, TimeProvider time)
 
     /// <summary>What is left of <see cref="EffectiveOptions.WaitTimeout"/>; zero when over.</summary>
     public TimeSpan TimeLeft => Left(options.WaitTimeout);
+
+    /// <summary>The whole time; for a caller that waits in a queue the retries count with their spacing.</summary>
+    public TimeSpan LimitOf(bool inQueue) => !inQueue || options.RetriesLast == Timeout.InfiniteTimeSpan
+        ? options.WaitTimeout
+        : options.WaitTimeout == Timeout.InfiniteTimeSpan || options.RetriesLast < options.WaitTimeout ? options.RetriesLast : options.WaitTimeout;
 
     /// <summary>What is left for a caller that waits in a queue and makes no attempts of its own: the retries count with their spacing.</summary>
     public TimeSpan QueueTimeLeft

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 
 namespace Locking;
 
@@ -15,14 +16,22 @@ namespace Locking;
 /// </list>
 /// <para>
 /// The alarm of a lease rings for its next renewal and for the end of its validity, whichever comes first. The end is decided on the
-/// alarm clock's thread; requests run on the thread pool. Requests that change the TTL go one at a time, since the last one
-/// that the backend applies must be the last one that is counted here. A release does not wait for them: extending never creates a
-/// lease, so a late one finds nothing.
+/// alarm clock's thread; renewals are asked for on threads of the engine's own. Requests that change the TTL go one at a time, since the
+/// last one that the backend applies must be the last one that is counted here. A release does not wait for them: extending never
+/// creates a lease, so a late one finds nothing.
+/// </para>
+/// <para>
+/// A step of the wall clock ends no lease. It may be the only trace of a virtual machine that was paused, so every lease becomes Doubtful and
+/// asks its backend at once, one that does not renew as well (for no more than what is left of it). Where by the wall clock the
+/// lease would be over, only what can be asked within <see cref="LongestDoubt"/> is still believed.
 /// </para>
 /// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "Neither the semaphore nor the token sources have anything to free: no wait handles, no timers.")]
-internal sealed class Lease : Alarm
+internal sealed class Lease : Alarm, IThreadPoolWorkItem
 {
+    /// <summary>So long a lease that is over by the wall clock waits for its backend's word.</summary>
+    internal static readonly TimeSpan LongestDoubt = TimeSpan.FromSeconds(2);
+
     private static readonly TimeSpan ShortestRetry = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(1);
 
@@ -32,7 +41,7 @@ internal sealed class Lease : Alarm
     private readonly Lock _gate = new();
     private readonly StoreLock _engine;
     private readonly EffectiveOptions _options;
-    private readonly LeaseInstant _grantedFrom;
+    private readonly long _grantedFrom;
 
     private SemaphoreSlim? _oneRequest;
     private CancellationTokenSource? _stopRequests;
@@ -43,9 +52,11 @@ internal sealed class Lease : Alarm
     private TaskCompletionSource<Task<UnlockOutcome>>? _unlockBegins;
     private bool _isUnlocking;
     private TimeSpan _ttl;
-    private LeaseInstant _validFrom;
+    private long _validFrom;
     private TimeSpan _validFor;
     private bool _renews;
+    private bool _asks;
+    private long _backendEndsAt;
     private long _renewAt;
     private bool _renewing;
     private bool _atMaxHold;
@@ -59,7 +70,7 @@ internal sealed class Lease : Alarm
     /// <param name="grantedFrom">No later than the moment the backend began the lease.</param>
     /// <param name="ttl">The TTL in force, no longer than maxHold.</param>
     public Lease(
-        StoreLock engine, AcquireRequest request, long? token, EffectiveOptions options, LeaseInstant grantedFrom, TimeSpan ttl)
+        StoreLock engine, AcquireRequest request, long? token, EffectiveOptions options, long grantedFrom, TimeSpan ttl)
     {
         _engine = engine;
         _options = options;
@@ -73,6 +84,7 @@ internal sealed class Lease : Alarm
         _renews = options.Renews;
         _validFrom = grantedFrom;
         _validFor = Validity(ttl);
+        _backendEndsAt = BackendEnd(grantedFrom, ttl);
         _renewAt = NextRenewal(grantedFrom);
         _atMaxHold = options.MaxHold != Timeout.InfiniteTimeSpan && ttl != _ttl;
     }
@@ -99,12 +111,18 @@ internal sealed class Lease : Alarm
         }
     }
 
+    /// <summary>What is left until the loss is announced; without expiry the longest span, which is smaller than none.</summary>
     public TimeSpan Remaining
     {
         get
         {
             lock (_gate)
-                return _state is LeaseState.Held or LeaseState.Doubtful ? RemainingUnsynchronized() : TimeSpan.Zero;
+            {
+                if (_state is LeaseState.Lost or LeaseState.Released)
+                    return TimeSpan.Zero;
+                var left = RemainingUnsynchronized();
+                return left == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : left;
+            }
         }
     }
 
@@ -148,7 +166,7 @@ internal sealed class Lease : Alarm
     }
 
     /// <summary>Starts the alarm. Called once, when the lease is in the engine's register.</summary>
-    public void Start(LeaseInstant now)
+    public void Start(long now)
     {
         lock (_gate)
             SetAlarmUnsynchronized(now);
@@ -167,7 +185,12 @@ internal sealed class Lease : Alarm
 
     /// <summary>Ends the lease as lost, once.</summary>
     /// <returns>False when it had ended before.</returns>
-    public bool Lose(LostReason reason)
+    public bool Lose(LostReason reason) => Lose(reason, TimeSpan.Zero);
+
+    /// <inheritdoc cref="Lose(LostReason)"/>
+    /// <param name="reason">Why.</param>
+    /// <param name="late">How long after the moment at which it had to be announced.</param>
+    private bool Lose(LostReason reason, TimeSpan late)
     {
         CancellationTokenSource? lost;
         lock (_gate)
@@ -182,7 +205,7 @@ internal sealed class Lease : Alarm
         // The flag is set before anything else, here and now; callbacks run on the pool, since user code may block.
         _ = lost?.CancelAsync();
         Stop();
-        _engine.OnLost(this, reason, HeldFor());
+        _engine.OnLost(this, reason, HeldFor(), late);
         return true;
     }
 
@@ -254,6 +277,13 @@ internal sealed class Lease : Alarm
     {
         if (!IsLive())
             return false;
+        if (ttl != Timeout.InfiniteTimeSpan && ttl <= _options.LostMarginOf(ttl))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(ttl), ttl, $"A ttl of {ttl.TotalMilliseconds} ms leaves nothing of the lease: its loss is announced "
+                + $"{_options.LostMarginOf(ttl).TotalMilliseconds} ms before its end (lostMargin, driftFactor).");
+        }
+
         var oneRequest = OneRequest();
         await oneRequest.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
@@ -279,11 +309,47 @@ internal sealed class Lease : Alarm
             if (!_renewing && HasRenewalUnsynchronized() && _renewAt <= Clock.Time.GetTimestamp())
             {
                 _renewing = true;
-                ThreadPool.UnsafeQueueUserWorkItem(static lease => _ = lease.RenewAsync(), this, preferLocal: false);
+                EngineThreads.Queue(this);
             }
         }
 
         SetAlarm();
+    }
+
+    /// <summary>The wall clock has gained or lost this much on the one that counts: it was set, or the machine stood still unseen.</summary>
+    internal override void OnClockStep(TimeSpan gained)
+    {
+        lock (_gate)
+        {
+            if (_abandoned || _state is LeaseState.Lost or LeaseState.Released)
+                return;
+            _state = LeaseState.Doubtful;
+            _asks = true;
+            var now = Clock.Now;
+            _renewAt = now;
+            var left = RemainingUnsynchronized(now);
+            if (left != Timeout.InfiniteTimeSpan && left <= gained && left > LongestDoubt)
+            {
+                _validFrom = now;
+                _validFor = LongestDoubt;
+            }
+        }
+
+        SetAlarm();
+    }
+
+    /// <summary>A renewal, on a thread of the engine's own.</summary>
+    void IThreadPoolWorkItem.Execute() => _ = RenewAsync();
+
+    /// <summary>Who holds it, in words; null when it is over.</summary>
+    public string? Describe()
+    {
+        lock (_gate)
+        {
+            return _state is LeaseState.Lost or LeaseState.Released
+                ? null
+                : string.Create(CultureInfo.InvariantCulture, $"owner '{Owner}', id {Id}, for {HeldFor().TotalSeconds:0.0} s");
+        }
     }
 
     private bool IsLive()
@@ -300,7 +366,19 @@ internal sealed class Lease : Alarm
     private async Task RenewAsync()
     {
         var oneRequest = OneRequest();
-        await oneRequest.WaitAsync().ConfigureAwait(false);
+        if (!oneRequest.Wait(TimeSpan.Zero, CancellationToken.None))
+        {
+            // A caller extends the lease right now, which renews it: waiting for that would need the thread pool. It is looked at again soon.
+            lock (_gate)
+            {
+                _renewAt = Clock.TimestampIn(RetryPause());
+                _renewing = false;
+            }
+
+            SetAlarm();
+            return;
+        }
+
         try
         {
             TimeSpan ttl;
@@ -308,10 +386,11 @@ internal sealed class Lease : Alarm
             {
                 if (_state is LeaseState.Lost or LeaseState.Released || !HasRenewalUnsynchronized())
                     return;
-                ttl = _ttl;
+                ttl = IsRenewedUnsynchronized() ? _ttl : LeftInBackendUnsynchronized();
             }
 
-            await ExtendOneAsync(ttl, isRenewal: true, CancellationToken.None).ConfigureAwait(false);
+            if (ttl > TimeSpan.Zero || ttl == Timeout.InfiniteTimeSpan)
+                await ExtendOneAsync(ttl, isRenewal: true, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -367,10 +446,12 @@ internal sealed class Lease : Alarm
             if (_state is LeaseState.Lost or LeaseState.Released)
                 return _state != LeaseState.Lost;
             _state = LeaseState.Held;
+            _asks = false;
             if (!isRenewal)
                 _ttl = ttl;
             _validFrom = sentAt;
             _validFor = Validity(sentTtl);
+            _backendEndsAt = BackendEnd(sentAt, sentTtl);
             _renewAt = NextRenewal(sentAt);
             _atMaxHold = sentTtl != ttl;
         }
@@ -383,7 +464,7 @@ internal sealed class Lease : Alarm
     /// A request that shortens the lease may be applied although its answer is lost: the shorter validity counts from the moment it is
     /// sent.
     /// </summary>
-    private void ShortenTo(LeaseInstant sentAt, TimeSpan ttl)
+    private void ShortenTo(long sentAt, TimeSpan ttl)
     {
         if (ttl == Timeout.InfiniteTimeSpan)
             return;
@@ -408,12 +489,16 @@ internal sealed class Lease : Alarm
             if (_state is LeaseState.Lost or LeaseState.Released)
                 return;
             _state = LeaseState.Doubtful;
-            var pause = RenewInterval() / 4;
-            pause = pause < ShortestRetry ? ShortestRetry : pause > LongestRetry ? LongestRetry : pause;
-            _renewAt = Clock.TimestampIn(pause);
+            _renewAt = Clock.TimestampIn(RetryPause());
         }
 
-        Log.StoreFailed(_engine.Logger, _engine.Type, "renew", Key, Id, exception.Message);
+        _engine.StoreFailed("renew", Key, Id, exception);
+    }
+
+    private TimeSpan RetryPause()
+    {
+        var pause = RenewInterval() / 4;
+        return pause < ShortestRetry ? ShortestRetry : pause > LongestRetry ? LongestRetry : pause;
     }
 
     /// <summary>Ends the lease when its validity is over, whatever the alarm is doing.</summary>
@@ -421,23 +506,27 @@ internal sealed class Lease : Alarm
     private bool LoseIfOver()
     {
         bool atMaxHold;
+        TimeSpan late;
         lock (_gate)
         {
             if (_state == LeaseState.Lost)
                 return true;
-            if (_state == LeaseState.Released || RemainingUnsynchronized() is var left && (left == Timeout.InfiniteTimeSpan || left > TimeSpan.Zero))
+            if (_state == LeaseState.Released || _validFor == Timeout.InfiniteTimeSpan)
                 return false;
-            atMaxHold = _options.MaxHold != Timeout.InfiniteTimeSpan && WithinMaxHold(TimeSpan.MaxValue) <= LeaseClock.Drift(_options.MaxHold, _options.DriftFactor);
+            late = Clock.ElapsedSince(_validFrom) - _validFor;
+            if (late < TimeSpan.Zero)
+                return false;
+            atMaxHold = _options.MaxHold != Timeout.InfiniteTimeSpan && WithinMaxHold(TimeSpan.MaxValue) <= _options.LostMarginOf(_options.MaxHold);
         }
 
-        Lose(atMaxHold ? Locking.LostReason.MaxHoldReached : Locking.LostReason.Expired);
+        Lose(atMaxHold ? Locking.LostReason.MaxHoldReached : Locking.LostReason.Expired, late);
         return true;
     }
 
     private TimeSpan RemainingUnsynchronized() =>
         _validFor == Timeout.InfiniteTimeSpan ? Timeout.InfiniteTimeSpan : RemainingUnsynchronized(Clock.Now);
 
-    private TimeSpan RemainingUnsynchronized(LeaseInstant now)
+    private TimeSpan RemainingUnsynchronized(long now)
     {
         if (_validFor == Timeout.InfiniteTimeSpan)
             return Timeout.InfiniteTimeSpan;
@@ -446,7 +535,19 @@ internal sealed class Lease : Alarm
     }
 
     private TimeSpan Validity(TimeSpan ttl) =>
-        ttl == Timeout.InfiniteTimeSpan ? ttl : ttl - LeaseClock.Drift(ttl, _options.DriftFactor);
+        ttl == Timeout.InfiniteTimeSpan ? ttl : ttl - _options.LostMarginOf(ttl);
+
+    private long BackendEnd(long from, TimeSpan ttl) =>
+        ttl == Timeout.InfiniteTimeSpan ? long.MaxValue : from + Clock.ToTimestampTicks(ttl);
+
+    /// <summary>What is left of the lease in the backend, at most: what a lease that does not renew asks for.</summary>
+    private TimeSpan LeftInBackendUnsynchronized()
+    {
+        if (_backendEndsAt == long.MaxValue)
+            return Timeout.InfiniteTimeSpan;
+        var left = Clock.Time.GetElapsedTime(Clock.Now, _backendEndsAt);
+        return left > TimeSpan.Zero ? TimeSpan.FromMilliseconds(Math.Floor(left.TotalMilliseconds)) : TimeSpan.Zero;
+    }
 
     /// <summary>The TTL to ask for now, so that the lease does not reach beyond maxHold.</summary>
     private TimeSpan WithinMaxHold(TimeSpan ttl)
@@ -459,15 +560,21 @@ internal sealed class Lease : Alarm
         return ttl == Timeout.InfiniteTimeSpan || ttl > left ? TimeSpan.FromMilliseconds(Math.Floor(left.TotalMilliseconds)) : ttl;
     }
 
-    private bool HasRenewalUnsynchronized() =>
-        !_abandoned && !_atMaxHold && (_renews || _ttl == Timeout.InfiniteTimeSpan);
+    private bool HasRenewalUnsynchronized() => !_abandoned && (_asks || IsRenewedUnsynchronized());
 
-    private TimeSpan RenewInterval() =>
-        _ttl == Timeout.InfiniteTimeSpan
-            ? _options.GivenRenewInterval ?? CheckInterval
-            : _options.GivenRenewInterval is { } given && given <= _ttl / 2 ? given : _ttl / 3;
+    private bool IsRenewedUnsynchronized() => !_atMaxHold && (_renews || _ttl == Timeout.InfiniteTimeSpan);
 
-    private long NextRenewal(LeaseInstant from) => from.Timestamp + Clock.ToTimestampTicks(RenewInterval());
+    private TimeSpan RenewInterval()
+    {
+        if (_ttl == Timeout.InfiniteTimeSpan)
+            return _options.GivenRenewInterval ?? CheckInterval;
+        var interval = _options.GivenRenewInterval is { } given && given <= _ttl / 2 ? given : _ttl / 3;
+
+        // A wide margin leaves less time than the ttl says.
+        return _options.LostMargin is not null && interval > Validity(_ttl) / 2 ? Validity(_ttl) / 2 : interval;
+    }
+
+    private long NextRenewal(long from) => from + Clock.ToTimestampTicks(RenewInterval());
 
     private TimeSpan HeldFor() => Clock.ElapsedSince(_grantedFrom);
 
@@ -493,12 +600,12 @@ internal sealed class Lease : Alarm
             SetAlarmUnsynchronized(Clock.Now);
     }
 
-    private void SetAlarmUnsynchronized(LeaseInstant now)
+    private void SetAlarmUnsynchronized(long now)
     {
         if (_state is LeaseState.Lost or LeaseState.Released)
             return;
         var left = RemainingUnsynchronized(now);
-        var due = left == Timeout.InfiniteTimeSpan ? long.MaxValue : now.Timestamp + Clock.ToTimestampTicks(left);
+        var due = left == Timeout.InfiniteTimeSpan ? long.MaxValue : now + Clock.ToTimestampTicks(left);
         if (!_renewing && HasRenewalUnsynchronized() && _renewAt < due)
             due = _renewAt;
         if (due != long.MaxValue)

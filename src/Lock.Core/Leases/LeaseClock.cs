@@ -1,15 +1,10 @@
 namespace Locking;
 
-/// <summary>A moment, by both clocks.</summary>
-/// <param name="Timestamp">The monotonic clock, in its own ticks.</param>
-/// <param name="WallTicks">The wall clock, in ticks of 100 ns.</param>
-internal readonly record struct LeaseInstant(long Timestamp, long WallTicks);
-
-/// <summary>Counts how much of a lease has passed.</summary>
+/// <summary>Counts how much of a lease has passed, by the one clock that nobody can set.</summary>
 /// <remarks>
-/// The monotonic clock stands still while the machine is suspended, and the backend's does not: so the wall clock's advance counts as
-/// well, and the larger of the two is believed. A wall clock that is set forward costs a lease that was still good; one that is set
-/// back changes nothing.
+/// On the system's time that clock runs on while the machine is suspended (<see cref="SystemClock"/>). What it cannot show is a virtual machine that
+/// was paused: the wall clock does, but it also steps. So a step of the wall clock ends no lease, it only makes leases ask
+/// (<see cref="AlarmClock"/>, <see cref="Lease"/>).
 /// </remarks>
 internal sealed class LeaseClock(TimeProvider time)
 {
@@ -18,23 +13,18 @@ internal sealed class LeaseClock(TimeProvider time)
 
     public TimeProvider Time { get; } = time;
 
-    public LeaseInstant Now => new(Time.GetTimestamp(), Time.GetUtcNow().UtcTicks);
+    public long Now => Time.GetTimestamp();
 
-    public TimeSpan ElapsedSince(LeaseInstant start) => Elapsed(start, Now);
+    public TimeSpan ElapsedSince(long start) => Time.GetElapsedTime(start);
 
-    /// <summary>The same for a reading of the clocks that serves several ends: each costs some 25 ns.</summary>
-    public TimeSpan Elapsed(LeaseInstant start, LeaseInstant now)
-    {
-        var monotonic = Time.GetElapsedTime(start.Timestamp, now.Timestamp);
-        var wall = TimeSpan.FromTicks(now.WallTicks - start.WallTicks);
-        return wall > monotonic ? wall : monotonic;
-    }
+    /// <summary>The same for a reading of the clock that serves several ends: each costs some 25 ns.</summary>
+    public TimeSpan Elapsed(long start, long now) => Time.GetElapsedTime(start, now);
 
     /// <summary>A part of the TTL for clocks that run at different rates, and 2 ms for the precision of a backend's timer.</summary>
     /// <remarks>The drift of the Redlock algorithm: https://redis.io/docs/latest/develop/use/patterns/distributed-locks/</remarks>
     public static TimeSpan Drift(TimeSpan ttl, double driftFactor) => (ttl * driftFactor) + TimerPrecision;
 
-    /// <summary>The monotonic timestamp that lies <paramref name="ahead"/> from now.</summary>
+    /// <summary>The timestamp that lies <paramref name="ahead"/> from now.</summary>
     public long TimestampIn(TimeSpan ahead) => Time.GetTimestamp() + ToTimestampTicks(ahead);
 
     public long ToTimestampTicks(TimeSpan span) => ToTimestampTicks(Time, span);

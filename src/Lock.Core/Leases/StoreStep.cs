@@ -9,7 +9,7 @@ namespace Locking;
 /// right. One object does what <c>AsTask</c>, <c>WaitAsync</c>, a token source with a timer and an asynchronous method around them would do
 /// with ten.
 /// </remarks>
-internal sealed class StoreStep<T> : Alarm, IValueTaskSource<T>
+internal sealed class StoreStep<T> : Alarm, IValueTaskSource<T>, IThreadPoolWorkItem
 {
     private readonly Task<T> _step;
     private readonly string _backend;
@@ -50,14 +50,16 @@ internal sealed class StoreStep<T> : Alarm, IValueTaskSource<T>
         return result;
     }
 
-    /// <summary>The time is up, or the machine was suspended and every alarm is asked to look.</summary>
+    /// <summary>The time is up. A limit that waits for the thread pool would be none.</summary>
     internal override void Ring()
     {
-        if (_limit.IsOver)
-            GiveUp();
-        else
+        if (!_limit.IsOver)
             _limit.Alarms!.Set(this, _limit.EndsAt);
+        else if (Interlocked.Exchange(ref _hasEnded, 1) == 0)
+            EngineThreads.Queue(this);
     }
+
+    void IThreadPoolWorkItem.Execute() => EndOnTime.Complete(static step => step.EndGivenUp(), this);
 
     [SuppressMessage("Usage", "VSTHRD002", Justification = "The step has ended, or the line before throws.")]
     T IValueTaskSource<T>.GetResult(short token)
@@ -86,7 +88,7 @@ internal sealed class StoreStep<T> : Alarm, IValueTaskSource<T>
             _end.SetException(StoreCalls.Failure(_step.Exception?.InnerException ?? new TaskCanceledException(_step), _backend, _cancelled));
     }
 
-    /// <summary>The step is left running. The caller goes on elsewhere, since here runs somebody's cancellation, or the alarm clock.</summary>
+    /// <summary>The step is left running. The caller goes on elsewhere, since here runs somebody's cancellation.</summary>
     private void GiveUp()
     {
         if (Interlocked.Exchange(ref _hasEnded, 1) == 0)

@@ -9,17 +9,21 @@ namespace Locking;
 /// </remarks>
 internal abstract class AlarmClock
 {
-    /// <summary>While alarms are set, the clock looks this often whether the machine was suspended meanwhile.</summary>
+    /// <summary>While alarms are set, the clock looks this often whether the machine was suspended meanwhile, or the wall clock has stepped.</summary>
     private protected static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(1);
 
-    /// <summary>A wall clock that gained more than this on the monotonic one means a suspended machine (or a clock set forward).</summary>
-    private static readonly TimeSpan SuspensionThreshold = TimeSpan.FromMilliseconds(100);
+    /// <summary>A wall clock that went this much faster or slower than the other between two looks was set, or shows what the other cannot see.</summary>
+    internal static readonly TimeSpan SmallestStep = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Between two readings that belong together: more means that this thread was kept from running, and the look tells nothing.</summary>
+    private static readonly TimeSpan LongestReading = TimeSpan.FromMilliseconds(20);
 
     private static readonly ConditionalWeakTable<TimeProvider, AlarmClock> OfProviders = [];
 
     private readonly Lock _gate = new();
     private readonly AlarmHeap _heap = new();
-    private LeaseInstant _lastLook;
+    private long _lastLook;
+    private DateTimeOffset _lastWall;
 
     /// <summary>When the clock looks again by itself. Guarded by the gate.</summary>
     private long _looksAt = long.MaxValue;
@@ -31,7 +35,7 @@ internal abstract class AlarmClock
     public TimeProvider Time => Clock.Time;
 
     public static AlarmClock For(TimeProvider time) =>
-        ReferenceEquals(time, TimeProvider.System)
+        ReferenceEquals(time, SystemClock.Instance)
             ? ThreadAlarmClock.Instance
             : OfProviders.GetValue(time, static provider => new TimerAlarmClock(provider));
 
@@ -42,7 +46,7 @@ internal abstract class AlarmClock
         lock (_gate)
         {
             if (_heap.Count == 0)
-                _lastLook = Clock.Now;
+                _ = LookUnsynchronized(); // nobody asked what the clocks did before
             _heap.Set(alarm, due);
 
             // Most alarms are taken back long before they are due: waking the clock for each would cost two context switches a lock.
@@ -83,12 +87,20 @@ internal abstract class AlarmClock
         }
     }
 
-    /// <summary>Rings everything that is due, and everything that is set when the machine was suspended: each alarm then looks at both
-    /// clocks itself, and is set again where there is still time.</summary>
+    /// <summary>Rings everything that is due, after it has told everything that is set of a step of the wall clock.</summary>
     private protected void RingDue()
     {
-        foreach (var alarm in TakeAllAfterSuspension())
-            alarm.Ring();
+        var told = Array.Empty<Alarm>();
+        TimeSpan gained;
+        lock (_gate)
+        {
+            gained = _heap.Count == 0 ? TimeSpan.Zero : LookUnsynchronized();
+            if (gained.Duration() > SmallestStep)
+                told = _heap.ToArray();
+        }
+
+        foreach (var alarm in told)
+            alarm.OnClockStep(gained);
         while (TakeDue() is { } alarm)
             alarm.Ring();
     }
@@ -104,22 +116,17 @@ internal abstract class AlarmClock
         }
     }
 
-    private List<Alarm> TakeAllAfterSuspension()
+    /// <summary>Reads both clocks.</summary>
+    /// <returns>What the wall clock has gained since the last look.</returns>
+    private TimeSpan LookUnsynchronized()
     {
-        var taken = new List<Alarm>();
-        lock (_gate)
-        {
-            if (_heap.Count == 0)
-                return taken;
-            var suspended = Clock.ElapsedSince(_lastLook) - Time.GetElapsedTime(_lastLook.Timestamp) > SuspensionThreshold;
-            _lastLook = Clock.Now;
-            while (suspended && _heap.First is { } first)
-            {
-                _heap.Remove(first);
-                taken.Add(first);
-            }
-        }
-
-        return taken;
+        var now = Time.GetTimestamp();
+        var wall = Time.GetUtcNow();
+        if (Time.GetElapsedTime(now) > LongestReading)
+            return TimeSpan.Zero; // the next look sees it
+        var gained = wall - _lastWall - Time.GetElapsedTime(_lastLook, now);
+        _lastLook = now;
+        _lastWall = wall;
+        return gained;
     }
 }

@@ -9,6 +9,9 @@ internal sealed class AlarmHeap
 
     public Alarm? First => Count == 0 ? null : _items[0];
 
+    /// <summary>All that are set.</summary>
+    public Alarm[] ToArray() => _items[..Count];
+
     public void Set(Alarm alarm, long due)
     {
         if (alarm.HeapIndex >= 0)

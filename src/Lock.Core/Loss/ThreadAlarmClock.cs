@@ -12,7 +12,7 @@ internal sealed class ThreadAlarmClock : AlarmClock
     private int _started;
 
     private ThreadAlarmClock()
-        : base(TimeProvider.System)
+        : base(SystemClock.Instance)
     {
     }
 

@@ -9,8 +9,9 @@ internal sealed class TimerAlarmClock : AlarmClock
     public TimerAlarmClock(TimeProvider time)
         : base(time)
     {
-        _timer = time.CreateTimer(
-            static self => ((TimerAlarmClock)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        // It lives as long as the provider: nothing of the first caller may stay with it.
+        _timer = DetachedFlow.Start(() => time.CreateTimer(
+            static self => ((TimerAlarmClock)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan));
     }
 
     private protected override void LookEarlier() => Arm();

@@ -19,6 +19,7 @@ internal sealed class EffectiveOptions
         PollInterval = given.PollInterval ?? defaults.PollInterval ?? TimeSpan.FromSeconds(5);
         Fair = defaults.Fair;
         DriftFactor = given.DriftFactor ?? defaults.DriftFactor ?? 0.01;
+        LostMargin = given.LostMargin ?? defaults.LostMargin;
         Owner = given.Owner ?? defaults.Owner ?? defaultOwner;
         KeepOnDisconnect = given.KeepOnDisconnect ?? defaults.KeepOnDisconnect ?? false;
         ReleaseTimeout = given.ReleaseTimeout ?? defaults.ReleaseTimeout ?? TimeSpan.FromSeconds(8);
@@ -56,6 +57,9 @@ internal sealed class EffectiveOptions
 
     public double DriftFactor { get; }
 
+    /// <summary>As it was given, or null for the allowance for drift alone.</summary>
+    public TimeSpan? LostMargin { get; }
+
     public string Owner { get; }
 
     public bool KeepOnDisconnect { get; }
@@ -77,6 +81,13 @@ internal sealed class EffectiveOptions
     /// <summary>The lease to ask for first: the TTL, but never beyond <see cref="MaxHold"/>.</summary>
     public TimeSpan FirstTtl =>
         MaxHold == Timeout.InfiniteTimeSpan || (Ttl != Timeout.InfiniteTimeSpan && Ttl <= MaxHold) ? Ttl : MaxHold;
+
+    /// <summary>So long before the backend may grant to another a loss is announced: what was asked for, and never less than clocks may differ by.</summary>
+    public TimeSpan LostMarginOf(TimeSpan ttl)
+    {
+        var drift = LeaseClock.Drift(ttl, DriftFactor);
+        return LostMargin is { } margin && margin > drift ? margin : drift;
+    }
 
     /// <summary>Resolves the options of a call; <paramref name="call"/> is null when it gave none.</summary>
     /// <exception cref="ArgumentException">Two options do not go together.</exception>
@@ -115,7 +126,7 @@ internal sealed class EffectiveOptions
         if (call.RenewInterval is null && call.Ttl is not null)
             return null; // the configured interval was meant for the configured TTL
         throw new ArgumentException(
-            $"RenewInterval ({interval.Value.TotalMilliseconds} ms) must be at most half the ttl ({ttl.TotalMilliseconds} ms).",
-            nameof(call));
+            $"lockOptions.renewInterval ({interval.Value.TotalMilliseconds} ms) must be at most half the ttl ({ttl.TotalMilliseconds} ms).",
+            "options");
     }
 }

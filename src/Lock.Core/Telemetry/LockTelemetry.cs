@@ -4,7 +4,10 @@ using System.Diagnostics.Metrics;
 namespace Locking;
 
 /// <summary>Traces and metrics of Lock, under the name <c>Locking</c>. Names and units after OpenTelemetry's conventions.</summary>
-/// <remarks>Keys are attributes of spans only: as attributes of metrics they would make a time series for each key.</remarks>
+/// <remarks>
+/// Keys are attributes of spans only: as attributes of metrics they would make a time series for each key. Listeners are other people's code: what one
+/// of them throws ends here, so that no lock, and no release, depends on it.
+/// </remarks>
 internal static class LockTelemetry
 {
     public const string Name = "Locking";
@@ -35,6 +38,9 @@ internal static class LockTelemetry
     private static readonly Counter<long> Losses = Meter.CreateCounter<long>(
         "locking.losses", "{loss}", "Leases that were lost while they were held.");
 
+    private static readonly Histogram<double> LossDelay = Meter.CreateHistogram<double>(
+        "locking.loss.delay", "s", "How long after the moment at which it had to be announced the loss of a lease that ran out was announced.");
+
     private static readonly Counter<long> StoreFailures = Meter.CreateCounter<long>(
         "locking.store.failures", "{failure}", "Requests to a backend that failed or were not answered.");
 
@@ -48,21 +54,23 @@ internal static class LockTelemetry
     {
         if (!Source.HasListeners())
             return null;
-        var activity = Source.StartActivity("lock.acquire", ActivityKind.Client);
-        activity?.SetTag(BackendTag, backend).SetTag("locking.key", key);
-        return activity;
+        try
+        {
+            var activity = Source.StartActivity("lock.acquire", ActivityKind.Client);
+            activity?.SetTag(BackendTag, backend).SetTag("locking.key", key);
+            return activity;
+        }
+        catch (Exception exception)
+        {
+            Debug.WriteLine(exception);
+            return null;
+        }
     }
 
     public static void EndAcquire(Activity? activity, string backend, string outcome, TimeSpan duration, int attempts, long? token)
     {
         if (AcquireDuration.Enabled)
-        {
-            AcquireDuration.Record(
-                duration.TotalSeconds,
-                new KeyValuePair<string, object?>(BackendTag, backend),
-                new KeyValuePair<string, object?>(OutcomeTag, outcome));
-        }
-
+            Measure(AcquireDuration, duration.TotalSeconds, Tag(BackendTag, backend), Tag(OutcomeTag, outcome));
         if (activity is null)
             return;
         activity.SetTag(OutcomeTag, outcome).SetTag("locking.attempts", attempts);
@@ -70,47 +78,87 @@ internal static class LockTelemetry
             activity.SetTag("locking.fencing_token", token);
         if (outcome == Failed)
             activity.SetStatus(ActivityStatusCode.Error);
-        activity.Dispose();
+        try
+        {
+            activity.Dispose();
+        }
+        catch (Exception exception)
+        {
+            Debug.WriteLine(exception);
+        }
     }
 
     public static void WaitBegins(string backend)
     {
         if (Waiters.Enabled)
-            Waiters.Add(1, new KeyValuePair<string, object?>(BackendTag, backend));
+            Count(Waiters, 1, backend);
     }
 
     public static void WaitEnds(string backend)
     {
         if (Waiters.Enabled)
-            Waiters.Add(-1, new KeyValuePair<string, object?>(BackendTag, backend));
+            Count(Waiters, -1, backend);
     }
 
     public static void Held(string backend, TimeSpan duration)
     {
         if (HeldDuration.Enabled)
-            HeldDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>(BackendTag, backend));
+            Measure(HeldDuration, duration.TotalSeconds, Tag(BackendTag, backend));
     }
 
-    public static void Lost(string backend, LostReason reason)
+    /// <summary>A lease was lost.</summary>
+    /// <param name="backend">The backend's type.</param>
+    /// <param name="reason">Why.</param>
+    /// <param name="late">How long after the moment at which the loss had to be announced; counted for what ran out.</param>
+    public static void Lost(string backend, LostReason reason, TimeSpan late)
     {
+        if (LossDelay.Enabled && reason is (LostReason.Expired or LostReason.MaxHoldReached))
+            Measure(LossDelay, late.TotalSeconds, Tag(BackendTag, backend));
         if (Losses.Enabled)
-        {
-            Losses.Add(
-                1,
-                new KeyValuePair<string, object?>(BackendTag, backend),
-                new KeyValuePair<string, object?>(ReasonTag, reason.ToString()));
-        }
+            Count(Losses, Tag(BackendTag, backend), Tag(ReasonTag, reason.ToString()));
     }
 
     public static void StoreFailed(string backend, string step, string error)
     {
         if (StoreFailures.Enabled)
+            Count(StoreFailures, Tag(BackendTag, backend), Tag(StepTag, step), Tag("error.type", error));
+    }
+
+    private static KeyValuePair<string, object?> Tag(string name, string value) => new(name, value);
+
+    private static void Measure(Histogram<double> histogram, double value, params ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        try
         {
-            StoreFailures.Add(
-                1,
-                new KeyValuePair<string, object?>(BackendTag, backend),
-                new KeyValuePair<string, object?>(StepTag, step),
-                new KeyValuePair<string, object?>("error.type", error));
+            histogram.Record(value, tags);
+        }
+        catch (Exception exception)
+        {
+            Debug.WriteLine(exception);
+        }
+    }
+
+    private static void Count(Counter<long> counter, params ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        try
+        {
+            counter.Add(1, tags);
+        }
+        catch (Exception exception)
+        {
+            Debug.WriteLine(exception);
+        }
+    }
+
+    private static void Count(UpDownCounter<long> counter, long by, string backend)
+    {
+        try
+        {
+            counter.Add(by, Tag(BackendTag, backend));
+        }
+        catch (Exception exception)
+        {
+            Debug.WriteLine(exception);
         }
     }
 }

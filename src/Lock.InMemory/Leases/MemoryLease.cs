@@ -65,7 +65,8 @@ internal sealed class MemoryLease : Claim
         {
             if (_detached)
                 return TimeSpan.Zero;
-            return IsRenewing ? Table.RenewedRemaining(this) : Table.Remaining(this);
+            var left = IsRenewing ? Table.RenewedRemaining(this) : Table.Remaining(this);
+            return left == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : left;
         }
     }
 
@@ -333,12 +334,21 @@ internal sealed class MemoryLease : Claim
         ThreadPool.UnsafeQueueUserWorkItem(
             static loss =>
             {
-                LockTelemetry.Lost(InMemoryLock.BackendType, loss.Reason);
+                LockTelemetry.Lost(InMemoryLock.BackendType, loss.Reason, loss.Late);
                 LockTelemetry.Held(InMemoryLock.BackendType, loss.HeldFor);
-                Log.Lost(loss.Lease.Locks.Logger, loss.Lease.Key, loss.Lease.Id, loss.Reason);
+                if (loss.Reason == Locking.LostReason.LockDisposed)
+                    Log.LostQuietly(loss.Lease.Locks.Logger, loss.Lease.Key, loss.Lease.Id, loss.Reason);
+                else
+                    Log.Lost(loss.Lease.Locks.Logger, loss.Lease.Key, loss.Lease.Id, loss.Reason);
             },
-            (Lease: this, Reason: reason, HeldFor: HeldFor()),
+            (Lease: this, Reason: reason, HeldFor: HeldFor(), Late: State == ClaimState.Expired ? Late() : TimeSpan.Zero),
             preferLocal: false);
+    }
+
+    private TimeSpan Late()
+    {
+        var late = Locks.Context.TimeProvider.GetElapsedTime(Deadline);
+        return late > TimeSpan.Zero ? late : TimeSpan.Zero;
     }
 
     private TimeSpan HeldFor() => Locks.Context.TimeProvider.GetElapsedTime(GrantedAt);

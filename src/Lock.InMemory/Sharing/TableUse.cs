@@ -23,6 +23,7 @@ internal sealed class TableUse
     /// <summary>The process's table of a clock and a name.</summary>
     public static TableUse Shared(TimeProvider time, string name = "")
     {
+        time = SystemClock.InPlaceOf(time);
         var shared = SharedTables.Of(time);
         return new TableUse(shared.Join(time, name), shared, name, owns: false);
     }
@@ -33,7 +34,7 @@ internal sealed class TableUse
     {
         if (given is null)
             return Shared(time);
-        if (!ReferenceEquals(given.Table.TimeProvider, time))
+        if (!ReferenceEquals(given.Table.TimeProvider, SystemClock.InPlaceOf(time)))
             throw new ArgumentException("The table and the context must have the same TimeProvider.", nameof(given));
         return new TableUse(given.Table, null, null, owns: false);
     }

@@ -24,7 +24,7 @@ internal sealed partial class LockTable : IDisposable
     /// <summary>Creates an empty table. Tokens start at the wall clock's microseconds.</summary>
     public LockTable(TimeProvider timeProvider)
     {
-        TimeProvider = timeProvider;
+        TimeProvider = timeProvider = SystemClock.InPlaceOf(timeProvider);
         _lastToken = Math.Max(0, (timeProvider.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond);
         Clock = new TableClock(timeProvider);
         LongestSweepPace = Clock.ToUnits(LongestSweep) * 3;

@@ -38,15 +38,15 @@ internal sealed class MongoDiagnosis(MongoStoreSettings settings)
         }
     }
 
-    /// <summary>How this side connects; nothing where the application's own client does.</summary>
+    /// <summary>How this side connects.</summary>
     public void AddConnection()
     {
-        if (settings.Client is not { } client || client.Hosts.All(IsLocal)) return;
-        if (client.Tls is null)
+        if (settings.Target is not { } target || target.Hosts.All(IsLocal)) return;
+        if (!target.UsesTls)
             Warn("unencrypted-network", "The connection to another machine is not encrypted: who can listen on the network sees keys and ids, and may change what is sent. Use tls=true.");
-        else if (client.Tls.AllowInvalidCertificates || client.Tls.AllowInvalidHostnames)
+        else if (target.TrustsAnybody)
             Warn("unverified-server", "The server's certificate is not fully checked (tlsInsecure, tlsAllowInvalidCertificates or tlsAllowInvalidHostnames): anybody on the way may answer in its place. Use tlsCAFile.");
-        if (client.Username is null && client.Tls?.ClientCertificate is null)
+        if (target.Username is null && !target.ShowsCertificate)
             Warn("open-network", "The server on another machine asks for no user: everybody who can reach it can take and break locks. Switch its authentication on.");
     }
 
@@ -59,7 +59,7 @@ internal sealed class MongoDiagnosis(MongoStoreSettings settings)
         (MongoMember slow, MongoMember fast) = (clocks[0], clocks[^1]);
         TimeSpan apart = fast.ClockOffset!.Value - slow.ClockOffset!.Value;
         if (apart - fast.Uncertainty - slow.Uncertainty <= NoticeableClock) return;
-        Warn("clocks-differ", $"The clocks of {slow.Endpoint} and {fast.Endpoint} are {Seconds(apart)} apart: when the primary changes, leases end so much sooner or later than their holders believe, "
+        Warn("clocks-differ", $"The clocks of {slow.Name} and {fast.Name} are {Seconds(apart)} apart: when the primary changes, leases end so much sooner or later than their holders believe, "
             + "and a lock may be granted twice. Keep the members' clocks in step (NTP).");
     }
 
@@ -107,8 +107,12 @@ internal sealed class MongoDiagnosis(MongoStoreSettings settings)
     private bool IsWeak(MongoServerFacts server) =>
         int.TryParse(settings.WriteConcern, NumberStyles.None, CultureInfo.InvariantCulture, out int members) && (server.IsRouter || members < (server.Members / 2) + 1);
 
-    private static bool IsLocal(MongoEndpoint host) =>
-        host.IsUnixSocket || host.Host == "localhost" || (IPAddress.TryParse(host.Host, out IPAddress? address) && IPAddress.IsLoopback(address));
+    /// <summary>A host with its port.</summary>
+    private static bool IsLocal(string host)
+    {
+        string name = host.StartsWith('[') ? host[1..host.IndexOf(']', StringComparison.Ordinal)] : host.Split(':')[0];
+        return name == "localhost" || (IPAddress.TryParse(name, out IPAddress? address) && IPAddress.IsLoopback(address));
+    }
 
     private static string Fields(MongoIndexFact index) => string.Join(" and ", index.Fields);
 

@@ -1,3 +1,5 @@
+using MongoDB.Bson;
+
 namespace Locking;
 
 /// <summary>One index of the collection.</summary>
@@ -13,41 +15,17 @@ internal sealed record MongoIndexFact(string Name, IReadOnlyList<string> Fields,
 
     public bool IsOnPurgeAt => Fields is ["purgeAt"];
 
+    /// <summary>The command that asks for all.</summary>
+    public static BsonDocument List(string collection) => new() { { "listIndexes", collection }, { "cursor", new BsonDocument("batchSize", 1000) } };
+
     /// <summary>Reads the reply to <c>listIndexes</c>.</summary>
-    /// <exception cref="BsonFormatException">It is malformed.</exception>
-    public static IReadOnlyList<MongoIndexFact> Parse(ReadOnlySpan<byte> reply)
-    {
-        var all = new List<MongoIndexFact>();
-        if (!BsonReader.TryFind(reply, "cursor"u8, out BsonElement cursor) || !BsonReader.TryFind(cursor.AsDocument(), "firstBatch"u8, out BsonElement batch)) return all;
-        var items = new BsonReader(batch.AsDocument());
-        while (items.Read()) all.Add(ParseOne(items.Current.AsDocument()));
-        return all;
-    }
+    /// <exception cref="FormatException">It is malformed.</exception>
+    public static IReadOnlyList<MongoIndexFact> Parse(BsonDocument reply) => [.. reply.Batch().Select(ParseOne)];
 
-    private static MongoIndexFact ParseOne(ReadOnlySpan<byte> index)
-    {
-        string name = "";
-        var fields = new List<string>();
-        long? expireAfter = null;
-        bool unique = false;
-        bool partial = false;
-        var reader = new BsonReader(index);
-        while (reader.Read())
-        {
-            BsonElement field = reader.Current;
-            if (field.Is("name"u8)) name = field.AsString();
-            else if (field.Is("key"u8)) AddNames(field.AsDocument(), fields);
-            else if (field.Is("expireAfterSeconds"u8)) expireAfter = field.AsNumber();
-            else if (field.Is("unique"u8)) unique = field.AsFlag();
-            else if (field.Is("partialFilterExpression"u8)) partial = true;
-        }
-
-        return new MongoIndexFact(name, fields, expireAfter, unique, partial);
-    }
-
-    private static void AddNames(ReadOnlySpan<byte> key, List<string> fields)
-    {
-        var reader = new BsonReader(key);
-        while (reader.Read()) fields.Add(reader.Current.NameText);
-    }
+    private static MongoIndexFact ParseOne(BsonDocument index) => new(
+        index.Text("name"),
+        index.GetValue("key", BsonNull.Value) is BsonDocument key ? [.. key.Names] : [],
+        index.GetValue("expireAfterSeconds", BsonNull.Value).IsNumeric ? index.Long("expireAfterSeconds") : null,
+        index.Flag("unique"),
+        index.Contains("partialFilterExpression"));
 }

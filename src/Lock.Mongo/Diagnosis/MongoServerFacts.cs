@@ -1,4 +1,5 @@
 using System.Globalization;
+using MongoDB.Bson;
 
 namespace Locking;
 
@@ -16,31 +17,14 @@ internal sealed record MongoServerFacts(bool IsWritable, bool IsRouter, string? 
     public bool IsStandalone => SetName is null && !IsRouter;
 
     /// <summary>Reads the reply to <c>hello</c>.</summary>
-    /// <exception cref="BsonFormatException">It is malformed.</exception>
-    public static MongoServerFacts Parse(ReadOnlySpan<byte> hello)
-    {
-        bool writable = false;
-        bool router = false;
-        string? set = null;
-        string? name = null;
-        int members = 0;
-        long wireVersion = 0;
-        DateTimeOffset? time = null;
-        var reader = new BsonReader(hello);
-        while (reader.Read())
-        {
-            BsonElement field = reader.Current;
-            if (field.Is("isWritablePrimary"u8) || field.Is("ismaster"u8)) writable |= field.AsFlag();
-            else if (field.Is("msg"u8)) router = field.AsString() == "isdbgrid";
-            else if (field.Is("setName"u8)) set = field.AsString();
-            else if (field.Is("me"u8)) name = field.AsString();
-            else if (field.Is("hosts"u8)) members = Count(field.AsDocument());
-            else if (field.Is("maxWireVersion"u8)) wireVersion = field.AsNumber();
-            else if (field.Is("localTime"u8)) time = DateTimeOffset.FromUnixTimeMilliseconds(field.AsDateTime());
-        }
-
-        return new MongoServerFacts(writable, router, set, name, members, wireVersion, time);
-    }
+    public static MongoServerFacts Parse(BsonDocument hello) => new(
+        hello.Flag("isWritablePrimary") || hello.Flag("ismaster"),
+        hello.Text("msg") == "isdbgrid",
+        hello.Text("setName") is { Length: > 0 } set ? set : null,
+        hello.Text("me") is { Length: > 0 } name ? name : null,
+        hello.GetValue("hosts", BsonNull.Value) is BsonArray hosts ? hosts.Count : 0,
+        hello.Long("maxWireVersion"),
+        hello.GetValue("localTime", BsonNull.Value) is BsonDateTime time ? DateTimeOffset.FromUnixTimeMilliseconds(time.MillisecondsSinceEpoch) : null);
 
     /// <summary>In words, for people.</summary>
     /// <param name="version">The server's version, if it gave one.</param>
@@ -49,13 +33,5 @@ internal sealed record MongoServerFacts(bool IsWritable, bool IsRouter, string? 
         string what = IsRouter ? "mongos" : SetName is null ? "standalone" : string.Create(CultureInfo.InvariantCulture, $"replica set '{SetName}' with {Members} member{(Members == 1 ? "" : "s")}");
         string who = Name is null ? "" : $" at {Name}";
         return string.Create(CultureInfo.InvariantCulture, $"MongoDB {version ?? "of unknown version"} (wire version {WireVersion}){who}, {what}.");
-    }
-
-    private static int Count(ReadOnlySpan<byte> array)
-    {
-        int count = 0;
-        var items = new BsonReader(array);
-        while (items.Read()) count++;
-        return count;
     }
 }

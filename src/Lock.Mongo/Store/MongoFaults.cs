@@ -1,3 +1,5 @@
+using MongoDB.Bson;
+
 namespace Locking;
 
 /// <summary>Tells what a refusal means for the step: may it work later, may it have been applied.</summary>
@@ -20,22 +22,25 @@ internal static class MongoFaults
     /// <summary>The command was under way when it was cut off.</summary>
     private static readonly int[] AmbiguousCodes = [6, 7, 50, 64, 89, 91, 189, 262, 365, 9001, 11600, 11602];
 
+    /// <summary>The same may work later without anybody changing anything.</summary>
+    public static bool IsTransient(int code) => TransientCodes.Contains(code);
+
     /// <summary>Turns a reply that is not plainly good into an exception.</summary>
     /// <param name="reply">The reply.</param>
     /// <param name="what">What was asked for, for the message.</param>
     /// <param name="key">The key that it was asked for, if any.</param>
-    /// <exception cref="MongoCommandException">A duplicate key, which is the caller's to deal with.</exception>
+    /// <exception cref="MongoRefusedException">A duplicate key, which is the caller's to deal with.</exception>
     /// <exception cref="LockStoreException">Anything else.</exception>
-    public static void ThrowIfFailed(ReadOnlySpan<byte> reply, string what, string? key = null)
+    public static void ThrowIfFailed(BsonDocument reply, string what, string? key = null)
     {
         MongoReply parsed = MongoReply.Parse(reply);
         if (parsed is { Ok: true, HasParts: false }) return;
         if (key is not null) what = $"{what} '{key}'";
         if (!parsed.Ok)
         {
-            if (parsed.Code == DuplicateKey) throw new MongoCommandException(parsed.Code, parsed.Message);
+            if (parsed.Code == DuplicateKey) throw new MongoRefusedException(parsed.Code, parsed.Message, reply);
             throw MongoFailure.Create(
-                $"MongoDB refused {what}: {parsed.Message} (code {parsed.Code}).{Advice(parsed.Code)}", TransientCodes.Contains(parsed.Code), AmbiguousCodes.Contains(parsed.Code));
+                $"MongoDB refused {what}: {parsed.Message} (code {parsed.Code}).{Advice(parsed.Code)}", IsTransient(parsed.Code), AmbiguousCodes.Contains(parsed.Code));
         }
 
         ThrowIfNotWritten(reply, what);
@@ -43,22 +48,19 @@ internal static class MongoFaults
     }
 
     /// <summary>An update reports its own failures in a list, and says that the command worked.</summary>
-    private static void ThrowIfNotWritten(ReadOnlySpan<byte> reply, string what)
+    private static void ThrowIfNotWritten(BsonDocument reply, string what)
     {
-        if (!BsonReader.TryFind(reply, "writeErrors"u8, out BsonElement errors) || errors.Type != BsonType.Array) return;
-        if (!BsonReader.TryFind(errors.AsDocument(), "0"u8, out BsonElement error)) return;
-        int code = BsonReader.TryFind(error.AsDocument(), "code"u8, out BsonElement number) ? (int)number.AsNumber() : 0;
-        string message = BsonReader.TryFind(error.AsDocument(), "errmsg"u8, out BsonElement text) ? text.AsString() : "";
-        throw MongoFailure.Create($"MongoDB refused {what}: {message} (code {code}).{Advice(code)}", TransientCodes.Contains(code), AmbiguousCodes.Contains(code));
+        if (reply.GetValue("writeErrors", BsonNull.Value) is not BsonArray { Count: > 0 } errors || errors[0] is not BsonDocument error) return;
+        int code = error.Int("code");
+        throw MongoFailure.Create($"MongoDB refused {what}: {error.Text("errmsg")} (code {code}).{Advice(code)}", IsTransient(code), AmbiguousCodes.Contains(code));
     }
 
-    private static void ThrowIfNotConfirmed(ReadOnlySpan<byte> reply, string what)
+    private static void ThrowIfNotConfirmed(BsonDocument reply, string what)
     {
-        if (!BsonReader.TryFind(reply, "writeConcernError"u8, out BsonElement error) || error.Type == BsonType.Null) return;
-        int code = BsonReader.TryFind(error.AsDocument(), "code"u8, out BsonElement number) ? (int)number.AsNumber() : 0;
-        string message = BsonReader.TryFind(error.AsDocument(), "errmsg"u8, out BsonElement text) ? text.AsString() : "";
+        if (reply.GetValue("writeConcernError", BsonNull.Value) is not BsonDocument error) return;
+        int code = error.Int("code");
         // Applied at the primary, but a new primary may not know of it: neither yes nor no.
-        throw MongoFailure.Create($"MongoDB did not confirm {what} with the write concern asked for: {message} (code {code}).{Advice(code)}", code is not (79 or 100), mayHaveRun: true);
+        throw MongoFailure.Create($"MongoDB did not confirm {what} with the write concern asked for: {error.Text("errmsg")} (code {code}).{Advice(code)}", code is not (79 or 100), mayHaveRun: true);
     }
 
     private static string Advice(int code) => code switch

@@ -1,3 +1,5 @@
+using MongoDB.Bson;
+
 namespace Locking;
 
 /// <summary>A key's document as a reply shows it.</summary>
@@ -22,38 +24,43 @@ internal sealed record MongoLockDocument(string Id, string? Holder, string Owner
     }
 
     /// <summary>The document in the reply of findAndModify, or null when the command met none.</summary>
-    public static MongoLockDocument? FromValue(ReadOnlySpan<byte> reply) =>
-        BsonReader.TryFind(reply, "value"u8, out BsonElement value) && value.Type != BsonType.Null ? Parse(value.AsDocument()) : null;
+    public static MongoLockDocument? FromValue(BsonDocument reply) => reply.GetValue("value", BsonNull.Value) is BsonDocument value ? Parse(value) : null;
 
-    public static MongoLockDocument Parse(ReadOnlySpan<byte> document)
+    public static MongoLockDocument Parse(BsonDocument document)
     {
-        string id = "";
-        string? holder = null;
-        string owner = "";
-        bool isReleased = true;
-        long token = 0;
-        long change = 0;
-        bool isEndless = false;
-        TimeSpan left = TimeSpan.Zero;
-        var reader = new BsonReader(document);
-        while (reader.Read())
-        {
-            BsonElement field = reader.Current;
-            if (field.Type == BsonType.Null) continue;
-            if (field.Is("_id"u8)) id = Text(field);
-            else if (field.Is("holder"u8)) holder = Text(field);
-            else if (field.Is("owner"u8)) owner = Text(field);
-            else if (field.Is("token"u8)) token = field.AsNumber();
-            else if (field.Is("change"u8)) change = field.AsNumber();
-            else if (field.Is("expiresAt"u8)) (isReleased, isEndless) = (false, field.Type == BsonType.DateTime && field.AsDateTime() == MongoLockCommands.Never);
-            else if (field.Is("left"u8)) left = Span(field.AsNumber());
-        }
-
-        return new MongoLockDocument(id, holder, owner, token, isEndless ? Timeout.InfiniteTimeSpan : left, isReleased, change);
+        BsonValue end = document.GetValue("expiresAt", BsonNull.Value);
+        bool isEndless = end is BsonDateTime { MillisecondsSinceEpoch: MongoLockCommands.Never };
+        return new MongoLockDocument(
+            document.Text("_id"),
+            document.GetValue("holder", BsonNull.Value).IsBsonNull ? null : document.Text("holder"),
+            document.Text("owner"),
+            document.Long("token"),
+            isEndless ? Timeout.InfiniteTimeSpan : Span(document.Long("left")),
+            end.IsBsonNull,
+            document.Long("change"));
     }
 
-    /// <summary>Somebody else's document may have a field of ours with another type.</summary>
-    private static string Text(BsonElement field) => field.Type == BsonType.String ? field.AsString() : "";
+    /// <summary>Why a document cannot be a lock of ours; null: it can.</summary>
+    public static string? ProblemOf(BsonDocument document)
+    {
+        if (!document.TryGetValue("token", out BsonValue token)) return "it has no token";
+        foreach ((string name, Func<BsonValue, bool> isRight) in Rules)
+        {
+            BsonValue value = document.GetValue(name, BsonNull.Value);
+            if (isRight(value) || (value.IsBsonNull && name != "token")) continue;
+            return $"its field '{name}' is {(value.BsonType is BsonType.Double or BsonType.Int32 or BsonType.Int64 or BsonType.Decimal128 or BsonType.Boolean or BsonType.DateTime ? value.ToString() : $"of type {value.BsonType}")}";
+        }
+
+        return null;
+    }
+
+    private static readonly (string Name, Func<BsonValue, bool> IsRight)[] Rules =
+    [
+        ("token", IsCounter), ("holder", value => value.IsString), ("owner", value => value.IsString),
+        ("expiresAt", value => value is BsonDateTime { MillisecondsSinceEpoch: <= MongoLockCommands.Never }), ("purgeAt", value => value is BsonDateTime), ("change", IsCounter),
+    ];
+
+    private static bool IsCounter(BsonValue value) => value.IsNumeric && value.ToDouble() is >= 0 and < MongoLockCommands.NumberLimit;
 
     /// <summary>A lease longer than a <see cref="TimeSpan"/> can say is as long as it can say.</summary>
     private static TimeSpan Span(long milliseconds)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using MongoDB.Bson;
 
 namespace Locking;
 
@@ -29,6 +30,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
     private readonly MongoStoreSettings _settings;
     private readonly MongoLockCommands _commands;
     private readonly MongoPurgeIndex _index;
+    private readonly StepQueue _queue;
     private readonly TimeProvider _time;
     private readonly IDisposable? _owned;
     private volatile bool _disposed;
@@ -44,6 +46,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
         _settings = settings;
         _commands = new MongoLockCommands(settings);
         _index = new MongoPurgeIndex(runner, settings);
+        _queue = new StepQueue(settings.Target?.MaxConnections ?? 100, settings.Target?.QueueTimeout ?? settings.StepTimeout, time);
         _time = time;
         _owned = owned;
     }
@@ -52,36 +55,31 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
 
     public async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
-        using StepLimit limit = Begin(cancellationToken);
-        return await limit.RunAsync(step => AcquireAsync(request, step)).ConfigureAwait(false);
+        return await StepAsync(step => AcquireAsync(request, step), cancellationToken).ConfigureAwait(false);
     }
 
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
-        using StepLimit limit = Begin(cancellationToken);
-        return await limit.RunAsync(async step => MongoLockDocument.Answer(await ExtendAsync(key, holderId, ttl, step).ConfigureAwait(false), holderId)).ConfigureAwait(false);
+        return await StepAsync(async step => MongoLockDocument.Answer(await ExtendAsync(key, holderId, ttl, step).ConfigureAwait(false), holderId), cancellationToken).ConfigureAwait(false);
     }
 
     public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
     {
-        using StepLimit limit = Begin(cancellationToken);
-        return await limit.RunAsync(step => ReleaseAsync(key, holderId, step)).ConfigureAwait(false);
+        return await StepAsync(step => ReleaseAsync(key, holderId, step), cancellationToken).ConfigureAwait(false);
     }
 
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
     {
-        using StepLimit limit = Begin(cancellationToken);
-        return await limit.RunAsync(step => ForceReleaseAsync(key, step)).ConfigureAwait(false);
+        return await StepAsync(step => ForceReleaseAsync(key, step), cancellationToken).ConfigureAwait(false);
     }
 
     public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken)
     {
-        using StepLimit limit = Begin(cancellationToken);
-        return await limit.RunAsync(async step =>
+        return await StepAsync(async step =>
         {
             MongoLockDocument? document = await ReadAsync(key, step).ConfigureAwait(false);
             return document is null ? null : Info(document);
-        }).ConfigureAwait(false);
+        }, cancellationToken).ConfigureAwait(false);
     }
 
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -102,8 +100,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
 
     public async ValueTask<IReadOnlyList<StoreFinding>> DiagnoseAsync(CancellationToken cancellationToken = default)
     {
-        using StepLimit limit = Begin(cancellationToken);
-        return await limit.RunAsync(step => new MongoExamination(_runner, _settings, _time).RunAsync(step.Token)).ConfigureAwait(false);
+        return await StepAsync(step => new MongoExamination(_runner, _settings, _time).RunAsync(step.Token), cancellationToken).ConfigureAwait(false);
     }
 
     public ValueTask DisposeAsync()
@@ -113,17 +110,26 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
         return ValueTask.CompletedTask;
     }
 
-    private StepLimit Begin(CancellationToken cancellationToken)
+    private async ValueTask<T> StepAsync<T>(Func<StepLimit, ValueTask<T>> step, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        return new StepLimit(_settings, _time, cancellationToken);
+        await _queue.EnterAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            using var limit = new StepLimit(_settings, _time, cancellationToken);
+            return await limit.RunAsync(step).ConfigureAwait(false);
+        }
+        finally
+        {
+            _queue.Leave();
+        }
     }
 
     private async ValueTask<AcquireReply> AcquireAsync(AcquireRequest request, StepLimit step)
     {
         await _index.EnsureAsync(step.Token).ConfigureAwait(false);
         TimeSpan first = FirstOf(request.Ttl);
-        ReadOnlyMemory<byte> command = _commands.Acquire(request, first);
+        BsonDocument command = _commands.Acquire(request, first);
         for (int attempt = 0; attempt <= MostRepeats; attempt++)
         {
             MongoLockDocument document = await UpsertAsync(request.Key, command, step).ConfigureAwait(false);
@@ -146,8 +152,8 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
     /// <returns>The document as it is then, or null when there is none.</returns>
     private async ValueTask<MongoLockDocument?> ExtendAsync(string key, string holderId, TimeSpan ttl, StepLimit step)
     {
-        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Extend(key, holderId, FirstOf(ttl)), "the extension of", key, step).ConfigureAwait(false);
-        MongoLockDocument? document = MongoLockDocument.FromValue(reply.Span);
+        (BsonDocument reply, _) = await RunAsync(_commands.Extend(key, holderId, FirstOf(ttl)), "the extension of", key, step).ConfigureAwait(false);
+        MongoLockDocument? document = MongoLockDocument.FromValue(reply);
         return document is not null && document.IsHeldBy(holderId) ? await SetEndAsync(key, holderId, ttl, document, step).ConfigureAwait(false) : document;
     }
 
@@ -159,8 +165,8 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
         {
             if (IsAsAsked(document.Left, ttl)) return document;
             step.Changed();
-            (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.SetEnd(key, ttl, document), "the extension of", key, step).ConfigureAwait(false);
-            MongoLockDocument? after = MongoLockDocument.FromValue(reply.Span);
+            (BsonDocument reply, _) = await RunAsync(_commands.SetEnd(key, ttl, document), "the extension of", key, step).ConfigureAwait(false);
+            MongoLockDocument? after = MongoLockDocument.FromValue(reply);
             if (after is null || !after.IsHeldBy(holderId)) return after;
             // Not as asked: the lease has changed in between, by a command that came late or from another process with the same id.
             document = after;
@@ -175,8 +181,8 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
 
     private async ValueTask<StoreReply> ReleaseAsync(string key, string holderId, StepLimit step)
     {
-        (ReadOnlyMemory<byte> reply, bool repeated) = await RunAsync(_commands.Release(key, holderId), "the release of", key, step).ConfigureAwait(false);
-        if (BsonReader.TryFind(reply.Span, "nModified"u8, out BsonElement modified) && modified.AsNumber() > 0) return StoreReply.Done;
+        (BsonDocument reply, bool repeated) = await RunAsync(_commands.Release(key, holderId), "the release of", key, step).ConfigureAwait(false);
+        if (reply.Long("nModified") > 0) return StoreReply.Done;
         MongoLockDocument? document = await ReadAsync(key, step).ConfigureAwait(false);
         // The first try worked, only its answer was lost.
         if (repeated && document is { IsReleased: true } && document.Holder == holderId) return StoreReply.Done;
@@ -194,9 +200,9 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
         {
             MongoLockDocument? seen = await ReadAsync(key, step).ConfigureAwait(false);
             if (seen is not { IsLive: true }) return false;
-            (ReadOnlyMemory<byte> reply, bool repeated) = await RunAsync(_commands.ForceRelease(key, seen.Token), "the forced release of", key, step).ConfigureAwait(false);
+            (BsonDocument reply, bool repeated) = await RunAsync(_commands.ForceRelease(key, seen.Token), "the forced release of", key, step).ConfigureAwait(false);
             // Repeated: the grant that was seen is over, by the first try or by itself.
-            if (repeated || (MongoLockDocument.FromValue(reply.Span) is { IsLive: true } before && before.Token == seen.Token)) return true;
+            if (repeated || (MongoLockDocument.FromValue(reply) is { IsLive: true } before && before.Token == seen.Token)) return true;
         }
 
         // It went from hand to hand faster than it could be looked at: nobody holds it for long.
@@ -205,44 +211,60 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
 
     private async ValueTask<MongoLockDocument?> ReadAsync(string key, StepLimit step)
     {
-        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.Get(key), "the look-up of", key, step).ConfigureAwait(false);
-        IReadOnlyList<MongoLockDocument> documents = MongoDocuments.Parse(reply.Span);
+        (BsonDocument reply, _) = await RunAsync(_commands.Get(key), "the look-up of", key, step).ConfigureAwait(false);
+        IReadOnlyList<MongoLockDocument> documents = MongoDocuments.Parse(reply);
         return documents.Count == 0 ? null : documents[0];
     }
 
     private static TimeSpan FirstOf(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? FirstLease : ttl;
 
-    private async ValueTask<MongoLockDocument> UpsertAsync(string key, ReadOnlyMemory<byte> command, StepLimit step)
+    private async ValueTask<MongoLockDocument> UpsertAsync(string key, BsonDocument command, StepLimit step)
     {
         for (int attempt = 1; ; attempt++)
         {
             try
             {
-                (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, "the acquisition of", key, step).ConfigureAwait(false);
-                return MongoLockDocument.FromValue(reply.Span)
+                (BsonDocument reply, _) = await RunAsync(command, "the acquisition of", key, step).ConfigureAwait(false);
+                return MongoLockDocument.FromValue(reply)
                     ?? throw MongoFailure.Create($"MongoDB's reply to the acquisition of '{key}' has no document.", isTransient: true, mayHaveRun: true);
             }
-            catch (MongoCommandException e) when (e.Code == MongoFaults.DuplicateKey)
+            catch (MongoRefusedException e) when (e.Code == MongoFaults.DuplicateKey)
             {
-                // Another contender has just made the document: it is there to be looked at now.
+                // Mostly another contender has just made the document: it is there to be looked at now.
+                if (e.Reply.GetValue("keyPattern", BsonNull.Value) is BsonDocument pattern && pattern.ElementCount > 0 && pattern.GetElement(0).Name != "_id")
+                    throw Unique(key, $"on {string.Join(" and ", pattern.Names)}");
                 if (attempt == SuspiciousDuplicates) await RefuseForeignAsync(key, step).ConfigureAwait(false);
-                if (attempt == MostDuplicates) throw MongoFailure.Create($"MongoDB reports a duplicate key for '{key}' again and again: {e.Message}", isTransient: true, mayHaveRun: false, e);
+                if (attempt < MostDuplicates) continue;
+                await RefuseUniqueAsync(key, step).ConfigureAwait(false);
+                throw MongoFailure.Create($"MongoDB reports a duplicate key for '{key}' again and again: {e.Message}", isTransient: true, mayHaveRun: false, e);
             }
         }
     }
 
     private async ValueTask RefuseForeignAsync(string key, StepLimit step)
     {
-        (ReadOnlyMemory<byte> reply, _) = await RunAsync(_commands.FindForeign(key), "the look at", key, step).ConfigureAwait(false);
-        if (MongoDocuments.Parse(reply.Span).Count == 0) return;
+        (BsonDocument reply, _) = await RunAsync(_commands.Look(key), "the look at", key, step).ConfigureAwait(false);
+        if (reply.Batch().FirstOrDefault() is not { } found || MongoLockDocument.ProblemOf(found) is not { } problem) return;
         throw MongoFailure.Create(
-            $"The document '{_settings.KeyPrefix}{key}' in {_settings.Database}.{_settings.Collection} is not a lock (it has no token); it was left as it is. Choose another connection.collection or lockOptions.keyPrefix.",
+            $"The document '{_settings.KeyPrefix}{key}' in {_settings.Database}.{_settings.Collection} is not a lock ({problem}); it was left as it is. Choose another connection.collection or lockOptions.keyPrefix.",
             isTransient: false, mayHaveRun: false);
     }
 
+    /// <summary>Servers that do not say which index has the duplicate are asked for all.</summary>
+    private async ValueTask RefuseUniqueAsync(string key, StepLimit step)
+    {
+        (BsonDocument reply, _) = await RunAsync(MongoIndexFact.List(_settings.Collection), "the look at the indexes for", key, step).ConfigureAwait(false);
+        if (MongoIndexFact.Parse(reply).FirstOrDefault(index => index is { IsUnique: true } && index.Fields is not ["_id"]) is { } index)
+            throw Unique(key, $"'{index.Name}' on {string.Join(" and ", index.Fields)}");
+    }
+
+    private LockStoreException Unique(string key, string index) => MongoFailure.Create(
+        $"The collection {_settings.Database}.{_settings.Collection} has a unique index {index}: the document of the lock '{key}' is a duplicate of another one there, and cannot be made. Drop that index, or choose another connection.collection.",
+        isTransient: false, mayHaveRun: false);
+
     /// <summary>Runs a command that may be repeated without harm, and repeats it when it failed in a way that may pass.</summary>
     /// <returns>The reply, and whether an earlier try may have been carried out.</returns>
-    private async ValueTask<(ReadOnlyMemory<byte> Reply, bool Repeated)> RunAsync(ReadOnlyMemory<byte> command, string what, string? key, StepLimit step)
+    private async ValueTask<(BsonDocument Reply, bool Repeated)> RunAsync(BsonDocument command, string what, string? key, StepLimit step)
     {
         bool mayHaveRun = false;
         for (int repeat = 0; ; repeat++)
@@ -251,10 +273,11 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
             try
             {
                 step.Sending();
-                ReadOnlyMemory<byte> reply = await _runner.RunAsync(_settings.Database, command, step.Token).ConfigureAwait(false);
+                BsonDocument reply = await _runner.RunAsync(_settings.Database, command, step.Token).ConfigureAwait(false);
                 answered = true;
                 step.Answered();
-                MongoFaults.ThrowIfFailed(reply.Span, what, key);
+                _queue.Answered();
+                MongoFaults.ThrowIfFailed(reply, what, key);
                 return (reply, mayHaveRun);
             }
             catch (LockStoreException e) when (e.IsTransient && (answered || e.MayHaveBeenApplied) && repeat < MostRepeats)
@@ -266,14 +289,13 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
         }
     }
 
-    private async ValueTask<IReadOnlyList<MongoLockDocument>> ReadPageAsync(ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
+    private async ValueTask<IReadOnlyList<MongoLockDocument>> ReadPageAsync(BsonDocument command, CancellationToken cancellationToken)
     {
-        using StepLimit limit = Begin(cancellationToken);
-        return await limit.RunAsync(async step =>
+        return await StepAsync(async step =>
         {
-            (ReadOnlyMemory<byte> reply, _) = await RunAsync(command, "the listing of locks", null, step).ConfigureAwait(false);
-            return MongoDocuments.Parse(reply.Span);
-        }).ConfigureAwait(false);
+            (BsonDocument reply, _) = await RunAsync(command, "the listing of locks", null, step).ConfigureAwait(false);
+            return MongoDocuments.Parse(reply);
+        }, cancellationToken).ConfigureAwait(false);
     }
 
     private LockInfo? Info(MongoLockDocument document) =>

@@ -1,3 +1,5 @@
+using MongoDB.Bson;
+
 namespace Locking;
 
 /// <summary>The TTL index that removes counters whose retention is over. Made before the first grant, once by each store; any number of starters may race.</summary>
@@ -24,12 +26,17 @@ internal sealed class MongoPurgeIndex(IMongoCommandRunner runner, MongoStoreSett
             bool answered = false;
             try
             {
-                ReadOnlyMemory<byte> reply = await runner.RunAsync(settings.Database, Create(), cancellationToken).ConfigureAwait(false);
+                BsonDocument reply = await runner.RunAsync(settings.Database, Create(), cancellationToken).ConfigureAwait(false);
                 answered = true;
                 await CheckAsync(reply, cancellationToken).ConfigureAwait(false);
                 _made = true;
             }
-            catch (MongoCommandException) when (attempt < MostTries)
+            catch (CommandCanceledException e)
+            {
+                // The step that needs it has not begun.
+                throw new CommandCanceledException(wasSent: false, e.CancellationToken);
+            }
+            catch (MongoRefusedException) when (attempt < MostTries)
             {
                 // Starters that create the collection at the same time get in each other's way once.
             }
@@ -45,62 +52,39 @@ internal sealed class MongoPurgeIndex(IMongoCommandRunner runner, MongoStoreSett
         }
     }
 
-    private async Task CheckAsync(ReadOnlyMemory<byte> reply, CancellationToken cancellationToken)
+    private async Task CheckAsync(BsonDocument reply, CancellationToken cancellationToken)
     {
-        MongoReply parsed = MongoReply.Parse(reply.Span);
+        MongoReply parsed = MongoReply.Parse(reply);
         if (parsed.Code is IndexOptionsConflict or IndexKeySpecsConflict)
         {
             await CheckExistingAsync(parsed, cancellationToken).ConfigureAwait(false);
         }
         else
         {
-            if (parsed.Code == NamespaceExists) throw new MongoCommandException(parsed.Code, parsed.Message);
-            MongoFaults.ThrowIfFailed(reply.Span, $"the index {Name} on {settings.Database}.{settings.Collection}");
+            if (parsed.Code == NamespaceExists) throw new MongoRefusedException(parsed.Code, parsed.Message, reply);
+            MongoFaults.ThrowIfFailed(reply, $"the index {Name} on {settings.Database}.{settings.Collection}");
         }
     }
 
     private async Task CheckExistingAsync(MongoReply refusal, CancellationToken cancellationToken)
     {
-        ReadOnlyMemory<byte> command = new BsonWriter().String("listIndexes", settings.Collection).Document("cursor").Int32("batchSize", 1000).End().ToDocument();
-        ReadOnlyMemory<byte> reply = await runner.RunAsync(settings.Database, command, cancellationToken).ConfigureAwait(false);
-        MongoFaults.ThrowIfFailed(reply.Span, $"listing the indexes of {settings.Database}.{settings.Collection}");
-        string found = Describe(reply.Span, out bool serves);
+        BsonDocument command = MongoIndexFact.List(settings.Collection);
+        BsonDocument reply = await runner.RunAsync(settings.Database, command, cancellationToken).ConfigureAwait(false);
+        MongoFaults.ThrowIfFailed(reply, $"listing the indexes of {settings.Database}.{settings.Collection}");
+        IReadOnlyList<MongoIndexFact> indexes = MongoIndexFact.Parse(reply);
         // The right index under another name does as well.
-        if (serves) return;
+        if (indexes.Any(index => index.IsPurgeIndex)) return;
+        MongoIndexFact? inTheWay = indexes.LastOrDefault(index => index.Name == Name || index.IsOnPurgeAt);
+        string found = inTheWay is null ? "an index in the way" : $"an index '{inTheWay.Name}' {(inTheWay.IsOnPurgeAt ? "on purgeAt" : "on other fields")} with expireAfterSeconds {inTheWay.ExpireAfter?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none"}";
         throw new LockStoreException(
             $"The collection {settings.Database}.{settings.Collection} has {found}, but locks need the index {{ purgeAt: 1 }} with expireAfterSeconds 0 on it, which removes old token counters. "
             + $"Drop that index, or choose another connection.collection. MongoDB says: {refusal.Message} (code {refusal.Code}).",
             isTransient: false) { MayHaveBeenApplied = false };
     }
 
-    private static string Describe(ReadOnlySpan<byte> reply, out bool serves)
+    private BsonDocument Create() => new()
     {
-        serves = false;
-        string found = "an index in the way";
-        BsonReader.TryFind(reply, "cursor"u8, out BsonElement cursor);
-        if (!BsonReader.TryFind(cursor.AsDocument(), "firstBatch"u8, out BsonElement batch)) return found;
-        var indexes = new BsonReader(batch.AsDocument());
-        while (indexes.Read())
-        {
-            ReadOnlySpan<byte> index = indexes.Current.AsDocument();
-            string name = BsonReader.TryFind(index, "name"u8, out BsonElement n) ? n.AsString() : "";
-            bool onPurgeAt = BsonReader.TryFind(index, "key"u8, out BsonElement key) && IsOnPurgeAt(key.AsDocument());
-            if (name != Name && !onPurgeAt) continue;
-            string expiry = BsonReader.TryFind(index, "expireAfterSeconds"u8, out BsonElement e) ? e.AsNumber().ToString(System.Globalization.CultureInfo.InvariantCulture) : "none";
-            serves |= onPurgeAt && expiry == "0" && !BsonReader.TryFind(index, "partialFilterExpression"u8, out _);
-            found = $"an index '{name}' {(onPurgeAt ? "on purgeAt" : "on other fields")} with expireAfterSeconds {expiry}";
-        }
-
-        return found;
-    }
-
-    private static bool IsOnPurgeAt(ReadOnlySpan<byte> key)
-    {
-        var fields = new BsonReader(key);
-        return fields.Read() && fields.Current.Is("purgeAt"u8) && !fields.Read();
-    }
-
-    private ReadOnlyMemory<byte> Create() => new BsonWriter().String("createIndexes", settings.Collection)
-        .Array("indexes").Document("0").Document("key").Int32("purgeAt", 1).End().String("name", Name).Int32("expireAfterSeconds", 0).End().End()
-        .ToDocument();
+        { "createIndexes", settings.Collection },
+        { "indexes", new BsonArray { new BsonDocument { { "key", new BsonDocument("purgeAt", 1) }, { "name", Name }, { "expireAfterSeconds", 0 } } } },
+    };
 }

@@ -6,8 +6,8 @@ internal sealed record MongoStoreSettings
     /// <summary>How far a server's clock may step back without tokens repeating.</summary>
     public static readonly TimeSpan DefaultRetention = TimeSpan.FromHours(1);
 
-    /// <summary>How the provider's own client connects; null where the application's client does.</summary>
-    public MongoClientSettings? Client { get; init; }
+    /// <summary>Where commands go, as far as it is known; for messages, limits and the diagnosis.</summary>
+    public MongoTarget? Target { get; init; }
 
     public string Database { get; init; } = "locks";
 

@@ -52,21 +52,21 @@ internal sealed class StepLimit : IDisposable
         catch (OperationCanceledException e)
         {
             _caller.ThrowIfCancellationRequested();
-            string servers = _settings.Client is { } client ? $" ({string.Join(", ", client.Hosts)})" : "";
+            string servers = _settings.Target is { Hosts.Count: > 0 } target ? $" ({target})" : "";
             string why = _last is null ? "" : $" The last problem was: {_last.Message}";
             throw MongoFailure.Create(
                 $"MongoDB{servers} did not answer within connectTimeout and commandTimeout together ({_settings.StepTimeout.TotalMilliseconds:0} ms).{why}",
-                isTransient: true, mayHaveRun: _isSending || _hasChanged, _last ?? (Exception)e);
+                isTransient: true, mayHaveRun: (e is CommandCanceledException canceled ? canceled.WasSent : _isSending) || _hasChanged, _last ?? (Exception)e);
         }
         catch (LockStoreException e) when (_hasChanged && !e.MayHaveBeenApplied)
         {
             throw MongoFailure.Create(e.Message, e.IsTransient, mayHaveRun: true, e);
         }
-        catch (MongoCommandException e)
+        catch (MongoRefusedException e)
         {
             throw MongoFailure.Create($"MongoDB refused: {e.Message} (code {e.Code}).", isTransient: false, mayHaveRun: _hasChanged, e);
         }
-        catch (BsonFormatException e)
+        catch (Exception e) when (e is FormatException or InvalidCastException)
         {
             throw MongoFailure.Create($"MongoDB's reply cannot be understood: {e.Message}", isTransient: true, mayHaveRun: true, e);
         }

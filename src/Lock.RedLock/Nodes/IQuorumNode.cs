@@ -6,6 +6,12 @@ internal interface IQuorumNode : IAsyncDisposable
     /// <summary>The server, for messages.</summary>
     string Name { get; }
 
+    /// <summary>Its place among the nodes, from 0.</summary>
+    int Index { get; }
+
+    /// <summary>How often its connection was interrupted. As long as that stays the same it gets requests in the order in which they were sent.</summary>
+    int Interruptions { get; }
+
     /// <summary>The server's locks, for the steps that need no more than a store.</summary>
     ILockStore Store { get; }
 
@@ -25,6 +31,10 @@ internal interface IQuorumNode : IAsyncDisposable
 
     /// <summary>Takes a vote back, in order behind the vote and before the next one.</summary>
     Task WithdrawAsync(string key, string holderId, bool quietly, CancellationToken cancellationToken);
+
+    /// <summary>Whether it has lost its memory, so that it does not vote for now and what it says of a lease counts for nothing.</summary>
+    /// <exception cref="LockStoreException">No answer.</exception>
+    Task<bool> HasForgottenAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>What a server says to a holder.</summary>

@@ -34,6 +34,9 @@ internal sealed class NodeHealth : IAsyncDisposable
 
     public bool IsSuspect => Volatile.Read(ref _failures) >= FailuresToSuspect;
 
+    /// <summary>How often the connection was interrupted, or the server found to have forgotten.</summary>
+    public int Interruptions => Volatile.Read(ref _life);
+
     /// <summary>The server has to be admitted anew.</summary>
     public void Forget()
     {
@@ -52,12 +55,14 @@ internal sealed class NodeHealth : IAsyncDisposable
         lock (_gate)
         {
             if (_admitting is not { IsCompleted: false } pending)
-                _admitting = pending = Task.Run(AdmitAsync, CancellationToken.None);
+                _admitting = pending = DetachedFlow.Start(() => Task.Run(AdmitAsync, CancellationToken.None));
             admitting = pending;
         }
 
-        RedisConnection.Forget(admitting);
-        await WatchAsync(Counted(admitting)).WaitAsync(cancellationToken).ConfigureAwait(false);
+        // Whoever gives up leaves the watch behind, and its fault to nobody.
+        var watched = WatchAsync(Counted(admitting));
+        RedisConnection.Forget(watched);
+        await watched.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The server has answered.</summary>
@@ -91,7 +96,7 @@ internal sealed class NodeHealth : IAsyncDisposable
         lock (_gate)
         {
             if (_probing is not { IsCompleted: false } && !_stopping.IsCancellationRequested)
-                _probing = Task.Run(ProbeAsync, CancellationToken.None);
+                _probing = DetachedFlow.Start(() => Task.Run(ProbeAsync, CancellationToken.None));
         }
     }
 

@@ -7,14 +7,19 @@ internal sealed class RedisQuorumNode : IQuorumNode
     private readonly NodeHealth _health;
     private readonly TimeSpan _retention;
 
-    public RedisQuorumNode(RedisVoter voter, NodeHealth health, TimeSpan retention)
+    public RedisQuorumNode(int index, RedisVoter voter, NodeHealth health, TimeSpan retention)
     {
+        Index = index;
         _voter = voter;
         _health = health;
         _retention = retention;
     }
 
     public string Name => _voter.Server;
+
+    public int Index { get; }
+
+    public int Interruptions => _health.Interruptions;
 
     public ILockStore Store => _voter.Store;
 
@@ -61,6 +66,9 @@ internal sealed class RedisQuorumNode : IQuorumNode
 
     public Task WithdrawAsync(string key, string holderId, bool quietly, CancellationToken cancellationToken) =>
         _voter.WithdrawAsync(key, holderId, _retention, quietly, cancellationToken);
+
+    public async Task<bool> HasForgottenAsync(CancellationToken cancellationToken) =>
+        !(await _voter.ReadLifeAsync(cancellationToken).ConfigureAwait(false)).Votes;
 
     public async ValueTask DisposeAsync()
     {

@@ -1,7 +1,7 @@
 namespace Locking;
 
 /// <summary>Asks several nodes at once, and ends as soon as the answers decide, or the time is up.</summary>
-/// <remarks>Slow nodes are not waited for once the outcome is certain; what they answer later is theirs to clean up.</remarks>
+/// <remarks>Slow nodes are not waited for once the outcome is certain; what they answer later is told, so that it can be put right.</remarks>
 internal sealed class Ballot<T>
     where T : class
 {
@@ -12,10 +12,13 @@ internal sealed class Ballot<T>
     private readonly T?[] _answers;
     private readonly Exception?[] _faults;
     private readonly Func<IReadOnlyList<T?>, int, bool> _decides;
+    private readonly Action<int, T>? _late;
     private int _missing;
+    private bool _isOver;
 
-    private Ballot(int nodes, Func<IReadOnlyList<T?>, int, bool> decides)
+    private Ballot(int nodes, Func<IReadOnlyList<T?>, int, bool> decides, Action<int, T>? late)
     {
+        _late = late;
         _answers = new T?[nodes];
         _faults = new Exception?[nodes];
         _decides = decides;
@@ -34,14 +37,16 @@ internal sealed class Ballot<T>
     /// <param name="limit">The longest wait.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="late">Told of each answer that comes when the ballot has ended and was counted without it.</param>
     public static async Task<Ballot<T>> HoldAsync(
         IReadOnlyList<Task<T>> asked,
         Func<IReadOnlyList<T?>, int, bool> decides,
         TimeSpan limit,
         TimeProvider time,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken,
+        Action<int, T>? late = null)
     {
-        var ballot = new Ballot<T>(asked.Count, decides);
+        var ballot = new Ballot<T>(asked.Count, decides, late);
         for (var i = 0; i < asked.Count; i++)
             _ = ballot.CountAsync(asked[i], i);
         try
@@ -52,9 +57,16 @@ internal sealed class Ballot<T>
         {
             // Who has not answered by now counts as silent.
         }
+        catch
+        {
+            lock (ballot._gate)
+                ballot._isOver = true;
+            throw;
+        }
 
         lock (ballot._gate)
         {
+            ballot._isOver = true;
             ballot.Answers = [.. ballot._answers];
             ballot.Faults = [.. ballot._faults];
         }
@@ -75,16 +87,19 @@ internal sealed class Ballot<T>
             fault = exception;
         }
 
-        bool decided;
+        bool decided, isOver;
         lock (_gate)
         {
+            isOver = _isOver;
             _answers[node] = answer;
             _faults[node] = fault;
             _missing--;
             decided = _missing == 0 || _decides(_answers, _missing);
         }
 
-        if (decided)
+        if (isOver && answer is not null)
+            _late?.Invoke(node, answer);
+        else if (decided)
             _decided.TrySetResult();
     }
 }

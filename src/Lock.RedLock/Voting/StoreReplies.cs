@@ -3,6 +3,9 @@ namespace Locking;
 /// <summary>The answers of all nodes to an extend or a release.</summary>
 internal sealed class StoreReplies(StoreReply?[] replies, string[] reasons, bool isTransient, Exception? fault)
 {
+    /// <summary>The answers by node; null for a silent one.</summary>
+    public StoreReply?[] ByNode => replies;
+
     private int Count(StoreReply reply) => replies.Count(one => one == reply);
 
     private int Silent => replies.Count(static one => one is null);

@@ -25,7 +25,9 @@ internal sealed class QuorumWatch : IReleaseWatch
         _quorum = quorum;
         _time = time;
         _momentOver = time.CreateTimer(static watch => ((QuorumWatch)watch!).Latch(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _ears = [.. nodes.Select((node, index) => Task.Run(() => ListenAsync(node, key, index, nodes.Count)))];
+        // Whoever gives up waiting for it leaves its fault to nobody.
+        RedisConnection.Forget(_began.Task);
+        _ears = DetachedFlow.Start(() => nodes.Select((node, index) => Task.Run(() => ListenAsync(node, key, index, nodes.Count))).ToArray());
     }
 
     /// <summary>Starts listening; done when a majority listens. The others join when they can.</summary>

@@ -15,6 +15,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<string, ReleaseChannel> _channels = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<(int Replicas, TimeSpan Timeout), Lazy<ReplicatedWriter>> _writers = new();
+    private readonly ConcurrentDictionary<(System.Net.EndPoint? Server, ConnectionType Kind), bool> _broken = new();
     private Task<IConnectionMultiplexer>? _connecting;
     private IConnectionMultiplexer? _multiplexer;
     private long _reconfiguredAt;
@@ -238,7 +239,7 @@ internal sealed class RedisConnection : IAsyncDisposable
             if (_multiplexer is { } ready)
                 return ready;
             if (_connecting is not { } pending || pending.IsFaulted || pending.IsCanceled)
-                _connecting = pending = Task.Run(OpenAsync, CancellationToken.None);
+                _connecting = pending = DetachedFlow.Start(() => Task.Run(OpenAsync, CancellationToken.None));
             connecting = pending;
         }
 
@@ -317,6 +318,15 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     private void OnInterrupted(object? sender, ConnectionFailedEventArgs e)
     {
+        // The client says "restored" of a connection's first time too: then nothing was interrupted, and nothing can have been missed.
+        if (e.FailureType == ConnectionFailureType.None && !_broken.TryRemove((e.EndPoint, e.ConnectionType), out _))
+        {
+            Forced.OnInterrupted();
+            return;
+        }
+
+        if (e.FailureType != ConnectionFailureType.None)
+            _broken[(e.EndPoint, e.ConnectionType)] = true;
         foreach (var channel in _channels.Values)
             channel.OnInterrupted();
         Forced.OnInterrupted();

@@ -44,21 +44,19 @@ internal sealed class RedisConnector : IRedisConnector
     public bool HasPassword => !string.IsNullOrEmpty(_options.Password);
 
     /// <summary>Reads the settings.</summary>
+    /// <param name="connection">Where the server is, and its own settings.</param>
+    /// <param name="path">Where these stand, for messages.</param>
+    /// <param name="shared">What it shares with other servers; or null.</param>
     /// <exception cref="LockConfigException">A setting does not suit Redis or this version of its client.</exception>
-    public static RedisConnector From(LockConnection connection, string path = "connection")
+    public static RedisConnector From(LockConnection connection, string path = "connection", LockConnection? shared = null)
     {
         RefuseForeign(connection, path);
         var connectTimeout = connection.ConnectTimeout ?? TimeSpan.FromSeconds(3);
         var commandTimeout = connection.CommandTimeout ?? TimeSpan.FromSeconds(2);
         var options = connection.Url is { } url ? FromUrl(connection, url, path) : FromParts(connection, path);
-        if (connection.Password is not null)
-            options.Password = connection.Password;
-        if (connection.Tls is { } tls)
-            options.Ssl = tls;
+        StatedSettings.Apply(options, connection, shared, path);
         if (options.Ssl && string.IsNullOrEmpty(options.SslHost) && options.EndPoints.FirstOrDefault() is DnsEndPoint dns)
             options.SslHost = dns.Host;
-        if (connection.Db is { } db)
-            options.DefaultDatabase = db;
         // The first request wants to know why it failed; the next one tries again.
         options.AbortOnConnectFail = true;
         options.ConnectRetry = 1;
@@ -194,7 +192,7 @@ internal sealed class RedisConnector : IRedisConnector
         if (uri.Query.Length > 0 || uri.Fragment.Length > 0)
             throw new LockConfigException(path + ".url", $"must have no query and no fragment; allowed is {Form}.");
         var user = uri.UserInfo.Split(':', 2);
-        var options = NewOptions(connection.Username ?? (user[0].Length == 0 ? null : Uri.UnescapeDataString(user[0])), path + ".url");
+        var options = NewOptions(user[0].Length == 0 ? null : Uri.UnescapeDataString(user[0]), path + ".url");
         if (user.Length == 2)
             options.Password = Uri.UnescapeDataString(user[1]);
         AddEndPoint(options, uri.DnsSafeHost, uri.IsDefaultPort || uri.Port < 0 ? DefaultPort : uri.Port);

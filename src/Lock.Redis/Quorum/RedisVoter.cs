@@ -65,10 +65,12 @@ internal sealed class RedisVoter(RedisLockStore store)
         var answer = (RedisResult[])(await _connection.EvaluateAsync(s_readLife, [s_life], [], cancellationToken).ConfigureAwait(false))!;
         var info = (string?)answer[0] ?? "";
         var note = (string?)answer[1] ?? "";
+        var time = (string[])answer[2]!;
         return new RedisLife(
             Field("run_id") ?? RedisLife.Unknown,
             TimeSpan.FromSeconds(long.Parse(Field("uptime_in_seconds") ?? "0", CultureInfo.InvariantCulture)),
-            note);
+            note,
+            DateTimeOffset.FromUnixTimeSeconds(long.Parse(time[0], CultureInfo.InvariantCulture)));
 
         string? Field(string name)
         {
@@ -130,10 +132,15 @@ internal sealed record RedisVote(
 /// <param name="RunId">New at each start.</param>
 /// <param name="Uptime">How long it runs, in whole seconds, rounded down.</param>
 /// <param name="Note">What was noted about its vote; empty for nothing.</param>
-internal sealed record RedisLife(string RunId, TimeSpan Uptime, string Note)
+/// <param name="Now">Its clock, in whole seconds, rounded down.</param>
+internal sealed record RedisLife(string RunId, TimeSpan Uptime, string Note, DateTimeOffset Now)
 {
     /// <summary>The run id of a server that does not tell.</summary>
     public const string Unknown = "?";
+
+    /// <summary>Whether it is noted to vote by now.</summary>
+    public bool Votes => IsNoted && long.TryParse(Note.AsSpan(0, Note.IndexOf(' ')), NumberStyles.None, CultureInfo.InvariantCulture, out var from) &&
+        from <= Now.ToUnixTimeMilliseconds();
 
     /// <summary>Whether the note was made in this life, and not brought back from a file.</summary>
     public bool IsNoted => Note.EndsWith(" " + RunId, StringComparison.Ordinal);

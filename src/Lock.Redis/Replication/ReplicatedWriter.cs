@@ -26,7 +26,7 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
         _connection = connection;
         _replicas = replicas;
         _timeout = timeout;
-        _loop = Task.Run(RunAsync);
+        _loop = DetachedFlow.Start(() => Task.Run(RunAsync));
     }
 
     /// <summary>Runs a step, and waits for the replicas if it has changed something.</summary>
@@ -37,6 +37,8 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         var pending = new Pending(script, keys, values, hasChanged);
+        // Whoever gives up leaves its fault to nobody.
+        RedisConnection.Forget(pending.Done.Task);
         ObjectDisposedException.ThrowIf(!_pending.Writer.TryWrite(pending), typeof(RedisLockStore));
         return await pending.Done.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }

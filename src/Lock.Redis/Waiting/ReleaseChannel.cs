@@ -51,10 +51,12 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
             ears.Watches.Add(watch);
             _listeners++;
             if (_listening is not { } started || started.IsFaulted || started.IsCanceled)
-                _listening = started = Task.Run(ListenAsync, CancellationToken.None);
+                _listening = started = DetachedFlow.Start(() => Task.Run(ListenAsync, CancellationToken.None));
             listening = started;
         }
 
+        // Whoever gives up leaves its fault to nobody.
+        RedisConnection.Forget(listening);
         try
         {
             await listening.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -80,7 +82,7 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
             // Only while somebody waits; otherwise the next watch proves the subscription anew.
             if (_watches.Count == 0 || _recovering is { IsCompleted: false })
                 return;
-            _recovering = Task.Run(RecoverAsync, CancellationToken.None);
+            _recovering = DetachedFlow.Start(() => Task.Run(RecoverAsync, CancellationToken.None));
         }
     }
 
@@ -221,7 +223,7 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
             lock (_gate)
             {
                 if (_listening is not { } started || started.IsFaulted || started.IsCanceled)
-                    _listening = started = Task.Run(ListenAsync, CancellationToken.None);
+                    _listening = started = DetachedFlow.Start(() => Task.Run(ListenAsync, CancellationToken.None));
                 listening = started;
             }
 

@@ -9,6 +9,9 @@ namespace Locking;
 /// </remarks>
 public static partial class LockFactory
 {
+    /// <summary>A request, a collection of garbage or a busy machine can take as long as a shorter lease lasts.</summary>
+    private static readonly TimeSpan ShortestSafeTtl = TimeSpan.FromSeconds(1);
+
     /// <summary>Makes locks as configured.</summary>
     /// <param name="config">The configuration; null: the environment variable <c>LOCK_CONFIG</c>, which must then be set unless there is a
     /// <paramref name="fallback"/>.</param>
@@ -48,6 +51,8 @@ public static partial class LockFactory
         var provider = Find(resolved.Config.Type!, [.. providers ?? [], .. BuiltInProviders.All]);
         if (resolved.Ignored.Count > 0 && logger.IsEnabled(LogLevel.Information))
             LogIgnored(logger, provider.Type, string.Join(", ", resolved.Ignored));
+        if (resolved.Config.LockOptions!.Ttl is { } ttl && ttl != Timeout.InfiniteTimeSpan && ttl < ShortestSafeTtl)
+            LogShortTtl(logger, ttl.TotalMilliseconds);
         return Create(provider, resolved.Config with { Type = provider.Type }, context);
     }
 
@@ -92,4 +97,11 @@ public static partial class LockFactory
 
     [LoggerMessage(2, LogLevel.Information, "Settings that the lock backend {Type} has no use for are ignored: {Settings}")]
     private static partial void LogIgnored(ILogger logger, string type, string settings);
+
+    [LoggerMessage(
+        3,
+        LogLevel.Warning,
+        "lockOptions.ttl is {Milliseconds} ms: a lease this short can run out while its holder works. Times without a unit are milliseconds; \"30s\" "
+        + "is 30 seconds")]
+    private static partial void LogShortTtl(ILogger logger, double milliseconds);
 }

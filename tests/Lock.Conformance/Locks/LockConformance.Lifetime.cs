@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Locking.Conformance;
 
 public abstract partial class LockConformance
@@ -103,5 +105,49 @@ public abstract partial class LockConformance
         Assert.False(await mutex.LockAsync());
         Assert.Equal(UnlockOutcome.Released, await rival.UnlockAsync());
         Assert.True(await mutex.LockAsync());
+    }
+
+    [Fact]
+    public async Task L51_Nothing_that_lives_on_keeps_the_flow_of_the_caller_that_came_first()
+    {
+        // What a request, a tenant or a trace is to a program: an object that flows with its calls.
+        var key = NewKey();
+        var locks = NewLocks(new LockOptions { Ttl = LongTtl });
+        var (flowed, held) = await CallInAFlowOfItsOwnAsync(locks, key);
+        await using var still = held;
+        await Eventually.TrueAsync(
+            () =>
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+                return !flowed.IsAlive;
+            },
+            "the first caller's flow is let go while its lock object lives");
+        Assert.NotNull(await locks.GetAsync(key));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Task<(WeakReference Flowed, ILockHandle Held)> CallInAFlowOfItsOwnAsync(ILock locks, string key)
+    {
+        var flow = new AsyncLocal<object?>();
+        return Task.Run(async () =>
+        {
+            var value = new object();
+            flow.Value = value;
+            var held = await locks.LockAsync(key);
+            Assert.Null(await locks.TryLockAsync(key));
+            Assert.True(await held.TryExtendAsync(TimeSpan.FromMinutes(2)));
+            using (var stop = new CancellationTokenSource())
+            {
+                var waiting = locks.LockAsync(key, null, stop.Token).AsTask();
+                await Eventually.SettleAsync();
+                await stop.CancelAsync();
+                await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+            }
+
+            await using (await locks.LockAsync(key + "/other"))
+                _ = held.LostToken;
+            return (new WeakReference(value), held);
+        });
     }
 }

@@ -133,7 +133,7 @@ public abstract class LockStoreModelConformance : LockStoreSuite
             return;
         Assert.Equal((key, row.Id, Abilities.KeepsOwner ? row.Owner : ""), (info!.Key, info.Id, info.Owner));
         Assert.Equal(Abilities.IssuesFencingTokens ? row.Token : null, info.FencingToken);
-        Assert.Equal(row.Latest == TimeSpan.MaxValue, info.Remaining == Timeout.InfiniteTimeSpan);
+        Assert.Equal(row.Latest == TimeSpan.MaxValue, info.Remaining == TimeSpan.MaxValue);
     }
 
     private TimeSpan TtlOf(ModelStep.Lease lease) => lease switch

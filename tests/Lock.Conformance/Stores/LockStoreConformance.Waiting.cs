@@ -159,8 +159,16 @@ public abstract partial class LockStoreConformance
     }
 
     /// <summary>Waits for a lock in the store's own queue, or, where it has none, as the engine does: asking again and again.</summary>
-    private async Task<AcquireReply> QueueAsync(
+    private Task<AcquireReply> QueueAsync(
         ILockStore store, string key, string id, TimeSpan? atMost = null, TimeSpan? ttl = null, CancellationToken cancellationToken = default)
+    {
+        var queued = StandAsync(store, key, id, atMost, ttl, cancellationToken);
+        // A test that has failed waits for nobody any more.
+        _ = queued.ContinueWith(static ended => ended.Exception, TaskScheduler.Default);
+        return queued;
+    }
+
+    private async Task<AcquireReply> StandAsync(ILockStore store, string key, string id, TimeSpan? atMost, TimeSpan? ttl, CancellationToken cancellationToken)
     {
         var longest = atMost ?? Timeout.InfiniteTimeSpan;
         var request = new AcquireRequest(key, id, "tester", ttl ?? LongTtl) { Queue = true };

@@ -69,7 +69,7 @@ public sealed class LongSpansTests : EngineTest
     public async Task A_lease_that_its_drift_leaves_nothing_of_is_refused_and_not_asked_for_in_vain_for_ever()
     {
         var error = await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.LockAsync("k", Fixed(TimeSpan.FromMilliseconds(2))));
-        Assert.Contains("Ttl", error.Message, StringComparison.Ordinal);
+        Assert.Contains("lockOptions.ttl", error.Message, StringComparison.Ordinal);
         Assert.Contains("2 ms", error.Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<ArgumentException>(
             async () => await Locks.TryLockAsync("k", new LockOptions { MaxHold = TimeSpan.FromMilliseconds(1) }));

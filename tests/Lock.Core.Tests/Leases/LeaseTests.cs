@@ -121,7 +121,7 @@ public sealed class LeaseTests : EngineTest
     public async Task ThrowIfLost_reads_the_clock_even_where_no_timer_could_fire()
     {
         var handle = await Locks.LockAsync("k", Fixed(Seconds(3)));
-        Time.AdvanceWallClock(Seconds(4)); // the machine was suspended: no timer has run, the backend's clock has
+        Time.Suspend(Seconds(4)); // no timer has run, the backend's clock has
         var lost = Assert.Throws<LockLostException>(handle.ThrowIfLost);
         Assert.Equal(LostReason.Expired, lost.Reason);
         Assert.True(handle.LostToken.IsCancellationRequested);
@@ -132,20 +132,9 @@ public sealed class LeaseTests : EngineTest
     {
         var handle = await Locks.LockAsync("k", Fixed(Seconds(30)));
         var token = handle.LostToken;
-        Time.AdvanceWallClock(Seconds(31));
+        Time.Suspend(Seconds(31));
         Time.Advance(Seconds(1));
         Assert.True(token.IsCancellationRequested);
-    }
-
-    [Fact]
-    public async Task A_wall_clock_set_back_changes_nothing()
-    {
-        var handle = await Locks.LockAsync("k", Fixed(Seconds(3)));
-        Time.AdvanceWallClock(Seconds(-3600));
-        Time.Advance(Seconds(2));
-        handle.ThrowIfLost();
-        Time.Advance(Seconds(1));
-        Assert.Equal(LostReason.Expired, handle.LostReason);
     }
 
     [Fact]
@@ -396,7 +385,7 @@ public sealed class LeaseTests : EngineTest
     public async Task A_lease_without_expiry_is_checked_now_and_then()
     {
         var handle = await Locks.LockAsync("k", Fixed(Timeout.InfiniteTimeSpan));
-        Assert.Equal(Timeout.InfiniteTimeSpan, handle.Remaining);
+        Assert.Equal(TimeSpan.MaxValue, handle.Remaining);
         Assert.Equal(Timeout.InfiniteTimeSpan, Store.RemainingOf("k"));
         var token = handle.LostToken;
         await AdvanceSlowlyAsync(Seconds(35), Seconds(5));
@@ -514,7 +503,7 @@ public sealed class LeaseTests : EngineTest
     public async Task The_lost_token_reads_the_clock_when_it_is_asked_for()
     {
         var handle = await Locks.LockAsync("k", Fixed(Seconds(3)));
-        Time.AdvanceWallClock(Seconds(4)); // no timer has run
+        Time.Suspend(Seconds(4)); // no timer has run
         Assert.True(handle.LostToken.IsCancellationRequested);
     }
 

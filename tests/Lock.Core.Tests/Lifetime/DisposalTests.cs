@@ -82,7 +82,7 @@ public sealed class DisposalTests : EngineTest
         var handle = await Locks.LockAsync("k");
         Store.OnRelease = (_, _, _) => throw new ArgumentException("odd");
         Assert.Equal(UnlockOutcome.Unknown, await handle.UnlockAsync());
-        Assert.Contains(Logs.Messages, m => m.Contains("'release'", StringComparison.Ordinal));
+        await Eventually.TrueAsync(() => Logs.Messages.Any(m => m.Contains("'release'", StringComparison.Ordinal)), "the log line");
         await Locks.DisposeAsync();
     }
 
@@ -113,9 +113,74 @@ public sealed class DisposalTests : EngineTest
         await Eventually.DoneAsync(Assert.ThrowsAnyAsync<OperationCanceledException>(() => listing), "cancelled promptly");
     }
 
+    [Fact]
+    public async Task A_store_that_blocks_in_its_own_cancellation_holds_up_no_disposal()
+    {
+        using var open = new ManualResetEventSlim();
+        Store.OnAcquire = (_, _, token) =>
+        {
+            token.Register(open.Wait);
+            return new Hang<AcquireReply>().DeafAsync();
+        };
+        var call = Locks.LockAsync("k").AsTask();
+        await Eventually.TrueAsync(() => Store.Acquires == 1, "the request");
+        var disposal = Locks.DisposeAsync().AsTask();
+        try
+        {
+            await Time.AdvanceUntilAsync(() => disposal.IsCompleted, Seconds(0.5), Seconds(60), "the disposal ends");
+            await Eventually.DoneAsync(Assert.ThrowsAsync<ObjectDisposedException>(() => call), "the call ends");
+        }
+        finally
+        {
+            open.Set();
+        }
+    }
+
+    [Fact]
+    public async Task A_store_that_blocks_in_its_own_disposal_holds_up_no_disposal()
+    {
+        using var open = new ManualResetEventSlim();
+        var locks = new StoreLock(new BadlyEndingStore(Store) { Blocks = open }, context: new LockProviderContext(Time, Logs));
+        await locks.LockAsync("k");
+        var disposal = Task.Run(async () => await locks.DisposeAsync());
+        try
+        {
+            await Time.AdvanceUntilAsync(() => disposal.IsCompleted, Seconds(0.5), Seconds(60), "the disposal ends");
+        }
+        finally
+        {
+            open.Set();
+        }
+    }
+
+    [Fact]
+    public async Task An_unlock_under_way_is_done_before_the_store_is_disposed()
+    {
+        var hang = new Hang<StoreReply>();
+        Func<StoreReply>? release = null;
+        Store.OnRelease = (_, step, _) =>
+        {
+            release = step;
+            return hang.DeafAsync();
+        };
+        var handle = await Locks.LockAsync("k");
+        var unlock = handle.UnlockAsync().AsTask();
+        await hang.Begun;
+        var disposal = Locks.DisposeAsync().AsTask();
+        await Eventually.SettleAsync();
+        Assert.False(disposal.IsCompleted, "the store was disposed under the unlock");
+        Assert.False(Store.IsDisposed);
+        hang.End(release!());
+        Assert.Equal(UnlockOutcome.Released, await Eventually.DoneAsync(unlock, "the unlock"));
+        await Eventually.DoneAsync(disposal, "the disposal ends, no clock was moved");
+        Assert.Null(Store.HolderOf("k"));
+    }
+
     private sealed class BadlyEndingStore(ScriptedStore inner) : DelegatingLockStore(inner)
     {
         public bool Hangs { get; init; }
+
+        public ManualResetEventSlim? Blocks { get; init; }
 
         public override async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
         {
@@ -129,6 +194,7 @@ public sealed class DisposalTests : EngineTest
 
         public override async ValueTask DisposeAsync()
         {
+            Blocks?.Wait();
             await base.DisposeAsync();
             throw new InvalidDataException("odd");
         }

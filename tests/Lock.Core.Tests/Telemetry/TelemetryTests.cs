@@ -58,7 +58,14 @@ public sealed class TelemetryTests : EngineTest
         store.OnAcquire = (_, _, _) => throw new LockStoreException("x", isTransient: false);
         await Assert.ThrowsAsync<LockStoreException>(async () => await locks.LockAsync("telemetry-key"));
 
-        await Eventually.TrueAsync(() => measures.Any(m => m.Name == "locking.losses" && m.Tags.Contains(BackendTag, StringComparison.Ordinal)), "the loss is counted");
+
+        // Both are written on the pool, one after the other.
+        foreach (var name in (string[])["locking.losses", "locking.held.duration"])
+        {
+            await Eventually.TrueAsync(
+                () => measures.Any(m => m.Name == name && m.Tags.Contains(BackendTag, StringComparison.Ordinal)), $"{name} is counted");
+        }
+
         Has("locking.acquire.duration", "s", "locking.outcome=acquired");
         Has("locking.acquire.duration", "s", "locking.outcome=busy");
         Has("locking.acquire.duration", "s", "locking.outcome=cancelled");
@@ -66,6 +73,7 @@ public sealed class TelemetryTests : EngineTest
         Has("locking.waiters", "{waiter}", BackendTag);
         Has("locking.held.duration", "s", BackendTag);
         Has("locking.losses", "{loss}", "locking.loss.reason=Expired");
+        Has("locking.loss.delay", "s", BackendTag);
         Has("locking.store.failures", "{failure}", "locking.step=acquire");
 
         Assert.Contains(spans, s => s.OperationName == "lock.acquire" && (string?)s.GetTagItem("locking.outcome") == "acquired"
@@ -77,6 +85,57 @@ public sealed class TelemetryTests : EngineTest
         void Has(string name, string unit, string tag) =>
             Assert.Contains(measures, m => m.Name == name && m.Unit == unit
                 && m.Tags.Contains(BackendTag, StringComparison.Ordinal) && m.Tags.Contains(tag, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_listener_that_throws_changes_no_outcome_and_keeps_no_release_from_being_sent()
+    {
+        var store = new ScriptedStore(Time) { Type = "throwing" };
+        await using var locks = new StoreLock(store, context: new LockProviderContext(Time, new ThrowingLogger { Throws = true }));
+        using var activities = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "Locking",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStarted = activity => Throw(activity.GetTagItem("locking.backend")),
+            ActivityStopped = activity => Throw(activity.GetTagItem("locking.backend")),
+        };
+        ActivitySource.AddActivityListener(activities);
+        using var meters = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Meter.Name == "Locking")
+                    listener.EnableMeasurementEvents(instrument);
+            },
+        };
+        meters.SetMeasurementEventCallback<double>((_, _, tags, _) => Throw(BackendOf(tags)));
+        meters.SetMeasurementEventCallback<long>((_, _, tags, _) => Throw(BackendOf(tags)));
+        meters.Start();
+
+        var handle = await locks.LockAsync("k");
+        Assert.Null(await locks.TryLockAsync("k"));
+        var waiting = locks.LockAsync("k").AsTask();
+        await Eventually.TrueAsync(() => store.Acquires == 3, "it waits");
+        Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
+        Assert.Equal(1, store.Releases);
+        var next = await Eventually.DoneAsync(waiting, "the waiter's grant");
+        store.OnExtend = (_, _, _, _) => throw Transient();
+        Time.Advance(Seconds(10));
+        await Eventually.TrueAsync(() => store.Extends >= 1, "a renewal fails");
+        store.Lose("k", next.Id, LostReason.Forced);
+        Assert.Equal(LostReason.Forced, next.LostReason);
+        await next.DisposeAsync();
+        Assert.Null(store.HolderOf("k"));
+        store.OnAcquire = (_, _, _) => throw new LockStoreException("x", isTransient: false);
+        await Assert.ThrowsAsync<LockStoreException>(async () => await locks.LockAsync("k"));
+
+        static object? BackendOf(ReadOnlySpan<KeyValuePair<string, object?>> tags) => tags[0].Value;
+
+        static void Throw(object? backend)
+        {
+            if (backend is "throwing")
+                throw new InvalidDataException("a listener fails");
+        }
     }
 
     private static string Text(ReadOnlySpan<KeyValuePair<string, object?>> tags)

@@ -18,7 +18,8 @@ public sealed class SharedTablesTests
         await using var direct = new InMemoryLock(context: Context);
         await using var made = provider.CreateLock(new LockConfig(), Context);
         await using var overStore = new StoreLock(new InMemoryLockStore(_time), context: Context);
-        await using var overMade = new StoreLock(provider.CreateStore(new LockConfig { Connection = new LockConnection { Isolated = false } }, Context), context: Context);
+        var shared = new LockConfig { Connection = new LockConnection { Isolated = false } };
+        await using var overMade = new StoreLock(provider.CreateStore(shared, Context), context: Context);
         ILock[] all = [direct, made, overStore, overMade];
         foreach (var holding in all)
         {
@@ -111,6 +112,39 @@ public sealed class SharedTablesTests
             var locks = new InMemoryLock(context: LockProviderContext.Default with { TimeProvider = time });
             await locks.LockAsync("k", new LockOptions { Ttl = Timeout.InfiniteTimeSpan });
             return (new WeakReference(time), new WeakReference(locks.Table));
+        }
+    }
+
+    [Fact]
+    public async Task The_shared_table_keeps_no_context_of_whoever_came_first()
+    {
+        await using var locks = new InMemoryLock(context: Context);
+        var request = await UseAsync(locks);
+        await Eventually.TrueAsync(
+            () =>
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+                return !request.IsAlive;
+            },
+            "the first caller's context to be collected");
+        GC.KeepAlive(locks);
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        static async Task<WeakReference> UseAsync(InMemoryLock locks)
+        {
+            var current = new AsyncLocal<object?> { Value = new object() };
+            var request = new WeakReference(current.Value);
+
+            // The first of everything: the table's timers, a wait with a limit, a lost signal.
+            var handle = await locks.LockAsync("k");
+            _ = handle.LostToken;
+            Assert.Null(await locks.TryLockAsync("k", TimeSpan.Zero));
+            var waiting = locks.LockAsync("k", TimeSpan.FromMinutes(1)).AsTask();
+            await handle.UnlockAsync();
+            await (await waiting).DisposeAsync();
+            current.Value = null;
+            return request;
         }
     }
 

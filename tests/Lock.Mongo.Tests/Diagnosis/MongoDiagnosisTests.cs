@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using MongoDB.Bson;
 
 namespace Locking;
 
@@ -24,7 +25,7 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
         await using var store = Store(gateway.Uri);
         Assert.Equal(["server"], Codes(await store.Store.DiagnoseAsync()));
         Assert.Equal(["listIndexes", "find", "buildInfo"], gateway.Log);
-        await Assert.ThrowsAsync<MongoCommandException>(() => store.CommandAsync(new BsonWriter().String("listIndexes", store.Settings.Collection).Document("cursor").End()));
+        await Assert.ThrowsAsync<MongoRefusedException>(() => store.CommandAsync(new() { { "listIndexes", store.Settings.Collection }, { "cursor", new BsonDocument() } }));
     }
 
     [Fact]
@@ -94,7 +95,7 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
     {
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
         await using var store = Store(gateway.Uri);
-        await store.InsertAsync(d => d.String("_id", "k").Int64("token", 1));
+        await store.InsertAsync("{ _id: 'k', token: NumberLong(1) }");
         StoreFinding finding = One(await store.Store.DiagnoseAsync(), "no-purge-index");
         Assert.False(finding.IsWarning);
         await store.AcquireAsync("k", TestStore.NewId());
@@ -106,7 +107,7 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
     {
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
         await using var store = Store(gateway.Uri);
-        await IndexAsync(store, "late", "purgeAt", index => index.Int32("expireAfterSeconds", 7200));
+        await store.CreateIndexAsync("late", "purgeAt", new("expireAfterSeconds", 7200));
         StoreFinding finding = One(await store.Store.DiagnoseAsync(), "other-purge-index");
         Assert.False(finding.IsWarning);
         Assert.Contains("'late'", finding.Text, StringComparison.Ordinal);
@@ -119,8 +120,8 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
         await using var store = Store(gateway.Uri);
         await store.AcquireAsync("k", TestStore.NewId());
-        await IndexAsync(store, "early", "expiresAt", index => index.Int32("expireAfterSeconds", 0));
-        await IndexAsync(store, "one_owner", "owner", index => index.Boolean("unique", true));
+        await store.CreateIndexAsync("early", "expiresAt", new("expireAfterSeconds", 0));
+        await store.CreateIndexAsync("one_owner", "owner", new("unique", true));
         IReadOnlyList<StoreFinding> findings = await store.Store.DiagnoseAsync();
         Assert.Contains("'early'", One(findings, "foreign-ttl-index").Text, StringComparison.Ordinal);
         Assert.Contains("'one_owner'", One(findings, "unique-index").Text, StringComparison.Ordinal);
@@ -133,7 +134,7 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
         await using var store = Store(gateway.Uri);
         await store.AcquireAsync("k", TestStore.NewId());
-        await store.InsertAsync(d => d.String("_id", "invoice-7").String("colour", "red"));
+        await store.InsertAsync("{ _id: 'invoice-7', colour: 'red' }");
         StoreFinding finding = One(await store.Store.DiagnoseAsync(), "foreign-documents");
         Assert.True(finding.IsWarning);
         Assert.Contains("'invoice-7'", finding.Text, StringComparison.Ordinal);
@@ -142,12 +143,11 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
     [Fact]
     public async Task A_client_of_the_applications_may_lead_to_an_old_server_or_a_secondary()
     {
-        using var client = new MongoClient(MongoUri.Parse(server.Gateway.Uri));
+        using DriverCommandRunner client = TestStore.RunnerOf(server.Gateway.Uri);
         var runner = new ScriptedRunner(client, name => name switch
         {
-            "hello" => new BsonWriter().Boolean("isWritablePrimary", false).Boolean("secondary", true).String("setName", "rs0").Array("hosts").String("0", "db1:27017").String("1", "db2:27017").End()
-                .Int32("maxWireVersion", 8).Double("ok", 1),
-            "buildInfo" => new BsonWriter().String("version", "4.2.24").Double("ok", 1),
+            "hello" => BsonDocument.Parse("{ isWritablePrimary: false, secondary: true, setName: 'rs0', hosts: ['db1:27017', 'db2:27017'], maxWireVersion: 8, ok: 1 }"),
+            "buildInfo" => BsonDocument.Parse("{ version: '4.2.24', ok: 1 }"),
             _ => null,
         });
         var store = new MongoLockStore(runner, new MongoStoreSettings { Database = "lock_tests", Collection = MongoServer.NewCollection() }, TimeProvider.System);
@@ -159,9 +159,9 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
     [Fact]
     public async Task A_mongos_is_neither_a_standalone_nor_known_to_have_members()
     {
-        using var client = new MongoClient(MongoUri.Parse(server.Gateway.Uri));
+        using DriverCommandRunner client = TestStore.RunnerOf(server.Gateway.Uri);
         var runner = new ScriptedRunner(client, name => name == "hello"
-            ? new BsonWriter().Boolean("isWritablePrimary", true).String("msg", "isdbgrid").Int32("maxWireVersion", 21).Double("ok", 1)
+            ? BsonDocument.Parse("{ isWritablePrimary: true, msg: 'isdbgrid', maxWireVersion: 21, ok: 1 }")
             : null);
         var settings = new MongoStoreSettings { Database = "lock_tests", Collection = MongoServer.NewCollection(), WriteConcern = "2" };
         Assert.Equal(["weak-write-concern", "server"], Codes(await new MongoLockStore(runner, settings, TimeProvider.System).DiagnoseAsync()));
@@ -173,10 +173,10 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
     [InlineData("mongodb://app:s3cret@db1/?tls=true", "")]
     [InlineData("mongodb://app:s3cret@db1/?tlsInsecure=true", "unverified-server")]
     [InlineData("mongodb://127.0.0.1/", "")]
-    [InlineData("mongodb://[::1],localhost,%2Frun%2Fm.sock/", "")]
+    [InlineData("mongodb://[::1],localhost/", "")]
     public void Connections_to_other_machines_are_looked_at(string uri, string codes)
     {
-        var diagnosis = new MongoDiagnosis(new MongoStoreSettings { Client = MongoUri.Parse(uri) });
+        var diagnosis = new MongoDiagnosis(new MongoStoreSettings { Target = TestStore.Plan(uri).Target });
         diagnosis.AddConnection();
         Assert.Equal(codes, string.Join(' ', Codes(diagnosis.Findings)));
         Assert.DoesNotContain(diagnosis.Findings, finding => finding.Text.Contains("s3cret", StringComparison.Ordinal));
@@ -194,13 +194,6 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
     }
 
     private static TestStore Store(string uri, Func<MongoStoreSettings, MongoStoreSettings>? change = null) => new(uri, change: change);
-
-    private static Task IndexAsync(TestStore store, string name, string field, Action<BsonWriter> options)
-    {
-        BsonWriter command = new BsonWriter().String("createIndexes", store.Settings.Collection).Array("indexes").Document("0").Document("key").Int32(field, 1).End().String("name", name);
-        options(command);
-        return store.CommandAsync(command.End().End());
-    }
 
     private static List<string> Codes(IReadOnlyList<StoreFinding> findings) => [.. findings.Select(finding => finding.Code)];
 

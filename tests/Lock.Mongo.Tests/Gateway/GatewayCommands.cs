@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using MongoDB.Bson;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -23,15 +24,15 @@ internal sealed class GatewayCommands(GatewayConnection connection)
             case "hello" or "isMaster" or "ismaster":
                 return await HelloAsync(request);
             case "buildInfo" or "buildinfo":
-                return new BsonWriter().String("version", "7.0.0").Array("versionArray").Int32("0", 7).Int32("1", 0).Int32("2", 0).Int32("3", 0).End().Int32("maxBsonObjectSize", 16777216).Double("ok", 1).ToDocument().ToArray();
+                return new BsonDocument { { "version", "7.0.0" }, { "versionArray", new BsonArray { 7, 0, 0, 0 } }, { "maxBsonObjectSize", 16777216 }, { "ok", 1.0 } }.ToBson();
             case "ping" or "endSessions":
                 return Ok();
             case "saslStart":
-                return await connection.Scram.StartAsync(document);
+                return await connection.Scram.StartAsync(GatewayBson.Parse(document));
             case "saslContinue":
-                return await connection.Scram.ContinueAsync(document);
+                return await connection.Scram.ContinueAsync(GatewayBson.Parse(document));
             case "killCursors":
-                return new BsonWriter().Array("cursorsKilled").End().Array("cursorsNotFound").End().Array("cursorsAlive").End().Array("cursorsUnknown").End().Double("ok", 1).ToDocument().ToArray();
+                return new BsonDocument { { "cursorsKilled", new BsonArray() }, { "cursorsNotFound", new BsonArray() }, { "cursorsAlive", new BsonArray() }, { "cursorsUnknown", new BsonArray() }, { "ok", 1.0 } }.ToBson();
             case "insert" or "update" or "delete":
                 return await WriteAsync(request.Name, db, document);
             case "findAndModify" or "findandmodify":
@@ -61,35 +62,39 @@ internal sealed class GatewayCommands(GatewayConnection connection)
         }
     }
 
-    private static byte[] Ok() => new BsonWriter().Double("ok", 1).ToDocument().ToArray();
+    private static byte[] Ok() => new BsonDocument("ok", 1.0).ToBson();
 
-    private static byte[] Plain(byte[] document) => BsonRewrite.Without(document, "$db", "lsid", "$readPreference", "$clusterTime", "writeConcern");
+    private static byte[] Plain(byte[] document) => GatewayBson.Without(document, "$db", "lsid", "$readPreference", "$clusterTime", "writeConcern");
 
     private async Task<byte[]> HelloAsync(GatewayRequest request)
     {
         bool writable = _gateway.OtherPrimary is null;
-        BsonWriter hello = new BsonWriter()
-            .Boolean(request.Name == "hello" ? "isWritablePrimary" : "ismaster", writable).Boolean("helloOk", true)
-            .Int32("maxBsonObjectSize", 16777216).Int32("maxMessageSizeBytes", 48000000).Int32("maxWriteBatchSize", 100000)
-            .DateTime("localTime", (TimeProvider.System.GetUtcNow() + _gateway.ClockOffset).ToUnixTimeMilliseconds()).Int32("logicalSessionTimeoutMinutes", 30)
-            .Int32("connectionId", connection.Id).Int32("minWireVersion", 0).Int32("maxWireVersion", 21).Boolean("readOnly", false);
+        var hello = new BsonDocument
+        {
+            { request.Name == "hello" ? "isWritablePrimary" : "ismaster", writable }, { "helloOk", true },
+            { "maxBsonObjectSize", 16777216 }, { "maxMessageSizeBytes", 48000000 }, { "maxWriteBatchSize", 100000 },
+            { "localTime", new BsonDateTime((TimeProvider.System.GetUtcNow() + _gateway.ClockOffset).ToUnixTimeMilliseconds()) }, { "logicalSessionTimeoutMinutes", 30 },
+            { "connectionId", connection.Id }, { "minWireVersion", 0 }, { "maxWireVersion", _gateway.WireVersion }, { "readOnly", false },
+        };
         if (_gateway.Options.ReplicaSet is { } set)
         {
             string primary = _gateway.OtherPrimary ?? _gateway.Address;
-            hello.String("setName", set).Int32("setVersion", 1).Boolean("secondary", !writable).String("me", _gateway.Address).String("primary", primary);
-            hello.Array("hosts").String("0", _gateway.Address);
-            if (!writable) hello.String("1", primary);
-            else if (_gateway.OtherMember is { } other) hello.String("1", other);
-            hello.End();
+            var hosts = new BsonArray { _gateway.Address };
+            if (!writable) hosts.Add(primary);
+            else if (_gateway.OtherMember is { } other) hosts.Add(other);
+            hello.AddRange(new BsonDocument { { "setName", set }, { "setVersion", 1 }, { "secondary", !writable }, { "me", _gateway.Address }, { "primary", primary }, { "hosts", hosts } });
         }
 
-        hello.Array("saslSupportedMechs").String("0", "SCRAM-SHA-256").End();
-        if (SpeculativeStart(request.Document) is { } start) hello.Raw(BsonType.Document, "speculativeAuthenticate", await connection.Scram.StartAsync(start));
-        return hello.Double("ok", 1).ToDocument().ToArray();
-    }
+        BsonDocument asked = GatewayBson.Parse(request.Document);
+        if (asked.Contains("saslSupportedMechs")) hello.Add("saslSupportedMechs", new BsonArray { "SCRAM-SHA-256" });
+        if (asked.TryGetValue("speculativeAuthenticate", out BsonValue start) && GatewayBson.Parse(await connection.Scram.StartAsync(start.AsBsonDocument)) is var started && started["ok"].ToBoolean())
+        {
+            // One that is refused is left out: the client finds out by asking in its own message.
+            hello.Add("speculativeAuthenticate", started);
+        }
 
-    private static byte[]? SpeculativeStart(byte[] document) =>
-        BsonReader.TryFind(document, "speculativeAuthenticate"u8, out BsonElement start) ? start.Value.ToArray() : null;
+        return hello.Add("ok", 1.0).ToBson();
+    }
 
     /// <summary>Gives expressions another time than the engine's, where the test asks for it.</summary>
     private byte[] WithClock(byte[] document)
@@ -97,13 +102,12 @@ internal sealed class GatewayCommands(GatewayConnection connection)
         long offset = (long)_gateway.ClockOffset.TotalMilliseconds;
         long? now = _gateway.Clock?.GetUtcNow().ToUnixTimeMilliseconds();
         if ((offset == 0 && now is null) || document.AsSpan().IndexOf("$$NOW\0"u8) < 0) return document;
-        return BsonRewrite.Copy(document, (to, field) =>
+        return GatewayBson.Copy(GatewayBson.Parse(document), (_, value) => (value, now) switch
         {
-            if (field.Type != BsonType.String || field.AsString() != "$$NOW") return false;
-            if (now is { } time) to.DateTime(field.NameText, time + offset);
-            else to.Document(field.NameText).Array("$add").String("0", "$$NOW").Int64("1", offset).End().End();
-            return true;
-        });
+            (BsonString { Value: "$$NOW" }, { } time) => new BsonDateTime(time + offset),
+            (BsonString { Value: "$$NOW" }, null) => new BsonDocument("$add", new BsonArray { "$$NOW", offset }),
+            _ => null,
+        }).ToBson();
     }
 
     private NpgsqlCommand Command(string sql, string db, byte[] document)
@@ -127,12 +131,8 @@ internal sealed class GatewayCommands(GatewayConnection connection)
         await row.ReadAsync();
         var reply = (byte[])row[0];
         if ((bool)row[1]) return reply;
-        return BsonRewrite.Copy(reply, static (to, field) =>
-        {
-            if (!field.Is("code"u8) || field.Type != BsonType.Int32) return false;
-            to.Int32("code", GatewayErrors.Of(GatewayErrors.Unpack((int)field.AsNumber())).Code);
-            return true;
-        });
+        return GatewayBson.Copy(GatewayBson.Parse(reply), static (name, value) =>
+            name == "code" && value is BsonInt32 packed ? new BsonInt32(GatewayErrors.Of(GatewayErrors.Unpack(packed.Value)).Code) : null).ToBson();
     }
 
     private async Task<byte[]> CursorAsync(string function, string db, byte[] document)
@@ -148,7 +148,7 @@ internal sealed class GatewayCommands(GatewayConnection connection)
 
     private async Task<byte[]> GetMoreAsync(string db, byte[] document)
     {
-        long id = BsonReader.TryFind(document, "getMore"u8, out BsonElement cursor) ? cursor.AsNumber() : 0;
+        long id = GatewayBson.Parse(document)["getMore"].ToInt64();
         if (!Cursors.TryRemove(id, out byte[]? continuation)) return GatewayErrors.Reply(43, "CursorNotFound", $"cursor id {id} not found");
         await using NpgsqlCommand command = Command("SELECT bson_to_bytea(cursorpage), bson_to_bytea(continuation) FROM documentdb_api.cursor_get_more($1, bson_from_bytea($2), bson_from_bytea($3))", db, document);
         command.Parameters.Add(new NpgsqlParameter { Value = continuation, NpgsqlDbType = NpgsqlDbType.Bytea });
@@ -165,17 +165,17 @@ internal sealed class GatewayCommands(GatewayConnection connection)
         bool ok = true;
         int code = 0;
         string message = "";
-        var counts = new BsonWriter();
+        var counts = new BsonDocument();
         // The reply is per shard; flatten it.
-        BsonRewrite.Copy(reply, (_, field) =>
+        GatewayBson.Copy(GatewayBson.Parse(reply), (name, value) =>
         {
-            if (field.Is("code"u8)) code = (int)field.AsNumber();
-            else if (field.Is("errmsg"u8)) message = field.AsString();
-            else if (field.Is("ok"u8)) ok &= field.AsFlag();
-            else if (field.Is("numIndexesBefore"u8) || field.Is("numIndexesAfter"u8)) counts.Int32(field.NameText, (int)field.AsNumber());
-            return false;
+            if (name == "code") code = value.ToInt32();
+            else if (name == "errmsg") message = value.AsString;
+            else if (name == "ok") ok &= value.ToBoolean();
+            else if (name is "numIndexesBefore" or "numIndexesAfter") counts[name] = value;
+            return null;
         });
-        if (ok) return counts.Double("ok", 1).ToDocument().ToArray();
+        if (ok) return counts.Add("ok", 1.0).ToBson();
         (int mapped, string name) = GatewayErrors.Of(GatewayErrors.Unpack(code));
         return GatewayErrors.Reply(mapped, name, message);
     }

@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Text;
+using MongoDB.Bson;
 using Npgsql;
 
 namespace Locking;
@@ -34,7 +35,7 @@ internal sealed class GatewayConnection(MongoGateway gateway, Socket socket, int
             {
             }
         }
-        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or AuthenticationException or BsonFormatException)
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or AuthenticationException or FormatException)
         {
             // The client went away, or does not speak the protocol: a server drops it.
         }
@@ -60,7 +61,8 @@ internal sealed class GatewayConnection(MongoGateway gateway, Socket socket, int
         int length = BinaryPrimitives.ReadInt32LittleEndian(header);
         int requestId = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(4));
         int operation = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(12));
-        if (length is < 16 or > 48_000_000) return false;
+        // A client that greets with TLS is told to go at once, as mongod does it.
+        if (length is < 16 or > 48_000_000 || header is [0x16, 3, ..]) return false;
         var body = new byte[length - 16];
         await stream.ReadExactlyAsync(body);
 
@@ -71,7 +73,7 @@ internal sealed class GatewayConnection(MongoGateway gateway, Socket socket, int
             _ => null,
         };
         if (request is null) return false;
-        if (request.Name is not ("hello" or "isMaster" or "ismaster")) gateway.Log.Enqueue(request.Name);
+        if (request.Name is not ("hello" or "isMaster" or "ismaster" or "endSessions")) gateway.Log.Enqueue(request.Name);
 
         GatewayFault? fault = gateway.Faults.Take(request.Name);
         if (fault == GatewayFault.CloseBefore) return false;
@@ -116,15 +118,15 @@ internal sealed class GatewayConnection(MongoGateway gateway, Socket socket, int
     /// <summary>As a server refuses: an update says that it worked, and has a list of what did not.</summary>
     private static byte[] Refusal(GatewayRequest request, int code, string name, string message) => request.Name != "update"
         ? GatewayErrors.Reply(code, name, message)
-        : new BsonWriter().Int32("n", 0).Int32("nModified", 0).Array("writeErrors").Document("0").Int32("index", 0).Int32("code", code).String("errmsg", message).End().End()
-            .Double("ok", 1).ToDocument().ToArray();
+        : new BsonDocument
+        {
+            { "n", 0 }, { "nModified", 0 },
+            { "writeErrors", new BsonArray { new BsonDocument { { "index", 0 }, { "code", code }, { "errmsg", message } } } },
+            { "ok", 1.0 },
+        }.ToBson();
 
-    private static byte[] WithWriteConcernError(byte[] reply, int code, string name, string message)
-    {
-        var writer = new BsonWriter();
-        BsonRewrite.CopyInto(writer, reply, static (_, _) => false);
-        return writer.Document("writeConcernError").Int32("code", code).String("codeName", name).String("errmsg", message).End().ToDocument().ToArray();
-    }
+    private static byte[] WithWriteConcernError(byte[] reply, int code, string name, string message) =>
+        GatewayBson.Parse(reply).Set("writeConcernError", new BsonDocument { { "code", code }, { "codeName", name }, { "errmsg", message } }).ToBson();
 
     private static async Task<bool> SendAsync(Stream stream, byte[] frame, GatewayFault? fault)
     {
@@ -203,34 +205,26 @@ internal sealed record GatewayRequest(string Name, string Collection, string Dat
 
     private static GatewayRequest From(byte[] document, string database, bool moreToCome)
     {
-        var reader = new BsonReader(document);
-        reader.Read();
-        string name = reader.Current.NameText;
-        string collection = reader.Current.Type == BsonType.String ? reader.Current.AsString() : "";
-        if (BsonReader.TryFind(document, "$db"u8, out BsonElement db)) database = db.AsString();
-        return new GatewayRequest(name, collection, database, document, moreToCome);
+        using var raw = new RawBsonDocument(document);
+        BsonElement first = raw.GetElement(0);
+        if (raw.TryGetValue("$db", out BsonValue db)) database = db.AsString;
+        return new GatewayRequest(first.Name, first.Value.IsString ? first.Value.AsString : "", database, document, moreToCome);
     }
 
     private static byte[] Fold(byte[] main, List<byte[]> sequences)
     {
-        var writer = new BsonWriter();
-        BsonRewrite.CopyInto(writer, main, static (_, _) => false);
+        BsonDocument whole = GatewayBson.Parse(main);
         foreach (byte[] sequence in sequences)
         {
             ReadOnlySpan<byte> rest = sequence.AsSpan(4);
             int end = rest.IndexOf((byte)0);
-            writer.Array(Encoding.UTF8.GetString(rest[..end]));
-            rest = rest[(end + 1)..];
-            for (int i = 0; rest.Length > 0; i++)
-            {
-                int length = BinaryPrimitives.ReadInt32LittleEndian(rest);
-                writer.Raw(BsonType.Document, i.ToString(), rest[..length]);
-                rest = rest[length..];
-            }
-
-            writer.End();
+            string name = Encoding.UTF8.GetString(rest[..end]);
+            var items = new BsonArray();
+            for (rest = rest[(end + 1)..]; rest.Length > 0; rest = rest[BinaryPrimitives.ReadInt32LittleEndian(rest)..])
+                items.Add(GatewayBson.Parse(rest[..BinaryPrimitives.ReadInt32LittleEndian(rest)].ToArray()));
+            whole.Add(name, items);
         }
 
-        return writer.ToDocument().ToArray();
+        return whole.ToBson();
     }
 }

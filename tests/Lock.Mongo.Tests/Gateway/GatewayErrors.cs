@@ -1,3 +1,5 @@
+using MongoDB.Bson;
+
 namespace Locking;
 
 /// <summary>MongoDB's error codes for the engine's SQLSTATEs: those that a lock can meet.</summary>
@@ -24,5 +26,5 @@ internal static class GatewayErrors
     });
 
     public static byte[] Reply(int code, string name, string message) =>
-        new BsonWriter().Double("ok", 0).String("errmsg", message).Int32("code", code).String("codeName", name).ToDocument().ToArray();
+        new BsonDocument { { "ok", 0.0 }, { "errmsg", message }, { "code", code }, { "codeName", name } }.ToBson();
 }

@@ -48,6 +48,9 @@ internal sealed class MongoGateway : IAsyncDisposable
     /// <summary>Name this secondary in greetings, as long as nobody else takes the writes.</summary>
     public string? OtherMember { get; set; }
 
+    /// <summary>What greetings say that this server speaks.</summary>
+    public int WireVersion { get; set; } = 21;
+
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
     public string Address => $"127.0.0.1:{Port}";
@@ -59,7 +62,7 @@ internal sealed class MongoGateway : IAsyncDisposable
 
     public int Open => _connections.Count;
 
-    /// <summary>The names of the commands that came, greetings left out.</summary>
+    /// <summary>The names of the commands that came, greetings and farewells left out.</summary>
     public ConcurrentQueue<string> Log { get; } = new();
 
     /// <param name="engine">The engine.</param>

@@ -117,5 +117,5 @@ public sealed class MongoProcessTests(MongoServer server) : IClassFixture<MongoS
     }
 
     private string Config(string? uri = null) =>
-        $$"""{"type":"mongo","connection":{"url":{{JsonSerializer.Serialize(uri ?? server.Uri)}},"database":"lock_tests","collection":"{{server.SharedCollection}}" } }""";
+        $$"""{"type":"mongo","connection":{"url":{{JsonSerializer.Serialize(uri ?? server.Uri)}},"database":"lock_tests","collection":"{{server.SharedCollection}}","connectTimeout":"30s","commandTimeout":"30s" } }""";
 }

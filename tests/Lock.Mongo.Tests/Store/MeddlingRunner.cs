@@ -1,21 +1,23 @@
+using MongoDB.Bson;
+
 namespace Locking;
 
 /// <summary>A client that a test can interfere with, command by command: do something before or after, lose the reply, keep the command and send it late.</summary>
 internal sealed class MeddlingRunner(IMongoCommandRunner inner) : IMongoCommandRunner
 {
     /// <summary>Carries a command out and gives the reply.</summary>
-    public delegate Task<ReadOnlyMemory<byte>> CarryOut();
+    public delegate Task<BsonDocument> CarryOut();
 
     /// <summary>What is done instead of the commands to come, one entry each; none: they are carried out.</summary>
-    public Queue<(string Command, Func<CarryOut, Task<ReadOnlyMemory<byte>>> Instead)> Plan { get; } = new();
+    public Queue<(string Command, Func<CarryOut, Task<BsonDocument>> Instead)> Plan { get; } = new();
 
-    public ValueTask<ReadOnlyMemory<byte>> RunAsync(string database, ReadOnlyMemory<byte> command, CancellationToken cancellationToken)
+    public ValueTask<BsonDocument> RunAsync(string database, BsonDocument command, CancellationToken cancellationToken)
     {
-        if (!Plan.TryPeek(out (string Command, Func<CarryOut, Task<ReadOnlyMemory<byte>>> Instead) next) || next.Command != ScriptedRunner.Name(command.Span))
+        if (!Plan.TryPeek(out (string Command, Func<CarryOut, Task<BsonDocument>> Instead) next) || next.Command != command.GetElement(0).Name)
             return inner.RunAsync(database, command, cancellationToken);
         Plan.Dequeue();
         // Late commands have no caller that could cancel them any more.
-        return new ValueTask<ReadOnlyMemory<byte>>(next.Instead(() => inner.RunAsync(database, command, CancellationToken.None).AsTask()));
+        return new ValueTask<BsonDocument>(next.Instead(() => inner.RunAsync(database, command, CancellationToken.None).AsTask()));
     }
 
     /// <summary>The next command of this name is carried out; its reply is lost, and something else happens before it is repeated.</summary>

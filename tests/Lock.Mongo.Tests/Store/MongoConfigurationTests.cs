@@ -9,7 +9,7 @@ public sealed class MongoConfigurationTests(MongoServer server) : IClassFixture<
     public async Task A_json_configuration_is_all_that_it_takes()
     {
         string json = $$"""
-            {"type":"mongo","connection":{"url":{{JsonSerializer.Serialize(server.Uri)}},"database":"lock_tests","collection":"{{server.SharedCollection}}","writeConcern":"majority"},
+            {"type":"mongo","connection":{"url":{{JsonSerializer.Serialize(server.Uri)}},"database":"lock_tests","collection":"{{server.SharedCollection}}","writeConcern":"majority","connectTimeout":"30s","commandTimeout":"30s"},
              "lockOptions":{"ttl":20000,"keyPrefix":"p/","fenceRetention":"10s"},"namespace":"app"}
             """;
         await using ILock locks = Lock.Create(json);

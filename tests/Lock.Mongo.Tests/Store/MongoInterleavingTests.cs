@@ -1,5 +1,6 @@
 using Locking.Conformance;
 using Microsoft.Extensions.Time.Testing;
+using MongoDB.Bson;
 
 namespace Locking;
 
@@ -11,7 +12,7 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
     private readonly string _a = TestStore.NewId();
     private readonly string _b = TestStore.NewId();
     private readonly MongoGateway _gateway;
-    private readonly MongoClient _client;
+    private readonly DriverCommandRunner _client;
     private readonly MeddlingRunner _runner;
 
     /// <summary>Undisturbed, on the same collection: everybody else.</summary>
@@ -24,7 +25,7 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
     {
         _gateway = server.StartGateway();
         _gateway.Clock = _time;
-        _client = new MongoClient(MongoUri.Parse(_gateway.Uri));
+        _client = TestStore.RunnerOf(_gateway.Uri);
         _runner = new MeddlingRunner(_client);
         _others = new TestStore(_gateway.Uri);
         _store = new MongoLockStore(_runner, _others.Settings, TimeProvider.System);
@@ -247,7 +248,7 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
         _runner.Plan.Enqueue(("findAndModify", async _ =>
         {
             await DropDocumentAsync();
-            return new BsonWriter().Int32("ok", 0).Int32("code", MongoFaults.DuplicateKey).String("errmsg", "E11000").ToDocument();
+            return new BsonDocument { { "ok", 0 }, { "code", MongoFaults.DuplicateKey }, { "errmsg", "E11000" } };
         }));
         await AcquireAsync(_a);
         Assert.Equal(_a, await HolderAsync());
@@ -262,14 +263,13 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
 
     private async Task<string?> HolderAsync() => (await _others.Store.GetAsync("k", default))?.Id;
 
-    private Task DropDocumentAsync() => DeleteAsync(q => q.String("_id", "k"));
+    private Task DropDocumentAsync() => DeleteAsync(new("_id", "k"));
 
-    private Task PurgeAsync() => DeleteAsync(q => q.Document("purgeAt").DateTime("$lte", _time.GetUtcNow().ToUnixTimeMilliseconds()).End());
+    private Task PurgeAsync() => DeleteAsync(new("purgeAt", new BsonDocument("$lte", new BsonDateTime(_time.GetUtcNow().ToUnixTimeMilliseconds()))));
 
-    private Task DeleteAsync(Action<BsonWriter> filter)
+    private Task DeleteAsync(BsonDocument filter) => _others.CommandAsync(new()
     {
-        BsonWriter command = new BsonWriter().String("delete", _others.Settings.Collection).Array("deletes").Document("0").Document("q");
-        filter(command);
-        return _others.CommandAsync(command.End().Int32("limit", 0).End().End());
-    }
+        { "delete", _others.Settings.Collection },
+        { "deletes", new BsonArray { new BsonDocument { { "q", filter }, { "limit", 0 } } } },
+    });
 }

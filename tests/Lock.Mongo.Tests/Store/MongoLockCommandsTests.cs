@@ -1,3 +1,5 @@
+using MongoDB.Bson;
+
 namespace Locking;
 
 /// <summary>What is in every command that writes.</summary>
@@ -12,31 +14,22 @@ public sealed class MongoLockCommandsTests
     public void Every_write_asks_for_the_write_concern_and_limits_the_wait_for_it(string writeConcern, int commandTimeout, int? wait)
     {
         MongoLockCommands commands = Commands(s => s with { WriteConcern = writeConcern, CommandTimeout = TimeSpan.FromMilliseconds(commandTimeout) });
-        foreach (ReadOnlyMemory<byte> command in Writes(commands))
+        foreach (BsonDocument command in Writes(commands))
         {
-            Assert.True(BsonReader.TryFind(command.Span, "writeConcern"u8, out BsonElement concern));
-            Assert.True(BsonReader.TryFind(concern.AsDocument(), "w"u8, out BsonElement w));
-            Assert.Equal(writeConcern, w.Type == BsonType.String ? w.AsString() : $"{w.AsNumber()}");
-            Assert.Equal(wait, BsonReader.TryFind(concern.AsDocument(), "wtimeout"u8, out BsonElement limit) ? (int)limit.AsNumber() : null);
+            BsonDocument concern = command["writeConcern"].AsBsonDocument;
+            Assert.Equal(writeConcern, concern["w"].ToString());
+            Assert.Equal(wait, concern.TryGetValue("wtimeout", out BsonValue limit) ? limit.ToInt32() : null);
         }
     }
 
     [Fact]
     public void Every_write_is_for_one_key_and_for_locks_alone()
     {
-        foreach (ReadOnlyMemory<byte> command in Writes(Commands(s => s with { KeyPrefix = "p:" })))
+        foreach (BsonDocument command in Writes(Commands(s => s with { KeyPrefix = "p:" })))
         {
-            BsonElement query = default;
-            if (!BsonReader.TryFind(command.Span, "query"u8, out query))
-            {
-                Assert.True(BsonReader.TryFind(command.Span, "updates"u8, out BsonElement updates));
-                Assert.True(BsonReader.TryFind(updates.AsDocument(), "0"u8, out BsonElement update));
-                Assert.True(BsonReader.TryFind(update.AsDocument(), "q"u8, out query));
-            }
-
-            Assert.True(BsonReader.TryFind(query.AsDocument(), "_id"u8, out BsonElement id));
-            Assert.Equal("p:k", id.AsString());
-            Assert.True(BsonReader.TryFind(query.AsDocument(), "token"u8, out _));
+            BsonDocument query = (command.TryGetValue("query", out BsonValue one) ? one : command["updates"][0]["q"]).AsBsonDocument;
+            Assert.Equal("p:k", query["_id"].AsString);
+            Assert.True(query.Contains("token"));
         }
     }
 
@@ -44,16 +37,13 @@ public sealed class MongoLockCommandsTests
     public void The_server_alone_decides_about_time()
     {
         // No date of ours is in any command, but the one that never comes.
-        foreach (ReadOnlyMemory<byte> command in Writes(Commands(s => s))) Check(command.Span);
+        foreach (BsonDocument command in Writes(Commands(s => s))) Check(command);
 
-        static void Check(ReadOnlySpan<byte> document)
+        static void Check(BsonValue value)
         {
-            var reader = new BsonReader(document);
-            while (reader.Read())
-            {
-                if (reader.Current.Type is BsonType.Document or BsonType.Array) Check(reader.Current.AsDocument());
-                else if (reader.Current.Type == BsonType.DateTime) Assert.Equal(MongoLockCommands.Never, reader.Current.AsDateTime());
-            }
+            if (value is BsonDocument document) Assert.All(document.Values, Check);
+            else if (value is BsonArray array) Assert.All(array, Check);
+            else if (value is BsonDateTime date) Assert.Equal(MongoLockCommands.Never, date.MillisecondsSinceEpoch);
         }
     }
 
@@ -70,9 +60,9 @@ public sealed class MongoLockCommandsTests
 
     private static MongoLockCommands Commands(Func<MongoStoreSettings, MongoStoreSettings> change) => new(change(new MongoStoreSettings()));
 
-    private static byte[] Acquire(MongoLockCommands commands, TimeSpan ttl) => commands.Acquire(new AcquireRequest("k", "$id", "me", ttl), ttl).ToArray();
+    private static byte[] Acquire(MongoLockCommands commands, TimeSpan ttl) => commands.Acquire(new AcquireRequest("k", "$id", "me", ttl), ttl).ToBson();
 
-    private static ReadOnlyMemory<byte>[] Writes(MongoLockCommands commands)
+    private static BsonDocument[] Writes(MongoLockCommands commands)
     {
         var seen = new MongoLockDocument("k", "id", "me", 7, Ttl, IsReleased: false, Change: 3);
         return

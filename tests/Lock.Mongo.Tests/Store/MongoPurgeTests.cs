@@ -1,3 +1,4 @@
+using MongoDB.Bson;
 using Npgsql;
 
 namespace Locking;
@@ -13,8 +14,8 @@ public sealed class MongoPurgeTests(MongoServer server) : IClassFixture<MongoSer
         string collection = MongoServer.NewCollection();
         var stores = Enumerable.Range(0, 12).Select(_ => new TestStore(server.Uri, collection)).ToList();
         await Task.WhenAll(stores.Select((store, i) => store.AcquireAsync($"k{i}", TestStore.NewId()).AsTask()));
-        byte[] reply = await stores[0].CommandAsync(new BsonWriter().String("listIndexes", collection));
-        Assert.Equal(["_id_", MongoPurgeIndex.Name], Names(reply).Order());
+        BsonDocument reply = await stores[0].CommandAsync(new("listIndexes", collection));
+        Assert.Equal(["_id_", MongoPurgeIndex.Name], MongoIndexFact.Parse(reply).Select(index => index.Name).Order());
         foreach (TestStore store in stores) await store.DisposeAsync();
     }
 
@@ -30,7 +31,7 @@ public sealed class MongoPurgeTests(MongoServer server) : IClassFixture<MongoSer
         Assert.Contains("expireAfterSeconds 0", e.Message, StringComparison.Ordinal);
         Assert.Contains("Drop that index", e.Message, StringComparison.Ordinal);
 
-        await store.CommandAsync(new BsonWriter().String("drop", store.Settings.Collection));
+        await store.CommandAsync(new("drop", store.Settings.Collection));
         Assert.True((await store.AcquireAsync("k", _a)).IsGranted);
     }
 
@@ -38,8 +39,7 @@ public sealed class MongoPurgeTests(MongoServer server) : IClassFixture<MongoSer
     public async Task An_index_of_our_name_on_other_fields_is_named()
     {
         await using var store = new TestStore(server.Uri);
-        await store.CommandAsync(new BsonWriter().String("createIndexes", store.Settings.Collection)
-            .Array("indexes").Document("0").Document("key").Int32("colour", 1).End().String("name", MongoPurgeIndex.Name).End().End());
+        await store.CreateIndexAsync(MongoPurgeIndex.Name, "colour");
         LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
         Assert.False(e.IsTransient);
         Assert.False(e.MayHaveBeenApplied);
@@ -104,30 +104,12 @@ public sealed class MongoPurgeTests(MongoServer server) : IClassFixture<MongoSer
         }
     }
 
-    private static Task<byte[]> CreateIndexAsync(TestStore store, string name, int seconds) => store.CommandAsync(
-        new BsonWriter().String("createIndexes", store.Settings.Collection).Array("indexes").Document("0")
-            .Document("key").Int32("purgeAt", 1).End().String("name", name).Int32("expireAfterSeconds", seconds).End().End());
+    private static Task CreateIndexAsync(TestStore store, string name, int seconds) => store.CreateIndexAsync(name, "purgeAt", new("expireAfterSeconds", seconds));
 
     private static async Task<double> MinutesToPurgeAsync(TestStore store, string key)
     {
-        byte[]? document = await store.DocumentAsync(key);
-        BsonReader.TryFind(document, "purgeAt"u8, out BsonElement purgeAt);
-        TimeSpan left = DateTimeOffset.FromUnixTimeMilliseconds(purgeAt.AsDateTime()) - TimeProvider.System.GetUtcNow();
+        BsonDocument document = (await store.DocumentAsync(key))!;
+        TimeSpan left = DateTimeOffset.FromUnixTimeMilliseconds(document["purgeAt"].AsBsonDateTime.MillisecondsSinceEpoch) - TimeProvider.System.GetUtcNow();
         return Math.Ceiling(left.TotalMinutes);
-    }
-
-    private static List<string> Names(byte[] reply)
-    {
-        var names = new List<string>();
-        BsonReader.TryFind(reply, "cursor"u8, out BsonElement cursor);
-        BsonReader.TryFind(cursor.AsDocument(), "firstBatch"u8, out BsonElement batch);
-        var indexes = new BsonReader(batch.AsDocument());
-        while (indexes.Read())
-        {
-            BsonReader.TryFind(indexes.Current.AsDocument(), "name"u8, out BsonElement name);
-            names.Add(name.AsString());
-        }
-
-        return names;
     }
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Locking;
 
 /// <summary>What the script of the test bed says when it cannot do its work.</summary>
@@ -33,6 +35,22 @@ public sealed class TestBedScriptTests
         (int code, _, string error) = await RunAsync(nothing, "LC_ALL=C", "start");
         Assert.Equal(4, code);
         Assert.Contains("eng/mongo-testbed.sh install", error, StringComparison.Ordinal);
+    }
+
+    /// <summary>As from a clone below root's home: PostgreSQL runs as another user there, who may not go where its files are.</summary>
+    [Fact]
+    public async Task The_engine_runs_where_others_may_not_enter()
+    {
+        using var closed = new Folder();
+        Assert.Equal(0, (await Repository.RunAsync("chmod", "700", closed.Path)).ExitCode);
+        string database = Path.Combine(closed.Path, "repository", "database");
+        foreach (string action in (string[])["start", "status", "stop"])
+        {
+            (int code, string output, string error) = await Repository.RunAsync(
+                "env", $"DATABASE={database}", "bash", Repository.In("eng", "mongo-testbed.sh"), action, Repository.In(".testbed", "mongo"));
+            Assert.True(code == 0, error);
+            if (action != "stop") Assert.InRange(int.Parse(output, CultureInfo.InvariantCulture), 1, 65535);
+        }
     }
 
     private static Task<(int ExitCode, string Output, string Error)> RunAsync(Folder folder, string setting, string action) =>

@@ -1,23 +1,42 @@
+using MongoDB.Bson;
+using MongoDB.Driver;
+
 namespace Locking;
 
 /// <summary>A store with its client for one test, on a collection of its own unless told otherwise.</summary>
 internal sealed class TestStore : IAsyncDisposable
 {
-    private readonly MongoClient _client;
+    /// <summary>A machine that is busy with other things is no fault of a server.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly DriverCommandRunner _runner;
 
     public TestStore(string uri, string? collection = null, Func<MongoStoreSettings, MongoStoreSettings>? change = null)
     {
-        _client = new MongoClient(MongoUri.Parse(uri));
-        Settings = new MongoStoreSettings { Database = "lock_tests", Collection = collection ?? MongoServer.NewCollection() };
+        MongoClientPlan plan = Plan(uri);
+        _runner = new DriverCommandRunner(new MongoClientSource(plan), TimeProvider.System);
+        Settings = SettingsOf(plan.Target, collection ?? MongoServer.NewCollection());
         Settings = change?.Invoke(Settings) ?? Settings;
-        Store = new MongoLockStore(_client, Settings, TimeProvider.System, _client);
+        Store = new MongoLockStore(_runner, Settings, TimeProvider.System, _runner);
     }
 
     public MongoStoreSettings Settings { get; }
 
     public MongoLockStore Store { get; }
 
+    public DriverCommandRunner Runner => _runner;
+
     public static string NewId() => Guid.NewGuid().ToString();
+
+    /// <summary>What a configuration with this URI would be made of; with limits that nothing but a hang reaches, unless the URI says others.</summary>
+    public static MongoClientPlan Plan(string uri) => MongoConnectionRules.Client(new LockConnection { Url = uri, ConnectTimeout = Patience, CommandTimeout = Patience });
+
+    public static DriverCommandRunner RunnerOf(string uri, TimeProvider? time = null) => new(new MongoClientSource(Plan(uri)), time ?? TimeProvider.System);
+
+    public static MongoStoreSettings SettingsOf(MongoTarget target, string collection) => new()
+    {
+        Database = "lock_tests", Collection = collection, CommandTimeout = target.CommandTimeout, StepTimeout = target.StepTimeout, Target = target,
+    };
 
     public ValueTask<AcquireReply> AcquireAsync(string key, string id, TimeSpan? ttl = null, string owner = "tests") =>
         Store.TryAcquireAsync(new AcquireRequest(key, id, owner, ttl ?? TimeSpan.FromMinutes(1)), default);
@@ -25,41 +44,35 @@ internal sealed class TestStore : IAsyncDisposable
     public ValueTask<StoreReply> ReleaseAsync(string key, string id) => Store.TryReleaseAsync(key, id, default);
 
     /// <summary>Runs a command beside the store.</summary>
-    public async Task<byte[]> CommandAsync(BsonWriter command)
+    public async Task<BsonDocument> CommandAsync(BsonDocument command)
     {
-        ReadOnlyMemory<byte> reply = await _client.RunAsync(Settings.Database, command.ToDocument(), default);
-        MongoReply.ThrowIfNotOk(reply.Span);
-        return reply.ToArray();
+        BsonDocument reply = await _runner.RunAsync(Settings.Database, command, default);
+        MongoReply.ThrowIfNotOk(reply);
+        return reply;
     }
 
-    public Task InsertAsync(Action<BsonWriter> document)
+    /// <summary>Puts a document into the collection.</summary>
+    /// <param name="document">In the shell's notation.</param>
+    public Task InsertAsync(string document) =>
+        CommandAsync(new() { { "insert", Settings.Collection }, { "documents", new BsonArray { BsonDocument.Parse(document) } } });
+
+    public Task CreateIndexAsync(string name, string field, BsonDocument? options = null) => CommandAsync(new()
     {
-        BsonWriter command = new BsonWriter().String("insert", Settings.Collection).Array("documents").Document("0");
-        document(command);
-        return CommandAsync(command.End().End());
-    }
+        { "createIndexes", Settings.Collection },
+        { "indexes", new BsonArray { new BsonDocument { { "key", new BsonDocument(field, 1) }, { "name", name } }.AddRange(options ?? []) } },
+    });
 
     /// <summary>The document of a key, or null.</summary>
-    public async Task<byte[]?> DocumentAsync(string key)
-    {
-        byte[] reply = await CommandAsync(new BsonWriter().String("find", Settings.Collection).Document("filter").String("_id", key).End().Int32("limit", 1).Boolean("singleBatch", true));
-        return First(reply);
-
-        static byte[]? First(byte[] reply)
-        {
-            BsonReader.TryFind(reply, "cursor"u8, out BsonElement cursor);
-            BsonReader.TryFind(cursor.AsDocument(), "firstBatch"u8, out BsonElement batch);
-            return BsonReader.TryFind(batch.AsDocument(), "0"u8, out BsonElement first) ? first.Value.ToArray() : null;
-        }
-    }
+    public async Task<BsonDocument?> DocumentAsync(string key) =>
+        (await CommandAsync(new() { { "find", Settings.Collection }, { "filter", new BsonDocument("_id", key) }, { "limit", 1 }, { "singleBatch", true } })).Batch().FirstOrDefault();
 
     public async ValueTask DisposeAsync()
     {
         try
         {
-            await CommandAsync(new BsonWriter().String("drop", Settings.Collection));
+            await CommandAsync(new("drop", Settings.Collection));
         }
-        catch (Exception e) when (e is MongoCommandException or LockStoreException)
+        catch (Exception e) when (e is MongoRefusedException or LockStoreException)
         {
             // Never made, or the server is gone with the test.
         }

@@ -1,3 +1,6 @@
+using MongoDB.Bson;
+using MongoDB.Driver;
+
 namespace Locking;
 
 /// <summary>A user of the engine for one test.</summary>
@@ -14,16 +17,19 @@ internal sealed class TestUser : IAsyncDisposable
     public static async Task<TestUser> CreateAsync(MongoServer server)
     {
         var user = new TestUser(server);
-        await user.RunAsync(new BsonWriter().String("createUser", user.Name).String("pwd", user.Password)
-            .Array("roles").Document("0").String("role", "readWriteAnyDatabase").String("db", "admin").End().Document("1").String("role", "clusterAdmin").String("db", "admin").End().End());
+        await user.RunAsync(new BsonDocument
+        {
+            { "createUser", user.Name }, { "pwd", user.Password },
+            { "roles", new BsonArray { new BsonDocument { { "role", "readWriteAnyDatabase" }, { "db", "admin" } }, new BsonDocument { { "role", "clusterAdmin" }, { "db", "admin" } } } },
+        });
         return user;
     }
 
-    public async ValueTask DisposeAsync() => await RunAsync(new BsonWriter().String("dropUser", Name));
+    public async ValueTask DisposeAsync() => await RunAsync(new BsonDocument("dropUser", Name));
 
-    private async Task RunAsync(BsonWriter command)
+    private async Task RunAsync(BsonDocument command)
     {
-        using var client = new MongoClient(MongoUri.Parse(_server.Gateway.Uri));
-        MongoReply.ThrowIfNotOk((await client.RunAsync("admin", command.ToDocument(), default)).Span);
+        using var client = new MongoClient(_server.Gateway.Uri);
+        await client.GetDatabase("admin").RunCommandAsync<BsonDocument>(command);
     }
 }

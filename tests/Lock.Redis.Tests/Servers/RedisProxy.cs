@@ -91,7 +91,7 @@ public sealed class RedisProxy : IAsyncDisposable
             await PassAsync();
             await server.ConnectAsync(IPAddress.Loopback, _target, _stopping.Token);
             // Who closes first closes both.
-            await Task.WhenAny(
+            await FirstAsync(
                 PumpAsync(client.GetStream(), server.GetStream(), answers: false), PumpAsync(server.GetStream(), client.GetStream(), answers: true));
         }
     }
@@ -99,7 +99,7 @@ public sealed class RedisProxy : IAsyncDisposable
     private async Task PumpAsync(NetworkStream from, NetworkStream to, bool answers)
     {
         var pieces = System.Threading.Channels.Channel.CreateUnbounded<(long Due, byte[] Bytes)>();
-        await Task.WhenAny(ReadAsync(), WriteAsync());
+        await FirstAsync(ReadAsync(), WriteAsync());
 
         async Task ReadAsync()
         {
@@ -134,6 +134,14 @@ public sealed class RedisProxy : IAsyncDisposable
                 await to.WriteAsync(passed, _stopping.Token);
             }
         }
+    }
+
+    /// <summary>The end of the first of them; what becomes of the others when their connection is closed is nobody's business.</summary>
+    private static async Task FirstAsync(params Task[] works)
+    {
+        await Task.WhenAny(works);
+        foreach (var work in works)
+            _ = work.ContinueWith(static ended => ended.Exception, TaskScheduler.Default);
     }
 
     private Task PassAsync() => _open.Task.WaitAsync(_stopping.Token);

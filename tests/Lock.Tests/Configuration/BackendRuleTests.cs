@@ -104,6 +104,45 @@ public sealed class BackendRuleTests
         Assert.Contains("No backend is chosen", problem.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("redis", "127.0.0.1:6379", "has a port in it", "{\"host\": \"127.0.0.1\", \"port\": 6379}")]
+    [InlineData("broker", "locks.example:6970", "has a port in it", "\"port\": 6970}")]
+    [InlineData("mongo", "[::1]:27017", "has a port in it", "{\"host\": \"[::1]\", \"port\": 27017}")]
+    [InlineData("redis", "redis://127.0.0.1", "is a whole address", "an address with a scheme is a url")]
+    [InlineData("redis", "one,two", "is not a host", "one only")]
+    [InlineData("redis", "one two", "is not a host", "a host name or an address")]
+    [InlineData("redis", "host:port", "is not a host", "a host name or an address")]
+    public void A_host_is_a_host_and_nothing_else(string type, string host, string problem, string allowed)
+    {
+        var refused = Refused($$$"""{"type":"{{{type}}}","connection":{"host":"{{{host}}}"}}""");
+
+        Assert.Equal("connection.host", refused.Path);
+        Assert.Contains($"\"{host}\" {problem}", refused.Message, StringComparison.Ordinal);
+        Assert.Contains(allowed, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("::1")]
+    [InlineData("[::1]")]
+    [InlineData("fe80::1%eth0")]
+    [InlineData("redis_1.internal")]
+    public async Task A_host_may_be_a_name_or_an_address(string host) =>
+        Assert.Equal(host, (await CapturingProvider.ResolveAsync($$$"""{"type":"redis","connection":{"host":"{{{host}}}"}}""")).Connection!.Host);
+
+    [Fact]
+    public void A_host_with_a_password_is_not_shown_and_one_of_an_endpoint_is_named()
+    {
+        var refused = Refused("""{"type":"redLock","connection":{"endpoints":[{"host":"a"},{"host":"me:hunter2@b"}]}}""");
+
+        Assert.Equal("connection.endpoints[1].host", refused.Path);
+        Assert.DoesNotContain("hunter2", refused.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_database_of_redis_has_a_number() =>
+        Assert.Contains("see db", Refused("""{"type":"redis","connection":{"database":"1"}}""").Message, StringComparison.Ordinal);
+
     [Fact]
     public void A_quorum_refuses_locks_without_expiry()
     {
@@ -144,20 +183,21 @@ public sealed class BackendRuleTests
         Assert.Contains(part, problem.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Only who reads an endpoint's address knows what it says itself.</summary>
     [Fact]
-    public async Task What_is_said_once_for_all_endpoints_reaches_each()
+    public async Task What_is_said_once_for_all_endpoints_stays_where_it_was_said()
     {
         var config = await CapturingProvider.ResolveAsync(
             """
             {"type":"redLock","connection":{"password":"p","username":"u","tls":true,"commandTimeout":100,
-              "endpoints":[{"host":"a"},{"host":"b","password":"own","tls":false},{"url":"redis://x:y@c"}]}}
+              "endpoints":[{"host":"a"},{"host":"b","password":"own","tls":false},{"url":"redis://x:y@c"},{"url":"d,password=q"}]}}
             """);
 
-        var each = config.Connection!.Endpoints!;
-        var timeout = TimeSpan.FromMilliseconds(100);
-        Assert.Equal(new LockConnection { Host = "a", Username = "u", Password = "p", Tls = true, CommandTimeout = timeout }, each[0]);
-        Assert.Equal(new LockConnection { Host = "b", Password = "own", Tls = false, CommandTimeout = timeout }, each[1]);
-        Assert.Equal(new LockConnection { Url = "redis://x:y@c", Tls = true, CommandTimeout = timeout }, each[2]);
+        var connection = config.Connection!;
+        Assert.Equal(("u", "p", true, TimeSpan.FromMilliseconds(100)), (connection.Username, connection.Password, connection.Tls, connection.CommandTimeout));
+        Assert.Equal(
+            [new() { Host = "a" }, new() { Host = "b", Password = "own", Tls = false }, new() { Url = "redis://x:y@c" }, new() { Url = "d,password=q" }],
+            connection.Endpoints!);
     }
 
     [Fact]

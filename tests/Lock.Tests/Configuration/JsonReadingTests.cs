@@ -53,7 +53,7 @@ public sealed class JsonReadingTests
             """
             {"lockOptions": {
               "ttl": 40000, "autoRenew": true, "renewInterval": 5000, "maxHold": 60000, "waitTimeout": 7000, "retryCount": 4, "retryDelay": 1,
-              "retryJitter": 2, "wait": "Notify", "pollInterval": 3, "fair": true, "driftFactor": 0.02, "nodeTimeout": 4, "quorum": 2,
+              "retryJitter": 2, "wait": "Notify", "pollInterval": 3, "fair": true, "driftFactor": 0.02, "lostMargin": 9, "nodeTimeout": 4, "quorum": 2,
               "fenceRetention": 5, "replicas": 1, "replicaTimeout": 6, "owner": "me", "keepOnDisconnect": true, "releaseTimeout": 8,
               "format": "Dist-Lock", "keyPrefix": ""
             }}
@@ -74,6 +74,7 @@ public sealed class JsonReadingTests
                 PollInterval = Ms(3),
                 Fair = true,
                 DriftFactor = 0.02,
+                LostMargin = Ms(9),
                 NodeTimeout = Ms(4),
                 Quorum = 2,
                 FenceRetention = Ms(5),

@@ -199,7 +199,7 @@ public sealed class AddLockTests : IDisposable
 
         await using var handle = await services.GetRequiredService<ILock>().LockAsync("k");
 
-        Assert.Same(TimeProvider.System, _mine.Context!.TimeProvider);
+        Assert.Same(LockProviderContext.Default.TimeProvider, _mine.Context!.TimeProvider);
     }
 
     private IHost Build(Action<HostApplicationBuilder> configure, params (string Key, string Value)[] settings)

@@ -50,7 +50,9 @@ public sealed class ReadmePageTests : IDisposable
 
     [Fact]
     public void The_code_of_the_page_is_that_code_word_for_word() =>
-        Assert.Equal(["using Locking;\n\n" + Snippet("program"), Snippet("more")], Page.Blocks(Readme, "csharp"));
+        Assert.Equal(
+            ["using Locking;\n\n" + Snippet("program"), Snippet("older", "tests", "Lock.OlderCSharp.Tests", "PlainNamesTests.cs"), Snippet("more")],
+            Page.Blocks(Readme, "csharp"));
 
     [Fact]
     public void The_configurations_of_the_page_are_ones()
@@ -62,9 +64,11 @@ public sealed class ReadmePageTests : IDisposable
         Assert.Equal(2, configs.Count);
     }
 
-    private static string Snippet(string mark)
+    private static string Snippet(string mark) => Snippet(mark, "tests", "Lock.Tests", "Documentation", "ReadmePageTests.cs");
+
+    private static string Snippet(string mark, params string[] file)
     {
-        var lines = Page.Read("tests", "Lock.Tests", "Documentation", "ReadmePageTests.cs").Split('\n');
+        var lines = Page.Read(file).Split('\n');
         var start = Array.FindIndex(lines, line => line.Trim() == $"// <{mark}>");
         var end = Array.FindIndex(lines, line => line.Trim() == $"// </{mark}>");
         var indent = lines[start].Length - lines[start].TrimStart().Length;

@@ -81,6 +81,24 @@ public sealed class LockCreateTests : IDisposable
         Assert.Empty(_logs.At(LogLevel.Warning));
     }
 
+    [Theory]
+    [InlineData("30", 1)]
+    [InlineData("999", 1)]
+    [InlineData("1000", 0)]
+    [InlineData("\"30s\"", 0)]
+    [InlineData("null", 0)]
+    public async Task A_ttl_below_a_second_is_warned_of_once(string ttl, int warnings)
+    {
+        await using var locks = Lock.Create($$$"""{"type":"mine","lockOptions":{"ttl":{{{ttl}}}}}""", context: Context, providers: [_mine]);
+
+        await (await locks.LockAsync("k")).DisposeAsync();
+        await (await locks.LockAsync("k")).DisposeAsync();
+
+        var warned = _logs.At(LogLevel.Warning).ToList();
+        Assert.Equal(warnings, warned.Count);
+        Assert.All(warned, message => Assert.Contains($"lockOptions.ttl is {ttl} ms", message, StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task The_environment_says_which_backend()
     {

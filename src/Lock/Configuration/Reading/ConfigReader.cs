@@ -55,7 +55,10 @@ internal static class ConfigReader
             else if (IsCalled(member, TopSettings.LockOptions))
                 options.TakeAll(member.Value);
             else
-                throw Unknown(member, TopNames(), Elsewhere(member.Name, top.Path, TopSettings.LockOptions, TopSettings.Connection));
+                {
+                var elsewhere = Elsewhere(member.Name, top.Path, TopSettings.LockOptions, TopSettings.Connection);
+                throw Unknown(member, TopNames(), elsewhere ?? CommonNames.Meant("", top.Path, member.Name));
+            }
         }
 
         var config = single.ApplyTo(new LockConfig());
@@ -83,7 +86,8 @@ internal static class ConfigReader
             else
             {
                 var names = ConnectionSettings.All.SelectMany(static setting => setting.Names).Append(ConnectionSettings.Endpoints);
-                throw Unknown(member, names, isEndpoint ? null : Elsewhere(member.Name, Parent(node.Path), TopSettings.LockOptions));
+                var elsewhere = isEndpoint ? null : Elsewhere(member.Name, Parent(node.Path), TopSettings.LockOptions);
+                throw Unknown(member, names, elsewhere ?? CommonNames.Meant(TopSettings.Connection, isEndpoint ? null : Parent(node.Path), member.Name));
             }
         }
 

@@ -96,5 +96,5 @@ internal sealed class OptionReader
     private static string? Elsewhere(string name, string topPath) =>
         string.Equals(name, WaitingAliases.Retry.Name, StringComparison.OrdinalIgnoreCase) ? OptionSettings.RetryCount.Name
         : string.Equals(name, WaitingAliases.Delay.Name, StringComparison.OrdinalIgnoreCase) ? OptionSettings.RetryDelay.Name
-        : ConfigReader.Elsewhere(name, topPath, TopSettings.Connection);
+        : ConfigReader.Elsewhere(name, topPath, TopSettings.Connection) ?? CommonNames.Meant(TopSettings.LockOptions, topPath, name);
 }

@@ -83,6 +83,7 @@ internal sealed class BackendRules(string type)
             said.Add("url");
         if (said.Count > 1)
             throw new LockConfigException(path, $"says where the server is more than once: by {string.Join(", by ", said)}. Keep one of them.");
+        HostRule.Check(connection.Host, ConfigNode.Join(path, ConnectionSettings.Host.Name));
     }
 
     private bool AsksForMore(Setting<LockOptions> setting, object value) => setting.Name switch
@@ -99,6 +100,7 @@ internal sealed class BackendRules(string type)
     private string Hint(string name) => (name, type) switch
     {
         ("host" or "port" or "url" or "path", BackendTypes.RedLock) => " Say it for each of the endpoints.",
+        ("database", BackendTypes.Redis or BackendTypes.RedLock) => " A database of redis has a number: see db.",
         ("db", BackendTypes.Mongo) => " A database of mongo has a name: see database.",
         ("password", BackendTypes.Broker) => " The broker has a shared secret: see secret.",
         ("url", BackendTypes.Broker) => " Use host and port, or path.",

@@ -76,38 +76,14 @@ internal static class ConfigResolver
     /// <summary>What this backend reads of a connection: a configuration that moves into memory leaves its server behind.</summary>
     private static LockConnection OfBackend(string type, LockConnection connection) => type == BackendTypes.InMemory
         ? new LockConnection { Name = connection.Name, Isolated = connection.Isolated }
-        : WithSharedSettings(connection);
-
-    /// <summary>Gives each endpoint what is said once for all of them.</summary>
-    private static LockConnection WithSharedSettings(LockConnection connection)
-    {
-        if (connection.Endpoints is not { } endpoints)
-            return connection;
-        return connection with { Endpoints = [.. endpoints.Select(endpoint => Complete(endpoint, connection))] };
-    }
-
-    private static LockConnection Complete(LockConnection endpoint, LockConnection shared)
-    {
-        // User and password belong together, and an address may carry both: they are taken over as a pair or not at all.
-        var hasOwn = endpoint.Username is not null || endpoint.Password is not null
-            || endpoint.Url?.Contains('@', StringComparison.Ordinal) == true;
-        return endpoint with
-        {
-            Username = hasOwn ? endpoint.Username : shared.Username,
-            Password = hasOwn ? endpoint.Password : shared.Password,
-            Tls = endpoint.Tls ?? shared.Tls,
-            Db = endpoint.Db ?? shared.Db,
-            ConnectTimeout = endpoint.ConnectTimeout ?? shared.ConnectTimeout,
-            CommandTimeout = endpoint.CommandTimeout ?? shared.CommandTimeout,
-            NoDelay = endpoint.NoDelay ?? shared.NoDelay,
-        };
-    }
+        : connection;
 
     private static LockConfigException WithoutType(LockConfig config)
     {
         var preset = config.Preset is null ? "" : $" (the preset {config.Preset} brings none along)";
         return new LockConfigException(
-            TopSettings.Type.Name, $"No backend is chosen{preset}: nothing is ever locked in memory unless that is asked for. Allowed: {TopSettings.Type.Allowed}.");
+            TopSettings.Type.Name,
+            $"No backend is chosen{preset}: nothing is ever locked in memory unless that is asked for. Allowed: {TopSettings.Type.Allowed}.");
     }
 
     private static LockConfigException UnknownPreset(string preset)

@@ -122,6 +122,15 @@ internal static class OptionSettings
         Get = static options => options.DriftFactor,
     };
 
+    public static Setting<LockOptions> LostMargin { get; } = new()
+    {
+        Name = "lostMargin",
+        Allowed = $"0 to 10,000 days in {Ms}, and below the ttl",
+        Parse = SettingValues.Duration,
+        Set = static (options, value) => options with { LostMargin = (TimeSpan?)value },
+        Get = static options => options.LostMargin,
+    };
+
     public static Setting<LockOptions> NodeTimeout { get; } = new()
     {
         Name = "nodeTimeout",
@@ -224,6 +233,6 @@ internal static class OptionSettings
     public static IReadOnlyList<Setting<LockOptions>> All { get; } =
     [
         Ttl, AutoRenew, RenewInterval, MaxHold, WaitTimeout, RetryCount, RetryDelay, RetryJitter, Wait, PollInterval, Fair, DriftFactor,
-        NodeTimeout, Quorum, FenceRetention, Replicas, ReplicaTimeout, Owner, KeepOnDisconnect, ReleaseTimeout, Format, KeyPrefix,
+        LostMargin, NodeTimeout, Quorum, FenceRetention, Replicas, ReplicaTimeout, Owner, KeepOnDisconnect, ReleaseTimeout, Format, KeyPrefix,
     ];
 }

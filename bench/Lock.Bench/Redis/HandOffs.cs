@@ -1,0 +1,79 @@
+using System.Globalization;
+using Locking.Bench.Broker;
+
+namespace Locking.Bench.Redis;
+
+/// <summary>One key that four processes with two tasks each want, with an empty section. The libraries take turns, so that what the machine does meanwhile
+/// meets them all; the processes of the others wait for their turn meanwhile.</summary>
+internal static class HandOffs
+{
+    public const double Seconds = 3;
+    public const string Changes = "changes of process /s";
+    public const string P99 = "p99 wait ms";
+    public const string Share = "least/most share";
+
+    private const int Processes = 4;
+    private const string Tasks = "2";
+
+    /// <summary>Measures each library, so many times.</summary>
+    public static async Task<IReadOnlyList<BenchColumn>> MeasureAsync(IReadOnlyList<BenchRedis> servers, int rounds)
+    {
+        var map = Path.GetTempFileName();
+        await File.WriteAllBytesAsync(map, new byte[4096]);
+        var ports = string.Join(',', servers.Select(static server => server.Port));
+        var workers = RedisLibrary.All.ToDictionary(static name => name, static _ => new List<BenchChild>());
+        try
+        {
+            foreach (var (name, own) in workers)
+            {
+                for (var i = 0; i < Processes; i++)
+                    own.Add(BenchChild.OfThisProgram("redis-worker", name, ports, map, (i + 1).ToString(CultureInfo.InvariantCulture)));
+                foreach (var worker in own)
+                    await worker.ReadAsync();
+                // Once to warm up; then counts.
+                await TurnAsync(own);
+            }
+
+            var turns = RedisLibrary.All.ToDictionary(static name => name, static _ => new List<Dictionary<string, double>>());
+            for (var round = 0; round < rounds; round++)
+            {
+                foreach (var (name, own) in workers)
+                    turns[name].Add(await TurnAsync(own));
+            }
+
+            return [.. RedisLibrary.All.Select(name => new BenchColumn(
+                name, turns[name][0].Keys.ToDictionary(static figure => figure, figure => Median(turns[name].Select(turn => turn[figure])))))];
+        }
+        finally
+        {
+            foreach (var worker in workers.Values.SelectMany(static own => own))
+                await worker.DisposeAsync();
+            File.Delete(map);
+        }
+    }
+
+    private static async Task<Dictionary<string, double>> TurnAsync(List<BenchChild> workers)
+    {
+        var answers = await Task.WhenAll(workers.ConvertAll(static worker => worker.AskAsync(string.Create(CultureInfo.InvariantCulture, $"{Tasks} {Seconds}"))));
+        var numbers = answers.Select(static answer => answer.Split(' ').Select(static number => double.Parse(number, CultureInfo.InvariantCulture)).ToArray()).ToArray();
+        var shares = numbers.Select(static own => own.Length - 1).ToArray();
+        var waits = numbers.SelectMany(static own => own.Skip(1)).Order().ToArray();
+        return new Dictionary<string, double>
+        {
+            [Changes] = numbers.Sum(static own => own[0]) / Seconds,
+            ["turns /s"] = waits.Length / Seconds,
+            ["p50 wait ms"] = At(0.5),
+            [P99] = At(0.99),
+            ["longest wait ms"] = At(1),
+            [Share] = shares.Min() / (double)Math.Max(1, shares.Max()),
+        };
+
+        double At(double part) => waits.Length == 0 ? double.PositiveInfinity : waits[Math.Min(waits.Length - 1, (int)(waits.Length * part))] / 1000;
+    }
+
+    private static double Median(IEnumerable<double> values)
+    {
+        var sorted = values.Order().ToArray();
+        return sorted[sorted.Length / 2];
+    }
+}

@@ -1,0 +1,3 @@
+using Locking.Samples;
+
+await OrdersApi.Build(args).RunAsync();

@@ -1,0 +1,207 @@
+using MongoDB.Bson;
+using MongoDB.Driver;
+using MongoDB.Driver.Core.Clusters;
+
+namespace Locking;
+
+/// <summary>Runs commands through MongoDB's driver: at the server that takes writes, within our limits, and knowing of each whether it was sent.</summary>
+internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, IDisposable
+{
+    /// <summary>Between two looks at the servers while none takes writes.</summary>
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Before the third try and each that follows: a server that calls itself primary and refuses writes is not to be asked without end.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
+    private readonly MongoClientSource _source;
+    private readonly TimeProvider _time;
+    private readonly MongoServers _servers;
+    private readonly MongoDriverFaults _faults;
+
+    /// <summary>The way in which we learn that a command was sent works: always for a client of our own; for one that is lent, which may be wrapped in anything, once it was seen to.</summary>
+    private volatile bool _knowsSending;
+
+    public DriverCommandRunner(MongoClientSource source, TimeProvider time)
+    {
+        _source = source;
+        _time = time;
+        _servers = source.Servers;
+        _faults = new MongoDriverFaults(source.Target, _servers);
+        _knowsSending = !source.IsLent;
+    }
+
+    public MongoTarget Target => _source.Target;
+
+    public ValueTask<BsonDocument> RunAsync(string database, BsonDocument command, CancellationToken cancellationToken) =>
+        RunAsync(database, command, ReadPreference.Primary, cancellationToken);
+
+    /// <summary>Asks a member that need not take writes.</summary>
+    public ValueTask<BsonDocument> GreetAsync(BsonDocument command, CancellationToken cancellationToken) => RunAsync("admin", command, ReadPreference.Nearest, cancellationToken);
+
+    public Task<IReadOnlyList<MongoMember>> GreetAllAsync(CancellationToken cancellationToken) => new MongoMembers(_source, _servers, _time).GreetAllAsync(cancellationToken);
+
+    private async ValueTask<BsonDocument> RunAsync(string database, BsonDocument command, ReadPreference preference, CancellationToken cancellationToken)
+    {
+        long start = _time.GetTimestamp();
+        IMongoClient client;
+        try
+        {
+            client = await _source.GetAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new CommandCanceledException(wasSent: false, cancellationToken);
+        }
+
+        for (int attempt = 1; ; attempt++)
+        {
+            if (attempt > 2) await Task.Delay(Pause, _time, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                BsonDocument reply = await TryAsync(client, command, start, database, preference, cancellationToken).ConfigureAwait(false);
+                _servers.HasAnswered();
+                if (!MayTryAgain() || !MongoReply.Parse(reply).IsRefusedBeforeRunning) return reply;
+            }
+            catch (LockStoreException e) when (e is { MayHaveBeenApplied: false, IsTransient: true } && MayTryAgain())
+            {
+                // Certainly not sent.
+            }
+        }
+
+        bool MayTryAgain() => _source.Target.SelectionTimeout == Timeout.InfiniteTimeSpan || _time.GetElapsedTime(start) < _source.Target.SelectionTimeout;
+    }
+
+    public void Dispose() => _source.Dispose();
+
+    private async ValueTask<BsonDocument> TryAsync(IMongoClient client, BsonDocument command, long start, string database, ReadPreference preference, CancellationToken cancellationToken)
+    {
+        using var once = new Try(this, client, command, start, cancellationToken);
+        return await once.RunAsync(database, preference).ConfigureAwait(false);
+    }
+
+    /// <summary>One try of one command.</summary>
+    private sealed class Try : IDisposable
+    {
+        private readonly DriverCommandRunner _runner;
+        private readonly IMongoClient _client;
+        private readonly long _start;
+        private readonly CancellationToken _caller;
+        private readonly CancellationTokenSource _end;
+        private readonly SentCommand _command;
+
+        public Try(DriverCommandRunner runner, IMongoClient client, BsonDocument command, long start, CancellationToken cancellationToken)
+        {
+            _runner = runner;
+            _client = client;
+            _start = start;
+            _caller = cancellationToken;
+            _end = new CancellationTokenSource(Timeout.InfiniteTimeSpan, runner._time);
+            _command = new SentCommand(command, OnSending);
+        }
+
+        private MongoTarget Target => _runner._source.Target;
+
+        private bool WasSent => _command.WasSent || !_runner._knowsSending;
+
+        public async ValueTask<BsonDocument> RunAsync(string database, ReadPreference preference)
+        {
+            using (_caller.UnsafeRegister(static end => ((CancellationTokenSource)end!).Cancel(), _end))
+            {
+                try
+                {
+                    ClusterDescription description = _client.Cluster.Description;
+                    Task<BsonDocument> running = _client.GetDatabase(database).RunCommandAsync(new BsonDocumentCommand<BsonDocument>(_command), preference, _end.Token);
+                    if (!running.IsCompleted && !_runner._servers.IsReady(description)) await WatchAsync(running).ConfigureAwait(false);
+                    BsonDocument reply = await running.ConfigureAwait(false);
+                    if (!_runner._knowsSending) _runner._knowsSending = _command.WasSent;
+                    return reply;
+                }
+                catch (MongoCommandException e) when (e.Result is not null)
+                {
+                    // A refusal, or a write concern that was not satisfied: to the store a reply.
+                    return e.Result;
+                }
+                catch (MongoExecutionTimeoutException e)
+                {
+                    return new BsonDocument { { "ok", 0 }, { "code", e.Code }, { "errmsg", e.Message } };
+                }
+                catch (OperationCanceledException) when (_caller.IsCancellationRequested)
+                {
+                    throw new CommandCanceledException(WasSent, _caller);
+                }
+                catch (OperationCanceledException e) when (_end.IsCancellationRequested)
+                {
+                    throw MongoFailure.Create($"{Target} did not answer within commandTimeout ({Target.CommandTimeout.TotalMilliseconds:0} ms).", isTransient: true, mayHaveRun: WasSent, e);
+                }
+                catch (Exception e) when (e is TimeoutException && !_command.WasSent && !_runner._servers.IsReady(_client.Cluster.Description))
+                {
+                    throw NotFound(e);
+                }
+                catch (Exception e) when (e is not LockStoreException)
+                {
+                    throw _runner._faults.Explain(e, WasSent && !IsBeforeSending(e));
+                }
+            }
+        }
+
+        public void Dispose() => _end.Dispose();
+
+        /// <summary>By their kind alone failures of a command that was not sent.</summary>
+        private static bool IsBeforeSending(Exception e) =>
+            e is MongoWaitQueueFullException or MongoConnectionPoolPausedException or MongoAuthenticationException or MongoIncompatibleDriverException or MongoConfigurationException
+            || (e is TimeoutException && e.Message.Contains("selecting a server", StringComparison.Ordinal));
+
+        /// <summary>While the driver looks for a server that takes writes: ends what waiting cannot help, and what lasts too long.</summary>
+        private async Task WatchAsync(Task<BsonDocument> running)
+        {
+            while (!_command.WasSent)
+            {
+                using (var glance = CancellationTokenSource.CreateLinkedTokenSource(_end.Token))
+                {
+                    await Task.WhenAny(running, Task.Delay(Glance, _runner._time, glance.Token)).ConfigureAwait(false);
+                    await glance.CancelAsync().ConfigureAwait(false);
+                }
+
+                if (running.IsCompleted || _command.WasSent || _end.IsCancellationRequested) return;
+                ClusterDescription description = _client.Cluster.Description;
+                if (_runner._servers.IsReady(description)) return;
+                (_, bool isHopeless) = _runner._servers.Judge(description);
+                if (!isHopeless && !IsTooLate) continue;
+                await _end.CancelAsync().ConfigureAwait(false);
+                try
+                {
+                    await running.ConfigureAwait(false);
+                    return;
+                }
+                catch (Exception e) when (!_command.WasSent && !_caller.IsCancellationRequested)
+                {
+                    throw NotFound(e);
+                }
+            }
+        }
+
+        private bool IsTooLate => Target.SelectionTimeout != Timeout.InfiniteTimeSpan && _runner._time.GetElapsedTime(_start) >= Target.SelectionTimeout;
+
+        private LockStoreException NotFound(Exception e)
+        {
+            (string text, bool isHopeless) = _runner._servers.Judge(_client.Cluster.Description);
+            string waited = isHopeless ? "" : $" within {Target.SelectionTimeout.TotalMilliseconds:0} ms (connectTimeout{(Target.IsLent ? "" : ", or serverSelectionTimeoutMS of the URI")})";
+            return MongoFailure.Create($"No server that takes writes was found{waited}: {text}.", !isHopeless, mayHaveRun: false, e);
+        }
+
+        private void OnSending()
+        {
+            if (Target.CommandTimeout == Timeout.InfiniteTimeSpan) return;
+            try
+            {
+#pragma warning disable RS0030 // The source was created with a time provider.
+                _end.CancelAfter(Target.CommandTimeout);
+#pragma warning restore RS0030
+            }
+            catch (ObjectDisposedException)
+            {
+                // Its sender has gone.
+            }
+        }
+    }
+}

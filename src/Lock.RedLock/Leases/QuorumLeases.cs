@@ -1,0 +1,73 @@
+using System.Collections.Concurrent;
+
+namespace Locking;
+
+/// <summary>The leases of this process, by their holders' ids.</summary>
+internal sealed class QuorumLeases(TimeProvider time)
+{
+    private const int Few = 1024;
+
+    private readonly ConcurrentDictionary<string, QuorumLease> _leases = new(StringComparer.Ordinal);
+    private readonly Lock _sweeping = new();
+    private int _count;
+    private int _sweepAt = Few;
+
+    /// <summary>Begins the votes for a holder. Those of an earlier attempt of the same holder that are not sent yet end.</summary>
+    public QuorumLease Begin(AcquireRequest request, int nodes, int quorum)
+    {
+        var lease = new QuorumLease(this, request.Key, request.HolderId, nodes, quorum);
+        while (!_leases.TryAdd(request.HolderId, lease))
+            End(request.HolderId);
+        if (Interlocked.Increment(ref _count) >= Volatile.Read(ref _sweepAt))
+            Sweep();
+        return lease;
+    }
+
+    /// <summary>A holder's lease; null when it is not of this process, or long over.</summary>
+    public QuorumLease? Find(string holderId) => _leases.GetValueOrDefault(holderId);
+
+    /// <summary>Counts a granted lease's time anew.</summary>
+    public void Restart(QuorumLease lease, TimeSpan ttl) =>
+        lease.EndsAt = time.GetTimestamp() + (long)(Math.Min(ttl.TotalSeconds, 1e9) * time.TimestampFrequency);
+
+    /// <summary>Ends a holder's lease and forgets it.</summary>
+    /// <returns>The lease, so that its votes can be taken back.</returns>
+    public QuorumLease? End(string holderId)
+    {
+        if (!_leases.TryRemove(holderId, out var lease))
+            return null;
+        Interlocked.Decrement(ref _count);
+        lease.End();
+        return lease;
+    }
+
+    /// <summary>Ends an attempt, unless the holder has begun another.</summary>
+    public void End(QuorumLease lease)
+    {
+        if (_leases.TryRemove(new KeyValuePair<string, QuorumLease>(lease.HolderId, lease)))
+            Interlocked.Decrement(ref _count);
+        lease.End();
+    }
+
+    /// <summary>Forgets those that ended without a release. Done again when twice as many have come.</summary>
+    private void Sweep()
+    {
+        if (!_sweeping.TryEnter())
+            return;
+        try
+        {
+            var now = time.GetTimestamp();
+            foreach (var (_, lease) in _leases)
+            {
+                if (lease.EndsAt < now)
+                    End(lease);
+            }
+
+            Volatile.Write(ref _sweepAt, Math.Max(Few, Volatile.Read(ref _count) * 2));
+        }
+        finally
+        {
+            _sweeping.Exit();
+        }
+    }
+}

@@ -1,0 +1,100 @@
+using System.Collections.Concurrent;
+using Locking.Conformance;
+
+namespace Locking.Core.Tests;
+
+/// <summary>A thread pool that other work blocks: waits end, and leases go on.</summary>
+[Collection(nameof(StarvedPoolTests))]
+[CollectionDefinition(nameof(StarvedPoolTests), DisableParallelization = true)]
+public sealed class StarvedPoolTests
+{
+    [Fact]
+    public void Waits_of_callers_that_block_end_while_the_pool_is_blocked()
+    {
+        const int Callers = 60;
+        var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
+        var held = locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromMinutes(5) }).AsTask().GetAwaiter().GetResult();
+        var ended = new ConcurrentQueue<Exception?>();
+        using var all = new CountdownEvent(Callers);
+        using (new BlockedPool())
+        {
+            for (var i = 0; i < Callers; i++)
+            {
+                new Thread(() =>
+                {
+                    ended.Enqueue(Record.Exception(() =>
+                    {
+                        _ = locks.LockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(300) }).AsTask().GetAwaiter().GetResult();
+                    }));
+                    all.Signal();
+                }) { IsBackground = true }.Start();
+            }
+
+            Assert.True(all.Wait(TimeSpan.FromSeconds(30)), $"{all.CurrentCount} waits did not end while the pool was blocked");
+        }
+
+        Assert.All(ended, end => Assert.IsType<LockTimeoutException>(end));
+        held.DisposeAsync().AsTask().Wait(Eventually.Patience);
+        locks.DisposeAsync().AsTask().Wait(Eventually.Patience);
+    }
+
+    [Fact]
+    public void A_grant_that_comes_after_its_caller_has_left_is_given_back()
+    {
+        var store = new ScriptedStore(TimeProvider.System);
+        var locks = new StoreLock(store);
+        var grant = new TaskCompletionSource<AcquireReply>(TaskCreationOptions.RunContinuationsAsynchronously);
+        store.OnAcquire = async (_, step, _) =>
+        {
+            await grant.Task.ConfigureAwait(false);
+            return step();
+        };
+        using (new BlockedPool())
+        {
+            var call = locks.LockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(200) }).AsTask();
+            grant.SetResult(default); // its continuation waits for the pool
+            Assert.True(((IAsyncResult)call).AsyncWaitHandle.WaitOne(TimeSpan.FromSeconds(30)), "the wait did not end while the pool was blocked");
+            Assert.True(call.IsFaulted);
+            Assert.IsType<LockStoreException>(call.Exception!.InnerException);
+        }
+
+        Assert.True(SpinWait.SpinUntil(() => store.Releases > 0 && store.HolderOf("k") is null, Eventually.Patience), "the late grant was kept");
+        locks.DisposeAsync().AsTask().Wait(Eventually.Patience);
+    }
+
+    [Fact]
+    public void Leases_are_renewed_while_the_pool_is_blocked()
+    {
+        var store = new ScriptedStore(TimeProvider.System);
+        var locks = new StoreLock(store, new LockOptions { Ttl = TimeSpan.FromSeconds(3) });
+        var handles = Enumerable.Range(0, 12).Select(i => locks.LockAsync($"k{i}").AsTask().GetAwaiter().GetResult()).ToList();
+        using (new BlockedPool())
+        {
+            // Renewed three times each: two ttls and more have passed for those that came first.
+            Assert.True(SpinWait.SpinUntil(() => store.Extends >= 5 * handles.Count || handles.Exists(h => h.LostReason is not null), TimeSpan.FromSeconds(60)));
+            Assert.All(handles, handle => Assert.Null(handle.LostReason));
+        }
+
+        foreach (var handle in handles)
+            handle.DisposeAsync().AsTask().Wait(Eventually.Patience);
+        locks.DisposeAsync().AsTask().Wait(Eventually.Patience);
+    }
+
+    [Fact]
+    public void A_release_gives_up_at_its_limit_while_the_pool_is_blocked()
+    {
+        var hang = new Hang<StoreReply>();
+        var store = new ScriptedStore(TimeProvider.System) { OnRelease = (_, _, _) => hang.DeafAsync() };
+        var locks = new StoreLock(store, new LockOptions { ReleaseTimeout = TimeSpan.FromMilliseconds(200) });
+        var handle = locks.LockAsync("k").AsTask().GetAwaiter().GetResult();
+        using (new BlockedPool())
+        {
+            var unlock = handle.UnlockAsync().AsTask();
+            Assert.True(unlock.Wait(TimeSpan.FromSeconds(30)), "the unlock did not end while the pool was blocked");
+            Assert.Equal(UnlockOutcome.Unknown, unlock.Result);
+        }
+
+        hang.End(StoreReply.Done);
+        locks.DisposeAsync().AsTask().Wait(Eventually.Patience);
+    }
+}

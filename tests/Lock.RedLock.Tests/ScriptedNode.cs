@@ -1,0 +1,71 @@
+namespace Locking;
+
+/// <summary>A node whose answers the test gives, and orders.</summary>
+internal sealed class ScriptedNode(string name, Task<Vote> first) : IQuorumNode
+{
+    private readonly Task<Vote> _first = first;
+    private int _asked;
+
+    public string Name => name;
+
+    public int Index { get; private set; }
+
+    public int Interruptions { get; set; }
+
+    public ILockStore Store { get; } = new YesStore();
+
+    public bool IsReady { get; init; } = true;
+
+    public bool IsSuspect { get; set; }
+
+    /// <summary>Its answer from the second time on.</summary>
+    public Task<Vote>? Next { get; set; }
+
+    public int Withdrawals { get; private set; }
+
+    public static RedLockLockStore StoreOf(ScriptedNode[] nodes, LockOptions? options = null)
+    {
+        for (var i = 0; i < nodes.Length; i++)
+            nodes[i].Index = i;
+        return new RedLockLockStore(nodes, options ?? new LockOptions(), TimeProvider.System, TimeSpan.FromSeconds(5), static _ => { }, owned: new MemoryStream());
+    }
+
+    /// <summary>What ends the request for the last vote.</summary>
+    public CancellationToken Ends { get; private set; }
+
+    public Task<Vote> VoteAsync(AcquireRequest request, long proposedToken, CancellationToken cancellationToken)
+    {
+        Ends = cancellationToken;
+        return Interlocked.Increment(ref _asked) == 1 ? _first : Next ?? _first;
+    }
+
+    public Task<bool> RaiseTokenAsync(string key, string holderId, long token, CancellationToken cancellationToken) => Task.FromResult(true);
+
+    public Task WithdrawAsync(string key, string holderId, bool quietly, CancellationToken cancellationToken)
+    {
+        Withdrawals++;
+        return Task.CompletedTask;
+    }
+
+    public Task<bool> HasForgottenAsync(CancellationToken cancellationToken) => Task.FromResult(false);
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    /// <summary>Says yes to whatever is asked of a lease.</summary>
+    private sealed class YesStore : ILockStore
+    {
+        public string Type => "scripted";
+
+        public ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken) => new(StoreReply.Done);
+
+        public ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken) => new(StoreReply.Done);
+
+        public ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public IAsyncEnumerable<LockInfo> ListAsync(string prefix, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}
