@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace Locking;
 
 /// <summary>Makes <see cref="RedLockLockStore"/>s: <c>type</c> <c>redLock</c>.</summary>
@@ -25,7 +27,7 @@ public sealed class RedLockLockProvider : ILockProvider
             var connector = RedisConnector.From(WithCommon(endpoints[i], common), $"connection.endpoints[{i}]", common);
             if (stores.Exists(other => other.Connection.Server == connector.Server))
                 throw new LockConfigException($"connection.endpoints[{i}]", $"{connector.Server} is named twice; every endpoint must be a server of its own.");
-            stores.Add(new RedisLockStore(new RedisConnection(connector, context.TimeProvider), options));
+            stores.Add(new RedisLockStore(new RedisConnection(connector, context.TimeProvider, context.LoggerFactory.CreateLogger<RedLockLockStore>()), options));
         }
 
         return Create(stores, options, context.TimeProvider, common.ConnectTimeout ?? TimeSpan.FromSeconds(3));

@@ -1,76 +1,62 @@
 using System.Runtime.CompilerServices;
-using System.Threading.Channels;
 using StackExchange.Redis;
 
 namespace Locking;
 
 /// <summary>Finds the fences on all servers with SCAN.</summary>
-/// <remarks>The client's scan blocks in all the versions that we serve, so it runs on a thread of its own.</remarks>
 internal static class FenceScan
 {
     private const int PageSize = 1000;
 
-    public static async IAsyncEnumerable<byte[]> RunAsync(RedisConnection connection, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Those whose records begin so, and some more where a record has braces.</summary>
+    public static async IAsyncEnumerable<byte[]> RunAsync(
+        RedisConnection connection, string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var multiplexer = await connection.ConnectAsync(cancellationToken).ConfigureAwait(false);
-        var found = Channel.CreateUnbounded<byte[]>();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        _ = Task.Factory.StartNew(
-            () => Scan(connection, multiplexer, found.Writer, stop.Token),
-            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        try
+        var servers = multiplexer.GetServers();
+        var connected = Array.FindAll(servers, static server => server.IsConnected);
+        // None of them up: asking one brings the client's own fault. In a cluster with a master down the list lacks its part.
+        var asked = connected.Length > 0 ? connected : servers;
+        var database = Math.Max(connection.Database, multiplexer.GetDatabase(connection.Database).Database);
+        var pattern = LockKeys.FencePattern(prefix);
+        foreach (var server in asked)
         {
-            while (true)
+            var keys = server.KeysAsync(database, pattern, PageSize, flags: CommandFlags.None).GetAsyncEnumerator(CancellationToken.None);
+            try
             {
-                bool more;
-                try
+                while (await NextAsync(connection, multiplexer, keys, cancellationToken).ConfigureAwait(false))
                 {
-                    var reading = found.Reader.WaitToReadAsync(cancellationToken).AsTask();
-                    RedisConnection.Forget(reading);
-                    more = await reading.WaitAsync(connection.CommandTimeout, connection.Time, cancellationToken).ConfigureAwait(false);
+                    if ((byte[]?)keys.Current is { } name)
+                        yield return name;
                 }
-                catch (Exception exception) when (exception is not OperationCanceledException)
-                {
-                    throw RedisFaults.Wrap(exception, "list", connection.Server);
-                }
-
-                if (!more)
-                    yield break;
-                while (found.Reader.TryRead(out var fence))
-                    yield return fence;
             }
-        }
-        finally
-        {
-            await stop.CancelAsync().ConfigureAwait(false);
+            finally
+            {
+                // A page that was not answered in time is still under way: its end is not waited for.
+                RedisConnection.Forget(DisposeAsync(keys));
+            }
         }
     }
 
-    private static void Scan(RedisConnection connection, IConnectionMultiplexer multiplexer, ChannelWriter<byte[]> found, CancellationToken stop)
+    private static async ValueTask<bool> NextAsync(
+        RedisConnection connection, IConnectionMultiplexer multiplexer, IAsyncEnumerator<RedisKey> keys, CancellationToken cancellationToken)
     {
         try
         {
-            var servers = multiplexer.GetEndPoints().Select(endPoint => multiplexer.GetServer(endPoint)).ToArray();
-            var connected = Array.FindAll(servers, server => server.IsConnected);
-            // None of them up: asking one brings the client's own fault. In a cluster with a master down the list lacks its part.
-            var asked = connected.Length > 0 ? connected : servers;
-            var database = Math.Max(connection.Database, multiplexer.GetDatabase(connection.Database).Database);
-            foreach (var server in asked)
-            {
-                foreach (var key in server.Keys(database, LockKeys.FencePattern, PageSize, CommandFlags.None))
-                {
-                    if (stop.IsCancellationRequested)
-                        return;
-                    if ((byte[]?)key is { } name)
-                        found.TryWrite(name);
-                }
-            }
-
-            found.TryComplete();
+            var next = keys.MoveNextAsync();
+            return next.IsCompleted
+                ? await next.ConfigureAwait(false)
+                : await connection.LimitAsync(next.AsTask(), cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            found.TryComplete(exception);
+            throw RedisFaults.Wrap(exception, "list", connection.Server, multiplexer);
         }
+    }
+
+    private static async Task DisposeAsync(IAsyncEnumerator<RedisKey> keys)
+    {
+        // Under way, or failed: nobody asks any more.
+        await keys.DisposeAsync().AsTask().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace Locking;
@@ -16,12 +17,15 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
     private static readonly Func<RedisResult, AcquireReply> s_readGrant = static answer => ReadGrant((long)answer);
     private static readonly Func<RedisResult, StoreReply> s_readReply = static answer => (StoreReply)(int)answer;
 
+    internal const string NoReplicasOverLent =
+        "waiting for replicas takes a connection of its own, and a client that is lent does not tell how one is made: give the provider the client's ConfigurationOptions instead of the client.";
+
     private readonly RedisConnection _connection;
     private readonly LockOptions _options;
     private readonly KeyLayout _layout;
     private readonly TimeSpan _retention;
     private readonly RedisValue _retentionValue;
-    private readonly RedisValue _channelValue;
+    private readonly Func<RedisResult, StoreReply> _readTold;
     private readonly ReplicatedWriter? _replicated;
 
     /// <summary>Locks over a connection that the application has; it is never disposed here.</summary>
@@ -44,7 +48,8 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
                 commandTimeout is null || commandTimeout >= TimeSpan.FromMilliseconds(1)
                     ? commandTimeout ?? TimeSpan.FromSeconds(2)
                     : throw new ArgumentOutOfRangeException(nameof(commandTimeout), commandTimeout, "The limit must be at least 1 ms."),
-                (context ?? LockProviderContext.Default).TimeProvider),
+                (context ?? LockProviderContext.Default).TimeProvider,
+                (context ?? LockProviderContext.Default).LoggerFactory.CreateLogger<RedisLockStore>()),
             options ?? new LockOptions())
     {
     }
@@ -56,7 +61,9 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
         _layout = KeyLayout.Of(options.Format, options.KeyPrefix);
         _retention = options.FenceRetention ?? TimeSpan.FromHours(1);
         _retentionValue = Milliseconds(_retention);
-        _channelValue = _layout.Channel;
+        _readTold = ReadTold;
+        if (options.Replicas is > 0 && connection.IsLent)
+            throw new ArgumentException(NoReplicasOverLent, nameof(options));
         if (options.Replicas is > 0 and var replicas)
             _replicated = connection.Replicated(replicas, options.ReplicaTimeout ?? TimeSpan.FromSeconds(1));
     }
@@ -100,16 +107,16 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
     public ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
     {
         var keys = _layout.KeysOf(key);
-        RedisValue[] values = [holderId, _retentionValue, _channelValue, _layout.NoticeOf(keys, holderId)];
-        return RunAsync(_layout.Scripts.Release, keys, keys.ToArray(_layout.NamesWaiters ? 4 : 3), values, s_readReply, cancellationToken);
+        RedisValue[] values = [holderId, _retentionValue, _connection.ChannelName(_layout.Channel), _layout.NoticeOf(keys, holderId)];
+        return RunAsync(_layout.Scripts.Release, keys, keys.ToArray(_layout.NamesWaiters ? 4 : 3), values, _readTold, cancellationToken);
     }
 
     /// <inheritdoc/>
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
     {
         var keys = _layout.KeysOf(key);
-        RedisValue[] values = [_retentionValue, _channelValue, _layout.NoticeOf(keys, ""), ForcedChannel.Name];
-        return await RunAsync(_layout.Scripts.Force, keys, keys.ToArray(3), values, s_readReply, cancellationToken).ConfigureAwait(false) == StoreReply.Done;
+        RedisValue[] values = [_retentionValue, _connection.ChannelName(_layout.Channel), _layout.NoticeOf(keys, ""), _connection.ChannelName(ForcedChannel.Name)];
+        return await RunAsync(_layout.Scripts.Force, keys, keys.ToArray(3), values, _readTold, cancellationToken).ConfigureAwait(false) == StoreReply.Done;
     }
 
     /// <inheritdoc/>
@@ -135,7 +142,7 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
     {
         ArgumentNullException.ThrowIfNull(prefix);
         var seen = new HashSet<string>(StringComparer.Ordinal);
-        await foreach (var fence in FenceScan.RunAsync(_connection, cancellationToken).ConfigureAwait(false))
+        await foreach (var fence in FenceScan.RunAsync(_connection, _layout.Prefix + prefix, cancellationToken).ConfigureAwait(false))
         {
             if (LockKeys.RecordOfFence(fence) is not { } record ||
                 !record.StartsWith(_layout.Prefix, StringComparison.Ordinal) ||
@@ -152,8 +159,28 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReleaseWatch> WatchAsync(string key, CancellationToken cancellationToken) =>
-        Channel.WatchAsync(_layout.Prefix + key, cancellationToken);
+    public async ValueTask<IReleaseWatch> WatchAsync(string key, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Channel.WatchAsync(_layout.Prefix + key, cancellationToken).ConfigureAwait(false);
+        }
+        catch (NoticesRefusedException refusal) when (_options.Wait != WaitMode.Notify)
+        {
+            var pause = _options.RetryDelay ?? DeafWatch.DefaultPause;
+            _connection.SayNoNotices(refusal.Message, pause, _layout.Channel);
+            return new DeafWatch(pause, _connection.Time);
+        }
+        catch (NoticesRefusedException refusal)
+        {
+            throw new LockStoreException(
+                $"{_connection.Server} gives no notices of releases ({refusal.Message}), and lockOptions.wait is notify: set it to poll, or allow the channel " +
+                $"{_connection.ChannelName(_layout.Channel)} (ACL: +publish +subscribe &lock:*).", isTransient: false, refusal.InnerException)
+            {
+                MayHaveBeenApplied = false,
+            };
+        }
+    }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
@@ -175,6 +202,15 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
             Channel.Granted(record, holderId);
         return reply;
     };
+
+    /// <summary>Reads the answer of a step that tells who waits (Scripts/notify.lua). That it could not tell them changes nothing of what it did.</summary>
+    private StoreReply ReadTold(RedisResult answer)
+    {
+        var reply = (int)answer;
+        if ((reply & 4) != 0)
+            _connection.SayNoNotices("this user may not publish there", _options.RetryDelay ?? DeafWatch.DefaultPause, _layout.Channel);
+        return (StoreReply)(reply & 3);
+    }
 
     /// <summary>Reads the answer of an acquire: a token, or the folded number of a busy answer (Scripts/fence.lua).</summary>
     private static AcquireReply ReadGrant(long answer)

@@ -87,7 +87,7 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
 
     private static async Task WriteFenceAsync(Testing.RedisServer server, string key, long token) =>
         Assert.Equal("OK", await server.CommandAsync(
-            "EVAL", "return redis.call('set', redis.call('keys', ARGV[1] .. '*f')[1], ARGV[2])", "0", $"{{{key}}}", $"{token} x y"));
+            "EVAL", "return redis.call('set', redis.call('keys', ARGV[1] .. '*f')[1], ARGV[2])", "0", key + "?", $"{token} x y"));
 
     private sealed class ShiftedTime(TimeSpan by) : TimeProvider
     {

@@ -21,7 +21,6 @@ public sealed class ConnectionSettingsTests
         { new() { Url = $"password={Secret}" }, "connection.url", "names no server" },
         { new() { Url = "h:1", Username = "u" }, "connection.username", "user=" },
         { new() { Path = "/run/redis.sock", Port = 1 }, "connection.path", "not both" },
-        { new() { Username = "a,b" }, "connection.username", "comma" },
     };
 
     [Theory]
@@ -32,25 +31,6 @@ public sealed class ConnectionSettingsTests
         Assert.Equal(path, exception.Path);
         Assert.Contains(says, exception.Message, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain(Secret, exception.ToString(), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void What_the_clients_version_lacks_is_said_with_the_version_and_the_way_out()
-    {
-        if (typeof(StackExchange.Redis.ConnectionMultiplexer).Assembly.GetName().Version!.Major >= 2)
-        {
-            Create(new LockConnection { Username = "u", Password = Secret });
-            Create(new LockConnection { Path = "/run/redis.sock" });
-            Create(new LockConnection { Url = "sentinel:26379,serviceName=mymaster" });
-            return;
-        }
-
-        foreach (var connection in new LockConnection[] { new() { Username = "u", Password = Secret }, new() { Path = "/run/redis.sock" }, new() { Url = $"redis://u:{Secret}@h" }, new() { Url = $"h:1,user=u,password={Secret}" }, new() { Url = $"h:26379,serviceName=mymaster,password={Secret}" } })
-        {
-            var exception = Assert.Throws<LockConfigException>(() => Create(connection));
-            Assert.Contains("StackExchange.Redis 1.2.6", exception.Message, StringComparison.Ordinal);
-            Assert.DoesNotContain(Secret, exception.ToString(), StringComparison.Ordinal);
-        }
     }
 
     [Theory]

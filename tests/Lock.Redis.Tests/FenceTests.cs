@@ -107,7 +107,7 @@ public sealed class FenceTests(RedisFixture redis, Xunit.Abstractions.ITestOutpu
         }
     }
 
-    private static string Fence(string key) => $"{{{key}}}";
+    private static string Fence(string key) => key + "?";
 
     private async Task<long> FenceLeftAsync(string key)
     {
@@ -121,17 +121,23 @@ public sealed class FenceTests(RedisFixture redis, Xunit.Abstractions.ITestOutpu
 
     [Theory]
     [InlineData("a", "a")]
+    [InlineData("app:a", "app:a")]
     [InlineData("a{b", "a{b")]
     [InlineData("{tag}rest", "tag")]
     [InlineData("x{tag}y{z}", "tag")]
-    public void Companions_share_the_records_hash_tag(string record, string tag)
+    public void Companions_share_the_records_hash_tag_and_begin_as_it_does(string record, string tag)
     {
         var keys = new LockKeys(record);
         Assert.False(keys.IsSplitOnCluster);
-        foreach (var companion in new[] { keys.Fence, keys.Queue })
+        var begins = Encoding.UTF8.GetBytes(record.Contains('}', StringComparison.Ordinal) ? record : record.Split('{')[0]);
+        foreach (var companion in new[] { keys.Fence, keys.Queue, keys.Waiters })
         {
-            Assert.Equal((byte)'{', companion[0]);
-            Assert.Equal(tag, Encoding.UTF8.GetString(companion, 1, Array.IndexOf(companion, (byte)'}') - 1));
+            // What a cluster hashes: from the first opening brace to the first closing one behind it.
+            var open = Array.IndexOf(companion, (byte)'{');
+            var close = Array.IndexOf(companion, (byte)'}', open);
+            Assert.Equal(tag, Encoding.UTF8.GetString(companion, open + 1, close - open - 1));
+            Assert.Equal(begins, companion[..begins.Length]);
+            Assert.Contains(LockKeys.Mark, companion);
         }
 
         Assert.Equal(record, LockKeys.RecordOfFence(keys.Fence));

@@ -108,7 +108,7 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
         var held = await holding.LockAsync("k");
         var waiter = waiting.LockAsync("k").AsTask();
         await Eventually.TrueAsync(
-            async () => (long)(await server.CommandAsync("EVAL", @"return redis.call('zcard', '{k}\255\255' .. ARGV[1])", "0", fair ? "q" : "w"))! == 1, "in line");
+            async () => (long)(await server.CommandAsync("EVAL", @"return redis.call('zcard', 'k\255{k}\255' .. ARGV[1])", "0", fair ? "q" : "w"))! == 1, "in line");
         await UntilListeningAsync(server, 1);
         await server.CommandAsync("CONFIG", "SET", "maxmemory", "1");
         Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());

@@ -29,6 +29,33 @@ public sealed class TlsTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    public async Task A_client_certificate_goes_with_the_options_of_the_application(bool hasCertificate, bool lent)
+    {
+        await using var server = await TlsServer.StartAsync(asksForCertificates: true);
+        var options = ConfigurationOptions.Parse($"localhost:{server.TlsPort},ssl=true,sslHost=localhost");
+        options.TrustIssuer(server.AuthorityFile);
+        if (hasCertificate)
+            options.SetUserPemCertificate(server.ClientFiles.Certificate, server.ClientFiles.Key);
+        var provider = lent ? new RedisLockProvider(await ConnectionMultiplexer.ConnectAsync(options)) : new RedisLockProvider(options);
+        await using var store = provider.CreateStore(new LockConfig(), LockProviderContext.Default);
+        if (!hasCertificate)
+        {
+            var fault = await Eventually.DoneAsync(Assert.ThrowsAsync<LockStoreException>(async () =>
+                await store.TryAcquireAsync(new AcquireRequest("k", "id", "tester", TimeSpan.FromMinutes(1)), CancellationToken.None)), "the fault");
+            Assert.False(fault.MayHaveBeenApplied);
+            return;
+        }
+
+        await using var locks = new StoreLock(store);
+        await using var handle = await Eventually.DoneAsync(locks.LockAsync("k").AsTask(), "the lock");
+        await using var raw = await RawRedis.ConnectAsync(server.PlainPort, password: null);
+        Assert.Equal(handle.Id, await raw.CommandAsync("GET", "k"));
+    }
+
+    [Theory]
     [InlineData("rediss://:" + Secret + "@localhost:{0}")]
     [InlineData("localhost:{0},ssl=true,password=" + Secret)]
     public async Task A_certificate_of_an_authority_that_nobody_trusts_is_refused_as_that(string form)

@@ -263,12 +263,12 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     /// <summary>Whether the moment is over for which the lock was offered to the head of the line.</summary>
     private async Task<bool> IsMomentOverAsync(string key) => (long)(await CommandAsync(
         "EVAL",
-        @"local head = redis.call('zrange', '{' .. ARGV[1] .. '}\255\255w', 0, 0, 'withscores')
+        @"local head = redis.call('zrange', ARGV[1] .. '\255{' .. ARGV[1] .. '}\255w', 0, 0, 'withscores')
         local time = redis.call('time')
         return tonumber(head[2]) < 0 and -tonumber(head[2]) < time[1] * 1000 + math.floor(time[2] / 1000) and 1 or 0",
         "0",
         key))! == 1;
 
     private async Task<long> WaitersAsync(string key) =>
-        (long)(await CommandAsync("EVAL", @"return redis.call('zcard', '{' .. ARGV[1] .. '}\255\255w')", "0", key))!;
+        (long)(await CommandAsync("EVAL", @"return redis.call('zcard', ARGV[1] .. '\255{' .. ARGV[1] .. '}\255w')", "0", key))!;
 }

@@ -20,15 +20,11 @@ internal interface IRedisConnector
     /// <summary>What to look at when it cannot be reached; empty when there is nothing special.</summary>
     string Hint { get; }
 
+    /// <summary>What the client puts before the names of channels; empty for nothing. Scripts have to do the same.</summary>
+    string ChannelPrefix { get; }
+
     /// <summary>Connects.</summary>
     /// <exception cref="LockStoreException">The server cannot be reached, or refused.</exception>
-    Task<IConnectionMultiplexer> ConnectAsync();
-
-    /// <summary>Says more of a failed attempt to connect than the client can.</summary>
-    /// <returns>Null where there is nothing more to say.</returns>
-    Task<LockStoreException?> ExplainAsync(RedisConnectionException failure, TimeProvider time);
-
-    /// <summary>Has the client deliver each answer on a pool thread of its own.</summary>
-    /// <returns>False where it cannot be told to.</returns>
-    bool DeliverOnThePool(IConnectionMultiplexer multiplexer);
+    /// <exception cref="RedisException">The same, in the client's words.</exception>
+    Task<IConnectionMultiplexer> ConnectAsync(TimeProvider time);
 }

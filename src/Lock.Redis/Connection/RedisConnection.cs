@@ -1,31 +1,43 @@
 using System.Collections.Concurrent;
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
 namespace Locking;
 
 /// <summary>The one connection of a store and of its views: made at the first request, or lent by the application.</summary>
 /// <remarks>
-/// Every request has a time limit of its own, since the client has none in all its versions: a request that is not answered in time
-/// stays under way in the client, and its answer goes nowhere. What it then does on the server ends with the ttl at the latest.
+/// <para>Every request has a time limit of its own, shorter than the client's: a request that is not answered in time stays under way in the
+/// client, and its answer goes nowhere. What it then does on the server ends with the ttl at the latest.</para>
+/// <para>A connection of our own that does not answer for a while although a new one does is replaced by the new one.</para>
 /// </remarks>
-internal sealed class RedisConnection : IAsyncDisposable
+internal sealed partial class RedisConnection : IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly IRedisConnector? _connector;
+    private readonly IConnectionMultiplexer? _lent;
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<string, ReleaseChannel> _channels = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<(int Replicas, TimeSpan Timeout), Lazy<ReplicatedWriter>> _writers = new();
-    private readonly ConcurrentDictionary<(System.Net.EndPoint? Server, ConnectionType Kind), bool> _broken = new();
+    private readonly ILogger _logger;
+    private readonly ConcurrentDictionary<string, RedisValue> _channelNames = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(EndPoint? Server, ConnectionType Kind), bool> _failed = new();
     private Task<IConnectionMultiplexer>? _connecting;
     private IConnectionMultiplexer? _multiplexer;
+    private string _channelPrefix = "";
     private long _reconfiguredAt;
+    private bool _saidNoNotices;
+    private volatile bool _knowsChannels;
     private bool _disposed;
 
     /// <summary>A connection of our own.</summary>
-    public RedisConnection(IRedisConnector connector, TimeProvider time)
+    public RedisConnection(IRedisConnector connector, TimeProvider time, ILogger? logger = null)
     {
         _connector = connector;
         _time = time;
+        _logger = logger ?? NullLogger.Instance;
+        _channelPrefix = connector.ChannelPrefix;
         Database = connector.Database;
         CommandTimeout = connector.CommandTimeout;
         Deadlines = new Deadlines(CommandTimeout, time);
@@ -34,17 +46,20 @@ internal sealed class RedisConnection : IAsyncDisposable
     }
 
     /// <summary>A connection that the application owns: never disposed here.</summary>
-    public RedisConnection(IConnectionMultiplexer lent, int database, TimeSpan commandTimeout, TimeProvider time)
+    public RedisConnection(IConnectionMultiplexer lent, int database, TimeSpan commandTimeout, TimeProvider time, ILogger? logger = null)
     {
         _time = time;
-        _multiplexer = lent;
+        _logger = logger ?? NullLogger.Instance;
+        _lent = lent;
         Database = database;
         CommandTimeout = commandTimeout;
         Deadlines = new Deadlines(CommandTimeout, time);
         Server = $"Redis at {string.Join(", ", lent.GetEndPoints(configuredOnly: true).Select(EndPointNames.Of))}";
         Forced = new ForcedChannel(this);
         Listen(lent);
-        _ = Forced.OnConnectedAsync(lent);
+        // A client that is connected is ready as soon as its channels are known; who asks before that waits for it.
+        _connecting = DetachedFlow.Start(() => Task.Run(AdoptAsync, CancellationToken.None));
+        Forget(_connecting);
     }
 
     /// <summary>The database number; -1 for the client's default.</summary>
@@ -56,8 +71,8 @@ internal sealed class RedisConnection : IAsyncDisposable
     /// <summary>The limits of the requests under way.</summary>
     public Deadlines Deadlines { get; }
 
-    /// <summary>Whether each answer comes on a pool thread that delivers nothing else, so that a caller may block there.</summary>
-    public bool DeliversOnThePool { get; private set; }
+    /// <summary>Whether the application lends the client.</summary>
+    public bool IsLent => _lent is not null;
 
     /// <summary>The server, for messages.</summary>
     public string Server { get; }
@@ -120,7 +135,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            throw RedisFaults.Wrap(exception, command, Server);
+            throw RedisFaults.Wrap(exception, command, Server, multiplexer);
         }
     }
 
@@ -136,8 +151,26 @@ internal sealed class RedisConnection : IAsyncDisposable
         _writers.GetOrAdd((replicas, timeout), static (demand, self) => new Lazy<ReplicatedWriter>(() => self.NewWriter(demand)), this).Value;
 
     /// <summary>How another connection to the same place is made.</summary>
+    /// <exception cref="InvalidOperationException">The client is lent: what it was made of is not known.</exception>
     public RedisConnector Connector() =>
-        _connector is RedisConnector own ? own : RedisConnector.Like(_multiplexer!, Database, CommandTimeout);
+        _connector as RedisConnector ?? throw new InvalidOperationException("A client that is lent does not tell how another one is made.");
+
+    /// <summary>The name of a channel as the server knows it: scripts publish there.</summary>
+    public RedisValue ChannelName(string channel) =>
+        _channelNames.GetOrAdd(channel, static (name, self) => self._channelPrefix + name, this);
+
+    /// <summary>Says once that nobody hears of releases.</summary>
+    public void SayNoNotices(string reason, TimeSpan pause, string channel)
+    {
+        lock (_gate)
+        {
+            if (_saidNoNotices)
+                return;
+            _saidNoNotices = true;
+        }
+
+        RedisLog.NoNotices(_logger, Server, reason, pause.TotalMilliseconds, _channelPrefix + channel);
+    }
 
     private async Task<T> EvaluateFirstAsync<T>(
         RedisScript script, RedisKey[] keys, RedisValue[] values, Func<RedisResult, T> read, CancellationToken cancellationToken)
@@ -148,7 +181,7 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     private ReplicatedWriter NewWriter((int Replicas, TimeSpan Timeout) demand)
     {
-        return new ReplicatedWriter(new RedisConnection(Connector().WithLongRequests(demand.Timeout), _time), demand.Replicas, demand.Timeout);
+        return new ReplicatedWriter(new RedisConnection(Connector().WithLongRequests(demand.Timeout), _time, _logger), demand.Replicas, demand.Timeout);
     }
 
     /// <summary>Waits for a request within the limit. The client's answer to a request that was given up is swallowed.</summary>
@@ -205,29 +238,30 @@ internal sealed class RedisConnection : IAsyncDisposable
         foreach (var channel in _channels.Values)
             await channel.DisposeAsync().ConfigureAwait(false);
         Forced.Stop();
-        if (multiplexer is not null)
-            Unlisten(multiplexer);
+        if ((_lent ?? multiplexer) is { } heard)
+            Unlisten(heard);
         if (_connector is null)
             return;
         if (multiplexer is not null)
             Close(multiplexer);
         else if (connecting is not null)
             _ = connecting.ContinueWith(
-                static made => Close(made), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+                static made => Close(made), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     private static void Close(Task<IConnectionMultiplexer> made)
     {
         if (made.IsCompletedSuccessfully)
             Close(made.GetAwaiter().GetResult());
+        else
+            _ = made.Exception;
     }
 
     private static void Close(IConnectionMultiplexer multiplexer)
     {
         // Not waiting for requests under way: a server that does not answer must not hold up the end of a program.
         multiplexer.Close(allowCommandsToComplete: false);
-        // Not the interface's own Dispose: only 1.2.6 has it there.
-        (multiplexer as IDisposable)?.Dispose();
+        multiplexer.Dispose();
     }
 
     private async Task<IConnectionMultiplexer> ConnectFirstAsync(CancellationToken cancellationToken)
@@ -239,10 +273,12 @@ internal sealed class RedisConnection : IAsyncDisposable
             if (_multiplexer is { } ready)
                 return ready;
             if (_connecting is not { } pending || pending.IsFaulted || pending.IsCanceled)
-                _connecting = pending = DetachedFlow.Start(() => Task.Run(OpenAsync, CancellationToken.None));
+                _connecting = pending = DetachedFlow.Start(() => Task.Run(_lent is null ? OpenAsync : (Func<Task<IConnectionMultiplexer>>)AdoptAsync, CancellationToken.None));
             connecting = pending;
         }
 
+        if (_lent is not null)
+            return await connecting.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             return await connecting.WaitAsync(_connector!.ConnectTimeout, _time, cancellationToken).ConfigureAwait(false);
@@ -260,7 +296,11 @@ internal sealed class RedisConnection : IAsyncDisposable
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            throw RedisFaults.Wrap(exception, "connect", Server + _connector!.Hint);
+            var fault = RedisFaults.Wrap(exception, "connect", Server + _connector!.Hint);
+            // Whatever became of the handshake, no step was sent.
+            throw fault.MayHaveBeenApplied
+                ? new LockStoreException(fault.Message, fault.IsTransient, fault.InnerException) { MayHaveBeenApplied = false }
+                : fault;
         }
         catch (OperationCanceledException)
         {
@@ -271,24 +311,11 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     private async Task<IConnectionMultiplexer> OpenAsync()
     {
-        IConnectionMultiplexer multiplexer;
-        try
-        {
-            multiplexer = await _connector!.ConnectAsync().ConfigureAwait(false);
-        }
-        catch (RedisConnectionException failure)
-        {
-            if (await _connector!.ExplainAsync(failure, _time).ConfigureAwait(false) is { } explained)
-                throw explained;
-            throw;
-        }
-
-        var deliversOnThePool = _connector.DeliverOnThePool(multiplexer);
+        var multiplexer = await _connector!.ConnectAsync(_time).ConfigureAwait(false);
         bool late;
         lock (_gate)
         {
             late = _disposed;
-            DeliversOnThePool = deliversOnThePool;
             if (!late)
                 _multiplexer = multiplexer;
         }
@@ -304,29 +331,59 @@ internal sealed class RedisConnection : IAsyncDisposable
         return multiplexer;
     }
 
+    /// <summary>Finds out where the lent client's channels are, and is ready.</summary>
+    private async Task<IConnectionMultiplexer> AdoptAsync()
+    {
+        // One that is not connected yet is asked when it is.
+        if (_lent!.IsConnected)
+        {
+            _channelPrefix = await new ChannelPrefix(this, _lent).FindAsync().ConfigureAwait(false);
+            _channelNames.Clear();
+            _knowsChannels = true;
+        }
+
+        lock (_gate)
+        {
+            if (!_disposed)
+                _multiplexer = _lent;
+        }
+
+        await Forced.OnConnectedAsync(_lent!).ConfigureAwait(false);
+        return _lent!;
+    }
+
     private void Listen(IConnectionMultiplexer multiplexer)
     {
-        multiplexer.ConnectionFailed += OnInterrupted;
-        multiplexer.ConnectionRestored += OnInterrupted;
+        multiplexer.ConnectionFailed += OnFailed;
+        multiplexer.ConnectionRestored += OnRestored;
     }
 
     private void Unlisten(IConnectionMultiplexer multiplexer)
     {
-        multiplexer.ConnectionFailed -= OnInterrupted;
-        multiplexer.ConnectionRestored -= OnInterrupted;
+        multiplexer.ConnectionFailed -= OnFailed;
+        multiplexer.ConnectionRestored -= OnRestored;
     }
 
-    private void OnInterrupted(object? sender, ConnectionFailedEventArgs e)
+    private void OnFailed(object? sender, ConnectionFailedEventArgs failure)
     {
-        // The client says "restored" of a connection's first time too: then nothing was interrupted, and nothing can have been missed.
-        if (e.FailureType == ConnectionFailureType.None && !_broken.TryRemove((e.EndPoint, e.ConnectionType), out _))
-        {
-            Forced.OnInterrupted();
-            return;
-        }
+        _failed[(failure.EndPoint, failure.ConnectionType)] = true;
+        OnInterrupted();
+    }
 
-        if (e.FailureType != ConnectionFailureType.None)
-            _broken[(e.EndPoint, e.ConnectionType)] = true;
+    /// <summary>The client tells of connections that are made for the first time, too: nothing was missed on those. What a lent client went
+    /// through before it was lent is not known.</summary>
+    private void OnRestored(object? sender, ConnectionFailedEventArgs restored)
+    {
+        if (_failed.TryRemove((restored.EndPoint, restored.ConnectionType), out _) || IsLent)
+            OnInterrupted();
+        else
+            Forced.OnInterrupted();
+    }
+
+    private void OnInterrupted()
+    {
+        if (_lent is { IsConnected: true } && !_knowsChannels)
+            Forget(DetachedFlow.Start(() => Task.Run(AdoptAsync, CancellationToken.None)));
         foreach (var channel in _channels.Values)
             channel.OnInterrupted();
         Forced.OnInterrupted();

@@ -15,6 +15,7 @@ internal sealed class RedisConnector : IRedisConnector
     private RedisConnector(ConfigurationOptions options, TimeSpan connectTimeout, TimeSpan commandTimeout)
     {
         _options = options;
+        ChannelPrefix = (string?)options.ChannelPrefix ?? "";
         ConnectTimeout = connectTimeout;
         CommandTimeout = commandTimeout;
         Database = options.DefaultDatabase ?? -1;
@@ -28,6 +29,8 @@ internal sealed class RedisConnector : IRedisConnector
     public TimeSpan ConnectTimeout { get; }
 
     public string Server { get; }
+
+    public string ChannelPrefix { get; }
 
     public string Hint => _options.Ssl ? " (asked for TLS: does that port speak TLS?)" : "";
 
@@ -57,21 +60,40 @@ internal sealed class RedisConnector : IRedisConnector
         StatedSettings.Apply(options, connection, shared, path);
         if (options.Ssl && string.IsNullOrEmpty(options.SslHost) && options.EndPoints.FirstOrDefault() is DnsEndPoint dns)
             options.SslHost = dns.Host;
+        return new RedisConnector(OfOurOwn(options, connectTimeout, commandTimeout), connectTimeout, commandTimeout);
+    }
+
+    /// <summary>A connection of our own, with the options of an application's.</summary>
+    /// <exception cref="ArgumentException">They name no server.</exception>
+    public static RedisConnector From(ConfigurationOptions options, int? database, TimeSpan? commandTimeout)
+    {
+        if (options.EndPoints.Count == 0)
+            throw new ArgumentException("The options name no server.", nameof(options));
+        var own = options.Clone();
+        own.SetDefaultPorts();
+        if (database is { } number)
+            own.DefaultDatabase = number;
+        var connectTimeout = TimeSpan.FromMilliseconds(own.ConnectTimeout);
+        var limit = commandTimeout ?? TimeSpan.FromSeconds(2);
+        return new RedisConnector(OfOurOwn(own, connectTimeout, limit), connectTimeout, limit);
+    }
+
+    /// <summary>What every connection has that is ours alone.</summary>
+    private static ConfigurationOptions OfOurOwn(ConfigurationOptions options, TimeSpan connectTimeout, TimeSpan commandTimeout)
+    {
         // The first request wants to know why it failed; the next one tries again.
         options.AbortOnConnectFail = true;
         options.ConnectRetry = 1;
         options.ConnectTimeout = (int)Math.Min(connectTimeout.TotalMilliseconds, int.MaxValue);
         options.SyncTimeout = (int)Math.Min(commandTimeout.TotalMilliseconds, int.MaxValue);
+        options.AsyncTimeout = options.SyncTimeout;
         options.ReconnectRetryPolicy = new LinearRetry(250);
-        return new RedisConnector(options, connectTimeout, commandTimeout);
-    }
-
-    /// <summary>A second connection to where the application's goes.</summary>
-    public static RedisConnector Like(IConnectionMultiplexer lent, int database, TimeSpan commandTimeout)
-    {
-        var options = ConfigurationOptions.Parse(lent.Configuration);
-        options.DefaultDatabase = lent.GetDatabase(database).Database;
-        return new RedisConnector(options, TimeSpan.FromMilliseconds(options.ConnectTimeout), commandTimeout);
+        // What cannot be sent now is refused now, and surely not done: a request in a backlog would be sent whenever the server is back.
+        options.BacklogPolicy = BacklogPolicy.FailFast;
+        // Neither election among several masters nor the client's own announcements: one lock server, one subscription.
+        options.TieBreaker = "";
+        options.ConfigurationChannel = "";
+        return options;
     }
 
     /// <summary>The same, for requests that the server may take so much longer for.</summary>
@@ -79,6 +101,7 @@ internal sealed class RedisConnector : IRedisConnector
     {
         var options = _options.Clone();
         options.SyncTimeout = (int)Math.Min(options.SyncTimeout + extraTime.TotalMilliseconds, int.MaxValue);
+        options.AsyncTimeout = options.SyncTimeout;
         return new RedisConnector(options, ConnectTimeout, CommandTimeout);
     }
 
@@ -91,81 +114,135 @@ internal sealed class RedisConnector : IRedisConnector
         return new RedisConnector(options, ConnectTimeout * 2, CommandTimeout);
     }
 
-    public async Task<IConnectionMultiplexer> ConnectAsync()
+    public async Task<IConnectionMultiplexer> ConnectAsync(TimeProvider time)
     {
         var options = _options.Clone();
-        var distrust = SslPolicyErrors.None;
-        // The client calls every failure of TLS one of authentication, as it does a wrong password: only this tells them apart.
-        options.CertificateValidation += (_, _, _, errors) =>
-        {
-            distrust |= errors;
-            return errors == SslPolicyErrors.None;
-        };
+        var attempts = new ConnectAttempts(options);
+        var connecting = ConnectionMultiplexer.ConnectAsync(options);
+        ConnectionMultiplexer multiplexer;
         try
         {
-            return await ConnectionMultiplexer.ConnectAsync(options).ConfigureAwait(false);
+            // The client goes on trying for all of its time where nothing listens.
+            await Task.WhenAny(connecting, attempts.AllUnreachable).ConfigureAwait(false);
+            if (!connecting.IsCompleted)
+                throw Unreachable("No server can be reached.", attempts.Cause);
+            multiplexer = await connecting.ConfigureAwait(false);
         }
-        catch (RedisConnectionException exception) when (distrust != SslPolicyErrors.None)
+        catch (RedisConnectionException failure)
         {
-            throw new LockStoreException(
-                $"The certificate of {Server} is refused: {Explain(distrust)}.", isTransient: false, exception)
-            {
-                MayHaveBeenApplied = false,
-            };
+            CloseLater(connecting);
+            await attempts.SettleAsync(time).ConfigureAwait(false);
+            throw await ExplainAsync(failure, attempts, time).ConfigureAwait(false);
+        }
+
+        try
+        {
+            await ProveUserAsync(multiplexer, time).ConfigureAwait(false);
+            return multiplexer;
+        }
+        catch
+        {
+            await multiplexer.DisposeAsync().ConfigureAwait(false);
+            throw;
         }
     }
 
-    /// <summary>The oldest client calls a Sentinel a server that cannot be reached.</summary>
-    public async Task<LockStoreException?> ExplainAsync(RedisConnectionException failure, TimeProvider time)
+    /// <summary>Asks the server whether it knows the user name and the password.</summary>
+    /// <remarks>Where the server's default user has no password, the client goes on as that user after others were refused. A lock would then
+    /// be taken by somebody else than the configuration says, with other rights, and perhaps on another server than the one that is meant.</remarks>
+    private async Task ProveUserAsync(ConnectionMultiplexer multiplexer, TimeProvider time)
     {
-        if (_options.Ssl)
-            return null;
-        foreach (var endPoint in _options.EndPoints)
+        if (string.IsNullOrEmpty(_options.Password) && string.IsNullOrEmpty(_options.User))
+            return;
+        object[] words = string.IsNullOrEmpty(_options.User) ? [_options.Password ?? ""] : [_options.User, _options.Password ?? ""];
+        foreach (var server in multiplexer.GetServers())
         {
-            if (await SentinelProbe.AnswersAsync(endPoint, time).ConfigureAwait(false))
+            if (!server.IsConnected)
+                continue;
+            try
             {
+                var asked = server.ExecuteAsync("AUTH", words);
+                RedisConnection.Forget(asked);
+                await asked.WaitAsync(CommandTimeout, time).ConfigureAwait(false);
+            }
+            catch (RedisCommandException)
+            {
+                // A map of commands without AUTH: then nobody is asked.
+            }
+            catch (TimeoutException exception)
+            {
+                throw Unreachable("The server did not answer AUTH in time.", exception);
+            }
+        }
+    }
+
+    private static void CloseLater(Task<ConnectionMultiplexer> connecting) =>
+        _ = connecting.ContinueWith(
+            static made =>
+            {
+                if (made.IsCompletedSuccessfully)
+                    made.GetAwaiter().GetResult().Dispose();
+                else
+                    _ = made.Exception;
+            },
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+
+    /// <summary>Says more of a failed attempt to connect than the client does.</summary>
+    private async Task<Exception> ExplainAsync(RedisConnectionException failure, ConnectAttempts attempts, TimeProvider time)
+    {
+        if (attempts.Distrust is not SslPolicyErrors.None and var distrust)
+            return Final($"The certificate of {Server} is refused: {Explain(distrust)}.", failure);
+        if (!_options.Ssl)
+        {
+            foreach (var endPoint in _options.EndPoints)
+            {
+                if (!await SentinelProbe.AnswersAsync(endPoint, time).ConfigureAwait(false))
+                    continue;
+                if (_options.ServiceName is not { Length: > 0 } service)
+                {
+                    return Final(
+                        $"What answers at {EndPointNames.Of(endPoint)} is a Sentinel, which keeps no locks: let the client ask it for the master " +
+                        "(connection.url \"host:port,serviceName=…\"), or name the master and its replicas in connection.url (host:port,host:port).", failure);
+                }
+
+                if (await SentinelProbe.KnowsAsync(endPoint, service, time).ConfigureAwait(false) is false)
+                {
+                    return Final(
+                        $"The Sentinel at {EndPointNames.Of(endPoint)} knows no master called '{service}' (serviceName in connection.url; " +
+                        "SENTINEL MASTERS lists those that it knows).", failure);
+                }
+
                 return new LockStoreException(
-                    $"What answers at {EndPointNames.Of(endPoint)} is a Sentinel, which keeps no locks: name the master and its replicas in connection.url (host:port,host:port), " +
-                    $"or let a build with version 2 or later of the client ask it (serviceName=… in connection.url). This one has {ClientVersion}.",
-                    isTransient: false, failure)
+                    $"The master '{service}' that the Sentinel at {EndPointNames.Of(endPoint)} names cannot be reached: a failover may be under way.",
+                    isTransient: true, failure)
                 {
                     MayHaveBeenApplied = false,
                 };
             }
         }
 
-        return null;
+        // The reason of the attempt says more than the client's summary; the summary says whether it may pass.
+        return attempts.Cause is { } cause ? Unreachable(failure.Message, cause) : failure;
     }
+
+    private static RedisConnectionException Unreachable(string message, Exception? cause) =>
+        new(ConnectionFailureType.UnableToConnect, CommandFlags.None, message, cause, CommandStatus.WaitingToBeSent);
+
+    private static LockStoreException Final(string message, Exception exception) =>
+        new(message, isTransient: false, exception) { MayHaveBeenApplied = false };
 
     private static string Explain(SslPolicyErrors errors) =>
         errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? "it is for another host name than the one that is configured"
         : errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "it has none"
         : "this machine does not trust who signed it, or its time is over; add that authority to the machine's trusted ones (or name its file in SSL_CERT_FILE)";
 
-    /// <inheritdoc/>
-    public bool DeliverOnThePool(IConnectionMultiplexer multiplexer)
-    {
-        if (typeof(ConnectionMultiplexer).Assembly.GetName().Version is not { Major: < 2 })
-            return false;
-#pragma warning disable CS0618 // Later versions keep it without an effect; they are not asked.
-        // By default one thread delivers all answers in their order, and whoever went on there and blocked would hold up the others.
-        multiplexer.PreserveAsyncOrder = false;
-#pragma warning restore CS0618
-        return true;
-    }
-
-    /// <summary>The client's version, for messages.</summary>
-    private static string ClientVersion => $"StackExchange.Redis {typeof(ConnectionMultiplexer).Assembly.GetName().Version?.ToString(3)}";
-
     private static ConfigurationOptions FromParts(LockConnection connection, string path)
     {
-        var options = NewOptions(connection.Username, path + ".username");
+        var options = NewOptions(connection.Username);
         if (connection.Path is { } socket)
         {
             if (connection.Host is not null || connection.Port is not null)
                 throw new LockConfigException(path + ".path", "give a socket's path or host and port, not both.");
-            if (typeof(ConnectionMultiplexer).Assembly.GetName().Version is { Major: < 2 })
-                throw new LockConfigException(path + ".path", $"{ClientVersion} has no Unix sockets: use host and port, or a build with version 2 or later.");
             options.EndPoints.Add(new UnixDomainSocketEndPoint(socket));
         }
         else
@@ -192,7 +269,7 @@ internal sealed class RedisConnector : IRedisConnector
         if (uri.Query.Length > 0 || uri.Fragment.Length > 0)
             throw new LockConfigException(path + ".url", $"must have no query and no fragment; allowed is {Form}.");
         var user = uri.UserInfo.Split(':', 2);
-        var options = NewOptions(user[0].Length == 0 ? null : Uri.UnescapeDataString(user[0]), path + ".url");
+        var options = NewOptions(user[0].Length == 0 ? null : Uri.UnescapeDataString(user[0]));
         if (user.Length == 2)
             options.Password = Uri.UnescapeDataString(user[1]);
         AddEndPoint(options, uri.DnsSafeHost, uri.IsDefaultPort || uri.Port < 0 ? DefaultPort : uri.Port);
@@ -212,13 +289,6 @@ internal sealed class RedisConnector : IRedisConnector
     {
         if (connection.Username is not null)
             throw new LockConfigException(path + ".username", "goes into the client's own connection string as user=….");
-        if (text.Contains("serviceName=", StringComparison.OrdinalIgnoreCase) && typeof(ConnectionMultiplexer).Assembly.GetName().Version is { Major: < 2 })
-        {
-            // This version reads it, and then takes the sentinels for the servers.
-            throw new LockConfigException(
-                path + ".url", $"{ClientVersion} cannot ask Sentinel: name the master and its replicas, or use a build with version 2 or later.");
-        }
-
         try
         {
             var options = ConfigurationOptions.Parse(text);
@@ -230,42 +300,12 @@ internal sealed class RedisConnector : IRedisConnector
         catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException)
         {
             // The client's message may quote a part of the password: neither it nor the exception goes on.
-            var hint = text.Contains("user=", StringComparison.OrdinalIgnoreCase) ? " This version has no user names." : "";
-            throw new LockConfigException(path + ".url", $"is not a connection string that {ClientVersion} understands.{hint}");
+            throw new LockConfigException(path + ".url", "is not a connection string that StackExchange.Redis understands.");
         }
     }
 
-    /// <summary>Options with a user name. Versions of the client differ: it goes through the one form that all parse, or refuse.</summary>
-    private static ConfigurationOptions NewOptions(string? user, string path)
-    {
-        ConfigurationOptions options;
-        if (user is null or "default")
-        {
-            // Every server takes the default user's password without a name.
-            options = new ConfigurationOptions();
-        }
-        else if (user.Contains(',', StringComparison.Ordinal))
-        {
-            throw new LockConfigException(path, "a user name with a comma cannot be given to the Redis client.");
-        }
-        else
-        {
-            try
-            {
-                options = ConfigurationOptions.Parse("user=" + user);
-            }
-            catch (ArgumentException)
-            {
-                throw new LockConfigException(
-                    path, $"{ClientVersion} has no user names: use the default user's password alone, or a build with version 2 or later.");
-            }
-        }
-
-        // Neither election among several masters nor the client's own announcements: one lock server, one subscription.
-        options.TieBreaker = "";
-        options.ConfigurationChannel = "";
-        return options;
-    }
+    /// <summary>Options with a user name. Every server takes the default user's password without a name.</summary>
+    private static ConfigurationOptions NewOptions(string? user) => new() { User = user is "default" ? null : user };
 
     private static void AddEndPoint(ConfigurationOptions options, string host, int port)
     {

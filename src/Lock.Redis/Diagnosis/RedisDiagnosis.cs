@@ -6,10 +6,10 @@ namespace Locking;
 internal static class RedisDiagnosis
 {
     /// <summary>What to say of them.</summary>
-    /// <param name="connector">How they are reached.</param>
+    /// <param name="connector">How they are reached; null where the application knows.</param>
     /// <param name="servers">What they told.</param>
     /// <param name="replicas">How many replicas a grant waits for.</param>
-    public static IReadOnlyList<StoreFinding> Of(RedisConnector connector, IReadOnlyList<ServerFacts> servers, int replicas)
+    public static IReadOnlyList<StoreFinding> Of(RedisConnector? connector, IReadOnlyList<ServerFacts> servers, int replicas)
     {
         var findings = new List<StoreFinding>();
         var masters = servers.Where(static server => server is { IsOpen: true, IsReplica: false }).ToList();
@@ -23,7 +23,8 @@ internal static class RedisDiagnosis
         }
 
         AddTopology(findings, servers, masters);
-        AddNetwork(findings, connector);
+        if (connector is not null)
+            AddNetwork(findings, connector);
         AddHidden(findings, servers);
         findings.AddRange(servers.Select(static server => new StoreFinding("server", false, ServerDiagnosis.Describe(server))));
         return findings;

@@ -23,7 +23,7 @@ internal static class ServerInspection
         {
             var (offset, roundTrip) = await ReadClockAsync(connection, server, cancellationToken).ConfigureAwait(false);
             var facts = new ServerFacts { Name = name, Answers = true, ClockOffset = offset, RoundTrip = roundTrip };
-            if (await OrDeniedAsync(connection, server.InfoRawAsync(), cancellationToken).ConfigureAwait(false) is not { } info)
+            if (await InfoAsync(connection, server, cancellationToken).ConfigureAwait(false) is not { } info)
                 return facts;
             facts = OfInfo(facts, Fields(info));
 
@@ -56,19 +56,28 @@ internal static class ServerInspection
         }
     }
 
+    /// <summary>A client that is lent may not ask as an administrator does, but a script may.</summary>
+    private static async Task<string?> InfoAsync(RedisConnection connection, IServer server, CancellationToken cancellationToken)
+    {
+        if (!connection.IsLent)
+            return await OrDeniedAsync(connection, () => server.InfoRawAsync(), cancellationToken).ConfigureAwait(false);
+        var answer = await OrDeniedAsync(connection, () => server.ExecuteAsync("EVAL", "return redis.call('info')", 0), cancellationToken).ConfigureAwait(false);
+        return (string?)answer;
+    }
+
     private static async Task<string?> SettingAsync(RedisConnection connection, IServer server, string name, CancellationToken cancellationToken)
     {
-        var settings = await OrDeniedAsync(connection, server.ConfigGetAsync(name), cancellationToken).ConfigureAwait(false);
+        var settings = await OrDeniedAsync(connection, () => server.ConfigGetAsync(name), cancellationToken).ConfigureAwait(false);
         return settings is [{ Value: { } value }, ..] ? value : null;
     }
 
     /// <summary>The answer; null where the server refuses to tell.</summary>
-    private static async Task<T?> OrDeniedAsync<T>(RedisConnection connection, Task<T> request, CancellationToken cancellationToken)
+    private static async Task<T?> OrDeniedAsync<T>(RedisConnection connection, Func<Task<T>> request, CancellationToken cancellationToken)
         where T : class?
     {
         try
         {
-            return await connection.LimitAsync(request, cancellationToken).ConfigureAwait(false);
+            return await connection.LimitAsync(request(), cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is RedisServerException or RedisCommandException)
         {

@@ -5,8 +5,11 @@ namespace Locking;
 
 /// <summary>The Redis keys of one lock: the record, and the companions beside it in the same hash slot.</summary>
 /// <remarks>
-/// A companion is <c>{tag} FF [record] FF letter</c>, where the tag is what Redis Cluster hashes of the record: its own hash tag, and then the
-/// record is spelled out behind it, or else the whole record. The byte FF stands in no UTF-8 text, so that no key of anybody's is a companion.
+/// <para>A companion begins as its record does, so that one key pattern of an ACL lets a user have both. The byte FF stands in no UTF-8 text, so that
+/// no key of anybody's is a companion.</para>
+/// <para>A record with a hash tag of its own has the companions <c>record FF letter</c>, whose tag is the same. Any other is hashed whole by Redis
+/// Cluster, and its companions name it in a tag: <c>record FF {record} FF letter</c>. Since the first brace opens the tag, what stands before it
+/// ends where a record has an opening brace.</para>
 /// </remarks>
 internal readonly struct LockKeys
 {
@@ -17,26 +20,27 @@ internal readonly struct LockKeys
     private const byte QueueLetter = (byte)'q';
     private const byte WaitersLetter = (byte)'w';
 
-    /// <summary>Matches the fences, for SCAN.</summary>
-    public static readonly byte[] FencePattern = [(byte)'{', (byte)'*', Mark, (byte)'*', Mark, FenceLetter];
-
     public LockKeys(string record)
     {
         Record = record;
         var open = record.IndexOf('{', StringComparison.Ordinal);
         var close = open < 0 ? -1 : record.IndexOf('}', open + 1);
-        var tagged = close > open + 1;
-        var tag = tagged ? record.AsSpan(open + 1, close - open - 1) : record;
+        var isTagged = close > open + 1;
         // A tag ends at the first closing brace: a record that is hashed whole and has one cannot be named by a tag.
-        IsSplitOnCluster = !tagged && record.Contains('}', StringComparison.Ordinal);
-        var stem = new byte[Encoding.UTF8.GetByteCount(tag) + (tagged ? Encoding.UTF8.GetByteCount(record) : 0) + 5];
-        stem[0] = (byte)'{';
-        var at = 1 + Encoding.UTF8.GetBytes(tag, stem.AsSpan(1));
-        stem[at++] = (byte)'}';
+        IsSplitOnCluster = !isTagged && record.Contains('}', StringComparison.Ordinal);
+        var length = Encoding.UTF8.GetByteCount(record);
+        var head = isTagged ? record : open < 0 ? record : record[..open];
+        var stem = new byte[Encoding.UTF8.GetByteCount(head) + 2 + (isTagged ? 0 : length + 3)];
+        var at = Encoding.UTF8.GetBytes(head, stem);
         stem[at++] = Mark;
-        if (tagged)
+        if (!isTagged)
+        {
+            stem[at++] = (byte)'{';
             at += Encoding.UTF8.GetBytes(record, stem.AsSpan(at));
-        stem[at++] = Mark;
+            stem[at++] = (byte)'}';
+            stem[at++] = Mark;
+        }
+
         var queue = stem.AsSpan().ToArray();
         var waiters = stem.AsSpan().ToArray();
         stem[at] = FenceLetter;
@@ -45,6 +49,17 @@ internal readonly struct LockKeys
         Fence = stem;
         Queue = queue;
         Waiters = waiters;
+    }
+
+    /// <summary>Matches the fences of records that begin so, for SCAN; others may match as well.</summary>
+    public static byte[] FencePattern(string prefix)
+    {
+        // What stands before the mark may end at the first opening brace.
+        var open = prefix.IndexOf('{', StringComparison.Ordinal);
+        var pattern = new StringBuilder();
+        foreach (var letter in open < 0 ? prefix : prefix[..open])
+            pattern.Append(letter is '*' or '?' or '[' or ']' or '\\' or '^' or '-' ? $"\\{letter}" : letter.ToString());
+        return [.. Encoding.UTF8.GetBytes(pattern.ToString()), (byte)'*', Mark, FenceLetter];
     }
 
     /// <summary>The lock record.</summary>
@@ -74,11 +89,13 @@ internal readonly struct LockKeys
     /// <summary>The record that a fence belongs to; null when the key is no fence.</summary>
     public static string? RecordOfFence(ReadOnlySpan<byte> fence)
     {
-        var mark = fence.IndexOf(Mark);
-        if (mark < 3 || fence[^1] != FenceLetter || fence[^2] != Mark)
+        if (fence.Length < 3 || fence[^1] != FenceLetter || fence[^2] != Mark)
             return null;
-        return mark == fence.Length - 2
-            ? null
-            : Encoding.UTF8.GetString(mark == fence.Length - 3 ? fence[1..(mark - 1)] : fence[(mark + 1)..^2]);
+        var body = fence[..^2];
+        var mark = body.IndexOf(Mark);
+        if (mark < 0)
+            return Encoding.UTF8.GetString(body);
+        var tag = body[(mark + 1)..];
+        return tag.Length > 2 && tag[0] == (byte)'{' && tag[^1] == (byte)'}' && tag.IndexOf(Mark) < 0 ? Encoding.UTF8.GetString(tag[1..^1]) : null;
     }
 }

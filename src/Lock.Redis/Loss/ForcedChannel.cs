@@ -19,7 +19,7 @@ internal sealed class ForcedChannel(RedisConnection connection)
     private readonly Lock _gate = new();
     private Action<string, string>? _listeners;
     private IConnectionMultiplexer? _multiplexer;
-    private bool _subscribed;
+    private IConnectionMultiplexer? _subscribedTo;
 
     /// <summary>Raised with the record and the holder's id. Handlers return at once.</summary>
     public event Action<string, string> Forced
@@ -28,7 +28,7 @@ internal sealed class ForcedChannel(RedisConnection connection)
         {
             lock (_gate)
                 _listeners += value;
-            _ = ListenAsync();
+            _ = DetachedFlow.Start(() => Task.Run(ListenAsync, CancellationToken.None));
         }
         remove
         {
@@ -53,7 +53,7 @@ internal sealed class ForcedChannel(RedisConnection connection)
     }
 
     /// <summary>A connection was lost or came back: what failed is tried again. The client itself renews what stood.</summary>
-    public void OnInterrupted() => _ = ListenAsync();
+    public void OnInterrupted() => _ = DetachedFlow.Start(() => Task.Run(ListenAsync, CancellationToken.None));
 
     /// <summary>Stops listening. The client may be the application's: it keeps no handler of ours.</summary>
     public void Stop()
@@ -62,38 +62,47 @@ internal sealed class ForcedChannel(RedisConnection connection)
         lock (_gate)
         {
             _listeners = null;
-            multiplexer = _subscribed ? _multiplexer : null;
-            _multiplexer = null;
+            multiplexer = _subscribedTo;
+            _multiplexer = _subscribedTo = null;
         }
 
         if (multiplexer is not null)
-            RedisConnection.Forget(multiplexer.GetSubscriber().UnsubscribeAsync(Channel, OnMessage, CommandFlags.FireAndForget));
+            Unsubscribe(multiplexer);
     }
 
-    private static RedisChannel Channel => new(Name, RedisChannel.PatternMode.Literal);
+    private static RedisChannel Channel => RedisChannel.Literal(Name);
 
     private async Task ListenAsync()
     {
         IConnectionMultiplexer multiplexer;
+        IConnectionMultiplexer? before;
         lock (_gate)
         {
-            if (_subscribed || _listeners is null || _multiplexer is null)
+            if (ReferenceEquals(_subscribedTo, _multiplexer) || _listeners is null || _multiplexer is null)
                 return;
-            _subscribed = true;
-            multiplexer = _multiplexer;
+            before = _subscribedTo;
+            multiplexer = _subscribedTo = _multiplexer;
         }
 
+        if (before is not null)
+            Unsubscribe(before);
         try
         {
+            await Subscriptions.ReadyAsync(multiplexer, Channel, connection.CommandTimeout, connection.Time, CancellationToken.None).ConfigureAwait(false);
             await multiplexer.GetSubscriber().SubscribeAsync(Channel, OnMessage).ConfigureAwait(false);
         }
         catch (Exception)
         {
             // No subscription, no hint: renewals tell, later. The next interruption tries again.
             lock (_gate)
-                _subscribed = false;
+            {
+                if (ReferenceEquals(_subscribedTo, multiplexer))
+                    _subscribedTo = null;
+            }
         }
     }
+
+    private void Unsubscribe(IConnectionMultiplexer multiplexer) => Subscriptions.End(multiplexer, Channel, OnMessage);
 
     private void OnMessage(RedisChannel channel, RedisValue message)
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using StackExchange.Redis;
 
 namespace Locking;
@@ -9,9 +10,6 @@ internal sealed class RedisVoter(RedisLockStore store)
     /// <summary>How far a proposed token may be from the server's clock, at most; and never more than half of the retention.</summary>
     private static readonly TimeSpan s_longestSlack = TimeSpan.FromMinutes(1);
 
-    /// <summary>Not text, so that no lock's key is the same.</summary>
-    private static readonly byte[] s_life = [.. "lock"u8, 0xFF, .. "life"u8];
-
     private static readonly RedisScript s_admit = new("admit.lua");
     private static readonly RedisScript s_readLife = new("life.lua");
 
@@ -20,6 +18,10 @@ internal sealed class RedisVoter(RedisLockStore store)
     private readonly RedisConnection _connection = store.Connection;
 
     public RedisLockStore Store => store;
+
+    /// <summary>The key of the note from when on this server votes. It begins with the prefix, as all keys do, and is not text, so that no lock's
+    /// key is the same.</summary>
+    public byte[] Life { get; } = [.. Encoding.UTF8.GetBytes(store.Layout.Prefix), .. "lock"u8, LockKeys.Mark, .. "life"u8];
 
     public string Server => _connection.Server;
 
@@ -32,7 +34,7 @@ internal sealed class RedisVoter(RedisLockStore store)
         [
             request.HolderId, RedisLockStore.TtlValue(request.Ttl), RedisLockStore.FenceLife(request.Ttl, retention), request.Owner, proposedToken, slack,
         ];
-        return _connection.EvaluateAsync(store.Layout.Scripts.Vote, [keys.Record, keys.Fence, s_life], values, s_readVote, cancellationToken);
+        return _connection.EvaluateAsync(store.Layout.Scripts.Vote, [keys.Record, keys.Fence, Life], values, s_readVote, cancellationToken);
     }
 
     /// <summary>Raises a holder's token.</summary>
@@ -50,7 +52,7 @@ internal sealed class RedisVoter(RedisLockStore store)
         object[] arguments =
         [
             store.Layout.Scripts.Withdraw.Text, 2, (RedisKey)keys.Record, (RedisKey)keys.Fence, holderId, RedisLockStore.Milliseconds(retention),
-            quietly ? "" : store.Layout.Channel, store.Layout.NoticeOf(keys, holderId),
+            quietly ? "" : _connection.ChannelName(store.Layout.Channel), store.Layout.NoticeOf(keys, holderId),
         ];
         await _connection.ExecuteAsync("EVAL", arguments, TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
     }
@@ -62,7 +64,7 @@ internal sealed class RedisVoter(RedisLockStore store)
     /// <summary>Reads since when the server runs, and what was noted about its vote.</summary>
     public async Task<RedisLife> ReadLifeAsync(CancellationToken cancellationToken)
     {
-        var answer = (RedisResult[])(await _connection.EvaluateAsync(s_readLife, [s_life], [], cancellationToken).ConfigureAwait(false))!;
+        var answer = (RedisResult[])(await _connection.EvaluateAsync(s_readLife, [Life], [], cancellationToken).ConfigureAwait(false))!;
         var info = (string?)answer[0] ?? "";
         var note = (string?)answer[1] ?? "";
         var time = (string[])answer[2]!;
@@ -112,7 +114,7 @@ internal sealed class RedisVoter(RedisLockStore store)
     /// <summary>Notes from when on the server votes, unless the note has changed since it was read.</summary>
     public async Task AdmitAsync(RedisLife life, TimeSpan after, CancellationToken cancellationToken) =>
         await _connection.EvaluateAsync(
-            s_admit, [s_life], [life.Note, RedisLockStore.Milliseconds(after), life.RunId], cancellationToken).ConfigureAwait(false);
+            s_admit, [Life], [life.Note, RedisLockStore.Milliseconds(after), life.RunId], cancellationToken).ConfigureAwait(false);
 }
 
 /// <summary>A server's answer to the request for a vote.</summary>

@@ -2,5 +2,6 @@
 if holder_of(KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('del', KEYS[1])
 redis.call('pexpire', KEYS[2], ARGV[2])
-if ARGV[3] ~= '' then redis.call('publish', ARGV[3], ARGV[4]) end
+-- Taken back, whether or not anybody may be told.
+if ARGV[3] ~= '' then redis.pcall('publish', ARGV[3], ARGV[4]) end
 return 1

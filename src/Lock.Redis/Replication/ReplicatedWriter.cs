@@ -26,7 +26,7 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
         _connection = connection;
         _replicas = replicas;
         _timeout = timeout;
-        _loop = DetachedFlow.Start(() => Task.Run(RunAsync));
+        _loop = DetachedFlow.Start(() => Task.Run(RunAsync, CancellationToken.None));
     }
 
     /// <summary>Runs a step, and waits for the replicas if it has changed something.</summary>

@@ -19,7 +19,8 @@ internal sealed class Deadlines
         _limit = limit;
         _limitTicks = (long)(limit.TotalSeconds * time.TimestampFrequency);
         _time = time;
-        _timer = time.CreateTimer(static deadlines => ((Deadlines)deadlines!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = DetachedFlow.Start(() =>
+            time.CreateTimer(static deadlines => ((Deadlines)deadlines!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan));
     }
 
     /// <summary>The limit of a request begins.</summary>

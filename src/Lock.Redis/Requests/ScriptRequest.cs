@@ -31,9 +31,8 @@ internal sealed class ScriptRequest<T> : Request
         _keys = keys;
         _values = values;
         _read = read;
-        // A caller goes on where the answer is delivered only if that is a pool thread that delivers nothing else: it may block there.
-        _done = new TaskCompletionSource<T>(
-            connection.DeliversOnThePool ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
+        // The client delivers its answers on one thread: a caller that went on there and blocked would hold up every other request.
+        _done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         _answered = OnAnswered;
     }
 
@@ -96,6 +95,7 @@ internal sealed class ScriptRequest<T> : Request
         var sent = _sent!;
         if (sent.IsCompletedSuccessfully)
         {
+            _connection.OnAnswer(_keys);
             if (!TryEnd())
                 return;
             T answer;
@@ -105,7 +105,7 @@ internal sealed class ScriptRequest<T> : Request
             }
             catch (Exception exception)
             {
-                _done.SetException(RedisFaults.Wrap(exception, _script.Step, _connection.Server));
+                _done.SetException(RedisFaults.Wrap(exception, _script.Step, _connection.Server, _multiplexer));
                 return;
             }
 
@@ -133,10 +133,21 @@ internal sealed class ScriptRequest<T> : Request
             return;
         }
 
+        if (fault is RedisServerException)
+            _connection.OnAnswer(_keys);
+        else
+            _connection.OnNoAnswer(_multiplexer, _keys);
         if (RedisFaults.HasLostTheMaster(fault, _multiplexer))
             _connection.Reconfigure(_multiplexer);
-        _done.SetException(RedisFaults.Wrap(fault, _script.Step, _connection.Server));
+        if (fault is TimeoutException && _connection.IsLent && !_multiplexer.IsConnected)
+            _ = FailExplainedAsync(fault);
+        else
+            _done.SetException(RedisFaults.Wrap(fault, _script.Step, _connection.Server, _multiplexer));
     }
+
+    /// <summary>A lent client that is not connected keeps requests until it is, and does not say why it is not.</summary>
+    private async Task FailExplainedAsync(Exception fault) =>
+        _done.SetException(await LentClient.ExplainAsync(_multiplexer, fault, _script.Step, _connection.Server, _connection.Time).ConfigureAwait(false));
 
     /// <summary>Ends it on a thread of its own: here a timer runs, or somebody's cancellation.</summary>
     private void EndElsewhere(Exception fault)

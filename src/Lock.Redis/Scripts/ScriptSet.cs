@@ -11,11 +11,14 @@ internal sealed class ScriptSet
     /// <summary>The record is a hash with the fields id and owner.</summary>
     public static readonly ScriptSet Hashes = new("record-hash.lua");
 
+    /// <summary>Publishes a notice about nothing.</summary>
+    public static readonly RedisScript Publish = new("publish.lua");
+
     private ScriptSet(string layout)
     {
         // Defining functions costs more than the few calls of the common case, which therefore stands before them.
         string[] acquire = [layout, "fence.lua", "queue.lua", "acquire.lua"];
-        string[] release = [layout, "queue.lua", "release.lua"];
+        string[] release = [layout, "queue.lua", "notify.lua", "release.lua"];
         string[] vote = [layout, "fence.lua", "vote.lua"];
         if (layout == StringLayout)
         {
@@ -27,7 +30,7 @@ internal sealed class ScriptSet
         Acquire = new RedisScript(acquire);
         Extend = new RedisScript(layout, "fence.lua", "extend.lua");
         Release = new RedisScript(release);
-        Force = new RedisScript(layout, "queue.lua", "force.lua");
+        Force = new RedisScript(layout, "queue.lua", "notify.lua", "force.lua");
         Get = new RedisScript(layout, "fence.lua", "get.lua");
         Vote = new RedisScript(vote);
         Raise = new RedisScript(layout, "fence.lua", "raise.lua");

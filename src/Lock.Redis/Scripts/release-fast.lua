@@ -4,6 +4,5 @@ local call = redis.call
 if redis.pcall('get', KEYS[1]) == ARGV[1] and call('exists', unpack(KEYS, 3)) == 0 then
   call('del', KEYS[1])
   call('pexpire', KEYS[2], ARGV[2])
-  call('publish', ARGV[3], ARGV[4])
-  return 1
+  return type(redis.pcall('publish', ARGV[3], ARGV[4])) == 'table' and 5 or 1
 end

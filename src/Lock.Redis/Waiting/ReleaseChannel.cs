@@ -9,6 +9,7 @@ namespace Locking;
 /// <para>A notice may name the holder id that has waited longest. A process that has no such waiter holds back for a moment, so that the one
 /// that is named finds the lock free and nobody else asks for nothing. The name is a hint: the lock is free for whoever comes, and who was
 /// named and does not come delays the others by that moment alone.</para>
+/// <para>The probe is published by a script, as the notices are: it takes the same way, with the same name of the channel and the same rights.</para>
 /// <para>After every interruption the proof is lost. It is sought again until it is found, and then every watch is told, since a
 /// notice may have been missed.</para>
 /// </remarks>
@@ -23,6 +24,9 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
     /// <summary>The longest, however many notices follow.</summary>
     private static readonly TimeSpan s_longestHoldBack = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>How often it is looked whether a lent client was disposed, which it does not tell.</summary>
+    private static readonly TimeSpan s_lookout = TimeSpan.FromMilliseconds(500);
+
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Ears> _watches = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stopping = new();
@@ -34,11 +38,12 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
     private long _probes;
     private long _interruptions;
     private int _listeners;
-    private bool _subscribed;
-    private IConnectionMultiplexer? _multiplexer;
+    private IConnectionMultiplexer? _subscribedTo;
+    private ITimer? _lookout;
 
     /// <summary>Starts listening for a record.</summary>
     /// <exception cref="LockStoreException">The server failed or did not answer.</exception>
+    /// <exception cref="NoticesRefusedException">This user may not publish or subscribe.</exception>
     public async ValueTask<IReleaseWatch> WatchAsync(string record, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -49,7 +54,8 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
             if (!_watches.TryGetValue(record, out var ears))
                 _watches.Add(record, ears = new Ears());
             ears.Watches.Add(watch);
-            _listeners++;
+            if (_listeners++ == 0 && connection.IsLent)
+                StartLookoutUnsynchronized();
             if (_listening is not { } started || started.IsFaulted || started.IsCanceled)
                 _listening = started = DetachedFlow.Start(() => Task.Run(ListenAsync, CancellationToken.None));
             listening = started;
@@ -124,7 +130,8 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
         {
             if (!_watches.TryGetValue(watch.Record, out var ears) || !ears.Watches.Remove(watch))
                 return;
-            _listeners--;
+            if (--_listeners == 0)
+                StopLookoutUnsynchronized();
             if (ears.Watches.Count == 0)
                 _watches.Remove(watch.Record);
             gone = watch.Asking;
@@ -142,16 +149,45 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
-        if (_multiplexer is not null && _subscribed)
-            RedisConnection.Forget(_multiplexer.GetSubscriber().UnsubscribeAsync(Channel, OnMessage, CommandFlags.FireAndForget));
+        IConnectionMultiplexer? subscribedTo;
+        lock (_gate)
+        {
+            StopLookoutUnsynchronized();
+            (subscribedTo, _subscribedTo) = (_subscribedTo, null);
+        }
+
+        if (subscribedTo is not null)
+            Unsubscribe(subscribedTo);
     }
 
-    private RedisChannel Channel => new(layout.Channel, RedisChannel.PatternMode.Literal);
+    private RedisChannel Channel => RedisChannel.Literal(layout.Channel);
+
+    private void Unsubscribe(IConnectionMultiplexer multiplexer) => Subscriptions.End(multiplexer, Channel, OnMessage);
+
+    private void StartLookoutUnsynchronized()
+    {
+        StopLookoutUnsynchronized();
+        _lookout = DetachedFlow.Start(() =>
+            connection.Time.CreateTimer(static channel => ((ReleaseChannel)channel!).LookOut(), this, s_lookout, s_lookout));
+    }
+
+    private void StopLookoutUnsynchronized()
+    {
+        _lookout?.Dispose();
+        _lookout = null;
+    }
+
+    /// <summary>A lent client that has been disposed raises no event: those who wait are told to ask, and learn it from the answer.</summary>
+    private void LookOut()
+    {
+        if (connection.Connected is { IsConnected: false })
+            NotifyAll();
+    }
 
     /// <summary>Subscribes, and proves it.</summary>
     private async Task ListenAsync()
     {
-        var multiplexer = _multiplexer = await connection.ConnectAsync(_stopping.Token).ConfigureAwait(false);
+        var multiplexer = await connection.ConnectAsync(_stopping.Token).ConfigureAwait(false);
         try
         {
             long interruptions;
@@ -159,35 +195,76 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
             {
                 lock (_gate)
                     interruptions = _interruptions;
-                var subscriber = multiplexer.GetSubscriber();
-                if (!_subscribed)
-                {
-                    // Marked before: a client that failed to send it keeps the handler all the same, and subscribes when it is back.
-                    _subscribed = true;
-                    await connection.LimitAsync(WithResult(subscriber.SubscribeAsync(Channel, OnMessage)), _stopping.Token).ConfigureAwait(false);
-                }
-
+                await SubscribeAsync(multiplexer).ConfigureAwait(false);
                 try
                 {
-                    await ProbeAsync(subscriber).ConfigureAwait(false);
+                    await ProbeAsync().ConfigureAwait(false);
+                    connection.OnHeard();
                 }
                 catch (TimeoutException)
                 {
-                    // Nothing comes back although the server answers: subscribe afresh the next time.
-                    _subscribed = false;
-                    RedisConnection.Forget(subscriber.UnsubscribeAsync(Channel, OnMessage));
+                    // Nothing comes back although the server answers: subscribe afresh the next time, and over another connection in the end.
+                    lock (_gate)
+                        _subscribedTo = null;
+                    Unsubscribe(multiplexer);
+                    connection.OnDeaf(multiplexer);
                     throw;
                 }
             }
             while (WasInterrupted(interruptions));
         }
-        catch (Exception exception) when (exception is not OperationCanceledException)
+        catch (Exception exception) when (exception is not (OperationCanceledException or NoticesRefusedException))
         {
-            throw RedisFaults.Wrap(exception, "subscribe", connection.Server);
+            throw RedisFaults.Wrap(exception, "subscribe", connection.Server, multiplexer);
         }
     }
 
-    private async Task ProbeAsync(ISubscriber subscriber)
+    private async Task SubscribeAsync(IConnectionMultiplexer multiplexer)
+    {
+        IConnectionMultiplexer? before;
+        lock (_gate)
+        {
+            if (ReferenceEquals(_subscribedTo, multiplexer))
+                return;
+            before = _subscribedTo;
+            // Marked before: a client that failed to send it keeps the handler all the same, and subscribes when it is back.
+            _subscribedTo = multiplexer;
+        }
+
+        if (before is not null)
+            Unsubscribe(before);
+        try
+        {
+            // A moment for a connection that is being made; then it is asked whether this user may publish there at all.
+            if (!await Subscriptions.ReadyAsync(multiplexer, Channel, s_firstRetry, connection.Time, _stopping.Token).ConfigureAwait(false))
+            {
+                if (await PublishAsync(layout.ProbeOf(_probePrefix)).ConfigureAwait(false) is { Length: > 0 } reason)
+                    throw Refused(multiplexer, reason, null);
+                await Subscriptions.ReadyAsync(multiplexer, Channel, connection.CommandTimeout, connection.Time, _stopping.Token).ConfigureAwait(false);
+            }
+
+            await connection.LimitAsync(WithResult(multiplexer.GetSubscriber().SubscribeAsync(Channel, OnMessage)), _stopping.Token).ConfigureAwait(false);
+        }
+        catch (RedisServerException refusal)
+        {
+            throw Refused(multiplexer, refusal.Message, refusal);
+        }
+    }
+
+    private NoticesRefusedException Refused(IConnectionMultiplexer multiplexer, string reason, Exception? fault)
+    {
+        lock (_gate)
+            _subscribedTo = null;
+        Unsubscribe(multiplexer);
+        return new NoticesRefusedException(reason.Trim(), fault);
+    }
+
+    /// <summary>Publishes as the scripts do.</summary>
+    /// <returns>Why the server does not allow it; empty when it does.</returns>
+    private Task<string> PublishAsync(string text) => connection.EvaluateAsync(
+        ScriptSet.Publish, [], [connection.ChannelName(layout.Channel), text], static answer => (string?)answer ?? "", _stopping.Token);
+
+    private async Task ProbeAsync()
     {
         var until = connection.Time.GetTimestamp();
         while (true)
@@ -200,7 +277,8 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
                 _probe = heard;
             }
 
-            await connection.LimitAsync(subscriber.PublishAsync(Channel, text), _stopping.Token).ConfigureAwait(false);
+            if (await PublishAsync(text).ConfigureAwait(false) is { Length: > 0 } reason)
+                throw new NoticesRefusedException(reason.Trim(), null);
             try
             {
                 await heard.Task.WaitAsync(s_firstRetry, connection.Time, _stopping.Token).ConfigureAwait(false);
@@ -241,9 +319,16 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
                     }
                 }
             }
-            catch (LockStoreException)
+            catch (LockStoreException fault)
             {
-                // Still down. Waiters go on polling meanwhile.
+                // Still down. Waiters go on polling meanwhile; what will not pass they learn by asking.
+                if (!fault.IsTransient)
+                    NotifyAll();
+            }
+            catch (NoticesRefusedException)
+            {
+                // The rights have changed: who waits asks, and is told when it listens anew.
+                NotifyAll();
             }
             catch (OperationCanceledException)
             {

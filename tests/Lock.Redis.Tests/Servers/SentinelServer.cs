@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace Locking.Testing;
 
-/// <summary>A real Sentinel, which watches a master that is not there.</summary>
+/// <summary>A real Sentinel, which watches a master called mymaster.</summary>
 public sealed class SentinelServer : IAsyncDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("lock-sentinel-").FullName;
@@ -16,17 +16,26 @@ public sealed class SentinelServer : IAsyncDisposable
     /// <summary>Where it listens, on 127.0.0.1.</summary>
     public int Port { get; } = RedisServer.FreePort();
 
-    public static async Task<SentinelServer> StartAsync()
+    /// <param name="master">The master's port; null for one that is not there.</param>
+    public static async Task<SentinelServer> StartAsync(int? master = null)
     {
         var sentinel = new SentinelServer();
         var file = Path.Combine(sentinel._directory, "sentinel.conf");
-        await File.WriteAllTextAsync(file, $"port {sentinel.Port}\nbind 127.0.0.1\nsentinel monitor mymaster 127.0.0.1 {RedisServer.FreePort()} 1\n");
+        await File.WriteAllTextAsync(file, $"port {sentinel.Port}\nbind 127.0.0.1\nsentinel monitor mymaster 127.0.0.1 {master ?? RedisServer.FreePort()} 1\n" +
+            "sentinel down-after-milliseconds mymaster 1500\nsentinel failover-timeout mymaster 5000\n");
         var binary = Environment.GetEnvironmentVariable("LOCK_TEST_REDIS_SERVER") ?? "redis-server";
         sentinel._process = Process.Start(
             new ProcessStartInfo(binary, [file, "--sentinel"]) { RedirectStandardOutput = true, WorkingDirectory = sentinel._directory })!;
         sentinel._process.BeginOutputReadLine();
         await Locking.Conformance.Eventually.TrueAsync(sentinel.AnswersAsync, "the Sentinel's answer", TimeSpan.FromSeconds(20));
         return sentinel;
+    }
+
+    /// <summary>Runs one command.</summary>
+    public async Task<object?> CommandAsync(params string[] words)
+    {
+        await using var raw = await RawRedis.ConnectAsync(Port, password: null);
+        return await raw.CommandAsync(words);
     }
 
     public async ValueTask DisposeAsync()

@@ -25,14 +25,18 @@ public sealed class TlsServer : IAsyncDisposable
     /// <summary>The authority's certificate as a file, for <c>SSL_CERT_FILE</c>.</summary>
     public string AuthorityFile => Path.Combine(_directory, "authority.pem");
 
-    public static async Task<TlsServer> StartAsync()
+    /// <summary>The files of a client's certificate by that authority, and of its key.</summary>
+    public (string Certificate, string Key) ClientFiles => (At("client.pem"), At("client.key"));
+
+    /// <param name="asksForCertificates">Whether clients need a certificate of the same authority.</param>
+    public static async Task<TlsServer> StartAsync(bool asksForCertificates = false)
     {
         var tls = new TlsServer();
         tls.WriteCertificates();
         tls.TlsPort = RedisServer.FreePort();
         tls._server = await RedisServer.StartAsync(
             "--tls-port", $"{tls.TlsPort}", "--tls-cert-file", tls.At("server.pem"), "--tls-key-file", tls.At("server.key"),
-            "--tls-ca-cert-file", tls.AuthorityFile, "--tls-auth-clients", "no");
+            "--tls-ca-cert-file", tls.AuthorityFile, "--tls-auth-clients", asksForCertificates ? "yes" : "no");
         return tls;
     }
 
@@ -52,6 +56,12 @@ public sealed class TlsServer : IAsyncDisposable
         var authority = new CertificateRequest("CN=Authority of a test", authorityKey, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
         authority.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         Authority = authority.CreateSelfSigned(from, to);
+
+        using var clientKey = RSA.Create(2048);
+        var client = new CertificateRequest("CN=client", clientKey, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        using var clientCertificate = client.Create(Authority, from, to, [5, 6, 7, 8]);
+        File.WriteAllText(At("client.pem"), clientCertificate.ExportCertificatePem());
+        File.WriteAllText(At("client.key"), clientKey.ExportPkcs8PrivateKeyPem());
 
         using var key = RSA.Create(2048);
         var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);

@@ -1,0 +1,40 @@
+using StackExchange.Redis;
+
+namespace Locking;
+
+/// <summary>Subscribes with a client whose connection for subscriptions may still be on its way.</summary>
+internal static class Subscriptions
+{
+    private static readonly TimeSpan s_shortest = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan s_longest = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Waits until the client can subscribe: its first connection is ready a little before the second.</summary>
+    /// <returns>False when it still cannot at the end of the limit.</returns>
+    public static async Task<bool> ReadyAsync(
+        IConnectionMultiplexer multiplexer, RedisChannel channel, TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var subscriber = multiplexer.GetSubscriber();
+        var began = time.GetTimestamp();
+        for (var pause = s_shortest; !subscriber.IsConnected(channel); pause = pause * 2 < s_longest ? pause * 2 : s_longest)
+        {
+            if (time.GetElapsedTime(began) >= limit)
+                return false;
+            await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
+        }
+
+        return true;
+    }
+
+    /// <summary>Takes a handler back, whatever has become of the client.</summary>
+    public static void End(IConnectionMultiplexer multiplexer, RedisChannel channel, Action<RedisChannel, RedisValue> handler)
+    {
+        try
+        {
+            RedisConnection.Forget(multiplexer.GetSubscriber().UnsubscribeAsync(channel, handler, CommandFlags.FireAndForget));
+        }
+        catch (ObjectDisposedException)
+        {
+            // Then it has no handlers any more.
+        }
+    }
+}
