@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Gets and starts what the tests need, builds, runs every test project, stops everything. Ends with 'N passed, N failed'.
+# A host that crashes or hangs, a test that does not run and a process that is left behind are failures.
 #   ./test.sh                 everything
 #   ./test.sh Core InMemory   only these test projects (tests/Lock.NAME.Tests)
 # Without apt, name what is there: LOCK_TEST_REDIS_SERVER and LOCK_TEST_VALKEY_SERVER (binaries), LOCK_TEST_MONGODB (a mongodb:// URI).
@@ -9,13 +10,41 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_USE_MSBUILD_SERV
 results=$(mktemp -d)
 started=$(date +%s)
 
+# What is started here carries this mark in its environment. LC_: a launched broker keeps little of its launcher's environment, and the language's
+# variables are of that.
+export LC_LOCK_TEST_RUN="$$.$started"
+
+# The numbers of the processes of this run that are still there.
+leftovers() {
+  [ -r /proc/self/environ ] || return 0
+  env -u LC_LOCK_TEST_RUN grep -lzxF "LC_LOCK_TEST_RUN=$LC_LOCK_TEST_RUN" /proc/[0-9]*/environ 2> /dev/null | env -u LC_LOCK_TEST_RUN cut -d/ -f3
+}
+
+# Stops the servers, and names and ends what is left behind. What is about to end by itself has half a minute for it.
 stop() {
-  local code=$?
+  local process code=0 left='' tries
   if [ -x eng/servers.sh ]; then eng/servers.sh stop || code=1; fi
+  for ((tries = 0; tries < 30; tries++)); do
+    left=$(leftovers)
+    [ -n "$left" ] || break
+    sleep 1
+  done
+  for process in $left; do
+    [ -e "/proc/$process" ] || continue
+    echo "test.sh: left behind: $process $(tr '\0' ' ' < "/proc/$process/cmdline" 2> /dev/null)" >&2
+    kill -KILL "$process" 2> /dev/null
+    code=1
+  done
+  return "$code"
+}
+
+on_exit() {
+  local code=$?
+  [ -n "${stopped:-}" ] || stop || code=1
   rm -rf "$results"
   exit "$code"
 }
-trap stop EXIT
+trap on_exit EXIT
 
 eng/servers.sh start || { echo "test.sh: the servers that the tests need could not be had (see above)." >&2; exit 1; }
 # shellcheck disable=SC1091
@@ -62,11 +91,16 @@ for project in "${projects[@]}"; do
 done
 wait
 
-passed=0 failed=0
+passed=0 failed=0 names=()
 for project in "${projects[@]}"; do
-  if ! read -r p f < "$results/$(basename "$project").counts"; then p=0 f=1; fi
+  name=$(basename "$project")
+  if ! read -r p f < "$results/$name.counts"; then p=0 f=1; fi
   passed=$((passed + p)) failed=$((failed + f))
+  if [ "$f" != 0 ]; then names+=("$name"); fi
 done
 
+stopped=1
+if ! stop; then failed=$((failed + 1)) names+=("processes left behind"); fi
+if [ "$failed" != 0 ]; then (IFS=','; echo "failed in: ${names[*]}"); fi
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -2,14 +2,13 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using Locking.Conformance;
 
 namespace Locking;
 
 /// <summary>A client that sends bytes and reads lines, and does nothing by itself.</summary>
 internal sealed class RawClient : IAsyncDisposable
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
-
     private readonly Socket _socket;
     private readonly StreamReader _reader;
 
@@ -45,7 +44,7 @@ internal sealed class RawClient : IAsyncDisposable
     /// <summary>The next line as it came; null at the end of the connection.</summary>
     public async Task<string?> ReadLineAsync()
     {
-        using var limit = new CancellationTokenSource(_patience);
+        using var limit = new CancellationTokenSource(Eventually.Patience);
         try
         {
             return await _reader.ReadLineAsync(limit.Token);

@@ -8,10 +8,14 @@ internal sealed class TestBroker : IAsyncDisposable
 {
     private readonly string _directory;
     private readonly BrokerServerOptions _options;
+    private readonly LockProviderContext _context;
     private readonly List<IAsyncDisposable> _clients = [];
 
-    public TestBroker(Func<BrokerServerOptions, BrokerServerOptions>? configure = null)
+    /// <param name="configure">What is not as usual.</param>
+    /// <param name="clock">The broker's clock: leases and time limits run on it. Default: the system's.</param>
+    public TestBroker(Func<BrokerServerOptions, BrokerServerOptions>? configure = null, TimeProvider? clock = null)
     {
+        _context = LockProviderContext.Default with { TimeProvider = clock ?? TimeProvider.System };
         _directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
         Path = System.IO.Path.Combine(_directory, "broker.sock");
         var options = new BrokerServerOptions { Path = Path, Host = "127.0.0.1", Port = 0 };
@@ -74,7 +78,7 @@ internal sealed class TestBroker : IAsyncDisposable
     /// <summary>Starts a broker at the place of the one that was stopped.</summary>
     public void Start()
     {
-        Server = new BrokerServer(_options with { Port = Server?.Port ?? _options.Port });
+        Server = new BrokerServer(_options with { Port = Server?.Port ?? _options.Port }, _context);
         Assert.True(Server.TryStart());
     }
 }

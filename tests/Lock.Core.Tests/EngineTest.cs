@@ -35,7 +35,7 @@ public abstract class EngineTest : IAsyncDisposable
             var before = Store.Extends;
             Time.Advance(step);
             if (Store.Extends == before)
-                await Task.Delay(5);
+                await Eventually.SettleAsync();
         }
     }
 

@@ -1,3 +1,5 @@
+using Locking.Conformance;
+
 namespace Locking;
 
 /// <summary>Fencing tokens of a quorum: fixed on a majority before the grant is answered.</summary>
@@ -42,7 +44,7 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
             down.Freeze();
             await using var other = quorum.NewStore(options);
             await using var locks = new StoreLock(other, options);
-            var handle = await locks.LockAsync("k").AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+            var handle = await locks.LockAsync("k").AsTask().WaitAsync(Eventually.Patience);
             Assert.True(handle.FencingToken > last, $"round {round}: {handle.FencingToken} after {last}");
             last = handle.FencingToken!.Value;
             await handle.UnlockAsync();

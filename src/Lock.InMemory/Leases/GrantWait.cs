@@ -6,15 +6,13 @@ namespace Locking;
 /// <remarks>
 /// Ends in exactly one of four ways, decided by the table's gate: granted, or withdrawn by time, by the caller's token or by the disposal
 /// of the <see cref="InMemoryLock"/>. Made before the lease is queued, since the grant may come before the queueing thread goes on.
+/// Time is the alarm clock's: a timer of the pool would let the wait go on, and be granted, for as long as the pool is busy.
 /// </remarks>
 internal sealed class GrantWait(MemoryLease lease, MemoryHandle handle, TimeSpan limit, CancellationToken cancellationToken)
-    : IValueTaskSource<ILockHandle?>
+    : Alarm, IValueTaskSource<ILockHandle?>
 {
-    private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(1);
-
     private ManualResetValueTaskSourceCore<ILockHandle?> _source = new() { RunContinuationsAsynchronously = true };
     private CancellationTokenRegistration _registration;
-    private ITimer? _timer;
 
     public MemoryHandle Handle => handle;
 
@@ -24,18 +22,17 @@ internal sealed class GrantWait(MemoryLease lease, MemoryHandle handle, TimeSpan
     {
         LockTelemetry.WaitBegins(InMemoryLock.BackendType);
         if (limit != Timeout.InfiniteTimeSpan)
-        {
-            _timer = lease.Locks.Context.TimeProvider.CreateTimer(
-                static self => ((GrantWait)self!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            OnTimer();
-        }
-
+            lease.Locks.Alarms.Set(this, lease.Locks.Table.Clock.DeadlineAfter(lease.ArrivedAt, limit));
         if (cancellationToken.CanBeCanceled)
             _registration = cancellationToken.UnsafeRegister(static self => ((GrantWait)self!).OnCancelled(), this);
         return new ValueTask<ILockHandle?>(this, _source.Version);
     }
 
-    public void OnGranted() => _source.SetResult(handle);
+    public void OnGranted()
+    {
+        StopAlarm();
+        _source.SetResult(handle);
+    }
 
     /// <summary>Ends the wait because the <see cref="InMemoryLock"/> is disposed.</summary>
     public void OnDisposed()
@@ -48,7 +45,7 @@ internal sealed class GrantWait(MemoryLease lease, MemoryHandle handle, TimeSpan
     {
         // Everything that may end the wait was set up before the task was given out, so nothing is missed here.
         _registration.Dispose();
-        _timer?.Dispose();
+        StopAlarm(); // it may have been set after the grant
         LockTelemetry.WaitEnds(InMemoryLock.BackendType);
         return _source.GetResult(token);
     }
@@ -59,30 +56,29 @@ internal sealed class GrantWait(MemoryLease lease, MemoryHandle handle, TimeSpan
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _source.OnCompleted(continuation, state, token, flags);
 
-    private void OnTimer()
+    internal override void Ring()
     {
-        var time = lease.Locks.Context.TimeProvider;
-        var waited = time.GetElapsedTime(lease.ArrivedAt);
-        var left = limit - waited;
-        if (left > TimeSpan.Zero)
+        if (!lease.Locks.Table.Withdraw(lease))
+            return;
+        if (!lease.Options.ThrowIfBusy)
         {
-            // Timers count in milliseconds and round down: one that rings early is set again for the rest.
-            var due = TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds));
-            _timer!.Change(due < LongestTimer ? due : LongestTimer, Timeout.InfiniteTimeSpan);
+            _source.SetResult(null);
             return;
         }
 
-        if (!lease.Locks.Table.Withdraw(lease))
-            return;
-        if (lease.Options.ThrowIfBusy)
-            _source.SetException(new LockTimeoutException(lease.Key, waited, lease.AttemptsWithin(waited)));
-        else
-            _source.SetResult(null);
+        var waited = lease.Locks.Context.TimeProvider.GetElapsedTime(lease.ArrivedAt);
+        _source.SetException(new LockTimeoutException(lease.Key, waited, lease.AttemptsWithin(waited)));
     }
 
     private void OnCancelled()
     {
         if (lease.Locks.Table.Withdraw(lease))
             _source.SetException(new OperationCanceledException(cancellationToken));
+    }
+
+    private void StopAlarm()
+    {
+        if (limit != Timeout.InfiniteTimeSpan)
+            lease.Locks.Alarms.Cancel(this);
     }
 }

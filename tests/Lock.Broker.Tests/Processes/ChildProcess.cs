@@ -5,7 +5,7 @@ namespace Locking;
 /// <summary>The holder program as a child that can be killed, paused and asked. Killed at the latest when it is disposed.</summary>
 internal sealed class ChildProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(60);
 
     private readonly Process _process;
 

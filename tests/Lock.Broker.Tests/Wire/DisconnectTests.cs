@@ -1,3 +1,5 @@
+using Locking.Conformance;
+
 namespace Locking;
 
 /// <summary>What becomes of locks when a connection ends.</summary>
@@ -24,30 +26,36 @@ public sealed class DisconnectTests
     [Fact]
     public async Task After_a_reset_the_lease_stands_until_its_ttl_and_the_places_are_gone()
     {
-        await using var broker = new TestBroker();
+        var clock = new TestClock();
+        await using var broker = new TestBroker(clock: clock);
         var broken = await broker.RawAsync(tcp: true);
         var other = await broker.RawAsync();
         await other.AskAsync("""{"type":"lock","uuid":"U0","key":"b","ttl":60000}""");
-        await broken.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":700}""");
+        await broken.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":10000}""");
         await broken.AskAsync("""{"type":"lock","uuid":"U2","key":"b","ttl":60000}""");
         broken.Reset();
         while (broker.Server.WaitersOf("b") > 0)
             await Task.Delay(5);
+        clock.Advance(TimeSpan.FromSeconds(9));
         Assert.False((await other.AskAsync("""{"type":"lock","uuid":"U3","key":"a","ttl":60000}""")).GetProperty("acquired").GetBoolean());
+        clock.Advance(TimeSpan.FromSeconds(1));
         Assert.True((await other.ReadAsync()).GetProperty("acquired").GetBoolean());
     }
 
     [Fact]
     public async Task A_lock_that_is_to_survive_the_connection_does_until_its_ttl()
     {
-        await using var broker = new TestBroker();
+        var clock = new TestClock();
+        await using var broker = new TestBroker(clock: clock);
         var leaving = await broker.RawAsync();
         var other = await broker.RawAsync();
-        await leaving.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":700,"keepLocksAfterDeath":true}""");
+        await leaving.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":10000,"keepLocksAfterDeath":true}""");
         leaving.Close();
         while (broker.Server.ConnectionCount > 1)
             await Task.Delay(5);
+        clock.Advance(TimeSpan.FromSeconds(9));
         Assert.False((await other.AskAsync("""{"type":"lock","uuid":"U2","key":"a","ttl":60000}""")).GetProperty("acquired").GetBoolean());
+        clock.Advance(TimeSpan.FromSeconds(1));
         Assert.True((await other.ReadAsync()).GetProperty("acquired").GetBoolean());
     }
 
@@ -86,7 +94,7 @@ public sealed class DisconnectTests
         while (broker.Server.WaitersOf("b") == 0)
             await Task.Delay(5);
         Assert.Equal(StoreReply.Done, await other.TryReleaseAsync("b", "B", default));
-        Assert.True((await waiting.WaitAsync(TimeSpan.FromSeconds(5))).IsGranted);
+        Assert.True((await waiting.WaitAsync(Eventually.Patience)).IsGranted);
     }
 
     [Fact]
@@ -100,7 +108,7 @@ public sealed class DisconnectTests
         var raw = await broker.RawAsync();
         broker.Server.CutAll(except: 1);
         await raw.AskAsync("""{"type":"unlock","uuid":"U","key":"a","force":true}""");
-        var loss = await lost.Task.WaitAsync(TimeSpan.FromSeconds(5));
+        var loss = await lost.Task.WaitAsync(Eventually.Patience);
         Assert.Equal(("a", "A"), (loss.Key, loss.HolderId));
         Assert.Contains(loss.Reason, new[] { LostReason.Removed, LostReason.Forced });
     }

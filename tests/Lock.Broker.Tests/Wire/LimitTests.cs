@@ -1,4 +1,6 @@
 using System.Text;
+using System.Text.Json;
+using Locking.Conformance;
 
 namespace Locking;
 
@@ -47,14 +49,10 @@ public sealed class LimitTests
             }
         });
         for (var i = 0; i < 200; i++)
-        {
-            var began = TimeProvider.System.GetTimestamp();
             await good.ExpectNothingAsync();
-            Assert.True(TimeProvider.System.GetElapsedTime(began) < TimeSpan.FromSeconds(2));
-        }
 
         deaf.Close();
-        await sending.WaitAsync(TimeSpan.FromSeconds(10));
+        await sending.WaitAsync(Eventually.Patience);
     }
 
     [Fact]
@@ -123,23 +121,25 @@ public sealed class LimitTests
     public async Task A_hundred_thousand_locks_are_listed_each_once_while_others_are_served()
     {
         await using var broker = new TestBroker();
-
-        // So many at once are not each answered at once: only a hang is too long.
-        var store = broker.Store(broker.Connection with { CommandTimeout = TimeSpan.FromMinutes(2) });
-        var other = broker.Store(broker.Connection with { CommandTimeout = TimeSpan.FromMinutes(2) });
-        await Task.WhenAll(Enumerable.Range(0, 100_000).Select(i =>
-            store.TryAcquireAsync(new AcquireRequest($"many/{i}", $"id{i}", "test", TimeSpan.FromMinutes(5)), default).AsTask()));
-        var listing = ListAsync(store, "many/");
-        var served = 0;
-        while (!listing.IsCompleted)
+        var store = broker.Store();
+        var lister = await broker.RawAsync();
+        foreach (var numbers in Enumerable.Range(0, 100_000).Chunk(1_000))
         {
-            await other.TryAcquireAsync(new AcquireRequest("other", "O", "test", TimeSpan.FromMinutes(5)), default);
-            served++;
+            await Task.WhenAll(numbers.Select(i =>
+                store.TryAcquireAsync(new AcquireRequest($"many/{i}", $"id{i}", "test", TimeSpan.FromHours(1)), default).AsTask()));
         }
 
-        Assert.Equal(100_000, (await listing).Select(info => info.Key).Distinct().Count());
-        Assert.Equal(100_000, (await listing).Count);
-        Assert.True(served > 10, $"Another client was served {served} times while the list was told.");
+        // The list has begun, and is far longer than what fits on the way to who does not read: the others are served in the middle of it.
+        await lister.SendAsync("""{"type":"lk-list","n":1,"prefix":"many/"}""");
+        var keys = new List<string> { KeyOf(await lister.ReadLineAsync()) };
+        for (var i = 0; i < 100; i++)
+            await store.TryAcquireAsync(new AcquireRequest("other", "O", "test", TimeSpan.FromMinutes(5)), default);
+        while (await lister.ReadLineAsync() is { } line and not """{"type":"lk-done","n":1}""")
+            keys.Add(KeyOf(line));
+        Assert.Equal(100_000, keys.Count);
+        Assert.Equal(100_000, keys.Distinct().Count());
+
+        static string KeyOf(string? item) => JsonElement.Parse(item!).GetProperty("key").GetString()!;
     }
 
     [Fact]

@@ -189,7 +189,7 @@ public sealed class UnansweredTests : EngineTest
         async Task StepAsync(TimeSpan by)
         {
             Time.Advance(by);
-            await Task.Delay(10);
+            await Eventually.SettleAsync();
         }
     }
 

@@ -90,7 +90,7 @@ public sealed class WaitingTests : EngineTest
             var made = attempt;
             await Eventually.TrueAsync(() => Store.Acquires == made && Time.ArmedTimers > 0, $"attempt {attempt}");
             Time.Advance(Seconds(0.199));
-            await Task.Delay(10);
+            await Eventually.SettleAsync();
             Assert.Equal(attempt, Store.Acquires);
             Time.Advance(Seconds(0.001));
         }

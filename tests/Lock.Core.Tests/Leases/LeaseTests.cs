@@ -205,7 +205,7 @@ public sealed class LeaseTests : EngineTest
         await renewal.Begun;
         Store.OnExtend = null;
         var extension = handle.ExtendAsync(Seconds(5)).AsTask();
-        await Task.Delay(20);
+        await Eventually.SettleAsync();
         Assert.False(extension.IsCompleted);
         Assert.Equal(1, Store.Extends);
         renewal.End(StoreReply.Done);

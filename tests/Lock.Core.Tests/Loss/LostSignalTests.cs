@@ -2,34 +2,22 @@ using Locking.Conformance;
 
 namespace Locking.Core.Tests;
 
-/// <summary>The lost signal on the system's clock: on time whatever the pool, the store or a callback is doing.</summary>
+/// <summary>The lost signal on the system's clock: it comes whatever the pool, the store or a callback is doing.</summary>
+/// <remarks>What is in its way stays there until it has come: a signal that depends on it never comes, and no time is measured.</remarks>
 public sealed class LostSignalTests
 {
     private static readonly TimeSpan Ttl = TimeSpan.FromMilliseconds(400);
 
-    /// <summary>Of the time that the machine lets this test run. A pool that is starved would be late by many seconds.</summary>
-    private static readonly TimeSpan Margin = TimeSpan.FromMilliseconds(300);
-
-    /// <summary>What a turn of the watching loop takes when nothing is in its way, with timers that count in ticks of 10 ms.</summary>
-    private static readonly TimeSpan Turn = TimeSpan.FromMilliseconds(20);
-
     [Fact]
-    public async Task The_flag_is_set_on_time_while_the_thread_pool_is_starved()
+    public async Task The_flag_is_set_while_the_thread_pool_runs_nothing()
     {
         await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
-        var handle = await locks.LockAsync("k", EngineTest.Fixed(Ttl));
-        var token = handle.LostToken;
-        var open = new ManualResetEventSlim(); // not disposed: the pool may still look at it
-        for (var i = 0; i < 200; i++)
-            ThreadPool.UnsafeQueueUserWorkItem(_ => open.Wait(TimeSpan.FromSeconds(20)), null);
-        try
+        using (new StoppedPool())
         {
             // Not an await: the test must not need the pool either.
-            Assert.True(FlagIsSetWithin(Ttl + Margin, token), "the flag was late");
-        }
-        finally
-        {
-            open.Set();
+            var granted = locks.LockAsync("k", EngineTest.Fixed(Ttl));
+            Assert.True(granted.IsCompleted);
+            Assert.True(FlagIsSet(granted.Result.LostToken), "the flag waits for the pool");
         }
     }
 
@@ -39,11 +27,16 @@ public sealed class LostSignalTests
         await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
         var open = new ManualResetEventSlim(); // not disposed: the pool may still look at it
         var blocked = await locks.LockAsync("a", EngineTest.Fixed(Ttl));
-        using var registration = blocked.LostToken.Register(() => open.Wait(TimeSpan.FromSeconds(20)));
-        var other = (await locks.LockAsync("b", EngineTest.Fixed(Ttl))).LostToken;
+        using var begun = new ManualResetEventSlim();
+        using var registration = blocked.LostToken.Register(() =>
+        {
+            begun.Set();
+            open.Wait();
+        });
         try
         {
-            Assert.True(FlagIsSetWithin(Ttl + Margin, other), "the flag was late");
+            Assert.True(begun.Wait(Eventually.Patience), "the callback does not run");
+            Assert.True(FlagIsSet((await locks.LockAsync("b", EngineTest.Fixed(Ttl))).LostToken), "the flag waits for the callback");
         }
         finally
         {
@@ -52,17 +45,26 @@ public sealed class LostSignalTests
     }
 
     [Fact]
-    public async Task A_store_that_hangs_in_a_renewal_delays_nothing()
+    public async Task A_store_that_hangs_in_an_extension_delays_nothing()
     {
-        var renewal = new Hang<StoreReply>();
-        var ttl = TimeSpan.FromSeconds(3);
-        var store = new ScriptedStore(TimeProvider.System) { OnExtend = (_, _, _, _) => renewal.DeafAsync() };
-        await using var locks = new StoreLock(store, new LockOptions { Ttl = ttl });
-        var handle = await locks.LockAsync("k");
-        await renewal.Begun.WaitAsync(Eventually.Patience);
-        Assert.True(FlagIsSetWithin(handle.Remaining + Margin, handle.LostToken), "the flag was late");
-        Assert.Equal(1, store.Extends);
-        await handle.DisposeAsync();
+        var extension = new Hang<StoreReply>();
+        var store = new ScriptedStore(TimeProvider.System) { OnExtend = (_, _, _, _) => extension.DeafAsync() };
+        await using var locks = new StoreLock(store);
+        for (var ttl = Ttl; ; ttl *= 2)
+        {
+            await using var handle = await locks.LockAsync("k", EngineTest.Fixed(ttl));
+            var extending = handle.TryExtendAsync(ttl).AsTask();
+            Assert.True(FlagIsSet(handle.LostToken), "the flag waits for the store");
+            if (extension.Begun.IsCompleted)
+            {
+                extension.End(StoreReply.NotHeld);
+                Assert.False(await Eventually.DoneAsync(extending, "the extension"));
+                return;
+            }
+
+            // The machine let the lease end before the store was asked.
+            Assert.True(ttl < Eventually.Patience, "the store is never asked");
+        }
     }
 
     [Fact]
@@ -81,31 +83,71 @@ public sealed class LostSignalTests
         await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
         var handles = new List<ILockHandle>();
         for (var i = 0; i < 3000; i++)
-            handles.Add(await locks.LockAsync($"k{i}", EngineTest.Fixed(Ttl + TimeSpan.FromMilliseconds(i % 100))));
+            handles.Add(await locks.LockAsync($"k{i}", EngineTest.Fixed(TimeSpan.FromMinutes(10))));
         for (var i = 0; i < handles.Count; i += 3)
             await handles[i].DisposeAsync();
-        var last = handles[^1].LostToken;
-        Assert.True(FlagIsSetWithin(TimeSpan.FromSeconds(5), last), "the last flag was late");
+
+        // The others end soon, in another order than they were taken in.
+        var ends = new List<Task<TimeSpan>>();
+        for (var i = handles.Count - 1; i >= 0; i--)
+        {
+            if (i % 3 == 0)
+                continue;
+            var ttl = Ttl + TimeSpan.FromMilliseconds(i % 100);
+            var lost = new TaskCompletionSource<TimeSpan>(TaskCreationOptions.RunContinuationsAsynchronously);
+            var sent = TimeProvider.System.GetTimestamp();
+            Assert.True(await handles[i].TryExtendAsync(ttl));
+            handles[i].LostToken.Register(() => lost.SetResult(TimeProvider.System.GetElapsedTime(sent) - (ttl * 0.99)));
+            ends.Add(lost.Task);
+        }
+
+        foreach (var late in await Eventually.DoneAsync(Task.WhenAll(ends), "the end of every lease"))
+            Assert.True(late > TimeSpan.FromMilliseconds(-2), $"ended {-late.TotalMilliseconds} ms too early");
         for (var i = 0; i < handles.Count; i++)
             Assert.Equal(i % 3 == 0 ? null : LostReason.Expired, handles[i].LostReason);
     }
 
-    /// <summary>Watches from a thread of its own kind. While the machine lets this thread wait for its turn, it lets the alarm's wait, too: such a
-    /// pause counts as one turn.</summary>
-    private static bool FlagIsSetWithin(TimeSpan limit, CancellationToken token)
-    {
-        var last = TimeProvider.System.GetTimestamp();
-        for (var watched = TimeSpan.Zero; watched < limit;)
+    /// <summary>Watches without the pool. Only a flag that never comes is too late.</summary>
+    private static bool FlagIsSet(CancellationToken token) => SpinWait.SpinUntil(
+        () =>
         {
-            if (token.IsCancellationRequested)
-                return true;
             Thread.Sleep(1);
-            var now = TimeProvider.System.GetTimestamp();
-            var turn = TimeProvider.System.GetElapsedTime(last, now);
-            watched += turn < Turn ? turn : Turn;
-            last = now;
+            return token.IsCancellationRequested;
+        },
+        Eventually.Patience);
+
+    /// <summary>As long as it lives, the thread pool has no more threads than it had, and each that is free takes work that blocks.</summary>
+    private sealed class StoppedPool : IDisposable
+    {
+        private const int Blockers = 1000;
+
+        private readonly ManualResetEventSlim _open = new(); // not disposed: the pool may still look at it
+        private readonly (int Workers, int Ports) _most;
+        private int _blocked;
+
+        public StoppedPool()
+        {
+            ThreadPool.GetMinThreads(out var least, out _);
+            ThreadPool.GetMaxThreads(out var workers, out var ports);
+            _most = (workers, ports);
+            Assert.True(ThreadPool.SetMaxThreads(Math.Max(least, Environment.ProcessorCount), ports));
+            for (var i = 0; i < Blockers; i++)
+                ThreadPool.UnsafeQueueUserWorkItem(_ => Block(), null);
+
+            // Threads that run something else now take what blocks next.
+            SpinWait.SpinUntil(() => Volatile.Read(ref _blocked) >= Environment.ProcessorCount, Eventually.Patience);
         }
 
-        return token.IsCancellationRequested;
+        public void Dispose()
+        {
+            ThreadPool.SetMaxThreads(_most.Workers, _most.Ports);
+            _open.Set();
+        }
+
+        private void Block()
+        {
+            Interlocked.Increment(ref _blocked);
+            _open.Wait();
+        }
     }
 }

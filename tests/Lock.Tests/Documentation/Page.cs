@@ -5,13 +5,10 @@ namespace Locking.Tests.Documentation;
 /// <summary>A page of the documentation, taken apart.</summary>
 internal static partial class Page
 {
-    public static string Read(params string[] path)
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Lock.sln")))
-            folder = folder.Parent;
-        return File.ReadAllText(Path.Combine([folder!.FullName, .. path])).ReplaceLineEndings("\n");
-    }
+    /// <summary>The folder of the repository.</summary>
+    public static string Root { get; } = FindRoot();
+
+    public static string Read(params string[] path) => File.ReadAllText(Path.Combine([Root, .. path])).ReplaceLineEndings("\n");
 
     /// <summary>The blocks of code in one language.</summary>
     public static IReadOnlyList<string> Blocks(string page, string language) =>
@@ -33,6 +30,14 @@ internal static partial class Page
 
     /// <summary>The names in a cell.</summary>
     public static IEnumerable<string> Names(string cell) => Name().Matches(cell).Select(match => match.Groups[1].Value);
+
+    private static string FindRoot()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Lock.sln")))
+            folder = folder.Parent;
+        return folder!.FullName;
+    }
 
     [GeneratedRegex("^```(\\w+)\n(.*?)^```$", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Fence();

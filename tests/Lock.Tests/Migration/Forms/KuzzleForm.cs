@@ -31,7 +31,7 @@ public abstract class KuzzleForm : SystemForm
         Assert.False(waiting.IsCompleted);
         await mine.UnlockAsync();
 
-        Assert.True(await waiting.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.True(await waiting.WaitAsync(TimeSpan.FromMinutes(1)));
     }
 
     [Fact]

@@ -39,7 +39,7 @@ public abstract class LeveregeForm : SystemForm
         var waiting = locks.LockAsync(key, Ttl(5)).AsTask();
         await held.UnlockAsync();
 
-        await using var handle = await waiting.WaitAsync(TimeSpan.FromSeconds(10));
+        await using var handle = await waiting.WaitAsync(TimeSpan.FromMinutes(1));
         Assert.Equal(key, handle.Key);
     }
 
