@@ -20,6 +20,9 @@ get_redis() {
   [ -n "${LOCK_TEST_PYTHON:-}" ] || /usr/bin/python3 -c 'import redis' 2> /dev/null || install python3-redis 'redis-py'
 }
 
+# A wall clock that steps, for the tests of the command.
+get_clock() { [ -n "$(find /usr/lib -name libfaketimeMT.so.1 -print -quit)" ] || install libfaketime 'libfaketime'; }
+
 # The clients of other languages (docs/redis.md, docs/broker-protocol.md, docs/mongo.md).
 get_clients() {
   need node nodejs
@@ -40,6 +43,7 @@ start() {
   mkdir -p .testbed
   : > .testbed/env
   get_redis
+  get_clock
   get_clients
   start_mongo
 }

@@ -47,7 +47,7 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("give a secret", "broker", "--host", "0.0.0.0", "--port", "0")]
     [InlineData("no shell that is known", "completion", "tcsh")]
     [InlineData("inMemory locks end with the process", "show", "k", "--config", "{\"type\":\"inMemory\"}")]
-    [InlineData("inMemory locks end with the process", "show", "k", "--config", "{}")]
+    [InlineData("type: no backend is chosen. Allowed here: broker, redis, redLock, mongo", "show", "k", "--config", "{}")]
     [InlineData("lockOptions.tll", "show", "k", "--config", "{\"type\":\"broker\",\"lockOptions\":{\"tll\":1}}")]
     [InlineData("JSON", "show", "k", "--config", "{type")]
     [InlineData("The JSON ended early, at position 16", "show", "k", "--config", "{\"type\":\"broker\"")]

@@ -92,6 +92,21 @@ internal sealed class Sandbox : IAsyncDisposable
     public List<int> Brokers() =>
         [.. Processes().Where(p => p.CommandLine.Contains(" broker ", StringComparison.Ordinal)).Select(p => p.Pid)];
 
+    /// <summary>Waits until a lease that is held has been renewed: what is left of it falls, and rises only then.</summary>
+    public static async Task RenewalAsync(ILock locks, string key)
+    {
+        var least = TimeSpan.MaxValue;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                var left = (await locks.GetAsync(key) ?? throw new InvalidOperationException($"Nobody holds '{key}' any more.")).Remaining;
+                var renewed = left > least;
+                least = left;
+                return renewed;
+            },
+            "a renewal");
+    }
+
     public static bool IsAlive(int pid)
     {
         try

@@ -130,20 +130,7 @@ public sealed class RunTests : IAsyncLifetime
     {
         using var holder = await _sandbox.HoldAsync("k", "touch @STARTED; read x; exit 0", "--ttl", "30s");
         await using (var locks = Lock.Create(LockConfig.Parse(_sandbox.Config)))
-        {
-            // What is left of a lease falls, and rises only when it is renewed.
-            var least = TimeSpan.MaxValue;
-            await Eventually.TrueAsync(
-                async () =>
-                {
-                    var left = (await locks.GetAsync("k"))!.Remaining;
-                    var renewed = left > least;
-                    least = left;
-                    return renewed;
-                },
-                "a renewal");
-        }
-
+            await Sandbox.RenewalAsync(locks, "k");
         Assert.Equal(1, (await _sandbox.RunAsync("run", "-n", "k", "--", "true")).Code);
         await holder.WriteAsync("\n");
         Assert.Equal(0, (await holder.ResultAsync()).Code);
