@@ -8,7 +8,7 @@ public abstract class LiveMutexForm : SystemForm
     {
         await using var locks = Create("""{"preset":"live-mutex","lockOptions":{"ttl":11000,"lockRequestTimeout":30,"maxRetries":2}}""");
         var key = NewKey();
-        await using var held = await locks.LockAsync(key);
+        await using var held = await locks.LockAsync(key, TimeSpan.FromSeconds(30));
 
         var problem = await Assert.ThrowsAsync<LockTimeoutException>(async () => await locks.LockAsync(key));
 
