@@ -29,8 +29,9 @@ public sealed class BlockedPool : IDisposable
                 null);
         }
 
-        // As many as the pool has threads for without adding any; those that run something else now take what blocks next.
-        SpinWait.SpinUntil(() => Volatile.Read(ref started) >= least, Eventually.Patience);
+        // Threads that run something else now take what blocks next. One may be the test host's, which never comes back.
+        SpinWait.SpinUntil(() => Volatile.Read(ref started) > 0, Eventually.Patience);
+        SpinWait.SpinUntil(() => Volatile.Read(ref started) >= least, TimeSpan.FromMilliseconds(100));
     }
 
     /// <summary>Lets the pool go on.</summary>
