@@ -28,7 +28,9 @@ internal sealed partial class Contender
         return end;
     }
 
-    private LockTimeoutException Busy() => new(_key, Waited, Attempts, _engine.OwnHolder(_key));
+    /// <summary>Who stands in a line makes no attempts of its own: they are counted by the time that has passed.</summary>
+    private LockTimeoutException Busy() => new(
+        _key, Waited, Volatile.Read(ref _hasTurn) && _engine.Waiting is null ? Attempts : Math.Max(Attempts, _budget.AttemptByTime), _engine.OwnHolder(_key));
 
     private void BeginToWait()
     {

@@ -103,6 +103,27 @@ public sealed class TimedWaitTests : EngineTest
     }
 
     [Fact]
+    public async Task L31_The_attempts_of_a_wait_in_a_line_are_counted_also_when_the_line_is_late_to_end_it()
+    {
+        Store.HoldElsewhere("k", Seconds(600));
+        var hang = new Hang<AcquireReply>();
+        await using var locks = new StoreLock(
+            new QueueingStore(Store, (request, _, _) =>
+            {
+                request.Progress!.OnQueued();
+                return hang.DeafAsync();
+            }),
+            null, "ns", new LockProviderContext(Time, Logs));
+        var few = new LockOptions { RetryCount = 3, RetryDelay = Seconds(0.1), RetryJitter = TimeSpan.Zero };
+        var first = locks.LockAsync("k", few).AsTask();
+        var behind = locks.LockAsync("k", few).AsTask(); // in the line of this process
+        await hang.Begun;
+        Time.Advance(End);
+        foreach (var call in new[] { first, behind })
+            Assert.Equal(4, (await Eventually.DoneAsync(Assert.ThrowsAsync<LockTimeoutException>(() => call), "the call ends")).Attempts);
+    }
+
+    [Fact]
     public async Task A_wait_shorter_than_the_way_to_the_backend_gets_its_first_answer()
     {
         var hang = new Hang<AcquireReply>();
