@@ -27,13 +27,44 @@ internal sealed record BrokerAddress(string? Path, string Host, int Port)
     /// <exception cref="LockStoreException">The directory of this user's own socket is somebody else's.</exception>
     public async ValueTask<Socket> ConnectAsync(bool noDelay, CancellationToken cancellationToken)
     {
+        var (socket, endPoint) = NewSocket(noDelay);
+        try
+        {
+            await socket.ConnectAsync(endPoint, cancellationToken).ConfigureAwait(false);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The same on the calling thread, which waits for as long as the system takes.</summary>
+    /// <inheritdoc cref="ConnectAsync" path="/exception"/>
+    public Socket Connect(bool noDelay)
+    {
+        var (socket, endPoint) = NewSocket(noDelay);
+        try
+        {
+            socket.Connect(endPoint);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private (Socket Socket, EndPoint EndPoint) NewSocket(bool noDelay)
+    {
         if (Path is not null)
         {
             // This user's own directory has a name that anybody can guess and make first.
             if (Path == BrokerPaths.DefaultSocket && Directory.Exists(BrokerPaths.DefaultDirectory))
                 SocketDirectory.Check(BrokerPaths.DefaultDirectory);
-            return await ConnectAsync(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified),
-                new UnixDomainSocketEndPoint(Path), cancellationToken).ConfigureAwait(false);
+            return (new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint(Path));
         }
 
         EndPoint endPoint = IPAddress.TryParse(Host, out var address) ? new IPEndPoint(address, Port) : new DnsEndPoint(Host, Port);
@@ -41,7 +72,7 @@ internal sealed record BrokerAddress(string? Path, string Host, int Port)
             ? new Socket(SocketType.Stream, ProtocolType.Tcp)
             : new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         socket.NoDelay = noDelay;
-        return await ConnectAsync(socket, endPoint, cancellationToken).ConfigureAwait(false);
+        return (socket, endPoint);
     }
 
     /// <summary>What is wrong with the path, in words, where the system has only a number for it; null when it tells by itself.</summary>
@@ -62,20 +93,6 @@ internal sealed record BrokerAddress(string? Path, string Host, int Port)
     }
 
     public override string ToString() => Path is not null ? $"'{Path}'" : string.Create(CultureInfo.InvariantCulture, $"{Host}:{Port}");
-
-    private static async ValueTask<Socket> ConnectAsync(Socket socket, EndPoint endPoint, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await socket.ConnectAsync(endPoint, cancellationToken).ConfigureAwait(false);
-            return socket;
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-    }
 
     private static string CheckedPath(string path)
     {
