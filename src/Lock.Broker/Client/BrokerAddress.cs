@@ -28,30 +28,55 @@ internal sealed record BrokerAddress(string? Path, string Host, int Port)
     /// <exception cref="LockStoreException">The directory of this user's own socket is somebody else's.</exception>
     public async ValueTask<Socket> ConnectAsync(bool noDelay, CancellationToken cancellationToken)
     {
-        if (Path is not null)
+        var (socket, endPoint) = NewSocket(noDelay);
+        try
         {
-            // This user's own directory has a name that anybody can guess and make first.
-            if (Path == BrokerPaths.DefaultSocket && Directory.Exists(BrokerPaths.DefaultDirectory))
-                SocketDirectory.Check(BrokerPaths.DefaultDirectory);
+            return await ConnectAsync(socket, endPoint, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SocketException) when (Path is not null && OperatingSystem.IsLinux())
+        {
+            // Its file may be out of sight, or was removed, and the broker live all the same.
+            Socket? found = null;
             try
             {
-                return await ConnectAsync(NewUnixSocket(), new UnixDomainSocketEndPoint(Path), cancellationToken).ConfigureAwait(false);
+                found = await ConnectAsync(NewUnixSocket(), PathGuard.AddressOf(Path), cancellationToken).ConfigureAwait(false);
             }
-            catch (SocketException) when (OperatingSystem.IsLinux())
+            catch (SocketException)
             {
-                // Its file may be out of sight, or was removed, and the broker live all the same.
-                if (await FindByGuardAsync(Path, cancellationToken).ConfigureAwait(false) is { } found)
-                    return found;
-                throw;
+                // Nobody is there either: the first fault says what is wrong.
             }
-        }
 
-        EndPoint endPoint = IPAddress.TryParse(Host, out var address) ? new IPEndPoint(address, Port) : new DnsEndPoint(Host, Port);
-        var socket = address is null
-            ? new Socket(SocketType.Stream, ProtocolType.Tcp)
-            : new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        socket.NoDelay = noDelay;
-        return await ConnectAsync(socket, endPoint, cancellationToken).ConfigureAwait(false);
+            if (OwnOrNothing(found) is { } own)
+                return own;
+            throw;
+        }
+    }
+
+    /// <summary>The same on the calling thread, which waits for as long as the system takes.</summary>
+    /// <inheritdoc cref="ConnectAsync(bool, CancellationToken)" path="/exception"/>
+    public Socket Connect(bool noDelay)
+    {
+        var (socket, endPoint) = NewSocket(noDelay);
+        try
+        {
+            return Connect(socket, endPoint);
+        }
+        catch (SocketException) when (Path is not null && OperatingSystem.IsLinux())
+        {
+            Socket? found = null;
+            try
+            {
+                found = Connect(NewUnixSocket(), PathGuard.AddressOf(Path));
+            }
+            catch (SocketException)
+            {
+                // Nobody is there either: the first fault says what is wrong.
+            }
+
+            if (OwnOrNothing(found) is { } own)
+                return own;
+            throw;
+        }
     }
 
     /// <summary>What is wrong with the path, in words, where the system has only a number for it; null when it tells by itself.</summary>
@@ -73,6 +98,26 @@ internal sealed record BrokerAddress(string? Path, string Host, int Port)
 
     public override string ToString() => Path is not null ? $"'{Path}'" : string.Create(CultureInfo.InvariantCulture, $"{Host}:{Port}");
 
+    private (Socket Socket, EndPoint EndPoint) NewSocket(bool noDelay)
+    {
+        if (Path is not null)
+        {
+            // This user's own directory has a name that anybody can guess and make first.
+            if (Path == BrokerPaths.DefaultSocket && Directory.Exists(BrokerPaths.DefaultDirectory))
+                SocketDirectory.Check(BrokerPaths.DefaultDirectory);
+            return (NewUnixSocket(), new UnixDomainSocketEndPoint(Path));
+        }
+
+        EndPoint endPoint = IPAddress.TryParse(Host, out var address) ? new IPEndPoint(address, Port) : new DnsEndPoint(Host, Port);
+        var socket = address is null
+            ? new Socket(SocketType.Stream, ProtocolType.Tcp)
+            : new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        socket.NoDelay = noDelay;
+        return (socket, endPoint);
+    }
+
+    private static Socket NewUnixSocket() => new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+
     private static async ValueTask<Socket> ConnectAsync(Socket socket, EndPoint endPoint, CancellationToken cancellationToken)
     {
         try
@@ -87,23 +132,25 @@ internal sealed record BrokerAddress(string? Path, string Host, int Port)
         }
     }
 
-    private static Socket NewUnixSocket() => new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-
-    /// <summary>Connects to this user's broker of that path where its guard is; null when there is none.</summary>
-    [SupportedOSPlatform("linux")]
-    private static async ValueTask<Socket?> FindByGuardAsync(string path, CancellationToken cancellationToken)
+    private static Socket Connect(Socket socket, EndPoint endPoint)
     {
-        Socket socket;
         try
         {
-            socket = await ConnectAsync(NewUnixSocket(), PathGuard.AddressOf(path), cancellationToken).ConfigureAwait(false);
+            socket.Connect(endPoint);
+            return socket;
         }
-        catch (SocketException)
+        catch
         {
-            return null;
+            socket.Dispose();
+            throw;
         }
+    }
 
-        if (PathGuard.IsOwn(socket))
+    /// <summary>What was reached at a broker's guard, if this user's own process is there; else null, and it is closed.</summary>
+    [SupportedOSPlatform("linux")]
+    private static Socket? OwnOrNothing(Socket? socket)
+    {
+        if (socket is null || PathGuard.IsOwn(socket))
             return socket;
         socket.Dispose();
         return null;

@@ -48,6 +48,8 @@ internal sealed partial class BrokerClient : IAsyncDisposable
 
     public BrokerAddress Address { get; }
 
+    public bool NoDelay => _noDelay;
+
     public string? Secret { get; }
 
     public TimeProvider Time { get; }

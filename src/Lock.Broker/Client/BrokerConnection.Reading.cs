@@ -70,6 +70,33 @@ internal sealed partial class BrokerConnection
         }
     }
 
+    /// <summary>Reads on the calling thread, once something has come, and goes on here with renewals that are answered.</summary>
+    /// <returns>False when the connection has ended.</returns>
+    public bool ReadHere()
+    {
+        Socket.Poll(Timeout.InfiniteTimeSpan, SelectMode.SelectRead);
+        var received = Socket.Receive(Input.Room().Span, SocketFlags.None, out var error);
+        if (error == SocketError.WouldBlock)
+            return true;
+        Volatile.Write(ref _lastHeard, Time.GetTimestamp());
+        var goesOn = OnReceived(received, error);
+        for (var answered = TakeAnswered(); answered is not null;)
+        {
+            var next = answered.NextAnswered;
+            answered.NextAnswered = null;
+            answered.GoOnWithoutThePool();
+            answered = next;
+        }
+
+        if (!goesOn)
+        {
+            _arrival.Dispose();
+            _closed.TrySetResult();
+        }
+
+        return goesOn;
+    }
+
     private bool OnArrival()
     {
         Volatile.Write(ref _lastHeard, Time.GetTimestamp());

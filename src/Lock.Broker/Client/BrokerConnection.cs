@@ -19,15 +19,22 @@ internal sealed partial class BrokerConnection : LineConnection
     private readonly TaskCompletionSource<Welcome> _welcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly string _nonce = SharedSecret.NewNonce();
     private readonly ITimer _watch;
+    private readonly bool _isRenewalLine;
+    private RenewalLine? _renewals;
     private string? _brokerProof;
     private volatile bool _ended;
     private bool _isWatching;
     private long _lastHeard;
 
-    public BrokerConnection(BrokerClient client, Socket socket)
+    /// <summary>Takes a connection over.</summary>
+    /// <param name="client">Whose connection it is.</param>
+    /// <param name="socket">A connected socket.</param>
+    /// <param name="isRenewalLine">Whether it is for renewals alone (<see cref="RenewalLine"/>): its end says nothing about the others.</param>
+    public BrokerConnection(BrokerClient client, Socket socket, bool isRenewalLine = false)
         : base(socket, LongestAnswer, UnsentRequests)
     {
         _client = client;
+        _isRenewalLine = isRenewalLine;
         _arrival = new Arrival(this);
         _flusher = new Flusher(Output);
         _lastHeard = Time.GetTimestamp();
@@ -85,6 +92,26 @@ internal sealed partial class BrokerConnection : LineConnection
             FlushSoon();
         else if (!pending.Waits)
             pending.TrySetResult(default);
+    }
+
+    /// <summary>Asks for a renewal on the line that is for renewals alone.</summary>
+    /// <returns>False where there is none: it is to be asked for here.</returns>
+    public bool TryRenew(PendingAnswer pending, Action<BrokerConnection, PendingAnswer> ask)
+    {
+        if (IsPublished || _ended)
+            return false;
+        var renewals = Volatile.Read(ref _renewals);
+        if (renewals is null)
+        {
+            var made = new RenewalLine(_client);
+            renewals = Interlocked.CompareExchange(ref _renewals, made, null) ?? made;
+            if (renewals == made)
+                renewals.Open();
+            if (_ended)
+                renewals.End(); // it may not have been seen
+        }
+
+        return renewals.TryAsk(pending, ask);
     }
 
     /// <summary>Sends a line that is not answered.</summary>
@@ -175,7 +202,9 @@ internal sealed partial class BrokerConnection : LineConnection
             $"The broker at {_client.Address} closed the connection before it answered.", isTransient: true) { MayHaveBeenApplied = false });
         // Whoever waited may have given up, and leaves the fault to nobody.
         _ = _welcome.Task.Exception;
-        _client.OnEnded(this, why);
+        Volatile.Read(ref _renewals)?.End();
+        if (!_isRenewalLine)
+            _client.OnEnded(this, why);
         foreach (var one in pending)
         {
             if (!one.Waits)

@@ -167,12 +167,16 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
         CancellationToken cancellationToken, bool mayUnlock = false)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        var isRenewal = StoreThread.Current is not null;
         var began = _client.Time.GetTimestamp();
         while (true)
         {
             var connection = (await _client.ConnectAsync(cancellationToken).ConfigureAwait(false)).Connection;
             var pending = new PendingAnswer(_client.NextNumber(), acquire, waits: false) { MayUnlock = mayUnlock };
-            ask(connection, pending, subject);
+            var isOnLine = isRenewal && connection.TryRenew(pending, (line, one) => ask(line, one, subject));
+            if (!isOnLine)
+                ask(connection, pending, subject);
+            isRenewal = false;
             BrokerAnswer answer;
             try
             {
@@ -184,6 +188,10 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
                 throw;
             }
 
+            // The line may have met a broker that was started after the grant. Only on the connection itself is it shown what is held, so that it
+            // tells what is true.
+            if (isOnLine && answer.Kind is (AnswerKind.None or AnswerKind.Other))
+                continue;
             if (answer.Kind != AnswerKind.Lost || !mayRepeat || _client.Time.GetElapsedTime(began) >= _client.CommandTimeout)
                 return new Answered(answer, pending, connection.Introduction);
             mayRepeat = false;

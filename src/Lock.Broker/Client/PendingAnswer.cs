@@ -11,6 +11,9 @@ internal sealed class PendingAnswer : IValueTaskSource<BrokerAnswer>, IThreadPoo
     private Exception? _fault;
     private int _isDecided;
 
+    /// <summary>Who asked, where that is a thread of the engine's own; else null.</summary>
+    private readonly StoreThread? _asker = StoreThread.Current;
+
     public PendingAnswer(long number, AcquireRequest? acquire, bool waits)
     {
         Number = number;
@@ -85,6 +88,15 @@ internal sealed class PendingAnswer : IValueTaskSource<BrokerAnswer>, IThreadPoo
             return;
         _fault = exception;
         ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    /// <summary>Goes on with what waits for the outcome, here if that is only the engine, else on the pool.</summary>
+    public void GoOnWithoutThePool()
+    {
+        if (_asker is { } asker)
+            asker.Continue(static pending => pending.Execute(), this);
+        else
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
     /// <summary>Goes on with what waits for the outcome.</summary>

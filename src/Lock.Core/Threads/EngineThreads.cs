@@ -39,9 +39,9 @@ internal static class EngineThreads
 
     private static void Run()
     {
-        StoreThread.BecomeEngine();
+        var thread = StoreThread.Become();
         while (TakeOneOrEnd() is { } item)
-            item.Execute();
+            thread.Run(item);
     }
 
     private static IThreadPoolWorkItem? TakeOne()
