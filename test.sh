@@ -59,9 +59,9 @@ else
   for project in tests/*.Tests; do projects+=("$project"); done
 fi
 
-# A shell ignores INT and QUIT for what it starts in the background, and so would what the tests start and send signals to.
+# A shell ignores INT and QUIT for what it starts in the background, nohup HUP, and so would what the tests start and send signals to.
 with_signals=(env)
-if env --default-signal=INT true 2> /dev/null; then with_signals=(env --default-signal=INT,QUIT); fi
+if env --default-signal=INT,QUIT,HUP true 2> /dev/null; then with_signals=(env --default-signal=INT,QUIT,HUP); fi
 
 # Runs one project and leaves "passed failed" and the log behind.
 run() {
