@@ -1,6 +1,6 @@
 namespace Locking.Conformance;
 
-/// <summary>Blocks the thread pool for as long as it lives: it gets no more threads than it had, and each that is free takes work that blocks. What needs
+/// <summary>Blocks the thread pool for as long as it lives: it gets one more thread than it had, and each that is free takes work that blocks. What needs
 /// the pool meanwhile waits for ever.</summary>
 /// <remarks>A test that uses it waits on threads of its own. Other tests of the process stand still as long as they need the pool.</remarks>
 public sealed class BlockedPool : IDisposable
@@ -16,7 +16,8 @@ public sealed class BlockedPool : IDisposable
         ThreadPool.GetMinThreads(out var least, out _);
         ThreadPool.GetMaxThreads(out var workers, out var ports);
         _most = (workers, ports);
-        ThreadPool.SetMaxThreads(Math.Max(least, Environment.ProcessorCount), ports);
+        // One more than there are: those may all be the test host's, which never come back, and then nothing here would ever begin.
+        ThreadPool.SetMaxThreads(Math.Max(Math.Max(least, Environment.ProcessorCount), ThreadPool.ThreadCount) + 1, ports);
         var started = 0;
         for (var i = 0; i < Items; i++)
         {
@@ -29,7 +30,7 @@ public sealed class BlockedPool : IDisposable
                 null);
         }
 
-        // Threads that run something else now take what blocks next. One may be the test host's, which never comes back.
+        // Threads that run something else now take what blocks next.
         SpinWait.SpinUntil(() => Volatile.Read(ref started) > 0, Eventually.Patience);
         SpinWait.SpinUntil(() => Volatile.Read(ref started) >= least, TimeSpan.FromMilliseconds(100));
     }
