@@ -1,5 +1,6 @@
 using Locking.Conformance;
 using Microsoft.Extensions.Time.Testing;
+using Npgsql;
 
 namespace Locking;
 
@@ -24,7 +25,7 @@ public class MongoConformanceTests(MongoServer server) : LockStoreConformance, I
 /// <summary>The same on a server clock that stands still until a test advances it.</summary>
 public sealed class MongoConformanceOnFakeTimeTests : MongoConformanceTests
 {
-    private readonly FakeTimeProvider _time = new();
+    private readonly FakeTimeProvider _time = new(MongoServer.LaterThanAnyPurge);
     private readonly MongoGateway _gateway;
 
     public MongoConformanceOnFakeTimeTests(MongoServer server)
@@ -44,6 +45,21 @@ public sealed class MongoConformanceOnFakeTimeTests : MongoConformanceTests
         return Task.CompletedTask;
     }
 
+    [Fact]
+    public async Task The_engines_purge_leaves_what_is_held_on_a_clock_that_is_not_its_own()
+    {
+        string key = "purged?" + Guid.NewGuid();
+        TimeSpan ttl = TimeSpan.FromSeconds(1);
+        await using ILockStore store = CreateStore();
+        Assert.True((await store.TryAcquireAsync(new(key, "a", "tester", ttl), CancellationToken.None)).IsGranted);
+        await using (NpgsqlCommand purge = _gateway.Engine.CreateCommand("CALL documentdb_api_internal.delete_expired_rows()"))
+        {
+            for (int i = 0; i < 10; i++) await purge.ExecuteNonQueryAsync();
+        }
+
+        Assert.False((await store.TryAcquireAsync(new(key, "b", "tester", ttl), CancellationToken.None)).IsGranted);
+    }
+
     public override async Task DisposeAsync()
     {
         await base.DisposeAsync();
@@ -55,7 +71,7 @@ public sealed class MongoConformanceOnFakeTimeTests : MongoConformanceTests
 public sealed class MongoModelTests : LockStoreModelConformance, IClassFixture<MongoServer>
 {
     private readonly MongoServer _server;
-    private readonly FakeTimeProvider _time = new();
+    private readonly FakeTimeProvider _time = new(MongoServer.LaterThanAnyPurge);
     private readonly MongoGateway _gateway;
 
     public MongoModelTests(MongoServer server)

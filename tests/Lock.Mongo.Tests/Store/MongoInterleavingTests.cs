@@ -8,7 +8,7 @@ namespace Locking;
 public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncLifetime
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
-    private readonly FakeTimeProvider _time = new();
+    private readonly FakeTimeProvider _time = new(MongoServer.LaterThanAnyPurge);
     private readonly string _a = TestStore.NewId();
     private readonly string _b = TestStore.NewId();
     private readonly MongoGateway _gateway;

@@ -31,6 +31,12 @@ public sealed class MongoServer : IAsyncLifetime
     /// <summary>A gateway of one's own, to be disposed by the test.</summary>
     internal MongoGateway StartGateway(GatewayOptions? options = null, int port = 0) => MongoGateway.Start(_engine ?? throw NoEngine(), options, port);
 
+    /// <summary>
+    /// Where a stopped clock starts. The engine's purge goes by the real time, over every collection: what a test wrote in the year 2000
+    /// would be removed while it is held, when the purge of another test runs.
+    /// </summary>
+    internal static DateTimeOffset LaterThanAnyPurge => TimeProvider.System.GetUtcNow().AddDays(1);
+
     /// <summary>A collection name that no other test uses.</summary>
     internal static string NewCollection() => "t" + Guid.NewGuid().ToString("N")[..12];
 
