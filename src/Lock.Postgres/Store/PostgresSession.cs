@@ -12,6 +12,8 @@ internal sealed class PostgresSession(NpgsqlDataSource source, PostgresStoreSett
 
     private readonly PostgresStatements _statements = new(settings.Table, settings.FenceRetention);
 
+    private bool? _isDirect;
+
     /// <summary>Whether this server, or another behind the same address, has taken a lock before.</summary>
     public bool HasWritten { get; set; }
 
@@ -68,8 +70,9 @@ internal sealed class PostgresSession(NpgsqlDataSource source, PostgresStoreSett
                 await using (connection.ConfigureAwait(false))
                 {
                     cancellationToken.ThrowIfCancellationRequested();
+                    _isDirect ??= await IsDirectAsync(connection, cancellationToken).ConfigureAwait(false);
                     sent.Value = true;
-                    return await ReadAsync(connection, statement, row, parameters, cancellationToken).ConfigureAwait(false);
+                    return await ReadAsync(connection, statement, row, parameters, cancellationToken, _isDirect.Value).ConfigureAwait(false);
                 }
             }
             catch (PostgresException e) when (race < MostRaces && (PostgresFaults.IsRace(e) || IsMissing(e)))
@@ -78,6 +81,14 @@ internal sealed class PostgresSession(NpgsqlDataSource source, PostgresStoreSett
                     await CreateTableAsync(cancellationToken).ConfigureAwait(false);
             }
         }
+    }
+
+    /// <summary>Whether this connection is one with the server, and stays with one of its processes. A pooler makes numbers of its own; behind it a prepared
+    /// statement may meet another client's of the same name.</summary>
+    private async ValueTask<bool> IsDirectAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        List<int> process = await ReadAsync(connection, "SELECT pg_backend_pid()", static row => row.GetInt32(0), [], cancellationToken).ConfigureAwait(false);
+        return process[0] == connection.ProcessID;
     }
 
     private bool IsMissing(PostgresException e) => e.SqlState == PostgresErrorCodes.UndefinedTable && settings.CreateTable;
@@ -98,11 +109,14 @@ internal sealed class PostgresSession(NpgsqlDataSource source, PostgresStoreSett
 
     /// <summary>Reads to the end: the rows of a statement come before its transaction is committed.</summary>
     public async ValueTask<List<T>> ReadAsync<T>(
-        NpgsqlConnection connection, string statement, Func<NpgsqlDataReader, T> row, NpgsqlParameter[] parameters, CancellationToken cancellationToken)
+        NpgsqlConnection connection, string statement, Func<NpgsqlDataReader, T> row, NpgsqlParameter[] parameters, CancellationToken cancellationToken,
+        bool prepare = false)
     {
         using var command = new NpgsqlCommand(statement, connection) { CommandTimeout = 0 };
         foreach (NpgsqlParameter parameter in parameters)
             command.Parameters.Add(parameter.Collection is null ? parameter : parameter.Clone());
+        if (prepare)
+            await command.PrepareAsync(cancellationToken).ConfigureAwait(false);
         NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
         {

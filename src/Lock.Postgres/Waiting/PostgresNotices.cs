@@ -18,6 +18,9 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
     /// <summary>The silence after which the connection has to prove itself, and the time it has for that.</summary>
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
 
+    /// <summary>Keys that are remembered as marked; marking once too often costs a statement.</summary>
+    private const int MostMarks = 10_000;
+
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _end = new();
     private readonly ConcurrentDictionary<string, long> _marked = new(StringComparer.Ordinal);
@@ -50,7 +53,7 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
 
         try
         {
-            await listening.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await ListensAsync(listening, cancellationToken).ConfigureAwait(false);
             await MarkAsync(key, cancellationToken).ConfigureAwait(false);
             return watch;
         }
@@ -75,6 +78,8 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
         if (_marked.TryGetValue(key, out long since) && time.GetElapsedTime(since, now) < MarkFor / 2)
             return;
         await session.RunAsync(_statements.Watch, static _ => 0, cancellationToken, PostgresLockStore.Bytes(key), PostgresLockStore.Span(MarkFor)).ConfigureAwait(false);
+        if (_marked.Count >= MostMarks)
+            _marked.Clear();
         _marked[key] = now;
     }
 
@@ -86,7 +91,7 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
         Task listening;
         lock (_gate)
             listening = StartUnsynchronized();
-        await listening.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await ListensAsync(listening, cancellationToken).ConfigureAwait(false);
         Task heard = _heard.Task;
         await Task.WhenAny(heard, Task.Delay(settings.StepTimeout, time, cancellationToken)).ConfigureAwait(false);
         return heard.IsCompleted;
@@ -99,20 +104,28 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
             if (!_watches.TryGetValue(NameOf(watch.Key), out List<NoticeWatch>? all) || !all.Remove(watch) || all.Count > 0)
                 return;
             _watches.Remove(NameOf(watch.Key));
-            if (_watches.Count == 0)
-                _marked.Clear();
         }
     }
 
     public async ValueTask DisposeAsync()
     {
-        Task running;
-        lock (_gate)
-            running = _running;
         await _end.CancelAsync().ConfigureAwait(false);
-        await running.ConfigureAwait(false);
         _listening.TrySetException(new ObjectDisposedException(nameof(PostgresLockStore)));
         _ = _listening.Task.Exception;
+    }
+
+    private async ValueTask ListensAsync(Task listening, CancellationToken cancellationToken)
+    {
+        if (listening.IsCompletedSuccessfully)
+            return;
+        try
+        {
+            await listening.WaitAsync(settings.StepTimeout, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException e)
+        {
+            throw PostgresFaults.From(e, settings, wasSent: false, hasWritten: true);
+        }
     }
 
     private Task StartUnsynchronized()
