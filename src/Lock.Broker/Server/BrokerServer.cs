@@ -28,7 +28,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
     private readonly DescriptorReserve _descriptors;
     private readonly ClientSessions _sessions;
     private readonly Housekeeping _housekeeping;
-    private readonly IReadOnlyList<IProtocol> _protocols;
+    private readonly IProtocol[] _protocols;
     private long _filesSeenAt;
     private Task? _stop;
 
@@ -191,7 +191,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
     private BrokerClaim? Restore(RecordedLease lease, TimeSpan remaining)
     {
         BrokerClaim? claim = null;
-        _ = _protocols.Any(protocol => protocol.TryRestore(lease, remaining, out claim));
+        _ = Array.Exists(_protocols, protocol => protocol.TryRestore(lease, remaining, out claim));
         return claim;
     }
 

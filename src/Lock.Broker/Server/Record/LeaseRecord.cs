@@ -283,7 +283,7 @@ internal sealed class LeaseRecord : IDisposable
         if (!_room.TryTake(RecordedLease.SizeOf(claim), out var segment, out var place))
         {
             _owed.Add(claim);
-            _cover.Owe(_room, until);
+            RecordCover.Owe(_room, until);
             Volatile.Write(ref _isBehind, true);
             return;
         }

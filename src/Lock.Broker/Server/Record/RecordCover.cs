@@ -51,7 +51,7 @@ internal sealed class RecordCover(RecordClock clock)
     }
 
     /// <summary>Covers a lease for which there is no place: anything may be held until its end.</summary>
-    public void Owe(RecordRoom room, long until)
+    public static void Owe(RecordRoom room, long until)
     {
         var head = room.Head;
         if (until == Never)

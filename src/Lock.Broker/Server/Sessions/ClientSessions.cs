@@ -23,7 +23,7 @@ internal sealed partial class ClientSessions(
     public BrokerLocks Locks => locks;
 
     /// <summary>What they speak, in the order in which it is tried.</summary>
-    public required IReadOnlyList<IProtocol> Protocols { get; init; }
+    public required IProtocol[] Protocols { get; init; }
 
     /// <summary>Called before anything leaves; null: nothing.</summary>
     public Action? BeforeSend { get; private set; }
