@@ -5,7 +5,7 @@ namespace Locking;
 /// <summary>Grants that may exist in the backend although nobody has them: given back in the background, until the backend answers.</summary>
 /// <remarks>Nothing is lost when the process ends first: such a grant then ends with its TTL, and locks without expiry are never left so
 /// (see <see cref="Contender"/>).</remarks>
-internal sealed class PendingReleases(StoreLock engine)
+internal sealed class PendingReleases(StoreClient store, KeyTurns turns)
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
@@ -28,7 +28,7 @@ internal sealed class PendingReleases(StoreLock engine)
     {
         try
         {
-            await AddAsync(key, holderId, ttl).WaitAsync(SettleLimit, engine.Clock.Time).ConfigureAwait(false);
+            await AddAsync(key, holderId, ttl).WaitAsync(SettleLimit, store.Clock.Time).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -51,44 +51,43 @@ internal sealed class PendingReleases(StoreLock engine)
 
     private async Task ReleaseAsync(string key, string holderId, TimeSpan ttl)
     {
-        var start = engine.Clock.Now;
-        var pause = FirstPause;
-        while (!engine.Stopped.IsCancellationRequested)
+        long start = store.Clock.Now;
+        Backoff backoff = new(FirstPause, LongestPause);
+        while (!store.Stopped.IsCancellationRequested)
         {
             try
             {
-                using var limit = CancellationTokenSource.CreateLinkedTokenSource(engine.Stopped);
-                using var time = new CancellationTokenSource(RequestLimit, engine.Clock.Time);
-                await using var registration = time.Token.UnsafeRegister(static l => ((CancellationTokenSource)l!).Cancel(), limit).ConfigureAwait(false);
-                if (await engine.TryReleaseOnceAsync(key, holderId, limit.Token).ConfigureAwait(false) == StoreReply.Done)
-                    engine.Turns.Nudge(key);
+                await ReleaseOnceAsync(key, holderId).ConfigureAwait(false);
                 return;
             }
-            catch (LockStoreException exception) when (!exception.IsTransient)
+            catch (Exception exception) when (exception is OperationCanceledException or LockStoreException { IsTransient: true })
             {
-                return;
-            }
-            catch (Exception exception) when (exception is not (LockStoreException or OperationCanceledException))
-            {
-                return; // what no store should throw: nobody is there to be told
+                TimeSpan passed = store.Clock.ElapsedSince(start);
+                if (ttl != Timeout.InfiniteTimeSpan && passed > ttl && passed > ShortestPersistence)
+                    return;
             }
             catch (Exception)
             {
-                var passed = engine.Clock.ElapsedSince(start);
-                if (ttl != Timeout.InfiniteTimeSpan && passed > ttl && passed > ShortestPersistence)
-                    return;
+                return; // what no store should throw, or what does not pass: nobody is there to be told
             }
 
             try
             {
-                await Task.Delay(pause, engine.Clock.Time, engine.Stopped).ConfigureAwait(false);
+                await Task.Delay(backoff.Next(), store.Clock.Time, store.Stopped).ConfigureAwait(false);
             }
             catch (OperationCanceledException)
             {
                 return;
             }
-
-            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
         }
+    }
+
+    private async ValueTask ReleaseOnceAsync(string key, string holderId)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(store.Stopped);
+        using var time = new CancellationTokenSource(RequestLimit, store.Clock.Time);
+        await using var registration = time.Token.UnsafeRegister(static l => ((CancellationTokenSource)l!).Cancel(), limit).ConfigureAwait(false);
+        if (await store.TryReleaseAsync(key, holderId, limit.Token).ConfigureAwait(false) == StoreReply.Done)
+            turns.Nudge(key);
     }
 }
