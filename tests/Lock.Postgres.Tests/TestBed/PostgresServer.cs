@@ -23,17 +23,27 @@ internal sealed class PostgresServer : IAsyncDisposable
 
     public int Port { get; }
 
+    /// <summary>For a role of this name.</summary>
+    public string ConnectionStringOf(string role) => ConnectionString.Replace("Username=postgres", "Username=" + role, StringComparison.Ordinal);
+
     public string ConnectionString => $"Host=127.0.0.1;Port={Port};Username=postgres;Database=postgres;Timeout=30";
 
     /// <summary>The superuser's connections, for what a test does beside the locks.</summary>
     public NpgsqlDataSource Source { get; }
 
-    /// <summary>Starts a new server.</summary>
+    /// <summary>Starts a new server. The role needs_password has to show one, needs_tls to come by TLS; all others are trusted.</summary>
     /// <param name="settings">Lines of postgresql.conf.</param>
     public static async Task<PostgresServer> StartAsync(params string[] settings)
     {
         var server = new PostgresServer(ServerProcess.CreateFolder(), settings);
         await ServerProcess.RunAsync(Program("initdb"), "-D", server.Data, "-U", "postgres", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8");
+        await File.WriteAllTextAsync(Path.Combine(server.Data, "pg_hba.conf"), """
+            host all needs_password all scram-sha-256
+            hostnossl all needs_tls all reject
+            local all all trust
+            host all all all trust
+            host replication all all trust
+            """);
         await server.StartAgainAsync();
         return server;
     }
@@ -63,6 +73,22 @@ internal sealed class PostgresServer : IAsyncDisposable
 
             return await AnswersAsync();
         }, "the server has started: " + Path.Combine(Folder, "log"));
+    }
+
+    /// <summary>Lets the server speak TLS too.</summary>
+    public async Task UseTlsAsync(string certificate, string key)
+    {
+        foreach ((string name, string text) in ((string, string)[])[("server.crt", certificate), ("server.key", key)])
+        {
+            string file = Path.Combine(Data, name);
+            await File.WriteAllTextAsync(file, text);
+            await ServerProcess.RunAsync("chmod", "600", file);
+            if (Environment.IsPrivilegedProcess) await ServerProcess.RunAsync("chown", "65534:65534", file);
+        }
+
+        await ExecuteAsync("ALTER SYSTEM SET ssl = on");
+        await ExecuteAsync("SELECT pg_reload_conf()");
+        await Eventually.TrueAsync(async () => await ReadAsync<string>("SHOW ssl") == "on", "the server speaks TLS");
     }
 
     /// <summary>Stops it as an operator does: sessions are told (57P01) and ended.</summary>
