@@ -18,6 +18,13 @@ internal sealed class ScriptedNode(string name, Task<Vote> first) : IQuorumNode
 
     public bool IsSuspect { get; set; }
 
+    public bool IsReadyFor(TimeSpan ttl) => IsReady;
+
+    /// <summary>When it is ready; never, unless it is already.</summary>
+    public Task Preparation { get; init; } = new TaskCompletionSource().Task;
+
+    public Task PrepareAsync(TimeSpan ttl, CancellationToken cancellationToken) => IsReady ? Task.CompletedTask : Preparation.WaitAsync(cancellationToken);
+
     /// <summary>Its answer from the second time on.</summary>
     public Task<Vote>? Next { get; set; }
 
