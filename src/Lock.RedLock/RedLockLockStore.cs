@@ -44,6 +44,8 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     /// <inheritdoc/>
     public string Type => "redLock";
 
+    internal IReadOnlyList<IQuorumNode> Nodes => _nodes;
+
     internal QuorumLeases Leases => _leases;
 
     /// <inheritdoc/>

@@ -131,11 +131,13 @@ internal sealed class Admission(IReadOnlyList<RedisVoter> voters, TimeSpan longe
     {
         RedisVoter[] others = [.. voters.Where(other => other != voter)];
         var lives = await ReadAsync(others, cancellationToken).ConfigureAwait(false);
-        // One server under two names tells no more than once.
-        var known = lives.Where(other => other is { IsNoted: true } && (other.RunId == RedisLife.Unknown || other.RunId != life.RunId))
-            .DistinctBy(static other => other!.RunId == RedisLife.Unknown ? (object)other : other.RunId).ToList();
-        var forgetful = 1 + lives.Count(static other => other is { IsNoted: false });
-        var needed = voters.Count - Majority + 1;
+        // One server under two names has one vote, and tells no more than once.
+        var runIds = new HashSet<string> { life.RunId };
+        var servers = lives.Where(other => other is not null && (other.RunId == RedisLife.Unknown || runIds.Add(other.RunId))).ToList();
+        var twins = lives.Count(static other => other is not null) - servers.Count;
+        var known = servers.Where(static other => other!.IsNoted).ToList();
+        var forgetful = 1 + servers.Count - known.Count;
+        var needed = voters.Count - twins - Majority + 1;
         if (known.Count < needed && forgetful < Majority)
         {
             throw Refused(
