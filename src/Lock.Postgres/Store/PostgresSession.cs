@@ -85,7 +85,7 @@ internal sealed class PostgresSession(NpgsqlDataSource source, PostgresStoreSett
 
     /// <summary>Whether this connection is one with the server, and stays with one of its processes. A pooler makes numbers of its own; behind it a prepared
     /// statement may meet another client's of the same name.</summary>
-    private async ValueTask<bool> IsDirectAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async ValueTask<bool> IsDirectAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         List<int> process = await ReadAsync(connection, "SELECT pg_backend_pid()", static row => row.GetInt32(0), [], cancellationToken).ConfigureAwait(false);
         return process[0] == connection.ProcessID;
@@ -108,7 +108,7 @@ internal sealed class PostgresSession(NpgsqlDataSource source, PostgresStoreSett
     }
 
     /// <summary>Reads to the end: the rows of a statement come before its transaction is committed.</summary>
-    public async ValueTask<List<T>> ReadAsync<T>(
+    public static async ValueTask<List<T>> ReadAsync<T>(
         NpgsqlConnection connection, string statement, Func<NpgsqlDataReader, T> row, NpgsqlParameter[] parameters, CancellationToken cancellationToken,
         bool prepare = false)
     {

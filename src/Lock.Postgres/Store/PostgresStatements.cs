@@ -16,8 +16,6 @@ internal sealed class PostgresStatements(string table, TimeSpan retention)
     /// <summary>The one channel of a database: a notice names the key by its hash.</summary>
     public const string Channel = "locking";
 
-    private const string Microseconds = "(extract(epoch FROM {0}) * 1000000)::bigint";
-
     private static readonly string Now = Micros("clock_timestamp()");
 
     private static readonly string Left = $"CASE WHEN expires_at < 'infinity' THEN {Micros("expires_at - clock_timestamp()")} END";
@@ -88,5 +86,5 @@ internal sealed class PostgresStatements(string table, TimeSpan retention)
           WHEN EXISTS (SELECT FROM {table} WHERE key = $1 AND holder <> $2 AND expires_at > clock_timestamp()) THEN 2 ELSE 0 END, {also}
         """;
 
-    private static string Micros(string time) => string.Format(System.Globalization.CultureInfo.InvariantCulture, Microseconds, time);
+    private static string Micros(string time) => $"(extract(epoch FROM {time}) * 1000000)::bigint";
 }

@@ -68,7 +68,7 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
     public void Resume()
     {
         lock (_gate)
-            StartUnsynchronized();
+            _ = StartUnsynchronized();
     }
 
     /// <summary>Sees to it that releases of a key give notice.</summary>
@@ -170,7 +170,7 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
             _heard.TrySetResult();
             NotifyOf(notice.Payload);
         };
-        await session.ReadAsync(connection, $"LISTEN {PostgresStatements.Channel}", static _ => 0, [], _end.Token).ConfigureAwait(false);
+        await PostgresSession.ReadAsync(connection, $"LISTEN {PostgresStatements.Channel}", static _ => 0, [], _end.Token).ConfigureAwait(false);
         // What was released before is not told any more.
         NotifyAll();
         listening.TrySetResult();
@@ -188,7 +188,7 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
                 break;
         }
 
-        await session.ReadAsync(connection, $"UNLISTEN {PostgresStatements.Channel}", static _ => 0, [], _end.Token).ConfigureAwait(false);
+        await PostgresSession.ReadAsync(connection, $"UNLISTEN {PostgresStatements.Channel}", static _ => 0, [], _end.Token).ConfigureAwait(false);
     }
 
     private bool IsIdle()
