@@ -31,6 +31,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
         Store = store;
         Signal = store as IReleaseSignal;
         Waiting = store as IWaitingStore;
+        IsQueueing = store is IQueueingStore { IsQueueing: true };
         Clock = new LeaseClock(Context.TimeProvider);
         Alarms = AlarmClock.For(Context.TimeProvider);
         Turns = new KeyTurns(Alarms);
@@ -47,6 +48,8 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
     internal IReleaseSignal? Signal { get; }
 
     internal IWaitingStore? Waiting { get; }
+
+    internal bool IsQueueing { get; }
 
     internal LeaseClock Clock { get; }
 

@@ -348,7 +348,7 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
 
     private AcquireRequest NewRequest() => new(_key, HolderIds.New(), _options.Owner, _ttl)
     {
-        Queue = _options.Fair == true && !_options.IsSingleAttempt,
+        Queue = _engine.IsQueueing && !_options.IsSingleAttempt,
         Progress = _engine.Waiting is not null ? _timed : null,
         KeepOnDisconnect = _options.KeepOnDisconnect,
     };
