@@ -20,7 +20,7 @@ public sealed class InMemoryLockProvider : LockProvider<InMemoryLockSettings>, I
     }
 
     /// <inheritdoc/>
-    public override ILockStore CreateStore(InMemoryLockSettings settings, LockOptions options, LockProviderContext context)
+    protected override ILockStore CreateStoreCore(InMemoryLockSettings settings, LockOptions options, LockProviderContext context)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(context);

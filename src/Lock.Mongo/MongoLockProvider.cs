@@ -44,7 +44,7 @@ public sealed class MongoLockProvider : LockProvider<MongoLockSettings>
     public override SettingsTable<MongoLockSettings> Settings => MongoLockSettings.Table;
 
     /// <inheritdoc/>
-    public override ILockStore CreateStore(MongoLockSettings settings, LockOptions options, LockProviderContext context)
+    protected override ILockStore CreateStoreCore(MongoLockSettings settings, LockOptions options, LockProviderContext context)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(options);

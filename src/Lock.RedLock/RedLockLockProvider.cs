@@ -13,7 +13,7 @@ public sealed class RedLockLockProvider : LockProvider<RedLockSettings>
     public override SettingsTable<RedLockSettings> Settings => RedLockSettings.Table;
 
     /// <inheritdoc/>
-    public override ILockStore CreateStore(RedLockSettings settings, LockOptions options, LockProviderContext context)
+    protected override ILockStore CreateStoreCore(RedLockSettings settings, LockOptions options, LockProviderContext context)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(options);

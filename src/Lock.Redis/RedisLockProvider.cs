@@ -42,7 +42,7 @@ public sealed class RedisLockProvider : LockProvider<RedisLockSettings>
     public override SettingsTable<RedisLockSettings> Settings => RedisSettings.Table;
 
     /// <inheritdoc/>
-    public override ILockStore CreateStore(RedisLockSettings settings, LockOptions options, LockProviderContext context)
+    protected override ILockStore CreateStoreCore(RedisLockSettings settings, LockOptions options, LockProviderContext context)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(context);

@@ -51,7 +51,7 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
 
     internal RedisLockStore(RedisConnection connection, RedisLockSettings settings, LockOptions options)
     {
-        RedisSettings.Table.Write(new LockConfig(), settings); // throws for what is out of range
+        RedisSettings.Table.Check(settings);
         _connection = connection;
         _settings = settings with { };
         _options = options;

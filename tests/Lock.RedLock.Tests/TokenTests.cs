@@ -61,8 +61,8 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
         foreach (var skew in new[] { TimeSpan.FromDays(4000), TimeSpan.FromDays(-4000) })
         {
             var stores = fixture.Quorum.Servers.Select(server => (RedisLockStore)new RedisLockProvider().CreateStore(
-                new LockConfig { Connection = new LockConnection { Port = server.Port } }, LockProviderContext.Default));
-            await using var skewed = RedLockLockProvider.Create([.. stores], new LockOptions(), new ShiftedTime(skew), TimeSpan.FromSeconds(3));
+                new RedisLockSettings { Port = server.Port }, null, LockProviderContext.Default));
+            await using var skewed = RedLockLockProvider.Create([.. stores], new RedLockSettings(), new LockOptions(), new ShiftedTime(skew), TimeSpan.FromSeconds(3));
             var token = await CycleAsync(skewed, key);
             Assert.True(token > before);
             Assert.InRange(token, before, before + 60_000_000);

@@ -50,6 +50,10 @@ public sealed class SettingsTable<T>(IReadOnlyList<Setting<T>> rows) : ISettings
         return written;
     }
 
+    /// <summary>Checks settings that were given in code.</summary>
+    /// <exception cref="LockConfigException">A value is out of range, or two say the same.</exception>
+    public void Check(T settings) => Write(new LockConfig(), settings);
+
     internal LockSettings Write(T settings) => Values(settings, SettingPlace.Connection);
 
     internal T ReadItem(LockSettings settings, string path)

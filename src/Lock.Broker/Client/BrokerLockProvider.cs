@@ -13,7 +13,7 @@ public sealed class BrokerLockProvider : LockProvider<BrokerLockSettings>
     public override SettingsTable<BrokerLockSettings> Settings => BrokerLockSettings.Table;
 
     /// <inheritdoc/>
-    public override ILockStore CreateStore(BrokerLockSettings settings, LockOptions options, LockProviderContext context)
+    protected override ILockStore CreateStoreCore(BrokerLockSettings settings, LockOptions options, LockProviderContext context)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(context);

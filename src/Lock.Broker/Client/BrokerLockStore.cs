@@ -18,6 +18,8 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <exception cref="LockConfigException">The connection's settings do not fit together.</exception>
     public BrokerLockStore(BrokerLockSettings? connection, BrokerLauncher? launcher = null, LockProviderContext? context = null)
     {
+        if (connection is not null)
+            BrokerLockSettings.Table.Check(connection);
         _client = new BrokerClient(connection, launcher ?? new BrokerLauncher(), context ?? LockProviderContext.Default);
     }
 
