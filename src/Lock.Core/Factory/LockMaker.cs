@@ -58,7 +58,7 @@ internal static partial class LockMaker
         $"No locks are configured: the environment variable {LockBuilderExtensions.EnvironmentVariable} is not set (or blank), and the application's "
         + $"configuration has no section '{LockBuilderExtensions.SectionName}' (or is not asked). Set one of them, say to "
         + "{\"type\":\"redis\",\"connection\":{\"host\":\"127.0.0.1\"}}; or pass a configuration to Lock.Create or AddLock; or pass a default of your "
-        + "own, as in Lock.Create(fallback: new LockConfig { Type = \"inMemory\" }) for locks that exclude callers of this process only.");
+        + "own, as in Lock.Create(fallback: new LockConfig { Type = \"inMemory\" }) or AddLock(fallback: …), for locks that exclude callers of this process only.");
 
     private static string? NotEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
 

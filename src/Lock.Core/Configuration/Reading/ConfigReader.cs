@@ -53,7 +53,9 @@ internal static class ConfigReader
         LockSettings? connection = null;
         foreach (ConfigMember member in top.Members)
         {
-            if (Find(TopSettings.All, member) is { } setting)
+            if (TopSettings.Type.IsCalled(member.Name))
+                single.Take(TopSettings.Type, member.Value, TopSettings.Type with { Allowed = $"{known.Types}, or the type of a registered provider" });
+            else if (Find(TopSettings.All, member) is { } setting)
                 single.Take(setting, member.Value);
             else if (Find(WaitingAliases.AtTop, member) is { } waiting)
                 options.TakeAtTop(waiting, member.Value);

@@ -92,7 +92,7 @@ internal static class ConfigResolver
         return new LockConfigException(
             TopSettings.Type.Name,
             $"No backend is chosen{preset}: nothing is ever locked in memory unless that is asked for. Allowed: "
-            + $"{string.Join(", ", known.All.Select(static provider => provider.Type))}, or the type of a registered provider.");
+            + $"{known.Types}, or the type of a registered provider.");
     }
 
     private static LockConfigException UnknownPreset(string preset)

@@ -16,6 +16,9 @@ internal sealed class KnownProviders
 
     public IReadOnlyList<ILockProvider> All => _all;
 
+    /// <summary>The types, for messages.</summary>
+    public string Types => string.Join(", ", _all.Select(static provider => provider.Type));
+
     public ILockProvider? Find(string? type) => _all.Find(known => string.Equals(known.Type, type, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>The provider of a type.</summary>
@@ -28,7 +31,7 @@ internal sealed class KnownProviders
         string suggestion = ConfigErrors.Nearest(type, types) is { } meant ? $" Did you mean {meant}?" : "";
         throw new LockConfigException(
             TopSettings.Type.Name,
-            $"There is no provider for {ConfigErrors.ShowText(type)}.{suggestion} Allowed: {string.Join(", ", types)}; a provider of your own "
+            $"There is no provider for {ConfigErrors.ShowText(type)}.{suggestion} Allowed: {Types}; a provider of your own "
             + "is passed to Lock.Create or registered as ILockProvider.");
     }
 
