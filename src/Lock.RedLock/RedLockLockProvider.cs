@@ -49,13 +49,7 @@ public sealed class RedLockLockProvider : LockProvider<RedLockSettings>
     private static void CheckOptions(RedLockSettings settings, LockOptions options, int nodes)
     {
         if (options.Ttl == Timeout.InfiniteTimeSpan)
-        {
-            throw new LockConfigException(
-                "lockOptions.ttl",
-                "null: a quorum cannot hold a lock without expiry, since a node that restarts would forget it. Allowed for redLock: 1 ms to "
-                + "10,000 days; with autoRenew the lock lasts as long as its holder.");
-        }
-
+            throw new LockConfigException("lockOptions.ttl", RedLockLockStore.NoExpiryRefused);
         int majority = (nodes / 2) + 1;
         if (settings.Quorum is { } quorum && (quorum > nodes || quorum < majority))
         {

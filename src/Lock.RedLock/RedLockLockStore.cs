@@ -10,6 +10,9 @@ namespace Locking;
 /// </remarks>
 public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForceReleaseStore
 {
+    /// <summary>Why a ttl of null is refused, in the configuration and in a call.</summary>
+    internal const string NoExpiryRefused = "must be a time for redLock: a lock without expiry could never be settled after a node was lost.";
+
     private static readonly TimeSpan s_shortestNodeTimeout = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_longestNodeTimeout = TimeSpan.FromDays(40);
 
@@ -56,8 +59,7 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     {
         ArgumentNullException.ThrowIfNull(request);
         Begin(cancellationToken);
-        if (request.Ttl == Timeout.InfiniteTimeSpan)
-            throw new ArgumentException("A redLock lease must have a ttl: without expiry it could never be settled after a node was lost.", nameof(request));
+        RefuseNoExpiry(request.Ttl);
         _covers(request.Ttl);
 
         var asked = Asked();
@@ -86,8 +88,7 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
         Begin(cancellationToken);
-        if (ttl == Timeout.InfiniteTimeSpan)
-            throw new ArgumentException("A redLock lease must have a ttl.", nameof(ttl));
+        RefuseNoExpiry(ttl);
         _covers(ttl);
         ValueTask<StoreReply> ExtendAsync(ILockStore store) => store.TryExtendAsync(key, holderId, ttl, CancellationToken.None);
         if (_leases.Find(holderId) is { IsGranted: true } lease)
@@ -157,6 +158,13 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     {
         ObjectDisposedException.ThrowIf(_disposing.IsCancellationRequested, typeof(RedLockLockStore));
         cancellationToken.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>No parameter is named: whoever reads this has set an option of a call, and knows of no request.</summary>
+    private static void RefuseNoExpiry(TimeSpan ttl)
+    {
+        if (ttl == Timeout.InfiniteTimeSpan)
+            throw new ArgumentException($"lockOptions.ttl {NoExpiryRefused}");
     }
 
     /// <summary>The token to agree on: this machine's microseconds.</summary>
