@@ -60,7 +60,7 @@ public sealed class ReplacedConnectionTests(RedisFixture redis) : RedisTests(red
         await using var good = new RedisProxy(Server.Port);
         var connector = new Ways(bad.Port, good.Port);
         var connection = new RedisConnection(connector, TimeProvider.System);
-        await using var locks = new StoreLock(new RedisLockStore(connection, new LockOptions()));
+        await using var locks = new StoreLock(new RedisLockStore(connection, new RedisLockSettings(), new LockOptions()));
         await using var others = new StoreLock(NewStore());
         await using (await locks.LockAsync(NewKey()))
         {

@@ -150,7 +150,7 @@ public sealed class BackendRuleTests
         var problem = Refused($$$"""{"type":"redLock",{{{Endpoints("redLock")}}}"lockOptions":{"ttl":null}}""");
 
         Assert.Equal("lockOptions.ttl", problem.Path);
-        Assert.Contains("Allowed for redLock", problem.Message, StringComparison.Ordinal);
+        Assert.Contains("must be a time for redLock", problem.Message, StringComparison.Ordinal);
     }
 
     [Theory]
