@@ -13,8 +13,8 @@ internal sealed class HeldLeases(TimeProvider time)
     /// <param name="request">What was granted.</param>
     /// <param name="token">Its number.</param>
     /// <param name="begun">A timestamp not after the beginning of the lease.</param>
-    /// <param name="connection">Over which connection the broker knows of it.</param>
-    public void Add(AcquireRequest request, long? token, long begun, BrokerConnection connection)
+    /// <param name="connection">The number of the connection over which the broker knows of it.</param>
+    public void Add(AcquireRequest request, long? token, long begun, long connection)
     {
         var lease = new HeldLease(request, token) { Ttl = request.Ttl, Begun = begun, Connection = connection };
         lock (_gate)
@@ -39,7 +39,7 @@ internal sealed class HeldLeases(TimeProvider time)
     }
 
     /// <summary>Another connection knows of it now.</summary>
-    public void Reclaimed(string holderId, BrokerConnection connection)
+    public void Reclaimed(string holderId, long connection)
     {
         lock (_gate)
         {
@@ -126,8 +126,8 @@ internal sealed class HeldLease(AcquireRequest request, long? token)
     /// <summary>A timestamp not after its beginning.</summary>
     public long Begun { get; set; }
 
-    /// <summary>Over which connection the broker knows of it.</summary>
-    public required BrokerConnection Connection { get; set; }
+    /// <summary>The number of the connection over which the broker knows of it.</summary>
+    public required long Connection { get; set; }
 
     /// <summary>It is being given back.</summary>
     public bool IsLeaving { get; set; }

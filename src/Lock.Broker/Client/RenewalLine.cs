@@ -9,10 +9,10 @@ namespace Locking;
 /// leases never have one, and ended with the connection it belongs to: another one may meet another broker, to which that connection
 /// first shows what it holds.
 /// </remarks>
-internal sealed class RenewalLine(BrokerClient client)
+internal sealed class RenewalLine(ClientContext context)
 {
     private readonly Lock _gate = new();
-    private readonly List<(PendingAnswer Pending, Action<BrokerConnection, PendingAnswer> Ask)> _early = [];
+    private readonly List<(PendingAnswer Pending, Action<IBrokerDialect, PendingAnswer> Ask)> _early = [];
     private BrokerConnection? _connection;
     private bool _isReady;
     private bool _hasEnded;
@@ -22,7 +22,7 @@ internal sealed class RenewalLine(BrokerClient client)
 
     /// <summary>Asks, as soon as the line is there.</summary>
     /// <returns>False when it cannot be used.</returns>
-    public bool TryAsk(PendingAnswer pending, Action<BrokerConnection, PendingAnswer> ask)
+    public bool TryAsk(PendingAnswer pending, Action<IBrokerDialect, PendingAnswer> ask)
     {
         BrokerConnection connection;
         lock (_gate)
@@ -38,7 +38,7 @@ internal sealed class RenewalLine(BrokerClient client)
             connection = _connection!;
         }
 
-        ask(connection, pending);
+        ask(connection.Dialect, pending);
         return true;
     }
 
@@ -59,7 +59,7 @@ internal sealed class RenewalLine(BrokerClient client)
     {
         try
         {
-            var connection = new BrokerConnection(client, client.Address.Connect(client.NoDelay), isRenewalLine: true);
+            var connection = new BrokerConnection(context, context.Address.Connect(context.NoDelay), onEnded: null);
             bool isWanted;
             lock (_gate)
             {
@@ -96,7 +96,7 @@ internal sealed class RenewalLine(BrokerClient client)
     {
         while (true)
         {
-            (PendingAnswer Pending, Action<BrokerConnection, PendingAnswer> Ask)[] early;
+            (PendingAnswer Pending, Action<IBrokerDialect, PendingAnswer> Ask)[] early;
             lock (_gate)
             {
                 early = [.. _early];
@@ -107,7 +107,7 @@ internal sealed class RenewalLine(BrokerClient client)
             if (early.Length == 0)
                 return;
             foreach (var (pending, ask) in early)
-                ask(connection, pending);
+                ask(connection.Dialect, pending);
         }
     }
 }
