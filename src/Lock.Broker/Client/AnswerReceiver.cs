@@ -4,7 +4,8 @@ namespace Locking;
 
 /// <summary>The incoming side of a client's connection.</summary>
 /// <remarks>
-/// Answers are told only once the next receive has been asked for, so that a caller that blocks its thread after an answer holds up nobody else:
+/// Answers are told only once the next receive has been asked for, so that a caller that blocks its thread after an answer holds up nobody
+/// else:
 /// what comes next is read on another thread of the pool. The last answer of a batch goes on on the thread that has read it; the
 /// others can be taken by any thread.
 /// </remarks>
@@ -53,10 +54,10 @@ internal sealed class AnswerReceiver : SocketAsyncEventArgs
     public bool ReadHere()
     {
         _socket.Poll(Timeout.InfiniteTimeSpan, SelectMode.SelectRead);
-        var received = _socket.Receive(_input.Room().Span, SocketFlags.None, out var error);
+        int received = _socket.Receive(_input.Room().Span, SocketFlags.None, out SocketError error);
         if (error == SocketError.WouldBlock)
             return true;
-        var goesOn = Take(received, error);
+        bool goesOn = Take(received, error);
         AnsweredBatch.TellWithoutThePool(_answered.Take());
         if (!goesOn)
             End();
@@ -78,8 +79,8 @@ internal sealed class AnswerReceiver : SocketAsyncEventArgs
     {
         while (true)
         {
-            var goesOn = Take(BytesTransferred, SocketError);
-            var answered = _answered.Take();
+            bool goesOn = Take(BytesTransferred, SocketError);
+            PendingAnswer? answered = _answered.Take();
             if (!goesOn)
             {
                 AnsweredBatch.Tell(answered, mayRun: false);

@@ -20,7 +20,7 @@ internal sealed class AnsweredBatch
     /// <summary>Takes them, the first of a chain.</summary>
     public PendingAnswer? Take()
     {
-        var first = _first;
+        PendingAnswer? first = _first;
         _first = _last = null;
         return first;
     }
@@ -30,7 +30,7 @@ internal sealed class AnsweredBatch
     {
         while (answered is not null)
         {
-            var next = answered.NextAnswered;
+            PendingAnswer? next = answered.NextAnswered;
             answered.NextAnswered = null;
             if (next is null && mayRun)
                 answered.Execute();
@@ -45,7 +45,7 @@ internal sealed class AnsweredBatch
     {
         while (answered is not null)
         {
-            var next = answered.NextAnswered;
+            PendingAnswer? next = answered.NextAnswered;
             answered.NextAnswered = null;
             answered.GoOnWithoutThePool();
             answered = next;

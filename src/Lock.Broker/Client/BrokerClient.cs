@@ -2,8 +2,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Locking;
 
-/// <summary>Keeps one connection to the broker: makes it when somebody asks, and after a broken one reclaims what is held and asks again for
-/// what waits.</summary>
+/// <summary>Keeps one connection to the broker: makes it when somebody asks, and after a broken one reclaims what is held and asks again
+/// for what waits.</summary>
 internal sealed partial class BrokerClient : IAsyncDisposable
 {
     /// <summary>What has been disposed of, for those who ask too late.</summary>
@@ -25,17 +25,22 @@ internal sealed partial class BrokerClient : IAsyncDisposable
     public BrokerClient(LockConnection? connection, BrokerLauncher launcher, LockProviderContext context)
     {
         Context = new ClientContext(
-            BrokerAddress.Of(connection), connection?.Secret, connection?.NoDelay ?? true, connection?.CommandTimeout ?? TimeSpan.FromSeconds(2),
+            BrokerAddress.Of(connection),
+            connection?.Secret,
+            connection?.NoDelay ?? true,
+            connection?.CommandTimeout ?? TimeSpan.FromSeconds(2),
             context.TimeProvider);
         _logger = context.LoggerFactory.CreateLogger("Locking.Broker");
-        var isLaunched = connection?.Launch == true;
+        bool isLaunched = connection?.Launch == true;
         if (isLaunched && !Context.Address.IsLocal)
         {
             throw new LockConfigException(
-                "connection.launch", $"connection.launch is true, but the broker at {Context.Address} would be on another machine: start it there.");
+                "connection.launch",
+                $"connection.launch is true, but the broker at {Context.Address} would be on another machine: start it there.");
         }
 
-        _connector = new BrokerConnector(Context, connection?.ConnectTimeout ?? TimeSpan.FromSeconds(3), isLaunched ? launcher : null, _logger);
+        _connector = new BrokerConnector(
+            Context, connection?.ConnectTimeout ?? TimeSpan.FromSeconds(3), isLaunched ? launcher : null, _logger);
     }
 
     /// <summary>What all its connections share.</summary>
@@ -56,7 +61,8 @@ internal sealed partial class BrokerClient : IAsyncDisposable
         }
 
         // When all who wait have given up, nobody else looks at its fault.
-        _ = connecting.ContinueWith(static ended => ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        _ = connecting.ContinueWith(
+            static ended => ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
 
         return new ValueTask<OpenConnection>(connecting.WaitAsync(cancellationToken));
     }
@@ -103,11 +109,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
             _connection = null;
             if (_disposing.IsCancellationRequested || (_waiting.Count == 0 && Context.Leases.Living().Count == 0))
                 return;
-            if (!_isReturning)
-            {
-                _isReturning = true;
-                _ = DetachedFlow.Start(() => Task.Run(ReturnAsync, CancellationToken.None));
-            }
+            BeginReturnUnsynchronized();
         }
 
         LogBroken(Context.Address, why);
@@ -128,7 +130,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
         }
 
         await _disposing.CancelAsync().ConfigureAwait(false);
-        foreach (var one in waiting)
+        foreach (PendingAnswer one in waiting)
             one.TrySetException(new ObjectDisposedException(StoreName));
 
         // Hung up, not cut: what was sent last, a release for example, still arrives, and the broker sees a clean end.
@@ -140,8 +142,8 @@ internal sealed partial class BrokerClient : IAsyncDisposable
     {
         try
         {
-            var opened = await _connector.OpenAsync(OnEnded, _disposing.Token).ConfigureAwait(false);
-            var connection = opened.Connection;
+            OpenConnection opened = await _connector.OpenAsync(OnEnded, _disposing.Token).ConfigureAwait(false);
+            BrokerConnection connection = opened.Connection;
             await ReclaimAsync(connection).ConfigureAwait(false);
             PendingAnswer[] waiting;
             lock (_gate)
@@ -157,7 +159,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
                 waiting = [.. _waiting.Values];
             }
 
-            foreach (var one in waiting)
+            foreach (PendingAnswer one in waiting)
                 connection.Dialect.AskAcquire(one);
             return opened;
         }
@@ -175,19 +177,19 @@ internal sealed partial class BrokerClient : IAsyncDisposable
         if (connection.IsPublished)
             return; // it releases what a connection held when that ends, and knows no reclaim
         var asked = new List<(HeldLease Lease, PendingAnswer Answer)>();
-        foreach (var lease in Context.Leases.Living())
+        foreach (HeldLease lease in Context.Leases.Living())
         {
             var answer = new PendingAnswer(Context.NextNumber(), null, waits: false);
             connection.Dialect.AskReclaim(answer, lease, Context.Leases.RemainingOf(lease));
             asked.Add((lease, answer));
         }
 
-        foreach (var (lease, pending) in asked)
+        foreach ((HeldLease? lease, PendingAnswer? pending) in asked)
         {
-            var answer = await pending.Answer.ConfigureAwait(false);
+            BrokerAnswer answer = await pending.Answer.ConfigureAwait(false);
             if (answer.Kind == AnswerKind.Done)
                 Context.Leases.Reclaimed(lease.Request.HolderId, connection.Number);
-            var reason = answer.Kind switch
+            LostReason? reason = answer.Kind switch
             {
                 AnswerKind.Other => LostReason.HeldByAnother,
                 AnswerKind.None => LostReason.Removed,
@@ -201,7 +203,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
     /// <summary>Comes back for as long as somebody waits or something is held.</summary>
     private async Task ReturnAsync()
     {
-        var pause = _firstPause;
+        TimeSpan pause = _firstPause;
         while (!_disposing.IsCancellationRequested)
         {
             try
@@ -236,17 +238,22 @@ internal sealed partial class BrokerClient : IAsyncDisposable
 
             // The connection may have ended again before this was set, or somebody may have begun to wait.
             if (_connection is null && !_isDisposed && _waiting.Count > 0)
-            {
-                _isReturning = true;
-                _ = DetachedFlow.Start(() => Task.Run(ReturnAsync, CancellationToken.None));
-            }
+                BeginReturnUnsynchronized();
         }
+    }
+
+    private void BeginReturnUnsynchronized()
+    {
+        if (_isReturning)
+            return;
+        _isReturning = true;
+        _ = DetachedFlow.Start(() => Task.Run(ReturnAsync, CancellationToken.None));
     }
 
     /// <summary>A published broker gives up what a connection held when that ends.</summary>
     private void LoseAll()
     {
-        foreach (var lease in Context.Leases.Living())
+        foreach (HeldLease lease in Context.Leases.Living())
         {
             if (Context.Leases.Remove(lease.Request.HolderId))
                 Context.OnLost(new StoreLoss(lease.Request.Key, lease.Request.HolderId, LostReason.SessionLost));
@@ -262,7 +269,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
             _waiting.Clear();
         }
 
-        foreach (var one in waiting)
+        foreach (PendingAnswer one in waiting)
             one.TrySetException(exception);
     }
 

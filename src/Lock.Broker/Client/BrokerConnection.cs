@@ -24,8 +24,8 @@ internal sealed class BrokerConnection : LineConnection
     /// <summary>Takes a connection over.</summary>
     /// <param name="context">What all connections of the client share.</param>
     /// <param name="socket">A connected socket.</param>
-    /// <param name="onEnded">Told why it ended. Null for one that is for renewals alone (<see cref="RenewalLine"/>): its end says nothing about
-    /// the others.</param>
+    /// <param name="onEnded">Told why it ended. Null for one that is for renewals alone (<see cref="RenewalLine"/>): its end says nothing
+    /// about the others.</param>
     public BrokerConnection(ClientContext context, Socket socket, Action<BrokerConnection, string>? onEnded)
         : base(socket, LongestAnswer, UnsentRequests)
     {
@@ -73,7 +73,7 @@ internal sealed class BrokerConnection : LineConnection
     {
         if (IsPublished || HasEnded)
             return false;
-        var renewals = Volatile.Read(ref _renewals);
+        RenewalLine? renewals = Volatile.Read(ref _renewals);
         if (renewals is null)
         {
             var made = new RenewalLine(_context);
@@ -114,7 +114,7 @@ internal sealed class BrokerConnection : LineConnection
     /// <inheritdoc/>
     protected override void OnLine(ReadOnlySpan<byte> line)
     {
-        var isMessage = WireMessage.Parse(line, out var message) == WireLine.Message;
+        bool isMessage = WireMessage.Parse(line, out WireMessage message) == WireLine.Message;
         if (_greeting.IsOver)
         {
             if (isMessage)
@@ -136,12 +136,12 @@ internal sealed class BrokerConnection : LineConnection
     /// <inheritdoc/>
     protected override void OnEnded(ConnectionEnd end, string why)
     {
-        var pending = _requests.End();
+        List<PendingAnswer> pending = _requests.End();
         Dialect.OnEnded();
         _greeting.End();
         Volatile.Read(ref _renewals)?.End();
         _onEnded?.Invoke(this, why);
-        foreach (var one in pending)
+        foreach (PendingAnswer one in pending)
         {
             if (!one.Waits)
                 one.TrySetResult(default);

@@ -22,12 +22,12 @@ internal sealed partial class BrokerConnector(ClientContext context, TimeSpan co
     /// <exception cref="LockStoreException">There is no broker, or it refuses this client.</exception>
     public async Task<OpenConnection> OpenAsync(Action<BrokerConnection, string> onEnded, CancellationToken disposing)
     {
-        var began = context.Time.GetTimestamp();
-        var again = false;
+        long began = context.Time.GetTimestamp();
+        bool again = false;
         long? launchedAt = null;
         while (true)
         {
-            var left = connectTimeout - context.Time.GetElapsedTime(began);
+            TimeSpan left = connectTimeout - context.Time.GetElapsedTime(began);
             try
             {
                 return await OpenOnceAsync(left > _shortestTry ? left : _shortestTry, onEnded, disposing).ConfigureAwait(false);
@@ -36,7 +36,8 @@ internal sealed partial class BrokerConnector(ClientContext context, TimeSpan co
             {
                 launchedAt = LaunchWhereNobodyIs(e, left, launchedAt);
             }
-            catch (LockStoreException e) when (e.IsTransient && (launchedAt is not null || !again) && connectTimeout > context.Time.GetElapsedTime(began))
+            catch (LockStoreException e) when (e.IsTransient && (launchedAt is not null || !again)
+                && connectTimeout > context.Time.GetElapsedTime(began))
             {
                 again = true;
 
@@ -45,7 +46,10 @@ internal sealed partial class BrokerConnector(ClientContext context, TimeSpan co
             catch (SocketException e)
             {
                 throw context.Address.Explain() is { } wrong
-                    ? new LockStoreException($"There can be no broker at {context.Address}: {wrong}.", isTransient: false, e) { MayHaveBeenApplied = false }
+                    ? new LockStoreException($"There can be no broker at {context.Address}: {wrong}.", isTransient: false, e)
+                    {
+                        MayHaveBeenApplied = false,
+                    }
                     : ClientContext.NotThere($"The broker at {context.Address} cannot be reached: {e.Message}", e);
             }
 
@@ -56,11 +60,15 @@ internal sealed partial class BrokerConnector(ClientContext context, TimeSpan co
     private long LaunchWhereNobodyIs(SocketException e, TimeSpan left, long? launchedAt)
     {
         if (launcher is null)
-            throw ClientContext.NotThere($"No broker listens at {context.Address}. Start one with 'lock broker', or set connection.launch.", e);
+        {
+            throw ClientContext.NotThere(
+                $"No broker listens at {context.Address}. Start one with 'lock broker', or set connection.launch.", e);
+        }
+
         if (left <= TimeSpan.Zero)
         {
-            throw ClientContext.NotThere($"A broker was started, but it does not listen at {context.Address} within {connectTimeout.TotalMilliseconds} ms "
-                + "(connection.connectTimeout). Run the same 'lock broker' by hand to see why.", e);
+            throw ClientContext.NotThere($"A broker was started, but it does not listen at {context.Address} within "
+                + $"{connectTimeout.TotalMilliseconds} ms (connection.connectTimeout). Run the same 'lock broker' by hand to see why.", e);
         }
 
         // Again after a while: the one that was started may have met another that was just ending, and left the place to it.
@@ -77,11 +85,11 @@ internal sealed partial class BrokerConnector(ClientContext context, TimeSpan co
         BrokerConnection? connection = null;
         try
         {
-            var socket = await context.Address.ConnectAsync(context.NoDelay, either.Token).ConfigureAwait(false);
+            Socket socket = await context.Address.ConnectAsync(context.NoDelay, either.Token).ConfigureAwait(false);
             connection = new BrokerConnection(context, socket, onEnded);
             connection.Greet();
             connection.Read();
-            var welcome = await connection.Welcomed.WaitAsync(either.Token).ConfigureAwait(false);
+            Welcome welcome = await connection.Welcomed.WaitAsync(either.Token).ConfigureAwait(false);
             Notice(welcome);
             return new OpenConnection(connection);
         }
@@ -89,7 +97,8 @@ internal sealed partial class BrokerConnector(ClientContext context, TimeSpan co
         {
             connection?.Cut();
             disposing.ThrowIfCancellationRequested();
-            throw ClientContext.NotThere($"The broker at {context.Address} did not answer within {connectTimeout.TotalMilliseconds} ms (connection.connectTimeout).", e);
+            throw ClientContext.NotThere($"The broker at {context.Address} did not answer within {connectTimeout.TotalMilliseconds} ms "
+                + "(connection.connectTimeout).", e);
         }
     }
 
@@ -112,7 +121,7 @@ internal sealed partial class BrokerConnector(ClientContext context, TimeSpan co
         + "owner, and it may grant a lock twice when clients come and go.")]
     private partial void LogPublished(BrokerAddress address);
 
-    [LoggerMessage(24, LogLevel.Warning, "The broker at {Address} is version {Running}, this client is {Own}: what both know is used. Restart "
-        + "the broker to use the rest.")]
+    [LoggerMessage(24, LogLevel.Warning, "The broker at {Address} is version {Running}, this client is {Own}: what both know is used. "
+        + "Restart the broker to use the rest.")]
     private partial void LogOtherVersion(BrokerAddress address, string running, string own);
 }

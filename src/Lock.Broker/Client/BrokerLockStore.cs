@@ -35,7 +35,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     public async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var answer = (await AskAsync(
+        BrokerAnswer answer = (await AskAsync(
             request, static (dialect, pending, _) => dialect.AskAcquire(pending), default, true, cancellationToken)
             .ConfigureAwait(false)).Answer;
         return answer.Kind switch
@@ -51,8 +51,8 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     {
         ArgumentNullException.ThrowIfNull(request);
         cancellationToken.ThrowIfCancellationRequested();
-        var began = _client.Context.Time.GetTimestamp();
-        var connection = (await _client.ConnectAsync(cancellationToken).ConfigureAwait(false)).Connection;
+        long began = _client.Context.Time.GetTimestamp();
+        BrokerConnection connection = (await _client.ConnectAsync(cancellationToken).ConfigureAwait(false)).Connection;
         var waiter = new PendingAnswer(_client.Context.NextNumber(), request, waits: true);
         WaitLimit? limit = null;
         _client.Enlist(waiter);
@@ -63,11 +63,11 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
             // After the request: a place cannot be given up before it was asked for.
             if (atMost != Timeout.InfiniteTimeSpan)
                 limit = new WaitLimit(_client, waiter, atMost);
-            var answer = await HearAsync(waiter, cancellationToken).ConfigureAwait(false);
+            BrokerAnswer answer = await HearAsync(waiter, cancellationToken).ConfigureAwait(false);
             if (answer.Kind == AnswerKind.Granted)
             {
                 // Counted since the request was last sent, which may have been on a later connection than the first.
-                var sentAfter = _client.Context.Time.GetElapsedTime(began, waiter.SentAt);
+                TimeSpan sentAfter = _client.Context.Time.GetElapsedTime(began, waiter.SentAt);
                 return AcquireReply.Granted(answer.Token, sentAfter + answer.Queued);
             }
 
@@ -88,9 +88,9 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
-        var (answer, pending, _) = await AskAsync(
-            null, static (dialect, pending, s) => dialect.AskExtend(pending, s.Key, s.HolderId, s.Ttl), new Subject(key, holderId, ttl), true,
-            cancellationToken).ConfigureAwait(false);
+        (BrokerAnswer answer, PendingAnswer? pending, Welcome _) = await AskAsync(
+            null, static (dialect, pending, s) => dialect.AskExtend(pending, s.Key, s.HolderId, s.Ttl), new Subject(key, holderId, ttl),
+            true, cancellationToken).ConfigureAwait(false);
         if (answer.Kind == AnswerKind.Done)
             _client.Context.Leases.Extended(holderId, ttl, pending.SentAt);
         else if (answer.Kind is AnswerKind.None or AnswerKind.Other)
@@ -102,12 +102,12 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
     {
         // First: a lease that is being given back must not be reclaimed for its own sake, whatever becomes of this request.
-        var lease = _client.Context.Leases.BeginRelease(holderId);
-        var mayLive = lease is null || _client.Context.Leases.RemainingOf(lease) != TimeSpan.Zero;
-        var (answer, _, _) = await AskAsync(
+        HeldLease? lease = _client.Context.Leases.BeginRelease(holderId);
+        bool mayLive = lease is null || _client.Context.Leases.RemainingOf(lease) != TimeSpan.Zero;
+        (BrokerAnswer answer, PendingAnswer _, Welcome _) = await AskAsync(
             null, static (dialect, pending, s) => dialect.AskRelease(pending, s.Key, s.HolderId, s.Lease),
             new Subject(key, holderId, Lease: lease), false, cancellationToken, mayLive).ConfigureAwait(false);
-        var reply = ReplyOf(answer);
+        StoreReply reply = ReplyOf(answer);
         _client.Context.Leases.Remove(holderId);
         return reply;
     }
@@ -115,8 +115,9 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken)
     {
-        var (answer, _, _) = await AskAsync(
-            null, static (dialect, pending, s) => dialect.AskGet(pending, s.Key), new Subject(key), true, cancellationToken).ConfigureAwait(false);
+        (BrokerAnswer answer, PendingAnswer _, Welcome _) = await AskAsync(
+            null, static (dialect, pending, s) => dialect.AskGet(pending, s.Key), new Subject(key), true, cancellationToken)
+                .ConfigureAwait(false);
         return answer.Kind switch
         {
             AnswerKind.Info => answer.Info,
@@ -128,19 +129,19 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var (answer, pending, _) = await AskAsync(
+        (BrokerAnswer answer, PendingAnswer? pending, Welcome _) = await AskAsync(
             null, static (dialect, pending, s) => dialect.AskList(pending, s.Key), new Subject(prefix), true, cancellationToken)
             .ConfigureAwait(false);
         if (answer.Kind != AnswerKind.Done)
             throw Unexpected(answer);
-        foreach (var info in pending.Items)
+        foreach (LockInfo info in pending.Items)
             yield return info;
     }
 
     /// <inheritdoc/>
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
     {
-        var (answer, _, _) = await AskAsync(
+        (BrokerAnswer answer, PendingAnswer _, Welcome _) = await AskAsync(
             null, static (dialect, pending, s) => dialect.AskForce(pending, s.Key), new Subject(key), false, cancellationToken)
             .ConfigureAwait(false);
         return ReplyOf(answer) == StoreReply.Done;
@@ -149,7 +150,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<StoreFinding>> DiagnoseAsync(CancellationToken cancellationToken = default)
     {
-        var (answer, _, welcome) = await AskAsync(
+        (BrokerAnswer answer, PendingAnswer _, Welcome welcome) = await AskAsync(
             null, static (dialect, pending, _) => dialect.AskStatus(pending), default, true, cancellationToken).ConfigureAwait(false);
         if (answer.Kind is not (AnswerKind.Status or AnswerKind.Refused))
             throw Unexpected(answer);
@@ -167,13 +168,13 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
         CancellationToken cancellationToken, bool mayUnlock = false)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var isRenewal = StoreThread.Current is not null;
-        var began = _client.Context.Time.GetTimestamp();
+        bool isRenewal = StoreThread.Current is not null;
+        long began = _client.Context.Time.GetTimestamp();
         while (true)
         {
-            var connection = (await _client.ConnectAsync(cancellationToken).ConfigureAwait(false)).Connection;
+            BrokerConnection connection = (await _client.ConnectAsync(cancellationToken).ConfigureAwait(false)).Connection;
             var pending = new PendingAnswer(_client.Context.NextNumber(), acquire, waits: false) { MayUnlock = mayUnlock };
-            var isOnLine = isRenewal && connection.TryRenew(pending, (line, one) => ask(line, one, subject));
+            bool isOnLine = isRenewal && connection.TryRenew(pending, (line, one) => ask(line, one, subject));
             if (!isOnLine)
                 ask(connection.Dialect, pending, subject);
             isRenewal = false;
@@ -188,11 +189,12 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
                 throw;
             }
 
-            // The line may have met a broker that was started after the grant. Only on the connection itself is it shown what is held, so that it
-            // tells what is true.
+            // The line may have met a broker that was started after the grant. Only on the connection itself is it shown what is held, so
+            // that it tells what is true.
             if (isOnLine && answer.Kind is (AnswerKind.None or AnswerKind.Other))
                 continue;
-            if (answer.Kind != AnswerKind.Lost || !mayRepeat || _client.Context.Time.GetElapsedTime(began) >= _client.Context.CommandTimeout)
+            if (answer.Kind != AnswerKind.Lost || !mayRepeat
+                || _client.Context.Time.GetElapsedTime(began) >= _client.Context.CommandTimeout)
                 return new Answered(answer, pending, connection.Introduction);
             mayRepeat = false;
         }
@@ -204,7 +206,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
 
     private static async ValueTask<BrokerAnswer> HearOrGiveUpAsync(PendingAnswer pending, CancellationToken cancellationToken)
     {
-        var registration = cancellationToken.UnsafeRegister(
+        CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
             static (pending, token) => ((PendingAnswer)pending!).TrySetException(new OperationCanceledException(token)), pending);
         try
         {
@@ -227,9 +229,13 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     private LockStoreException Unexpected(BrokerAnswer answer) => answer.Kind switch
     {
         AnswerKind.Refused => new LockStoreException(
-            $"The broker at {_client.Context.Address} refused the request: {answer.Error}.", isTransient: false) { MayHaveBeenApplied = false },
+            $"The broker at {_client.Context.Address} refused the request: {answer.Error}.", isTransient: false)
+        {
+            MayHaveBeenApplied = false,
+        },
         AnswerKind.NotKnownYet => new LockStoreException(
-            $"The broker at {_client.Context.Address} has come back without knowing all that was held, and whoever held the lock may still reclaim it; it knows in "
+            $"The broker at {_client.Context.Address} has come back without knowing all that was held, and whoever held the lock may "
+            + "still reclaim it; it knows in "
             + $"{answer.Remaining.GetValueOrDefault().TotalSeconds:0.0} s.",
             isTransient: true) { MayHaveBeenApplied = false },
         _ => _client.Context.NoAnswer(),

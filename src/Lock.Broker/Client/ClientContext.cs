@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>What all connections of one client share: where the broker is, the times, what is held, and the numbers of the requests.</summary>
+/// <summary>What all connections of one client share: where the broker is, the times, what is held, and the numbers of the
+/// requests.</summary>
 internal sealed class ClientContext(BrokerAddress address, string? secret, bool noDelay, TimeSpan commandTimeout, TimeProvider time)
 {
     private long _lastNumber;
@@ -25,7 +26,8 @@ internal sealed class ClientContext(BrokerAddress address, string? secret, bool 
     public TimeSpan CommandTimeout => commandTimeout;
 
     /// <summary>How often a connection looks for requests that are late.</summary>
-    public TimeSpan WatchPeriod => TimeSpan.FromTicks(Math.Clamp(CommandTimeout.Ticks / 8, TimeSpan.TicksPerMillisecond * 5, TimeSpan.TicksPerSecond));
+    public TimeSpan WatchPeriod =>
+        TimeSpan.FromTicks(Math.Clamp(CommandTimeout.Ticks / 8, TimeSpan.TicksPerMillisecond * 5, TimeSpan.TicksPerSecond));
 
     /// <summary>The clock.</summary>
     public TimeProvider Time => time;

@@ -62,7 +62,10 @@ internal sealed class Greeting(ClientContext context, RequestSender sender)
     public void End()
     {
         _welcome.TrySetException(new LockStoreException(
-            $"The broker at {context.Address} closed the connection before it answered.", isTransient: true) { MayHaveBeenApplied = false });
+            $"The broker at {context.Address} closed the connection before it answered.", isTransient: true)
+        {
+            MayHaveBeenApplied = false,
+        });
 
         // Whoever waited may have given up, and leaves the fault to nobody.
         _ = _welcome.Task.Exception;
@@ -87,7 +90,7 @@ internal sealed class Greeting(ClientContext context, RequestSender sender)
             return Deny("it does not know the shared secret in connection.secret");
         }
 
-        message.Wire.TryGetInteger(out var wire);
+        message.Wire.TryGetInteger(out long wire);
         Introduction = new Welcome(message.Version.GetText() ?? "", (int)wire);
         return IsIntroduced = true;
     }

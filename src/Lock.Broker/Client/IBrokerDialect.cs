@@ -19,7 +19,8 @@ internal interface IBrokerDialect
     /// <param name="pending">The request.</param>
     /// <param name="key">The key.</param>
     /// <param name="holderId">The holder.</param>
-    /// <param name="lease">The lease, where this client holds it. The broker at this connection may have been started after the grant.</param>
+    /// <param name="lease">The lease, where this client holds it. The broker at this connection may have been started after the
+    /// grant.</param>
     void AskRelease(PendingAnswer pending, string key, string holderId, HeldLease? lease);
 
     /// <summary>Shows the broker what this client believes to hold.</summary>

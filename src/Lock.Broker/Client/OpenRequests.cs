@@ -94,7 +94,7 @@ internal sealed class OpenRequests : IDisposable
     {
         lock (_gate)
         {
-            if (!_pending.TryGetValue(number, out var pending))
+            if (!_pending.TryGetValue(number, out PendingAnswer? pending))
                 return;
             pending.IsQueued = true;
             pending.Acquire?.Progress?.OnQueued();
@@ -106,7 +106,7 @@ internal sealed class OpenRequests : IDisposable
     {
         lock (_gate)
         {
-            if (!_pending.TryGetValue(number, out var pending))
+            if (!_pending.TryGetValue(number, out PendingAnswer? pending))
                 return;
             pending.Items.Add(info);
             pending.SentAt = _time.GetTimestamp();
@@ -117,7 +117,7 @@ internal sealed class OpenRequests : IDisposable
     public PendingAnswer? Take(long number)
     {
         lock (_gate)
-            return _pending.Remove(number, out var pending) ? pending : null;
+            return _pending.Remove(number, out PendingAnswer? pending) ? pending : null;
     }
 
     /// <summary>Whether a request that does not wait in a queue is late.</summary>
@@ -126,8 +126,8 @@ internal sealed class OpenRequests : IDisposable
         lock (_gate)
         {
             _isWatching = false;
-            var now = _time.GetTimestamp();
-            foreach (var one in _pending.Values)
+            long now = _time.GetTimestamp();
+            foreach (PendingAnswer one in _pending.Values)
             {
                 if (!one.IsQueued && _time.GetElapsedTime(one.SentAt, now) >= limit)
                     return true;

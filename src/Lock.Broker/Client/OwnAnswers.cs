@@ -8,8 +8,8 @@ internal static class OwnAnswers
     {
         if (message.Type.TextEquals("lk-granted"u8))
         {
-            message.Token.TryGetInteger(out var token);
-            message.Queued.TryGetInteger(out var queued);
+            message.Token.TryGetInteger(out long token);
+            message.Queued.TryGetInteger(out long queued);
             return new BrokerAnswer(AnswerKind.Granted) { Token = token, Queued = TimeSpan.FromMicroseconds(Math.Max(0, queued)) };
         }
 
@@ -33,7 +33,7 @@ internal static class OwnAnswers
     /// <summary>The lease that a message tells of.</summary>
     public static LockInfo InfoOf(in WireMessage message) => new(
         message.Key.GetText() ?? "", message.Id.GetText() ?? "", message.Owner.GetText() ?? "",
-        message.Token.TryGetInteger(out var token) ? token : null, RemainingOf(in message) ?? TimeSpan.Zero);
+        message.Token.TryGetInteger(out long token) ? token : null, RemainingOf(in message) ?? TimeSpan.Zero);
 
     /// <summary>Why a lease was taken away.</summary>
     public static LostReason ReasonOf(in WireMessage message) => message.Reason.TextEquals("forced"u8) ? LostReason.Forced
@@ -41,7 +41,7 @@ internal static class OwnAnswers
 
     private static TimeSpan? RemainingOf(in WireMessage message)
     {
-        if (!message.Remaining.TryGetInteger(out var milliseconds))
+        if (!message.Remaining.TryGetInteger(out long milliseconds))
             return null;
         return milliseconds < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(Math.Min(milliseconds, WireTypes.LongestTtl));
     }

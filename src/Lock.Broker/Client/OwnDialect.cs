@@ -15,18 +15,21 @@ internal sealed class OwnDialect(ClientContext context, OpenRequests requests, A
             return;
         }
 
-        if (!message.Number.TryGetInteger(out var number))
+        if (!message.Number.TryGetInteger(out long number))
             return;
         if (message.Type.TextEquals("lk-queued"u8))
             requests.OnQueued(number);
         else if (message.Type.TextEquals("lk-item"u8))
             requests.OnItem(number, OwnAnswers.InfoOf(in message));
-        else if (!message.Type.TextEquals("lk-kept"u8) && requests.Take(number) is { } pending) // kept: the grant was faster, and is on its way
+        else if (message.Type.TextEquals("lk-kept"u8))
+            return; // the grant was faster, and is on its way
+        else if (requests.Take(number) is { } pending)
             OnAnswer(pending, OwnAnswers.Read(in message));
     }
 
     /// <inheritdoc/>
-    public void AskAcquire(PendingAnswer pending) => requests.Ask(pending, static (line, number, one) => ComposeAcquire(line, number, one), pending);
+    public void AskAcquire(PendingAnswer pending) =>
+        requests.Ask(pending, static (line, number, one) => ComposeAcquire(line, number, one), pending);
 
     /// <inheritdoc/>
     public void AskExtend(PendingAnswer pending, string key, string holderId, TimeSpan ttl) => requests.Ask(
@@ -62,7 +65,8 @@ internal sealed class OwnDialect(ClientContext context, OpenRequests requests, A
     /// <inheritdoc/>
     public void AskList(PendingAnswer pending, string prefix) => requests.Ask(
         pending,
-        static (line, number, prefix) => line.Raw("{\"type\":\"lk-list\",\"n\":"u8).Integer(number).Raw(",\"prefix\":"u8).Text(prefix).Raw("}\n"u8),
+        static (line, number, prefix) => line.Raw("{\"type\":\"lk-list\",\"n\":"u8).Integer(number).Raw(",\"prefix\":"u8).Text(prefix)
+            .Raw("}\n"u8),
         prefix);
 
     /// <inheritdoc/>
@@ -102,7 +106,7 @@ internal sealed class OwnDialect(ClientContext context, OpenRequests requests, A
 
     private static void ComposeAcquire(LineWriter line, long number, PendingAnswer one)
     {
-        var request = one.Acquire!;
+        AcquireRequest request = one.Acquire!;
         Start(line, "acquire"u8, number, request.Key).Raw(",\"id\":"u8).Text(request.HolderId).Raw(",\"owner\":"u8).Text(request.Owner)
             .Raw(",\"ttl\":"u8).Milliseconds(request.Ttl);
         if (one.Waits)
@@ -114,7 +118,7 @@ internal sealed class OwnDialect(ClientContext context, OpenRequests requests, A
 
     private static void ComposeReclaim(LineWriter line, long number, HeldLease lease, TimeSpan remaining)
     {
-        var request = lease.Request;
+        AcquireRequest request = lease.Request;
         Start(line, "reclaim"u8, number, request.Key).Raw(",\"id\":"u8).Text(request.HolderId).Raw(",\"owner\":"u8).Text(request.Owner)
             .Raw(",\"ttl\":"u8).Milliseconds(remaining).Raw(",\"token\":"u8).Integer(lease.Token ?? 0);
         if (request.KeepOnDisconnect)
@@ -130,7 +134,7 @@ internal sealed class OwnDialect(ClientContext context, OpenRequests requests, A
         if (answer.Kind == AnswerKind.Granted && pending.Acquire is { } request)
         {
             // On the reading loop: a loss of the same lease can only be read after this.
-            var begun = pending.SentAt + (long)(answer.Queued.TotalSeconds * context.Time.TimestampFrequency);
+            long begun = pending.SentAt + (long)(answer.Queued.TotalSeconds * context.Time.TimestampFrequency);
             context.Leases.Add(request, answer.Token, begun, connection);
         }
 

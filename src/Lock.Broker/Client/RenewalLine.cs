@@ -4,10 +4,10 @@ namespace Locking;
 
 /// <summary>A second connection to the same broker, for renewals alone, which a thread of its own makes and reads.</summary>
 /// <remarks>
-/// What a program reads over the runtime's sockets is told on the thread pool: with the pool blocked by other work no renewal would be answered. A
-/// lease is extended by its id from anywhere, so that the connection that holds it is not needed for that. Made with the first renewal, since most
-/// leases never have one, and ended with the connection it belongs to: another one may meet another broker, to which that connection
-/// first shows what it holds.
+/// What a program reads over the runtime's sockets is told on the thread pool: with the pool blocked by other work no renewal would be
+/// answered. A lease is extended by its id from anywhere, so that the connection that holds it is not needed for that. Made with the first
+/// renewal, since most leases never have one, and ended with the connection it belongs to: another one may meet another broker, to which
+/// that connection first shows what it holds.
 /// </remarks>
 internal sealed class RenewalLine(ClientContext context)
 {
@@ -18,7 +18,11 @@ internal sealed class RenewalLine(ClientContext context)
     private bool _hasEnded;
 
     /// <summary>Begins to connect.</summary>
-    public void Open() => new Thread(Run) { IsBackground = true, Name = "Lock broker renewals", Priority = ThreadPriority.AboveNormal }.UnsafeStart();
+    public void Open()
+    {
+        Thread reader = new(Run) { IsBackground = true, Name = "Lock broker renewals", Priority = ThreadPriority.AboveNormal };
+        reader.UnsafeStart();
+    }
 
     /// <summary>Asks, as soon as the line is there.</summary>
     /// <returns>False when it cannot be used.</returns>
@@ -85,7 +89,7 @@ internal sealed class RenewalLine(ClientContext context)
             _hasEnded = true;
 
         // Not answered: they are asked again, over the connection itself.
-        foreach (var (pending, _) in _early)
+        foreach ((PendingAnswer? pending, Action<IBrokerDialect, PendingAnswer> _) in _early)
         {
             if (pending.TryDecide(default))
                 pending.GoOnWithoutThePool();
@@ -106,7 +110,7 @@ internal sealed class RenewalLine(ClientContext context)
 
             if (early.Length == 0)
                 return;
-            foreach (var (pending, ask) in early)
+            foreach ((PendingAnswer? pending, Action<IBrokerDialect, PendingAnswer>? ask) in early)
                 ask(connection.Dialect, pending);
         }
     }

@@ -17,8 +17,8 @@ internal sealed class RequestSender(OutputQueue output, Action cut) : IThreadPoo
     /// <summary>Sends what was added.</summary>
     public void Flush() => output.Flush();
 
-    /// <summary>Sends what was asked. A task of the pool leaves that to the pool: it may be one of many that go on at this moment, and what they
-    /// ask leaves in one write. Any other thread sends by itself, since the pool may have to wake up first.</summary>
+    /// <summary>Sends what was asked. A task of the pool leaves that to the pool: it may be one of many that go on at this moment, and what
+    /// they ask leaves in one write. Any other thread sends by itself, since the pool may have to wake up first.</summary>
     public void FlushSoon()
     {
         if (!Thread.CurrentThread.IsThreadPoolThread)

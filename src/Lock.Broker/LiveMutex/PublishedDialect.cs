@@ -31,7 +31,8 @@ internal sealed class PublishedDialect(ClientContext context, OpenRequests reque
             return; // addressed to nobody
         if (message.Type.TextEquals("lock"u8))
             OnLock(uuid, in message);
-        else if (uuid.StartsWith(AnswerPrefix, StringComparison.Ordinal) && long.TryParse(uuid.AsSpan(AnswerPrefix.Length), out var number))
+        else if (uuid.StartsWith(AnswerPrefix, StringComparison.Ordinal)
+            && long.TryParse(uuid.AsSpan(AnswerPrefix.Length), out long number))
             OnUnlock(number, in message);
     }
 
@@ -40,7 +41,9 @@ internal sealed class PublishedDialect(ClientContext context, OpenRequests reque
     {
         if (pending.Acquire!.KeepOnDisconnect)
         {
-            Refuse(pending, "a published live-mutex broker gives up what a connection holds when it ends; keepOnDisconnect cannot be had there");
+            Refuse(
+                pending, "a published live-mutex broker gives up what a connection holds when it ends; "
+                + "keepOnDisconnect cannot be had there");
             return;
         }
 
@@ -76,7 +79,8 @@ internal sealed class PublishedDialect(ClientContext context, OpenRequests reque
     }
 
     /// <inheritdoc/>
-    public void AskReclaim(PendingAnswer pending, HeldLease lease, TimeSpan remaining) => RefuseUnknown(pending, "give a lease back to its holder");
+    public void AskReclaim(PendingAnswer pending, HeldLease lease, TimeSpan remaining) =>
+        RefuseUnknown(pending, "give a lease back to its holder");
 
     /// <inheritdoc/>
     public void AskGet(PendingAnswer pending, string key) => RefuseUnknown(pending, "tell who holds a lock");
@@ -93,7 +97,7 @@ internal sealed class PublishedDialect(ClientContext context, OpenRequests reque
     /// <summary>Leaves the queue; a grant that comes all the same is given back when it arrives.</summary>
     public void TellWithdraw(PendingAnswer pending)
     {
-        var request = pending.Acquire!;
+        AcquireRequest request = pending.Acquire!;
         lock (_gate)
         {
             requests.Take(pending.Number);
@@ -126,11 +130,11 @@ internal sealed class PublishedDialect(ClientContext context, OpenRequests reque
     {
         lock (_gate)
         {
-            var now = context.Time.GetTimestamp();
-            foreach (var pending in _locks.Values)
+            long now = context.Time.GetTimestamp();
+            foreach (PendingAnswer pending in _locks.Values)
             {
-                var ttl = pending.Acquire!.Ttl;
-                var pause = ttl == Timeout.InfiniteTimeSpan || ttl / 4 > _longestRepeat ? _longestRepeat : ttl / 4;
+                TimeSpan ttl = pending.Acquire!.Ttl;
+                TimeSpan pause = ttl == Timeout.InfiniteTimeSpan || ttl / 4 > _longestRepeat ? _longestRepeat : ttl / 4;
                 if (pending.IsQueued && pending.Sends.Count == 0 && context.Time.GetElapsedTime(pending.LastSend, now) >= pause)
                     SendAgainUnsynchronized(pending, now);
             }
@@ -144,13 +148,15 @@ internal sealed class PublishedDialect(ClientContext context, OpenRequests reque
             _locks.Clear();
     }
 
-    private static void Refuse(PendingAnswer pending, string why) => pending.TrySetResult(new BrokerAnswer(AnswerKind.Refused) { Error = why });
+    private static void Refuse(PendingAnswer pending, string why) =>
+        pending.TrySetResult(new BrokerAnswer(AnswerKind.Refused) { Error = why });
 
-    private static void RefuseUnknown(PendingAnswer pending, string what) => Refuse(pending, $"a published live-mutex broker cannot {what}");
+    private static void RefuseUnknown(PendingAnswer pending, string what) =>
+        Refuse(pending, $"a published live-mutex broker cannot {what}");
 
     private static void ComposeLock(LineWriter line, PendingAnswer pending, long now)
     {
-        var request = pending.Acquire!;
+        AcquireRequest request = pending.Acquire!;
         pending.Sends.Enqueue(now);
         pending.LastSend = now;
         line.Raw("{\"type\":\"lock\",\"uuid\":"u8).Text(request.HolderId).Raw(",\"key\":"u8).Text(request.Key)
@@ -169,9 +175,9 @@ internal sealed class PublishedDialect(ClientContext context, OpenRequests reque
     private void OnLock(string uuid, in WireMessage message)
     {
         PendingAnswer? pending;
-        var granted = message.Acquired.IsTrue;
-        var again = message.Reelection.IsTrue;
-        var isOver = granted || !message.Error.IsMissing;
+        bool granted = message.Acquired.IsTrue;
+        bool again = message.Reelection.IsTrue;
+        bool isOver = granted || !message.Error.IsMissing;
         lock (_gate)
         {
             if (_locks.TryGetValue(uuid, out pending))
@@ -202,13 +208,13 @@ internal sealed class PublishedDialect(ClientContext context, OpenRequests reque
     {
         pending.IsQueued = true;
         pending.Acquire?.Progress?.OnQueued();
-        if (pending.Sends.TryDequeue(out var sentAt))
+        if (pending.Sends.TryDequeue(out long sentAt))
             pending.NotGrantedBefore = sentAt;
     }
 
     private void OnGrant(PendingAnswer? pending, string uuid, in WireMessage message)
     {
-        var key = message.Key.GetText() ?? "";
+        string key = message.Key.GetText() ?? "";
         TellOf("lock-received", uuid, key);
         if (pending?.Acquire is not { } request)
         {
@@ -218,10 +224,11 @@ internal sealed class PublishedDialect(ClientContext context, OpenRequests reque
             return;
         }
 
-        var begun = Math.Max(pending.NotGrantedBefore, pending.SentAt);
-        long? token = message.FencingToken.TryGetInteger(out var number) ? number : null;
+        long begun = Math.Max(pending.NotGrantedBefore, pending.SentAt);
+        long? token = message.FencingToken.TryGetInteger(out long number) ? number : null;
         context.Leases.Add(request, token, begun, connection);
-        pending.TrySetResult(new BrokerAnswer(AnswerKind.Granted) { Token = token, Queued = context.Time.GetElapsedTime(pending.SentAt, begun) });
+        TimeSpan queued = context.Time.GetElapsedTime(pending.SentAt, begun);
+        pending.TrySetResult(new BrokerAnswer(AnswerKind.Granted) { Token = token, Queued = queued });
     }
 
     private void OnUnlock(long number, in WireMessage message)
@@ -238,7 +245,8 @@ internal sealed class PublishedDialect(ClientContext context, OpenRequests reque
         requests.Ask(pending, static (line, number, s) => ComposeUnlock(line, number, s.key, s.holderId), (key, holderId));
 
     private void TellOf(string type, string uuid, string key) => requests.Tell(
-        static (line, _, s) => line.Raw("{\"type\":"u8).Text(s.type).Raw(",\"uuid\":"u8).Text(s.uuid).Raw(",\"key\":"u8).Text(s.key).Raw("}\n"u8),
+        static (line, _, s) => line.Raw("{\"type\":"u8).Text(s.type).Raw(",\"uuid\":"u8).Text(s.uuid).Raw(",\"key\":"u8).Text(s.key)
+            .Raw("}\n"u8),
         0,
         (type, uuid, key));
 }
