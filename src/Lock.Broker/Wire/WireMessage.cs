@@ -129,11 +129,9 @@ internal ref struct WireMessage
     {
         switch (name.Length)
         {
-            case 1:
-                SetIf(ref Number, "n"u8, name, value);
-                break;
-            case 2:
-                SetIf(ref Id, "id"u8, name, value);
+            case <= 2:
+                if (!SetIf(ref Number, "n"u8, name, value))
+                    SetIf(ref Id, "id"u8, name, value);
                 break;
             case 3:
                 if (!SetIf(ref Key, "key"u8, name, value) && !SetIf(ref Ttl, "ttl"u8, name, value) && !SetIf(ref Max, "max"u8, name, value)
