@@ -6,9 +6,6 @@ namespace Locking;
 /// for what waits.</summary>
 internal sealed partial class BrokerClient : IAsyncDisposable
 {
-    /// <summary>What has been disposed of, for those who ask too late.</summary>
-    private const string StoreName = "Locking.BrokerLockStore";
-
     private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan _longestPause = TimeSpan.FromMilliseconds(500);
 
@@ -53,8 +50,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
         Task<OpenConnection> connecting;
         lock (_gate)
         {
-            if (_isDisposed)
-                throw new ObjectDisposedException(StoreName);
+            ObjectDisposedException.ThrowIf(_isDisposed, typeof(BrokerLockStore));
             if (_connection is { HasEnded: false } connection)
                 return new ValueTask<OpenConnection>(new OpenConnection(connection));
             connecting = _connecting ??= DetachedFlow.Start(() => Task.Run(EstablishAsync, CancellationToken.None));
@@ -131,7 +127,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
 
         await _disposing.CancelAsync().ConfigureAwait(false);
         foreach (PendingAnswer one in waiting)
-            one.TrySetException(new ObjectDisposedException(StoreName));
+            one.TrySetException(new ObjectDisposedException(nameof(BrokerLockStore)));
 
         // Hung up, not cut: what was sent last, a release for example, still arrives, and the broker sees a clean end.
         if (connection is not null)
