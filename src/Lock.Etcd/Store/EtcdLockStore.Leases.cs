@@ -85,14 +85,14 @@ internal sealed partial class EtcdLockStore
     /// <summary>Watches a grant until it is released, and says when somebody else ends it.</summary>
     private void Guard(string key, string id, KeyValue entry)
     {
-        var ended = new CancellationTokenSource();
-        if (_guards.TryAdd((key, id), ended))
-            _ = DetachedFlow.Start(() => GuardAsync(key, id, entry, ended.Token));
+        var end = new GuardEnd();
+        if (_guards.TryAdd((key, id), end))
+            _ = DetachedFlow.Start(() => GuardAsync(key, id, entry, end.Token));
     }
 
     private void EndGuard(string key, string id)
     {
-        if (_guards.TryRemove((key, id), out CancellationTokenSource? guard))
+        if (_guards.TryRemove((key, id), out GuardEnd? guard))
             guard.Cancel();
     }
 
@@ -117,12 +117,19 @@ internal sealed partial class EtcdLockStore
                 }
             }
         }
-        catch (Exception end) when (end is OperationCanceledException or ObjectDisposedException)
+        catch (Exception fault) when (fault is OperationCanceledException or ObjectDisposedException)
         {
             return;
         }
 
-        if (_guards.TryRemove((key, id), out CancellationTokenSource? _))
-            LeaseLost?.Invoke(new StoreLoss(key, id, LostReason.Removed));
+        if (_guards.TryRemove((key, id), out GuardEnd? end))
+            LeaseLost?.Invoke(new StoreLoss(key, id, end.Reason));
+    }
+
+    /// <summary>Ends the watch over a grant.</summary>
+    private sealed class GuardEnd : CancellationTokenSource
+    {
+        /// <summary>What its holder is told when the grant is gone.</summary>
+        public volatile LostReason Reason = LostReason.Removed;
     }
 }

@@ -19,7 +19,7 @@ internal sealed partial class EtcdLockStore : ILockStore, IWaitingStore, ILossSi
     /// <summary>With this lease a lock without expiry is taken and waited for; then it is let go of it.</summary>
     private static readonly TimeSpan ProvisionalTtl = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
-    private readonly ConcurrentDictionary<(string Key, string Id), CancellationTokenSource> _guards = new();
+    private readonly ConcurrentDictionary<(string Key, string Id), GuardEnd> _guards = new();
     private readonly EtcdClient _client;
     private readonly EtcdWatches _watches;
     private readonly EtcdKeys _keys;
@@ -87,6 +87,8 @@ internal sealed partial class EtcdLockStore : ILockStore, IWaitingStore, ILossSi
     {
         while (await FirstAsync(key, cancellationToken).ConfigureAwait(false) is { } first)
         {
+            if (_guards.TryGetValue((key, HolderOf(first).Id), out GuardEnd? guard))
+                guard.Reason = LostReason.Forced; // known before the watch tells of it
             TxnResponse reply = await TxnAsync(
                 [EtcdOps.CreatedAt(first.Key, first.CreateRevision)], [EtcdOps.Delete(first.Key)], [], cancellationToken).ConfigureAwait(false);
             if (!reply.Succeeded)
@@ -150,12 +152,15 @@ internal sealed partial class EtcdLockStore : ILockStore, IWaitingStore, ILossSi
             remaining = TimeSpan.FromSeconds(reply.TTL);
         }
 
-        // A stranger, such as etcdctl, says nothing of itself: it is called by its entry's name.
+        (string id, string owner) = HolderOf(entry);
+        return new LockInfo(key, id, owner, await TokenAsync(entry.CreateRevision, stop).ConfigureAwait(false), remaining);
+    }
+
+    /// <summary>Whose entry it is. A stranger, such as etcdctl, says nothing of itself: it is called by its entry's name.</summary>
+    private static (string Id, string Owner) HolderOf(KeyValue entry)
+    {
         string[] said = entry.Value.ToStringUtf8().Split('\n', 2);
-        string name = entry.Key.ToStringUtf8();
-        return new LockInfo(
-            key, said.Length == 2 ? said[0] : name[(name.LastIndexOf('/') + 1)..], said.Length == 2 ? said[1] : "",
-            await TokenAsync(entry.CreateRevision, stop).ConfigureAwait(false), remaining);
+        return said.Length == 2 ? (said[0], said[1]) : (entry.Key.ToStringUtf8().Split('/')[^1], "");
     }
 
     private async ValueTask<KeyValue?> FirstAsync(string key, CancellationToken stop) =>

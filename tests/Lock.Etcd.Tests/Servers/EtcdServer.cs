@@ -10,7 +10,10 @@ namespace Locking.Testing;
 /// <summary>A real member of an etcd cluster of a test's own: free ports, a temporary directory. Killed and removed at the end.</summary>
 public sealed class EtcdServer : IAsyncDisposable
 {
-    private readonly string _directory = Directory.CreateTempSubdirectory("lock-etcd-").FullName;
+    /// <summary>In memory where the machine has that: nothing here survives the machine, and nobody waits for a disk that others use too.</summary>
+    private readonly string _directory = Directory.Exists("/dev/shm")
+        ? Directory.CreateDirectory($"/dev/shm/lock-etcd-{Guid.NewGuid():N}").FullName
+        : Directory.CreateTempSubdirectory("lock-etcd-").FullName;
     private readonly StringBuilder _log = new();
     private readonly string[] _arguments;
     private Process? _process;
