@@ -52,7 +52,7 @@ public sealed class InteropTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
             for (int i = 0; i < 5; i++)
             {
                 string script = $"mkdir '{inside}' && echo theirs >> '{log}' && rmdir '{inside}' || echo overlap >> '{log}'";
-                await etcd.Server.ControlAsync("lock", "lock:mixed", "sh", "-c", script);
+                await etcd.Server.ControlAsync("lock", "lock:mixed", "--", "sh", "-c", script);
             }
         }));
         var ours = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>

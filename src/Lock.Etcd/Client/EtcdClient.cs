@@ -27,6 +27,9 @@ internal sealed class EtcdClient : IDisposable
 
     public IReadOnlyList<EtcdMember> Members => _members;
 
+    /// <summary>Whether it says who it is, by a password or a certificate.</summary>
+    public bool ShowsItself => _settings.Username is not null || _settings.Tls?.ClientCertificates is not null;
+
     /// <summary>Makes one call, within the limit. A member that surely has not got it is passed over.</summary>
     /// <exception cref="RpcException">An answer (<see cref="EtcdFaults.IsAnswer"/>).</exception>
     /// <exception cref="LockStoreException">No answer.</exception>
