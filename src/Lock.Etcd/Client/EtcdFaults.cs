@@ -1,4 +1,5 @@
 using System.Security.Authentication;
+using System.Security.Cryptography;
 using Grpc.Core;
 
 namespace Locking;
@@ -45,13 +46,18 @@ internal static class EtcdFaults
         LockStoreException Passing(string what, bool applied) =>
             new($"The etcd member {member} {what}.", isTransient: true, fault) { MayHaveBeenApplied = applied };
 
-        LockStoreException OfConnection(HttpRequestException http) => http.HttpRequestError switch
+        LockStoreException OfConnection(HttpRequestException http)
         {
-            HttpRequestError.SecureConnectionError when http.InnerException is AuthenticationException =>
-                Refused($"no TLS with it: {http.InnerException.Message} Either it speaks plainly (connection.tls), or one side does not trust the other's certificate"),
-            HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError =>
-                Passing($"cannot be reached: {http.Message}", applied: false),
-            _ => Passing($"broke off: {http.Message} If it speaks TLS, set connection.tls", applied: true),
-        };
+            Exception cause = http.GetBaseException();
+            string why = cause.Message.TrimEnd('.');
+            return http.HttpRequestError switch
+            {
+                _ when cause is AuthenticationException or CryptographicException =>
+                    Refused($"no TLS with it, since one side does not trust the other's certificate, or wants one (connection.tls): {why}"),
+                HttpRequestError.SecureConnectionError => Passing($"broke off the TLS handshake: {why}. If it speaks plainly, do not set connection.tls", applied: false),
+                HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError => Passing($"cannot be reached: {why}", applied: false),
+                _ => Passing($"broke off: {why}. If it speaks TLS, set connection.tls", applied: true),
+            };
+        }
     }
 }

@@ -31,7 +31,7 @@ internal sealed partial class EtcdLockStore
                 }
 
                 // Not in the background: whoever asks next must not meet this place, nor lose the next one to a late request.
-                await RevokeAsync(place.Entry.Lease, cancellationToken).ConfigureAwait(false);
+                await RevokeQuietlyAsync(place.Entry.Lease).ConfigureAwait(false);
                 place = null;
                 if (atMost != Timeout.InfiniteTimeSpan && _clock.GetElapsedTime(began) >= atMost)
                     return AcquireReply.Busy(null);

@@ -40,33 +40,55 @@ internal sealed partial class EtcdLockStore
             return await call.ResponseStream.MoveNext(options.CancellationToken).ConfigureAwait(false) ? call.ResponseStream.Current.TTL : 0;
         }, stop);
 
-    /// <summary>Moves an entry to another lease, or to none. The old one is given up.</summary>
-    /// <returns>The entry as it is now; null when it has changed meanwhile, and the new lease is given up.</returns>
+    /// <summary>Moves an entry to another lease, or to none, and gives up the one that it leaves.</summary>
+    /// <remarks>Whoever releases a lock may know it by its old lease only, and ends that. Two cannot end one lease: who comes second finds it gone, and
+    /// undoes what the other could not know of.</remarks>
+    /// <returns>The entry as it is now; null when it was changed or released meanwhile, and the new lease is given up.</returns>
     private async ValueTask<KeyValue?> MoveAsync(KeyValue entry, long lease, CancellationToken stop)
     {
         TxnResponse reply = await TxnAsync(
             [EtcdOps.WrittenAt(entry.Key, entry.ModRevision)], [EtcdOps.Put(entry.Key, entry.Value, lease)], [], stop).ConfigureAwait(false);
-        RevokeLater(reply.Succeeded ? entry.Lease : lease);
-        return reply.Succeeded ? new KeyValue(entry) { Lease = lease, ModRevision = reply.Header.Revision } : null;
+        if (reply.Succeeded && (entry.Lease == 0 || await RevokeAsync(entry.Lease, stop).ConfigureAwait(false)))
+            return new KeyValue(entry) { Lease = lease, ModRevision = reply.Header.Revision };
+        if (reply.Succeeded)
+            await TxnAsync([EtcdOps.WrittenAt(entry.Key, reply.Header.Revision)], [EtcdOps.Delete(entry.Key)], [], stop).ConfigureAwait(false);
+        RevokeLater(lease);
+        return null;
     }
 
-    private async ValueTask RevokeAsync(long lease, CancellationToken stop)
+    /// <summary>Ends a lease, and with it what hangs on it.</summary>
+    /// <returns>False when it was gone.</returns>
+    private async ValueTask<bool> RevokeAsync(long lease, CancellationToken stop)
     {
         var request = new LeaseRevokeRequest { ID = lease };
         try
         {
             await _client.CallAsync((m, o) => m.Leases.LeaseRevokeAsync(request, o).ResponseAsync, stop).ConfigureAwait(false);
+            return true;
         }
-        catch (Exception fault) when (fault is RpcException or LockStoreException or ObjectDisposedException)
+        catch (RpcException)
         {
-            // It is gone, or will be when its time is up.
+            return false;
+        }
+    }
+
+    /// <summary>The same for a lease that ends by itself if this fails.</summary>
+    private async Task RevokeQuietlyAsync(long lease)
+    {
+        try
+        {
+            await RevokeAsync(lease, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception fault) when (fault is LockStoreException or ObjectDisposedException)
+        {
+            // Its time comes.
         }
     }
 
     private void RevokeLater(long lease)
     {
         if (lease != 0)
-            _ = DetachedFlow.Start(() => RevokeAsync(lease, CancellationToken.None).AsTask());
+            _ = DetachedFlow.Start(() => RevokeQuietlyAsync(lease));
     }
 
     private async ValueTask<TxnResponse> TxnAsync(Compare[] compare, RequestOp[] success, RequestOp[] failure, CancellationToken stop)
@@ -86,18 +108,25 @@ internal sealed partial class EtcdLockStore
     private void Guard(string key, string id, KeyValue entry)
     {
         var end = new GuardEnd();
-        if (_guards.TryAdd((key, id), end))
+        GuardEnd guard = _guards.GetOrAdd((key, id), end);
+        guard.Lease = entry.Lease;
+        if (guard == end)
             _ = DetachedFlow.Start(() => GuardAsync(key, id, entry, end.Token));
     }
 
-    private void EndGuard(string key, string id)
+    /// <returns>The lease of the grant as far as this store has granted it and nothing made that doubtful; else 0.</returns>
+    private long EndGuard(string key, string id)
     {
-        if (_guards.TryRemove((key, id), out GuardEnd? guard))
-            guard.Cancel();
+        if (!_guards.TryRemove((key, id), out GuardEnd? guard))
+            return 0;
+        guard.Cancel();
+        return guard.Lease;
     }
 
     private async Task GuardAsync(string key, string id, KeyValue entry, CancellationToken ended)
     {
+        // A lock that is given back at once is spared its watch, which tells also of what happened before it began.
+        await Task.Delay(Pause, _clock, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         long seen = entry.ModRevision;
         try
         {
@@ -131,5 +160,12 @@ internal sealed partial class EtcdLockStore
     {
         /// <summary>What its holder is told when the grant is gone.</summary>
         public volatile LostReason Reason = LostReason.Removed;
+
+        /// <summary>The lease that the grant hangs on; 0: none, or not known.</summary>
+        public long Lease
+        {
+            get => Volatile.Read(ref field);
+            set => Volatile.Write(ref field, value);
+        }
     }
 }

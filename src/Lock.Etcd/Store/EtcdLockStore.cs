@@ -61,21 +61,30 @@ internal sealed partial class EtcdLockStore : ILockStore, IWaitingStore, ILossSi
             if (ttl == Timeout.InfiniteTimeSpan ? first.Lease == 0 : granted == SecondsOf(ttl))
                 return StoreReply.Done;
             long lease = ttl == Timeout.InfiniteTimeSpan ? 0 : await GrantAsync(0, ttl, cancellationToken).ConfigureAwait(false);
+            if (_guards.TryGetValue((key, holderId), out GuardEnd? guard))
+                guard.Lease = 0;
             if (await MoveAsync(first, lease, cancellationToken).ConfigureAwait(false) is not null)
+            {
+                if (guard is not null)
+                    guard.Lease = lease;
                 return StoreReply.Done;
+            }
+
             tried = 0;
         }
     }
 
     public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
     {
-        EndGuard(key, holderId);
+        long lease = EndGuard(key, holderId);
+        if (lease != 0 && await RevokeAsync(lease, cancellationToken).ConfigureAwait(false))
+            return StoreReply.Done;
         ByteString entry = _keys.EntryOf(key, holderId), line = _keys.LineOf(key);
         TxnResponse reply = await TxnAsync(
             [EtcdOps.CreatedAt(entry, 0)], [EtcdOps.First(line)], [EtcdOps.First(line), EtcdOps.Delete(entry)], cancellationToken).ConfigureAwait(false);
         KeyValue? first = reply.Found(0);
 
-        // The lease goes too. Where nothing was there a request may be late: it is to find the lease gone, but not that of a next one.
+        // The lease goes too. Where nothing was there a request may be late: it is to find its lease gone, and the next one is not to lose its own.
         if (reply.Succeeded)
             await RevokeAsync(EtcdKeys.LeaseOf(key, holderId), cancellationToken).ConfigureAwait(false);
         else

@@ -17,11 +17,12 @@ public sealed class EtcdFixture : IAsyncLifetime
 
     public ILockStore NewStore(TimeProvider? clock = null) => StoreAt([Server.Url], clock: clock);
 
-    public static ILockStore StoreAt(IEnumerable<string> members, TimeSpan? limit = null, TimeProvider? clock = null) => new EtcdLockStore(
-        new EtcdSettings
-        {
-            Members = [.. members.Select(static member => new Uri(member))],
-            ConnectTimeout = limit ?? TimeSpan.FromSeconds(10), CommandTimeout = limit ?? TimeSpan.FromSeconds(10),
-        },
-        clock ?? TimeProvider.System);
+    public static ILockStore StoreAt(IEnumerable<string> members, TimeSpan? limit = null, TimeProvider? clock = null) =>
+        new EtcdLockStore(SettingsAt(members, limit), clock ?? TimeProvider.System);
+
+    internal static EtcdSettings SettingsAt(IEnumerable<string> members, TimeSpan? limit = null) => new()
+    {
+        Members = [.. members.Select(static member => new Uri(member))],
+        ConnectTimeout = limit ?? TimeSpan.FromSeconds(10), CommandTimeout = limit ?? TimeSpan.FromSeconds(10),
+    };
 }

@@ -33,6 +33,9 @@ public sealed class EtcdServer : IAsyncDisposable
 
     public int PeerPort { get; }
 
+    /// <summary>What etcdctl needs to be let in.</summary>
+    public IReadOnlyList<string> ControlArguments { get; set; } = [];
+
     /// <summary>Whether it is to speak TLS to clients.</summary>
     private bool IsTls => _arguments.Contains("--cert-file");
 
@@ -117,6 +120,14 @@ public sealed class EtcdServer : IAsyncDisposable
             _log.Clear();
     }
 
+    /// <summary>Starts it again, alone, without anything that it knew.</summary>
+    public void Forget()
+    {
+        Kill();
+        Directory.Delete(Path.Combine(_directory, "data"), recursive: true);
+        Start([this]);
+    }
+
     /// <summary>SIGSTOP: it stands still, its sockets stay open.</summary>
     public void Freeze() => Signal(19);
 
@@ -137,7 +148,7 @@ public sealed class EtcdServer : IAsyncDisposable
     /// <summary>Starts etcdctl against this member.</summary>
     public Process Control(params string[] words)
     {
-        var start = new ProcessStartInfo("etcdctl", ["--endpoints", Url, .. words])
+        var start = new ProcessStartInfo("etcdctl", ["--endpoints", Url, .. ControlArguments, .. words])
         {
             RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, Environment = { ["ETCDCTL_API"] = "3" },
         };
@@ -168,7 +179,12 @@ public sealed class EtcdServer : IAsyncDisposable
         }
     }
 
-    private void Signal(int signal) => Assert.Equal(0, Kill(_process!.Id, signal));
+    private void Signal(int signal)
+    {
+        if (Kill(_process!.Id, signal) != 0)
+            throw new InvalidOperationException($"etcd could not be sent signal {signal}.");
+    }
+
 
     [DllImport("libc", EntryPoint = "kill")]
     private static extern int Kill(int process, int signal);
