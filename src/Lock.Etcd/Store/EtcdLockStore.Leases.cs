@@ -40,8 +40,14 @@ internal sealed partial class EtcdLockStore
             return await call.ResponseStream.MoveNext(options.CancellationToken).ConfigureAwait(false) ? call.ResponseStream.Current.TTL : 0;
         }, stop);
 
+    /// <summary>Ends an entry: by its lease, or, where it has none or is a stranger's, whose lease may carry more, by itself.</summary>
+    /// <returns>False when it was changed or ended meanwhile.</returns>
+    private async ValueTask<bool> EndAsync(KeyValue entry, CancellationToken stop) => entry.Lease != 0 && !entry.Value.IsEmpty
+        ? await RevokeAsync(entry.Lease, stop).ConfigureAwait(false)
+        : (await TxnAsync([EtcdOps.WrittenAt(entry.Key, entry.ModRevision)], [EtcdOps.Delete(entry.Key)], [], stop).ConfigureAwait(false)).Succeeded;
+
     /// <summary>Moves an entry to another lease, or to none, and gives up the one that it leaves.</summary>
-    /// <remarks>Whoever releases a lock may know it by its old lease only, and ends that. Two cannot end one lease: who comes second finds it gone, and
+    /// <remarks>Whoever releases a lock may know it by its old lease only, and ends that. No two end one lease: who comes second finds it gone, and
     /// undoes what the other could not know of.</remarks>
     /// <returns>The entry as it is now; null when it was changed or released meanwhile, and the new lease is given up.</returns>
     private async ValueTask<KeyValue?> MoveAsync(KeyValue entry, long lease, CancellationToken stop)

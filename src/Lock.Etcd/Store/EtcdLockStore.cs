@@ -79,17 +79,19 @@ internal sealed partial class EtcdLockStore : ILockStore, IWaitingStore, ILossSi
         long lease = EndGuard(key, holderId);
         if (lease != 0 && await RevokeAsync(lease, cancellationToken).ConfigureAwait(false))
             return StoreReply.Done;
-        ByteString entry = _keys.EntryOf(key, holderId), line = _keys.LineOf(key);
-        TxnResponse reply = await TxnAsync(
-            [EtcdOps.CreatedAt(entry, 0)], [EtcdOps.First(line)], [EtcdOps.First(line), EtcdOps.Delete(entry)], cancellationToken).ConfigureAwait(false);
-        KeyValue? first = reply.Found(0);
+        ByteString entry = _keys.EntryOf(key, holderId);
+        while (true)
+        {
+            TxnResponse reply = await TxnAsync([], [EtcdOps.Get(entry), EtcdOps.First(_keys.LineOf(key))], [], cancellationToken).ConfigureAwait(false);
+            KeyValue? mine = reply.Found(0), first = reply.Found(1);
 
-        // The lease goes too. Where nothing was there a request may be late: it is to find its lease gone, and the next one is not to lose its own.
-        if (reply.Succeeded)
-            await RevokeAsync(EtcdKeys.LeaseOf(key, holderId), cancellationToken).ConfigureAwait(false);
-        else
-            RevokeLater(reply.Responses[1].ResponseDeleteRange.PrevKvs[0].Lease);
-        return first is null ? StoreReply.NotHeld : first.Key == entry ? StoreReply.Done : StoreReply.HeldByAnother;
+            // Where nothing is there a request may be late: it is to find its lease gone.
+            if (mine is null)
+                await RevokeAsync(EtcdKeys.LeaseOf(key, holderId), cancellationToken).ConfigureAwait(false);
+            else if (!await EndAsync(mine, cancellationToken).ConfigureAwait(false))
+                continue;
+            return first is null ? StoreReply.NotHeld : first.Key == entry ? StoreReply.Done : StoreReply.HeldByAnother;
+        }
     }
 
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
@@ -98,15 +100,8 @@ internal sealed partial class EtcdLockStore : ILockStore, IWaitingStore, ILossSi
         {
             if (_guards.TryGetValue((key, HolderOf(first).Id), out GuardEnd? guard))
                 guard.Reason = LostReason.Forced; // known before the watch tells of it
-            TxnResponse reply = await TxnAsync(
-                [EtcdOps.CreatedAt(first.Key, first.CreateRevision)], [EtcdOps.Delete(first.Key)], [], cancellationToken).ConfigureAwait(false);
-            if (!reply.Succeeded)
-                continue;
-
-            // A stranger's lease may carry more than this entry.
-            if (!first.Value.IsEmpty)
-                RevokeLater(reply.Responses[0].ResponseDeleteRange.PrevKvs[0].Lease);
-            return true;
+            if (await EndAsync(first, cancellationToken).ConfigureAwait(false))
+                return true;
         }
 
         return false;

@@ -19,7 +19,7 @@ internal static class EtcdOps
     public static RequestOp Put(ByteString key, ByteString value, long lease) =>
         new() { RequestPut = new PutRequest { Key = key, Value = value, Lease = lease } };
 
-    public static RequestOp Delete(ByteString key) => new() { RequestDeleteRange = new DeleteRangeRequest { Key = key, PrevKv = true } };
+    public static RequestOp Delete(ByteString key) => new() { RequestDeleteRange = new DeleteRangeRequest { Key = key } };
 
     public static RequestOp Get(ByteString key) => new() { RequestRange = new RangeRequest { Key = key } };
 
