@@ -26,7 +26,9 @@ public sealed class TlsTests : IDisposable
         await using EtcdServer server = await EtcdServer.StartAsync([.. Tls, "--client-cert-auth", "--trusted-ca-file", _files.Authority]);
         await using ILock locks = Locks(server.Url, EtcdTls.From(_files.Authority, _files.Client.Certificate, _files.Client.Key));
         await (await locks.LockAsync("a")).DisposeAsync();
-        await AssertFaultAsync(server.Url, EtcdTls.From(_files.Authority, null, null), isTransient: false, "or wants one");
+
+        // The member hangs up after the handshake: whether the client sees why, or only that, is chance.
+        await AssertFaultAsync(server.Url, EtcdTls.From(_files.Authority, null, null), isTransient: null, "connection.certFile");
     }
 
     [Fact]
@@ -51,11 +53,11 @@ public sealed class TlsTests : IDisposable
         await AssertFaultAsync(server.Url.Replace("https:", "http:"), null, isTransient: true, "If it speaks TLS, set connection.tls");
     }
 
-    private static async Task AssertFaultAsync(string url, SslClientAuthenticationOptions? tls, bool isTransient, string why)
+    private static async Task AssertFaultAsync(string url, SslClientAuthenticationOptions? tls, bool? isTransient, string why)
     {
         await using ILock locks = Locks(url, tls);
         LockStoreException fault = await Assert.ThrowsAsync<LockStoreException>(async () => await locks.TryLockAsync("a"));
-        Assert.True(fault.Message.Contains(why, StringComparison.Ordinal) && isTransient == fault.IsTransient, fault.ToString());
+        Assert.True(fault.Message.Contains(why, StringComparison.Ordinal) && (isTransient ?? fault.IsTransient) == fault.IsTransient, fault.ToString());
     }
 
     private static StoreLock Locks(string url, SslClientAuthenticationOptions? tls) =>

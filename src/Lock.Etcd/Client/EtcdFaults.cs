@@ -53,10 +53,10 @@ internal static class EtcdFaults
             return http.HttpRequestError switch
             {
                 _ when cause is AuthenticationException or CryptographicException =>
-                    Refused($"no TLS with it, since one side does not trust the other's certificate, or wants one (connection.tls): {why}"),
+                    Refused($"no TLS with it, since one side does not trust the other's certificate, or wants one (connection.certFile): {why}"),
                 HttpRequestError.SecureConnectionError => Passing($"broke off the TLS handshake: {why}. If it speaks plainly, do not set connection.tls", applied: false),
                 HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError => Passing($"cannot be reached: {why}", applied: false),
-                _ => Passing($"broke off: {why}. If it speaks TLS, set connection.tls", applied: true),
+                _ => Passing($"broke off: {why}. If it speaks TLS, set connection.tls; if it wants a certificate, connection.certFile", applied: true),
             };
         }
     }
