@@ -7,6 +7,7 @@ namespace Locking;
 /// <summary>Whom to trust and as whom to come, by files.</summary>
 internal static class EtcdTls
 {
+    /// <summary>Reads the files.</summary>
     /// <param name="authority">The certificates of who signs the members' certificates; null: as the system trusts.</param>
     /// <param name="certificate">This client's certificate; null: none.</param>
     /// <param name="key">The key of that.</param>

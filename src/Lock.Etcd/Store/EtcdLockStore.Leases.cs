@@ -120,6 +120,7 @@ internal sealed partial class EtcdLockStore
             _ = DetachedFlow.Start(() => GuardAsync(key, id, entry, end.Token));
     }
 
+    /// <summary>Ends the watch over a grant, which is about to end.</summary>
     /// <returns>The lease of the grant as far as this store has granted it and nothing made that doubtful; else 0.</returns>
     private long EndGuard(string key, string id)
     {
