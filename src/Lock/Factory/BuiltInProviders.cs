@@ -6,9 +6,12 @@ internal static class BuiltInProviders
     public static IReadOnlyList<ILockProvider> All { get; } =
     [
         new InMemoryLockProvider(),
+        new BrokerLockProvider(),
         new RedisLockProvider(),
         new RedLockLockProvider(),
-        new BrokerLockProvider(),
         new MongoLockProvider(),
+        new PostgresLockProvider(),
     ];
+
+    public static KnownProviders Known { get; } = new(All);
 }
