@@ -17,7 +17,7 @@ internal sealed class PostgresSuite : IBenchSuite
         foreach (var flushes in new[] { false, true })
         {
             var name = flushes ? "postgres, fsync on" : "postgres";
-            await using var server = await BenchPostgres.StartAsync(flushes);
+            await using var server = await PostgresServer.StartAsync("max_connections=400", $"fsync={(flushes ? "on" : "off")}");
             if (report.Wants($"{name}, one task"))
                 await CompareAsync(report, server, $"{name}, one task", rounds, 100, static (library, n) => library.CycleAsync("one", n));
             if (report.Wants($"{name}, 64 tasks on 64 keys"))
@@ -31,7 +31,7 @@ internal sealed class PostgresSuite : IBenchSuite
         }
     }
 
-    private static async Task CompareAsync(BenchReport report, BenchPostgres server, string what, int rounds, int operations, Func<PostgresLibrary, int, Task> run)
+    private static async Task CompareAsync(BenchReport report, PostgresServer server, string what, int rounds, int operations, Func<PostgresLibrary, int, Task> run)
     {
         var libraries = PostgresLibrary.All.Select(name => PostgresLibrary.Connect(name, server.Port)).ToList();
         var comparison = new Comparison();
@@ -44,7 +44,7 @@ internal sealed class PostgresSuite : IBenchSuite
         report.AtMost(what + ", DistributedLock.Postgres", result.Median(Ours) / result.Median(Medallion), 1, "×", "ours of theirs");
     }
 
-    private static async Task HandOffAsync(BenchReport report, BenchPostgres server, string what, int rounds)
+    private static async Task HandOffAsync(BenchReport report, PostgresServer server, string what, int rounds)
     {
         var columns = await HandOffs.MeasureAsync("postgres-worker", PostgresLibrary.Waiting, server.Port.ToString(CultureInfo.InvariantCulture), Math.Clamp(rounds / 5, 1, 7));
         var (theirs, ours) = (columns[0].Figures, columns[1].Figures);
