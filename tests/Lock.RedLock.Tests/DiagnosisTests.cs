@@ -131,7 +131,7 @@ public sealed partial class DiagnosisTests
         await using var quorum = await Quorum.StartAsync();
         await using var proxy = new RedisProxy(quorum.Servers[0].Port) { Delay = TimeSpan.FromMilliseconds(60) };
         await using var store = Quorum.StoreAt(
-            [proxy.Port, quorum.Servers[1].Port, quorum.Servers[2].Port], new LockOptions { NodeTimeout = TimeSpan.FromMilliseconds(100) });
+            [proxy.Port, quorum.Servers[1].Port, quorum.Servers[2].Port], settings: new RedLockSettings { NodeTimeout = TimeSpan.FromMilliseconds(100) });
         var finding = Find(await store.DiagnoseAsync(), "slow-node");
         Assert.True(finding.IsWarning);
         Assert.Contains("100 ms (lockOptions.nodeTimeout)", finding.Text, StringComparison.Ordinal);

@@ -25,7 +25,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
     private bool _isDisposed;
     private bool _warned;
 
-    public BrokerClient(LockConnection? connection, BrokerLauncher launcher, LockProviderContext context)
+    public BrokerClient(BrokerLockSettings? connection, BrokerLauncher launcher, LockProviderContext context)
     {
         Address = BrokerAddress.Of(connection);
         Secret = connection?.Secret;
