@@ -24,7 +24,7 @@ public sealed class EtcdLockProvider : LockProvider<EtcdLockSettings>
         bool tls = settings.Tls == true;
         if (!tls && (settings.CaFile ?? settings.CertFile) is not null)
             throw new LockConfigException("connection.tls", "is not true, but caFile or certFile is set.");
-        IReadOnlyList<EtcdEndpoint> members = settings.Endpoints ?? [new EtcdEndpoint { Host = settings.Host, Port = settings.Port }];
+        IReadOnlyList<EtcdEndpointSettings> members = settings.Endpoints ?? [new EtcdEndpointSettings { Host = settings.Host, Port = settings.Port }];
         var known = new EtcdSettings { Members = [] };
         return new EtcdLockStore(
             new EtcdSettings

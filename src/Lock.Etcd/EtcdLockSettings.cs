@@ -1,7 +1,7 @@
 namespace Locking;
 
 /// <summary>Where one member of an etcd cluster is.</summary>
-public sealed record EtcdEndpoint
+public sealed record EtcdEndpointSettings
 {
     /// <summary>Host name or address. Default 127.0.0.1.</summary>
     public string? Host { get; set; }
@@ -9,10 +9,10 @@ public sealed record EtcdEndpoint
     /// <summary>TCP port for clients, 1 to 65535. Default 2379.</summary>
     public int? Port { get; set; }
 
-    internal static SettingsTable<EtcdEndpoint> Table { get; } = new(
+    internal static SettingsTable<EtcdEndpointSettings> Table { get; } = new(
     [
-        CommonSettings.Host<EtcdEndpoint>(static s => s.Host, static (s, value) => s with { Host = value }),
-        CommonSettings.Port<EtcdEndpoint>(2379, static s => s.Port, static (s, value) => s with { Port = value }),
+        CommonSettings.Host<EtcdEndpointSettings>(static s => s.Host, static (s, value) => s with { Host = value }),
+        CommonSettings.Port<EtcdEndpointSettings>(2379, static s => s.Port, static (s, value) => s with { Port = value }),
     ]);
 }
 
@@ -20,7 +20,7 @@ public sealed record EtcdEndpoint
 public sealed record EtcdLockSettings
 {
     /// <summary>The members of one cluster, at least one.</summary>
-    public IReadOnlyList<EtcdEndpoint>? Endpoints { get; set; }
+    public IReadOnlyList<EtcdEndpointSettings>? Endpoints { get; set; }
 
     /// <summary>Host name or address of the only member. Default 127.0.0.1.</summary>
     public string? Host { get; set; }
@@ -57,8 +57,8 @@ public sealed record EtcdLockSettings
 
     internal static SettingsTable<EtcdLockSettings> Table { get; } = new(
     [
-        Settings.List<EtcdLockSettings, EtcdEndpoint>(
-            "endpoints", EtcdEndpoint.Table, static s => s.Endpoints, static (s, value) => s with { Endpoints = value }, "The members of one cluster, at least one.") with
+        Settings.List<EtcdLockSettings, EtcdEndpointSettings>(
+            "endpoints", EtcdEndpointSettings.Table, static s => s.Endpoints, static (s, value) => s with { Endpoints = value }, "The members of one cluster, at least one.") with
         {
             Allowed = "a list of at least one member, each an object such as {\"host\": \"10.0.0.1\", \"port\": 2379}",
             Misnomers = ["servers", "nodes", "hosts", "members"],
