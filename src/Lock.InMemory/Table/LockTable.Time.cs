@@ -66,7 +66,7 @@ internal sealed partial class LockTable
             var isDue = stripe.Deadlines.Earliest <= now;
             if (isDue)
             {
-                var entry = stripe.Deadlines.First.Entry;
+                var entry = stripe.Deadlines.First!.Entry;
                 ended = SettleUnsynchronized(stripe, entry, now, ref notices);
                 if (ended is null && !RemoveIfIdleUnsynchronized(stripe, entry))
                     RescheduleUnsynchronized(stripe, entry);
@@ -92,7 +92,7 @@ internal sealed partial class LockTable
                 next = Math.Min(next, claim.Deadline);
         }
 
-        stripe.Deadlines.EnsureBy(queue, next);
+        stripe.LookBy(queue, next);
     }
 
     private void Sweep(Stripe stripe, long now)
