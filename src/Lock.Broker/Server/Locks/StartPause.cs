@@ -4,7 +4,7 @@ namespace Locking;
 
 /// <summary>The time after a start in which anything may be held that this broker does not know of: nothing is granted, requests stand in line.</summary>
 /// <remarks>Seldom: the record tells what is held, key by key. It is for what the record could not take, or lost, or never saw.</remarks>
-internal sealed partial class StartPause(BrokerServer server, ILogger logger)
+internal sealed partial class StartPause(LockTable table, TimeProvider time, int mostInLine, ILogger logger)
 {
     private readonly Lock _gate = new();
     private readonly LinkedList<(BrokerClaim Claim, AcquireTerms Terms)> _line = [];
@@ -23,25 +23,25 @@ internal sealed partial class StartPause(BrokerServer server, ILogger logger)
         {
             if (!_isOn)
                 return TimeSpan.Zero;
-            var left = server.TimeProvider.GetElapsedTime(server.TimeProvider.GetTimestamp(), _until);
+            var left = time.GetElapsedTime(time.GetTimestamp(), _until);
             return left > TimeSpan.Zero ? left : TimeSpan.Zero;
         }
     }
 
     /// <summary>Begins it.</summary>
-    public void Begin(TimeSpan time)
+    public void Begin(TimeSpan length)
     {
-        if (time <= TimeSpan.Zero)
+        if (length <= TimeSpan.Zero)
             return;
-        _until = server.TimeProvider.GetTimestamp() + (long)Math.Ceiling(time.TotalSeconds * server.TimeProvider.TimestampFrequency);
+        _until = time.GetTimestamp() + (long)Math.Ceiling(length.TotalSeconds * time.TimestampFrequency);
         _isOn = true;
     }
 
     /// <summary>Puts a request in line while the pause lasts; a holder that asks again is served.</summary>
-    public bool TryHoldBack(BrokerClaim claim, AcquireTerms terms, ClientSession session, long number, out AcquireResult result)
+    public bool TryHoldBack(BrokerClaim claim, AcquireTerms terms, IClaimListener listener, long number, out AcquireResult result)
     {
         result = default;
-        if (!_isOn || server.Table.Find(claim.Key, claim.Id) is not null)
+        if (!_isOn || table.Find(claim.Key, claim.Id) is not null)
             return false;
         BrokerClaim? queued = null;
         lock (_gate)
@@ -54,12 +54,12 @@ internal sealed partial class StartPause(BrokerServer server, ILogger logger)
             }
             else
             {
-                if (_strangers.Count < server.Options.Limits.WaitersPerKey)
+                if (_strangers.Count < mostInLine)
                     _strangers.Add((claim.Key, claim.Id));
-                if (terms.Queue && _line.Count < server.Options.Limits.WaitersPerKey)
+                if (terms.Queue && _line.Count < mostInLine)
                 {
                     // Its time in the queue begins here: what it waits now is no part of the lease that it is granted later.
-                    claim.ArrivedAt = server.TimeProvider.GetTimestamp();
+                    claim.ArrivedAt = time.GetTimestamp();
                     claim.IsHeldBack = true;
                     _byId.Add((claim.Key, claim.Id), _line.AddLast((claim, terms)));
                 }
@@ -69,7 +69,7 @@ internal sealed partial class StartPause(BrokerServer server, ILogger logger)
         var subject = queued ?? claim;
         var status = queued is not null ? AcquireStatus.AlreadyQueued : claim.IsHeldBack ? AcquireStatus.Queued : AcquireStatus.Busy;
         if (status != AcquireStatus.Busy)
-            subject.Attach(session, number);
+            subject.Attach(listener, number);
         result = new AcquireResult(status, subject, Left, 1, 1);
         return true;
     }
@@ -132,7 +132,7 @@ internal sealed partial class StartPause(BrokerServer server, ILogger logger)
                 _line.RemoveFirst();
                 _byId.Remove((claim.Key, claim.Id));
                 claim.IsHeldBack = false;
-                status = server.Table.Acquire(claim, terms, out notices).Status;
+                status = table.Acquire(claim, terms, out notices).Status;
             }
 
             if (status == AcquireStatus.Granted)

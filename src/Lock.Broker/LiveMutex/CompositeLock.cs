@@ -8,42 +8,43 @@ namespace Locking;
 internal sealed class CompositeLock
 {
     private readonly Lock _gate = new();
-    private readonly BrokerServer _server;
-    private readonly ClientSession _session;
+    private readonly PublishedState _state;
+    private readonly BrokerLocks _locks;
+    private readonly ClientSession? _session;
     private readonly TimeSpan _ttl;
     private readonly byte[] _uuid;
-    private readonly List<BrokerClaim> _members = [];
-    private BrokerClaim? _place;
+    private readonly List<MemberClaim> _members = [];
+    private MemberClaim? _place;
     private bool _isBegun;
     private bool _isOver;
 
-    public CompositeLock(BrokerServer server, ClientSession session, IReadOnlyList<string> keys, TimeSpan ttl, byte[] uuid)
+    public CompositeLock(PublishedState state, ClientSession session, IReadOnlyList<string> keys, TimeSpan ttl, byte[] uuid)
     {
-        _server = server;
+        _state = state;
+        _locks = state.Locks;
         _session = session;
         _ttl = ttl;
         _uuid = uuid;
         Keys = keys;
+        Id = Guid.NewGuid().ToString();
     }
 
     /// <summary>One of the broker before, to which its members are given back: complete, without a session, and only to be released.</summary>
-    public CompositeLock(BrokerServer server, string id)
-        : this(server, null!, [], Timeout.InfiniteTimeSpan, [])
+    public CompositeLock(PublishedState state, string id)
     {
-        Id = id;
+        _state = state;
+        _locks = state.Locks;
+        _uuid = [];
         _isBegun = true;
+        Id = id;
+        Keys = [];
     }
 
     /// <summary>The id that releases it.</summary>
-    public string Id { get; } = Guid.NewGuid().ToString();
+    public string Id { get; }
 
+    /// <summary>What it is of.</summary>
     public IReadOnlyList<string> Keys { get; private set; }
-
-    /// <summary>The request's id, as it was written.</summary>
-    public ReadOnlySpan<byte> Uuid => _uuid;
-
-    /// <summary>What it holds; complete once it is granted.</summary>
-    public IReadOnlyList<BrokerClaim> Members => _members;
 
     /// <summary>Whether nothing of it holds or waits any more.</summary>
     public bool IsIdle
@@ -59,13 +60,48 @@ internal sealed class CompositeLock
     }
 
     /// <summary>Gives back a member that it had at the broker before.</summary>
-    public void Restore(BrokerClaim member)
+    /// <returns>False when newer ones hold its key.</returns>
+    public bool TryRestore(RecordedLease lease, TimeSpan remaining, out MemberClaim member)
     {
+        member = new MemberClaim(_state, this, lease.Key, remaining);
+        if (!_locks.Restore(member, lease))
+            return false;
         lock (_gate)
         {
             _members.Add(member);
             Keys = [.. Keys, member.Key];
         }
+
+        return true;
+    }
+
+    /// <summary>Tells the grant of all keys.</summary>
+    public void TellGranted()
+    {
+        var line = LineWriter.Begin().Raw("{\"type\":\"acquire-many\",\"uuid\":"u8).Raw(_uuid);
+        WriteKeys(line).Raw(",\"acquired\":true,\"lockUuid\":"u8).Text(Id).Raw(",\"fencingTokens\":{"u8);
+        for (var i = 0; i < _members.Count; i++)
+        {
+            if (i > 0)
+                line.Raw(","u8);
+            line.Text(_members[i].Key).Raw(":"u8).Integer(_members[i].FencingToken);
+        }
+
+        _session!.Send(line.Raw("}}\n"u8));
+    }
+
+    /// <summary>Adds its keys to a line.</summary>
+    public LineWriter WriteKeys(LineWriter line)
+    {
+        line.Raw(",\"keys\":["u8);
+        for (var i = 0; i < Keys.Count; i++)
+        {
+            if (i > 0)
+                line.Raw(","u8);
+            line.Text(Keys[i]);
+        }
+
+        return line.Raw("]"u8);
     }
 
     /// <summary>Takes all keys, or a place in the queue of the first one that is taken.</summary>
@@ -83,14 +119,14 @@ internal sealed class CompositeLock
     }
 
     /// <summary>The place in the queue has become a grant.</summary>
-    public void OnGranted(BrokerClaim first)
+    public void OnGranted(MemberClaim first)
     {
         bool isComplete;
         lock (_gate)
         {
             if (_isOver)
             {
-                _server.End(first);
+                _locks.End(first);
                 return;
             }
 
@@ -99,16 +135,16 @@ internal sealed class CompositeLock
 
         if (!isComplete)
             return;
-        if (_session.HasEnded)
+        if (_session!.HasEnded)
             Release(); // nobody would: the session went over its claims before these were there
         else
-            _session.TellManyGranted(this);
+            TellGranted();
     }
 
     /// <summary>Gives everything back.</summary>
     public void Release()
     {
-        BrokerClaim[] members;
+        MemberClaim[] members;
         lock (_gate)
         {
             _isOver = true;
@@ -117,10 +153,10 @@ internal sealed class CompositeLock
         }
 
         foreach (var member in members)
-            _server.End(member);
+            _locks.End(member);
     }
 
-    private string? TryTakeUnsynchronized(BrokerClaim? held, bool wait, out int waiters)
+    private string? TryTakeUnsynchronized(MemberClaim? held, bool wait, out int waiters)
     {
         waiters = 0;
         _place = null;
@@ -136,25 +172,25 @@ internal sealed class CompositeLock
             if (TryTakeOne(key))
                 continue;
             foreach (var member in _members)
-                _server.End(member);
+                _locks.End(member);
             if (held is not null && !_members.Contains(held))
-                _server.End(held);
+                _locks.End(held);
             _members.Clear();
-            waiters = _server.WaitersOf(key) + 1;
+            waiters = _locks.Table.Report(key).Waiters + 1;
             if (wait)
                 Queue(key);
             return key;
         }
 
         // Not one by one: the next broker finds all of them, or none.
-        _server.Records.Update(_members);
+        _locks.Records.Update(_members);
         return null;
     }
 
     private bool TryTakeOne(string key)
     {
         var claim = NewClaim(key);
-        var result = _server.Acquire(claim, default, _session, 0, out var notices);
+        var result = _locks.Acquire(claim, default, _session!, 0, out var notices);
         notices.Deliver();
         if (result.Status != AcquireStatus.Granted)
             return false;
@@ -166,11 +202,11 @@ internal sealed class CompositeLock
     private void Queue(string key)
     {
         var claim = _place = NewClaim(key);
-        var result = _server.Acquire(claim, new AcquireTerms { Queue = true }, _session, 0, out var notices);
+        var result = _locks.Acquire(claim, new AcquireTerms { Queue = true }, _session!, 0, out var notices);
         notices.Deliver();
         if (result.Status == AcquireStatus.Granted)
-            ThreadPool.UnsafeQueueUserWorkItem(static claim => claim.Composite!.OnGranted(claim), claim, preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(static claim => claim.GoOn(), claim, preferLocal: false);
     }
 
-    private BrokerClaim NewClaim(string key) => new(_server, key, Id, "", _ttl) { Composite = this, ForeignKey = [] };
+    private MemberClaim NewClaim(string key) => new(_state, this, key, _ttl);
 }

@@ -1,7 +1,12 @@
 namespace Locking;
 
 /// <summary>A request that waits for a broadcast of its key.</summary>
-internal sealed record ReaderWaiter(ClientSession Session, bool IsWriter, byte[] Key, byte[] Uuid);
+internal sealed record ReaderWaiter(ClientSession Session, bool IsWriter, byte[] Key, byte[] Uuid)
+{
+    /// <summary>Tells it that it may go on.</summary>
+    public void Tell() => Session.Send(
+        LineWriter.Begin().Raw("{\"type\":\"broadcast-result\",\"key\":"u8).Raw(Key).Raw(",\"uuid\":"u8).Raw(Uuid).Raw("}\n"u8));
+}
 
 /// <summary>Readers and writer flags of keys, as published clients keep them at the broker. Nothing is kept of a key without either.</summary>
 /// <remarks>What a client has counted goes with its connection: the original keeps the flag of a writer that is gone, and its readers wait for ever.</remarks>
@@ -95,7 +100,7 @@ internal sealed class ReaderCounts
         }
 
         foreach (var one in waiting)
-            one.Session.TellBroadcast(one.Key, one.Uuid);
+            one.Tell();
     }
 
     /// <summary>Forgets what a client has counted whose connection is gone, and tells those who waited for it.</summary>
