@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+
 namespace Locking.Providers;
 
 /// <summary>The time limit of what a store asks its backend for: a token for its driver, which is cancelled when the time is up, or when the caller gives up.</summary>
@@ -40,9 +43,9 @@ public sealed class CallLimit : IDisposable
     }
 
     /// <summary>The end of the time. What a driver does when it is cancelled may take a while: it is not done on the alarm clock's thread.</summary>
+    [SuppressMessage("Design", "CA1001", Justification = "The token source has nothing to free, and may be cancelled while the call ends.")]
     private sealed class End : Alarm, IThreadPoolWorkItem
     {
-        // Never disposed: it has no timer and no wait handle, and may be cancelled while the call ends.
         private readonly CancellationTokenSource _source = new();
 
         public CancellationToken Token => _source.Token;
@@ -59,7 +62,7 @@ public sealed class CallLimit : IDisposable
             }
             catch (AggregateException exception)
             {
-                System.Diagnostics.Debug.WriteLine(exception); // what a driver throws then is nobody's answer
+                Debug.WriteLine(exception); // what a driver throws then is nobody's answer
             }
         }
     }

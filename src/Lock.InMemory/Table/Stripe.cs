@@ -144,7 +144,7 @@ internal sealed class Stripe(LockTable table)
     /// <summary>The timer has fired and is not armed any more.</summary>
     public void TimerFired() => _armedFor = Claim.Never;
 
-    /// <summary>Sets the timer to what was last decided. Outside the gate: a clock made for tests may call back at once.</summary>
+    /// <summary>Sets the timer to what was last decided. Outside the gate: making and setting timers is the clock's code.</summary>
     public void SetTimer()
     {
         lock (_timerGate)
