@@ -43,16 +43,7 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
     public override string Owner => _options.Owner;
 
     /// <summary>Made when somebody asks: most leases end before anybody does.</summary>
-    public override string Id
-    {
-        get
-        {
-            if (Volatile.Read(ref _id) is { } id)
-                return id;
-            var made = HolderIds.New();
-            return Interlocked.CompareExchange(ref _id, made, null) ?? made;
-        }
-    }
+    public override string Id => Volatile.Read(ref _id) ?? LazyInitializer.EnsureInitialized(ref _id, HolderIds.New)!;
 
     public TimeSpan AcquireDelay => Table.Clock.ToSpan(GrantedAt - ArrivedAt);
 
@@ -96,12 +87,7 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
     {
         get
         {
-            var watch = Volatile.Read(ref _watch);
-            if (watch is null)
-            {
-                var made = new LossWatch(this);
-                watch = Interlocked.CompareExchange(ref _watch, made, null) ?? made;
-            }
+            LossWatch watch = Volatile.Read(ref _watch) ?? LazyInitializer.EnsureInitialized(ref _watch, () => new LossWatch(this))!;
 
             // Through the gate: either whoever ends the lease has seen the watch and signals it, or its end is seen here.
             OnDeadline(watch);
