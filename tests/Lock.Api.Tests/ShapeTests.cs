@@ -10,8 +10,8 @@ public sealed class ShapeTests
     private static readonly string[] WithoutCancellation = ["DisposeAsync", "ILockHandle.UnlockAsync", "BoundLock.UnlockAsync"];
 
     [Fact]
-    public void Public_types_stand_in_the_namespace_Locking() =>
-        AssertNone(Libraries.PublicTypes.Where(type => type.Namespace != "Locking").Select(type => type.FullName!));
+    public void Public_types_stand_in_the_namespace_Locking_or_that_of_its_providers() =>
+        AssertNone(Libraries.PublicTypes.Where(type => type.Namespace is not ("Locking" or "Locking.Providers")).Select(type => type.FullName!));
 
     [Fact]
     public void Public_classes_are_sealed_abstract_or_static() =>
