@@ -41,8 +41,8 @@ internal static class CommandLine
         {
             Client = arguments.Text("--client") ?? "own",
             Workers = arguments.Number("--workers", 4),
-            Tasks = arguments.Number("--tasks", 3),
-            Keys = arguments.Number("--keys", 3),
+            Tasks = arguments.Number("--tasks", 4),
+            Keys = arguments.Number("--keys", 6),
             Ttl = TimeSpan.FromMilliseconds(arguments.Number("--ttl", 1000)),
             Margin = arguments.Text("--margin") is null ? null : TimeSpan.FromMilliseconds(arguments.Number("--margin", 0)),
             Bound = TimeSpan.FromSeconds(arguments.Number("--bound", 15)),

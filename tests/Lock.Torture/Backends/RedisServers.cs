@@ -61,7 +61,7 @@ internal sealed class RedisNode(string folder, int seed, bool persists) : IAsync
         List<string> left = [];
         foreach (var key in (await AskAsync("KEYS", "*") as object?[] ?? []).OfType<string>())
         {
-            if (key.EndsWith("\uFFFDf", StringComparison.Ordinal))
+            if (key.EndsWith("\uFFFDf", StringComparison.Ordinal) || key.EndsWith("\uFFFDlife", StringComparison.Ordinal))
                 continue;
             var (type, life) = (await AskAsync("TYPE", key), await AskAsync("PTTL", key));
             left.Add($"{key} ({type}, {life} ms) on port {Port}");

@@ -134,11 +134,14 @@ public sealed class FaultProxy : IAsyncDisposable
                 await server.ConnectAsync(IPAddress.Loopback, _target, _stopping.Token);
                 lock (_gate)
                     _connections.Add(pair);
-                await Task.WhenAll(PumpAsync(client, server, answers: false), PumpAsync(server, client, answers: true));
+                Task[] both = [PumpAsync(client, server, answers: false), PumpAsync(server, client, answers: true)];
+                await await Task.WhenAny(both);
+                await Task.WhenAll(both);
             }
             catch (Exception problem) when (problem is SocketException or ObjectDisposedException or OperationCanceledException)
             {
-                client.Close(0);
+                // What was reset on one side is reset on the other.
+                Reset(client, server);
             }
             finally
             {

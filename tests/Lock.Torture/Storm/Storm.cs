@@ -98,7 +98,6 @@ public sealed class Storm : IAsyncDisposable
         });
         faults["worker-term"] = () => ReplaceAsync(async worker =>
         {
-            worker.Process.Say("stop");
             if (!await worker.Process.TermAsync(TimeSpan.FromSeconds(20)))
                 _nemesis.Left($"{worker.Name}, which did not end within 20 s of TERM");
         });

@@ -14,10 +14,10 @@ public sealed record StormOptions(string Backend, int Seed, TimeSpan Time, strin
     public int Workers { get; init; } = 4;
 
     /// <summary>How many tasks each has.</summary>
-    public int Tasks { get; init; } = 3;
+    public int Tasks { get; init; } = 4;
 
     /// <summary>How many keys there are.</summary>
-    public int Keys { get; init; } = 3;
+    public int Keys { get; init; } = 6;
 
     /// <summary>The lease.</summary>
     public TimeSpan Ttl { get; init; } = TimeSpan.FromSeconds(1);

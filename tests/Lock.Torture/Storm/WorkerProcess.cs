@@ -18,17 +18,20 @@ internal static class WorkerProcess
         for (var i = 0; i < instances; i++)
         {
             var client = await Clients.ConnectAsync(words[6]);
-            all.Add((client, new Worker(new WorkerOptions(name, seed + i, keys, tasks, ttl) { Instance = i, Rest = TimeSpan.FromMilliseconds(3) }, client, log, resource, watchdog)));
+            all.Add((client, new Worker(new WorkerOptions(name, seed + i, keys, tasks, ttl) { Instance = i, Rest = TimeSpan.FromMilliseconds(3), Variety = 200 }, client, log, resource, watchdog)));
         }
 
+        var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var isTerm = false;
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
         {
             signal.Cancel = true;
+            isTerm = true;
             stopped.TrySetResult();
         });
         var running = Task.WhenAll(all.Select(static one => one.Worker.RunAsync()));
-        _ = new Thread(() => Listen(all.ConvertAll(static one => one.Worker), stopped, keys * tasks)) { IsBackground = true }.StartAnd();
+        _ = new Thread(() => Listen(all.ConvertAll(static one => one.Worker), stopped, closed, keys * tasks)) { IsBackground = true }.StartAnd();
         await stopped.Task;
         foreach (var one in all)
             one.Worker.Stop();
@@ -37,14 +40,15 @@ internal static class WorkerProcess
         Console.WriteLine("stopped");
 
         // Connections stand until the nemesis has looked at what is left.
-        await Task.Run(Console.In.ReadToEnd);
+        if (!isTerm)
+            await closed.Task;
         foreach (var one in all)
             await one.Client.DisposeAsync();
         watchdog.Dispose();
         return 0;
     }
 
-    private static void Listen(List<Worker> workers, TaskCompletionSource stopped, int turns)
+    private static void Listen(List<Worker> workers, TaskCompletionSource stopped, TaskCompletionSource closed, int turns)
     {
         while (Console.ReadLine() is { } line)
         {
@@ -56,7 +60,7 @@ internal static class WorkerProcess
                     break;
                 case ["stop"]:
                     stopped.TrySetResult();
-                    return;
+                    break;
                 case ["starve", var time]:
                     Hurt.Starve(TimeSpan.FromMilliseconds(Number(time)));
                     break;
@@ -67,6 +71,7 @@ internal static class WorkerProcess
         }
 
         stopped.TrySetResult();
+        closed.TrySetResult();
     }
 
     private static async Task SayServedAsync(List<Worker> workers, int turns)

@@ -1,6 +1,7 @@
 namespace Locking.Torture;
 
-/// <summary>A thread of a worker that looks, about once a millisecond, at the lost signal of every hold, and at how long it did not run itself.</summary>
+/// <summary>A thread of a worker that looks, about once a millisecond, at the lost signal of every hold, and at how long it did not run itself
+/// and the thread that announces losses did not.</summary>
 public sealed class Watchdog : IDisposable
 {
     /// <summary>What counts as a gap: its sleep of 1 ms, and this.</summary>
@@ -12,6 +13,7 @@ public sealed class Watchdog : IDisposable
     private readonly HistoryLog _log;
     private readonly string[] _processes;
     private readonly Thread _thread;
+    private readonly ThreadDelay _announcer = new("Lock alarm clock");
     private long _lastLook = HistoryLog.Now;
 
     /// <summary>Begins to look.</summary>
@@ -67,9 +69,20 @@ public sealed class Watchdog : IDisposable
             }
 
             _lastLook = now;
+            TellDelay(now);
             lock (_gate)
                 _watches.RemoveAll(Look);
         }
+    }
+
+    /// <summary>The thread that announces losses may have been ready, and not run, while this one ran on another processor.</summary>
+    private void TellDelay(long now)
+    {
+        var waited = _announcer.SinceLastLook();
+        if (waited <= Gap)
+            return;
+        foreach (var process in _processes)
+            _log.Add(new HistoryEvent(now, process, EventKind.Gap, Number: now - waited, Text: "of the announcing thread"));
     }
 
     private bool Look(Watch watch)

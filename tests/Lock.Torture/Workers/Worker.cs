@@ -102,7 +102,7 @@ public sealed class Worker(WorkerOptions options, ITortureClient client, History
     private async Task HoldAsync(string key, string attempt, ITortureHold hold, bool renews, Random random, bool isCalm)
     {
         var value = random.Next(2) == 0 ? await resource.ReadAsync(key, hold.Token, attempt) : null;
-        switch (isCalm ? 0 : options.Habit == Habit.Mixed ? random.Next(10) : options.Habit == Habit.Overstay ? 3 : 5)
+        switch (isCalm ? 0 : options.Habit == Habit.Mixed ? random.Next(options.Variety) : options.Habit == Habit.Overstay ? 3 : 5)
         {
             case 0 or 1:
                 await DelayAsync(options.Ttl * 0.05 * random.NextDouble());

@@ -14,6 +14,9 @@ public sealed record WorkerOptions(string Process, int Seed, int Keys, int Tasks
     /// <summary>The longest rest between two turns.</summary>
     public TimeSpan Rest { get; init; }
 
+    /// <summary>Among how many turns one is of each long kind.</summary>
+    public int Variety { get; init; } = 10;
+
     /// <summary>What holders mostly do.</summary>
     public Habit Habit { get; init; }
 }
