@@ -84,9 +84,18 @@ run() {
   echo "$p $f" > "$results/$name.counts"
 }
 
-# Two at a time: most tests wait for leases and servers, not for a processor. Each project has its servers, sockets and ports to itself.
+# The longest ones first, and four at a time: most tests wait for leases and servers, not for a processor. Each project has its servers, sockets and
+# ports to itself.
+longest=(Redis Mongo Samples RedLock Cli Broker Peers InMemory)
+ordered=()
+for name in "${longest[@]}"; do
+  for project in "${projects[@]}"; do if [ "$project" = "tests/Lock.$name.Tests" ]; then ordered+=("$project"); fi; done
+done
 for project in "${projects[@]}"; do
-  while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+  case " ${ordered[*]} " in *" $project "*) ;; *) ordered+=("$project") ;; esac
+done
+for project in "${ordered[@]}"; do
+  while [ "$(jobs -rp | wc -l)" -ge 4 ]; do wait -n; done
   run "$project" &
 done
 wait
