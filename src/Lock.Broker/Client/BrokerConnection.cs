@@ -23,6 +23,7 @@ internal sealed partial class BrokerConnection : LineConnection
     private RenewalLine? _renewals;
     private string? _brokerProof;
     private volatile bool _ended;
+    private volatile bool _hangsUp;
     private bool _isWatching;
     private long _lastHeard;
 
@@ -40,6 +41,9 @@ internal sealed partial class BrokerConnection : LineConnection
         _lastHeard = Time.GetTimestamp();
         _watch = Time.CreateTimer(static s => ((BrokerConnection)s!).Watch(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
+
+    /// <summary>That what is held over this connection outlives it.</summary>
+    private static ReadOnlySpan<byte> Stay => "{\"type\":\"lk-stay\"}\n"u8;
 
     /// <summary>What the broker introduced itself as.</summary>
     public Task<Welcome> Welcomed => _welcome.Task;
@@ -144,6 +148,7 @@ internal sealed partial class BrokerConnection : LineConnection
     {
         try
         {
+            _hangsUp = true;
             Output.Flush();
             await Output.WhenDrainedAsync().WaitAsync(_farewell, Time).ConfigureAwait(false);
             Socket.Shutdown(SocketShutdown.Send);
@@ -162,7 +167,7 @@ internal sealed partial class BrokerConnection : LineConnection
         if (!IsPublished)
         {
             lock (_gate)
-                Output.Append("{\"type\":\"lk-stay\"}\n"u8);
+                Output.Append(Stay);
             Output.Flush();
         }
 
@@ -197,6 +202,9 @@ internal sealed partial class BrokerConnection : LineConnection
             _publishedLocks.Clear();
         }
 
+        // It may be somebody in between who closed it, and not the broker, which would then take our end for ours.
+        if (end == ConnectionEnd.Closed && _welcome.Task.IsCompletedSuccessfully && !IsPublished && !_hangsUp)
+            Output.Append(Stay);
         _watch.Dispose();
         _welcome.TrySetException(new LockStoreException(
             $"The broker at {_client.Address} closed the connection before it answered.", isTransient: true) { MayHaveBeenApplied = false });

@@ -70,7 +70,9 @@ internal sealed class MongoBackend : IBackend
         _gateway?.Dispose();
         var first = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         var assembly = Path.Combine(AppContext.BaseDirectory, "Lock.Mongo.Gateway.dll");
-        string[] words = _port == 0 ? [assembly] : [assembly, "--port", _port.ToString(CultureInfo.InvariantCulture)];
+        // Its own settings do not name the framework that this program has its libraries from.
+        string[] program = ["exec", "--runtimeconfig", Path.Combine(AppContext.BaseDirectory, "Lock.Torture.runtimeconfig.json"), assembly];
+        string[] words = _port == 0 ? program : [.. program, "--port", _port.ToString(CultureInfo.InvariantCulture)];
         _gateway = new ChildProcess("dotnet", words, hear: line => first.TrySetResult(line));
         var uri = await first.Task.WaitAsync(TimeSpan.FromSeconds(60));
         _port = uri.StartsWith("mongodb://", StringComparison.Ordinal) ? new Uri(uri).Port : throw new InvalidOperationException("The gateway says: " + uri);

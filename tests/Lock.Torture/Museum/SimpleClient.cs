@@ -168,6 +168,11 @@ public sealed class SimpleClient(ILockStore store, Flaws flaws) : ITortureClient
                 {
                     // The next one may be answered.
                 }
+                catch (ObjectDisposedException)
+                {
+                    // A renewal that nothing has ended outlives its client.
+                    return;
+                }
             }
         }
 

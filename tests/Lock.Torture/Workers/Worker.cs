@@ -118,7 +118,7 @@ public sealed class Worker(WorkerOptions options, ITortureClient client, History
                 await DelayAsync(options.Ttl * 0.8 * random.NextDouble());
                 break;
             case 5:
-                await DelayAsync(options.Ttl * (renews ? 2 * random.NextDouble() : 0.7 + (0.3 * random.NextDouble())));
+                await DelayAsync(options.Ttl * (renews ? (options.Habit == Habit.HoldLong ? 5 : 2) * random.NextDouble() : 0.7 + (0.3 * random.NextDouble())));
                 break;
         }
 
