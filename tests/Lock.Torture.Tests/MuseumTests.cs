@@ -47,7 +47,7 @@ public sealed class MuseumTests : IClassFixture<MuseumTests.Tour>
             await _some.WaitAsync();
             try
             {
-                return await exhibit.FindAsync(seed: 1, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(4));
+                return await exhibit.FindAsync(seed: 1, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(2));
             }
             finally
             {

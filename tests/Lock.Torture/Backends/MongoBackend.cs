@@ -71,7 +71,7 @@ internal sealed class MongoBackend : IBackend
         var first = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         var assembly = Path.Combine(AppContext.BaseDirectory, "Lock.Mongo.Gateway.dll");
         // Its own settings do not name the framework that this program has its libraries from.
-        string[] program = ["exec", "--runtimeconfig", Path.Combine(AppContext.BaseDirectory, "Lock.Torture.runtimeconfig.json"), assembly];
+        string[] program = ["exec", "--runtimeconfig", Path.Combine(AppContext.BaseDirectory, "Lock.Torture.runtimeconfig.json"), "--depsfile", Path.Combine(AppContext.BaseDirectory, "Lock.Torture.deps.json"), assembly];
         string[] words = _port == 0 ? program : [.. program, "--port", _port.ToString(CultureInfo.InvariantCulture)];
         _gateway = new ChildProcess("dotnet", words, hear: line => first.TrySetResult(line));
         var uri = await first.Task.WaitAsync(TimeSpan.FromSeconds(60));

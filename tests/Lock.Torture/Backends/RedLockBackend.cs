@@ -5,6 +5,9 @@ namespace Locking.Torture;
 /// <summary>A quorum over three servers without persistence, of which a minority, one at a time, is emptied, frozen, killed or cut off.</summary>
 internal sealed class RedLockBackend : IBackend
 {
+    /// <summary>The longest lease that workers of a ttl of one second ask for: so long a node that restarted does not vote.</summary>
+    private const int LongestTtl = 1500;
+
     private readonly List<RedisNode> _nodes = [];
 
     public IReadOnlyList<int> Ports => [.. _nodes.Select(static node => node.Network.Port)];
@@ -60,7 +63,7 @@ internal sealed class RedLockBackend : IBackend
     }
 
     public string Config(int worker) => $$"""{"type":"redLock","connection":{"endpoints":[{{string.Join(',', _nodes.Select(static node =>
-        string.Create(CultureInfo.InvariantCulture, $$"""{"host":"127.0.0.1","port":{{node.Network.Port}} }""")))}}] } }""";
+        string.Create(CultureInfo.InvariantCulture, $$"""{"host":"127.0.0.1","port":{{node.Network.Port}} }""")))}}] },"lockOptions":{"ttl":{{LongestTtl}}} }""";
 
     public async Task<IReadOnlyList<string>> LeftoversAsync() => [.. (await Task.WhenAll(_nodes.Select(static node => node.LeftoversAsync()))).SelectMany(static left => left)];
 
@@ -81,5 +84,5 @@ internal sealed class RedLockBackend : IBackend
     }
 
     /// <summary>A minority: the next node is not hurt before the leases that this one forgot have ended.</summary>
-    private static Task WaitOutAsync(Nemesis nemesis) => Task.Delay(nemesis.Ttl * 1.6, TimeProvider.System);
+    private static Task WaitOutAsync(Nemesis nemesis) => Task.Delay(TimeSpan.FromMilliseconds(LongestTtl + 500), TimeProvider.System);
 }

@@ -42,7 +42,10 @@ public static class Exhibits
         new("counts-from-reply", "The lease is counted from the answer: a slow answer makes a holder that the store has forgotten.",
             [Rule.Exclusion], Simple(Flaws.CountsFromReply), static (room, _) => Store(room)) { Arrange = Overstaying },
         new("counts-renewal-from-reply", "The same at the renewal only; a late answer to it restores what was counted lost.",
-            [Rule.Exclusion], Simple(Flaws.CountsRenewalFromReply), static (room, _) => Store(room)) { Arrange = static arena => HoldingLong(arena) with { SlowOneIn = 3 } },
+            [Rule.Exclusion], Simple(Flaws.CountsRenewalFromReply), static (room, _) => new SlowRenewals(Store(room), TimeSpan.FromMilliseconds(70), TimeSpan.FromMilliseconds(100)))
+        {
+            Arrange = static arena => HoldingLong(arena) with { IsRough = false, Margin = TimeSpan.FromMilliseconds(20) },
+        },
         new("announces-late", "The loss is found out by polling: DistributedLock.Redis tells at 33 s for a lease of 30 s when its server hangs.",
             [Rule.Loss, Rule.Exclusion], Simple(Flaws.AnnouncesLate), static (room, _) => Store(room)) { Arrange = Overstaying },
         new("renewal-retakes", "RedLock.net's extension sets the key anew where it has expired, and the holder never hears that another had it meanwhile.",

@@ -121,3 +121,20 @@ internal sealed class OtherTokens(ILockStore inner, Func<string, long> next, Act
         return reply;
     }
 }
+
+/// <summary>Right, but slow in turns: the answer to a holder's first renewal, the request of its second.</summary>
+internal sealed class SlowRenewals(ILockStore inner, TimeSpan back, TimeSpan there) : PlainStore(inner)
+{
+    private readonly ConcurrentDictionary<string, int> _renewals = new(StringComparer.Ordinal);
+
+    public override async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
+    {
+        var isFirst = _renewals.AddOrUpdate(holderId, 1, static (_, times) => times + 1) % 2 == 1;
+        if (!isFirst)
+            await Task.Delay(there, TimeProvider.System, CancellationToken.None);
+        var reply = await Inner.TryExtendAsync(key, holderId, ttl, CancellationToken.None);
+        if (isFirst)
+            await Task.Delay(back, TimeProvider.System, CancellationToken.None);
+        return reply;
+    }
+}

@@ -128,13 +128,14 @@ public sealed class FaultProxy : IAsyncDisposable
         using (client)
         {
             var pair = (client, server);
+            Task[] both = [];
             try
             {
                 client.NoDelay = true;
                 await server.ConnectAsync(IPAddress.Loopback, _target, _stopping.Token);
                 lock (_gate)
                     _connections.Add(pair);
-                Task[] both = [PumpAsync(client, server, answers: false), PumpAsync(server, client, answers: true)];
+                both = [PumpAsync(client, server, answers: false), PumpAsync(server, client, answers: true)];
                 await await Task.WhenAny(both);
                 await Task.WhenAll(both);
             }
@@ -142,6 +143,7 @@ public sealed class FaultProxy : IAsyncDisposable
             {
                 // What was reset on one side is reset on the other.
                 Reset(client, server);
+                await Task.WhenAll(both).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             finally
             {
