@@ -13,7 +13,7 @@ public class ClosedInBetweenTests
         await using var broker = new TestBroker();
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        await using var locks = new StoreLock(new BrokerLockStore(new LockConnection { Host = "127.0.0.1", Port = ((IPEndPoint)listener.LocalEndpoint).Port }));
+        await using var locks = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Host = "127.0.0.1", Port = ((IPEndPoint)listener.LocalEndpoint).Port }));
         using var client = new RelayedOnce(listener, broker.Server.Port);
         await using var handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromMinutes(5) });
 
