@@ -15,7 +15,7 @@ public sealed class ReplacedConnectionTests(RedisFixture redis) : RedisTests(red
         await using var bad = new RedisProxy(Server.Port);
         await using var good = new RedisProxy(Server.Port);
         var connector = new Ways(bad.Port, good.Port);
-        await using var locks = new StoreLock(new RedisLockStore(new RedisConnection(connector, TimeProvider.System), new LockOptions()));
+        await using var locks = new StoreLock(new RedisLockStore(new RedisConnection(connector, TimeProvider.System), new RedisLockSettings(), new LockOptions()));
         await using var others = new StoreLock(NewStore());
         var (key, next) = (NewKey(), NewKey());
         await using var held = await locks.LockAsync(next, s_notices);
@@ -60,7 +60,7 @@ public sealed class ReplacedConnectionTests(RedisFixture redis) : RedisTests(red
         await using var good = new RedisProxy(Server.Port);
         var connector = new Ways(bad.Port, good.Port);
         var connection = new RedisConnection(connector, TimeProvider.System);
-        await using var locks = new StoreLock(new RedisLockStore(connection, new LockOptions()));
+        await using var locks = new StoreLock(new RedisLockStore(connection, new RedisLockSettings(), new LockOptions()));
         await using var others = new StoreLock(NewStore());
         await using (await locks.LockAsync(NewKey()))
         {
@@ -89,7 +89,7 @@ public sealed class ReplacedConnectionTests(RedisFixture redis) : RedisTests(red
         await using var way = new RedisProxy(Server.Port);
         var connector = new Ways(way.Port, way.Port);
         var connection = new RedisConnection(connector, TimeProvider.System);
-        await using var store = new RedisLockStore(connection, new LockOptions());
+        await using var store = new RedisLockStore(connection, new RedisLockSettings(), new LockOptions());
         await TakeAsync(store, NewKey(), NewId());
         var before = connection.Connected;
         way.Cut();
@@ -126,7 +126,7 @@ public sealed class ReplacedConnectionTests(RedisFixture redis) : RedisTests(red
 
         public string ChannelPrefix => "";
 
-        public Task<IConnectionMultiplexer> ConnectAsync(TimeProvider time) => RedisConnector.From(new LockConnection
+        public Task<IConnectionMultiplexer> ConnectAsync(TimeProvider time) => RedisConnector.From(new RedisLockSettings
         {
             Host = "127.0.0.1", Port = Interlocked.Increment(ref _made) == 1 ? first : later, CommandTimeout = CommandTimeout, ConnectTimeout = ConnectTimeout,
         }).ConnectAsync(time);

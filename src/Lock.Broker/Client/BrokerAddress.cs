@@ -8,7 +8,7 @@ namespace Locking;
 /// <summary>Where a client looks for its broker.</summary>
 internal sealed record BrokerAddress(string? Path, string Host, int Port)
 {
-    public static BrokerAddress Of(LockConnection? connection)
+    public static BrokerAddress Of(BrokerLockSettings? connection)
     {
         if (connection?.Path is { } path)
         {

@@ -19,7 +19,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
     private bool _isReturning;
     private bool _isDisposed;
 
-    public BrokerClient(LockConnection? connection, BrokerLauncher launcher, LockProviderContext context)
+    public BrokerClient(BrokerLockSettings? connection, BrokerLauncher launcher, LockProviderContext context)
     {
         Context = new ClientContext(
             BrokerAddress.Of(connection),

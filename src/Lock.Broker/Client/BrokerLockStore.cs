@@ -13,11 +13,13 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
 
     /// <summary>Creates a store; the first request connects.</summary>
     /// <param name="connection">Where the broker is; null for the default TCP port on this machine.</param>
-    /// <param name="launcher">How one is started where <see cref="LockConnection.Launch"/> asks for it; null for the default.</param>
+    /// <param name="launcher">How one is started where <see cref="BrokerLockSettings.Launch"/> asks for it; null for the default.</param>
     /// <param name="context">Clock and logs; null for the system's clock and no logs.</param>
     /// <exception cref="LockConfigException">The connection's settings do not fit together.</exception>
-    public BrokerLockStore(LockConnection? connection, BrokerLauncher? launcher = null, LockProviderContext? context = null)
+    public BrokerLockStore(BrokerLockSettings? connection, BrokerLauncher? launcher = null, LockProviderContext? context = null)
     {
+        if (connection is not null)
+            BrokerLockSettings.Table.Check(connection);
         _client = new BrokerClient(connection, launcher ?? new BrokerLauncher(), context ?? LockProviderContext.Default);
     }
 

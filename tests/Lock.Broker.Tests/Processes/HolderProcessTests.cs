@@ -73,8 +73,8 @@ public sealed class HolderProcessTests
         {
             var broker = ChildProcess.Start(null, "broker", "--path", path, "--idle-exit", "60000");
             Assert.Equal("listening", await broker.ReadLineAsync());
-            await using var locks = new StoreLock(new BrokerLockStore(new LockConnection { Path = path }));
-            await using var others = new StoreLock(new BrokerLockStore(new LockConnection { Path = path }));
+            await using var locks = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }));
+            await using var others = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }));
             var handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromSeconds(30), AutoRenew = true });
             var waiting = others.LockAsync("k").AsTask();
             await others.GetAsync("k");
