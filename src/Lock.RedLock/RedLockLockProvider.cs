@@ -35,7 +35,7 @@ public sealed class RedLockLockProvider : ILockProvider
 
     internal static RedLockLockStore Create(IReadOnlyList<RedisLockStore> stores, LockOptions options, TimeProvider time, TimeSpan connectTimeout)
     {
-        var voters = stores.Select(store => new RedisVoter(store)).ToList();
+        var voters = stores.Select(static store => new RedisVoter(store.AsNode())).ToList();
         var admission = new Admission(voters, options.Ttl is { } ttl && ttl > TimeSpan.Zero ? ttl : TimeSpan.FromSeconds(30), time);
         var retention = options.FenceRetention ?? TimeSpan.FromHours(1);
         var nodes = voters.Select(IQuorumNode (voter, index) => new RedisQuorumNode(index, voter, new NodeHealth(voter, admission, time), retention)).ToList();

@@ -49,6 +49,15 @@ public abstract class RedisTests(RedisFixture redis) : IAsyncLifetime
     protected static async Task<StoreReply> ReleaseAsync(ILockStore store, string key, string id) =>
         await store.TryReleaseAsync(key, id, CancellationToken.None);
 
+    /// <summary>How many stand in the line of a key. Its name has bytes that are no text.</summary>
+    protected Task<long> WaitersAsync(string key) => WaitersAsync(Server, key);
+
+    internal static async Task<long> WaitersAsync(RedisServer server, string key) => (long)(await server.CommandAsync(
+        "EVAL", @"local line = redis.call('keys', ARGV[1] .. '\255l*')[1] return line and redis.call('zcard', line) or 0", "0", key))!;
+
+    /// <summary>The id in a record; null when there is none.</summary>
+    internal static async Task<string?> HolderAsync(RedisServer server, string record) => (await server.CommandAsync("GET", record) as string)?.Split(' ')[0];
+
     protected Task<object?> CommandAsync(params string[] words) => Server.CommandAsync(words);
 
     /// <summary>How often the server ran each command since it started or CONFIG RESETSTAT.</summary>
