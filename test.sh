@@ -3,7 +3,8 @@
 # A host that crashes or hangs, a test that does not run and a process that is left behind are failures.
 #   ./test.sh                 everything
 #   ./test.sh Core InMemory   only these test projects (tests/Lock.NAME.Tests)
-# Without apt, name what is there: LOCK_TEST_REDIS_SERVER and LOCK_TEST_VALKEY_SERVER (binaries), LOCK_TEST_MONGODB (a mongodb:// URI).
+# Without apt, name what is there: LOCK_TEST_REDIS_SERVER, LOCK_TEST_VALKEY_SERVER and LOCK_TEST_PGBOUNCER (binaries), LOCK_TEST_POSTGRES_BIN (the folder
+# of initdb), LOCK_TEST_MONGODB (a mongodb:// URI).
 set -uo pipefail
 cd "$(dirname "$0")"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1
@@ -84,9 +85,18 @@ run() {
   echo "$p $f" > "$results/$name.counts"
 }
 
-# Two at a time: most tests wait for leases and servers, not for a processor. Each project has its servers, sockets and ports to itself.
+# The longest ones first, and four at a time: most tests wait for leases and servers, not for a processor. Each project has its servers, sockets and
+# ports to itself.
+longest=(Redis Mongo Samples RedLock Cli Broker Peers InMemory)
+ordered=()
+for name in "${longest[@]}"; do
+  for project in "${projects[@]}"; do if [ "$project" = "tests/Lock.$name.Tests" ]; then ordered+=("$project"); fi; done
+done
 for project in "${projects[@]}"; do
-  while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+  case " ${ordered[*]} " in *" $project "*) ;; *) ordered+=("$project") ;; esac
+done
+for project in "${ordered[@]}"; do
+  while [ "$(jobs -rp | wc -l)" -ge 4 ]; do wait -n; done
   run "$project" &
 done
 wait

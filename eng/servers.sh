@@ -30,6 +30,12 @@ get_clients() {
   eng/node-clients.sh
 }
 
+# PostgreSQL and PgBouncer are started by the tests themselves, each on a port and in a folder of its own.
+get_postgres() {
+  [ -n "${LOCK_TEST_POSTGRES_BIN:-}" ] || [ -n "$(find /usr/lib/postgresql -name initdb -print -quit 2> /dev/null)" ] || install postgresql "'initdb'"
+  [ -n "${LOCK_TEST_PGBOUNCER:-}" ] || [ -x /usr/sbin/pgbouncer ] || install pgbouncer "'pgbouncer'"
+}
+
 # The engine behind the tests of the mongo backend.
 start_mongo() {
   [ -z "${LOCK_TEST_MONGODB:-}" ] || return 0
@@ -44,6 +50,7 @@ start() {
   : > .testbed/env
   get_redis
   get_clock
+  get_postgres
   get_clients
   start_mongo
 }

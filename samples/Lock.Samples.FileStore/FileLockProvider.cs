@@ -1,3 +1,5 @@
+using Locking.Providers;
+
 namespace Locking.Samples.FileStore;
 
 /// <summary>Serves configurations such as <c>{"type":"file","connection":{"path":"/var/lib/myApp/locks"}}</c>.</summary>

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Locking.Providers;
 
 namespace Locking.Samples.FileStore;
 

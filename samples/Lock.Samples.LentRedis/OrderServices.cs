@@ -1,3 +1,4 @@
+using Locking.Providers;
 using Microsoft.Extensions.DependencyInjection;
 using StackExchange.Redis;
 

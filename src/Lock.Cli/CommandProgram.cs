@@ -19,7 +19,7 @@ internal static class CommandProgram
                 return Help(words);
             if (words[0] == "--version")
             {
-                Streams.Out($"lock {Version}\n");
+                Streams.Out($"lock {ProgramVersion.Text}\n");
                 return ExitCode.Done;
             }
 
@@ -55,9 +55,6 @@ internal static class CommandProgram
         var end = problem.ParamName is { } name ? problem.Message.LastIndexOf($" (Parameter '{name}')", StringComparison.Ordinal) : -1;
         return end > 0 ? problem.Message[..end] : problem.Message;
     }
-
-    /// <summary>The version, as <c>1.2.3</c>.</summary>
-    public static string Version => typeof(CommandProgram).Assembly.GetName().Version!.ToString(3);
 
     private static int RunCommandLine(CommandSpec command, string[] words)
     {

@@ -39,16 +39,14 @@ public sealed class InMemoryLock : LockBase
         _time = Context.TimeProvider;
         _logs = Logger is not NullLogger;
         Alarms = AlarmClock.For(_time);
-        SelfWaits = new MemorySelfWaits(this);
+        SelfWaits = new SelfWaits(Alarms, Logger, OwnWaits, OwnHolder);
     }
 
     internal LockTable Table => _use.Table;
 
     internal AlarmClock Alarms { get; }
 
-    internal MemorySelfWaits SelfWaits { get; }
-
-    internal bool HasEnded => IsDisposed;
+    internal SelfWaits SelfWaits { get; }
 
     internal long Now => _time.GetTimestamp();
 
@@ -116,9 +114,15 @@ public sealed class InMemoryLock : LockBase
     }
 
     internal LockTimeoutException Busy(string key, TimeSpan waited, int attempts) =>
-        new(key, waited, attempts, Table.FirstHolder(key) is MemoryLease holder && holder.Locks == this ? holder.Describe() : null);
+        new(key, waited, attempts, OwnHolder(key));
 
     internal IEnumerable<MemoryLease> OwnLeases() => Table.Everything().OfType<MemoryLease>().Where(lease => lease.Locks == this);
+
+    private string? OwnHolder(string key) =>
+        Table.FirstHolder(key) is MemoryLease holder && holder.Locks == this ? holder.Describe() : null;
+
+    private IEnumerable<ISelfWait> OwnWaits() =>
+        IsDisposed ? [] : OwnLeases().Where(static lease => lease.State == ClaimState.Waiting);
 
     private static void End(MemoryLease lease)
     {
@@ -126,15 +130,6 @@ public sealed class InMemoryLock : LockBase
             lease.Detach();
         else
             lease.Drop(LostReason.LockDisposed);
-    }
-
-    private static TimeSpan WaitLimit(EffectiveOptions options)
-    {
-        // Waiters are woken, so that the attempts count with their spacing alone.
-        var byRetries = options.RetriesLast;
-        if (byRetries == Timeout.InfiniteTimeSpan)
-            return options.WaitTimeout;
-        return options.WaitTimeout == Timeout.InfiniteTimeSpan || byRetries < options.WaitTimeout ? byRetries : options.WaitTimeout;
     }
 
     private ValueTask<ILockHandle?> AcquireAsync(string key, EffectiveOptions options, CancellationToken cancellationToken)
@@ -152,7 +147,7 @@ public sealed class InMemoryLock : LockBase
         MemoryLease lease, MemoryHandle handle, EffectiveOptions options, long startedAt, CancellationToken cancellationToken)
     {
         lease.ArrivedAt = startedAt;
-        var limit = WaitLimit(options);
+        var limit = options.QueueTimeout;
         if (limit != TimeSpan.Zero)
             return QueueAsync(lease, handle, startedAt, limit, cancellationToken);
         var status = Table.Acquire(lease, default, startedAt, out var notices).Status;
@@ -257,13 +252,7 @@ public sealed class InMemoryLock : LockBase
             case MemoryLease lease when lease.Drop(LostReason.Removed) == ClaimState.Held:
                 return UnlockOutcome.Released;
             default:
-                return Table.Release(key, id) switch
-                {
-                    StoreReply.Done => UnlockOutcome.Released,
-                    StoreReply.HeldByAnother => UnlockOutcome.HeldByAnother,
-                    StoreReply.NotHeld => UnlockOutcome.AlreadyExpired,
-                    var reply => throw new InvalidOperationException($"Unknown reply {reply}."),
-                };
+                return Table.Release(key, id).ToOutcome();
         }
     }
 }

@@ -45,7 +45,7 @@ public sealed class RedLockLockProvider : ILockProvider
     private static void CheckOptions(LockOptions options, int nodes)
     {
         if (options.Ttl == Timeout.InfiniteTimeSpan)
-            throw new LockConfigException("lockOptions.ttl", "must be a time for redLock: a lock without expiry could never be settled after a node was lost.");
+            throw new LockConfigException("lockOptions.ttl", RedLockLockStore.NoExpiryRefused);
         if (options.Format is not (null or LockFormats.Native or LockFormats.RedLockNet))
             throw new LockConfigException("lockOptions.format", $"{options.Format} is for one server; redLock has {LockFormats.Native} and {LockFormats.RedLockNet}.");
         if (options.Replicas is > 0)

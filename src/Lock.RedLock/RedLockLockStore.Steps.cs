@@ -65,19 +65,16 @@ public sealed partial class RedLockLockStore
     {
         if (lease.IsOver)
             return StoreReply.NotHeld;
-        var round = lease.BeginRound();
         var asked = Asked();
-        var requests = BeginSteps(asked, extend);
-        var limit = TimeoutFor(ttl, asked);
-        var promptly = VoteLimit(ttl);
-        var replies = await CountAsync("extend", asked, requests, round.IsDecided, promptly, cancellationToken, round.ConfirmLate).ConfigureAwait(false);
-        var outcome = await ConcludeAsync(round, replies, promptly, cancellationToken).ConfigureAwait(false);
-        if (outcome is null && limit > promptly)
+        var ready = ReadyOf(asked, ttl);
+        if (ready.Count < _quorum)
+            ready = await PrepareAsync("extend", asked, _quorum, ttl, cancellationToken).ConfigureAwait(false);
+        var (outcome, replies) = await ExtendOnAsync(lease, asked, ready, ttl, extend, cancellationToken).ConfigureAwait(false);
+        if (outcome is null && ready.Count < asked.Count)
         {
-            // Those that have to connect first are needed after all.
-            replies = await CountAsync(
-                "extend", asked, requests, round.IsDecidedWithStandIns, limit - promptly, cancellationToken, round.ConfirmLate).ConfigureAwait(false);
-            outcome = await ConcludeAsync(round, replies, promptly, cancellationToken).ConfigureAwait(false);
+            // Those that have to be made ready first are needed after all.
+            ready = await PrepareAsync("extend", asked, asked.Count, ttl, cancellationToken).ConfigureAwait(false);
+            (outcome, replies) = await ExtendOnAsync(lease, asked, ready, ttl, extend, cancellationToken).ConfigureAwait(false);
         }
 
         switch (outcome)
@@ -93,6 +90,31 @@ public sealed partial class RedLockLockStore
                 lease.TakeBackFrom(_nodes);
                 return lost.Value;
         }
+    }
+
+    /// <summary>One round, in which the answers of those that are ready count. The others are asked as well, so that they do not lose the lease.</summary>
+    private async ValueTask<(StoreReply? Outcome, StoreReplies Replies)> ExtendOnAsync(
+        QuorumLease lease,
+        IReadOnlyList<IQuorumNode> asked,
+        IReadOnlyList<IQuorumNode> ready,
+        TimeSpan ttl,
+        Func<ILockStore, ValueTask<StoreReply>> extend,
+        CancellationToken cancellationToken)
+    {
+        var round = lease.BeginRound();
+        var requests = BeginSteps(ready, extend);
+        foreach (var node in ready.Count < asked.Count ? asked.Except(ready) : [])
+            RedisConnection.Forget(ExtendLateAsync(node, ttl, extend, round));
+        var limit = VoteLimit(ttl);
+        var replies = await CountAsync("extend", ready, requests, round.IsDecided, limit, cancellationToken, round.ConfirmLate).ConfigureAwait(false);
+        return (await ConcludeAsync(round, replies, limit, cancellationToken).ConfigureAwait(false), replies);
+    }
+
+    private static async Task ExtendLateAsync(IQuorumNode node, TimeSpan ttl, Func<ILockStore, ValueTask<StoreReply>> extend, LeaseRound round)
+    {
+        await node.PrepareAsync(ttl, CancellationToken.None).ConfigureAwait(false);
+        if (await extend(node.Store).ConfigureAwait(false) == StoreReply.Done)
+            round.ConfirmLate(node.Index);
     }
 
     private async ValueTask<StoreReply?> ConcludeAsync(LeaseRound round, StoreReplies replies, TimeSpan limit, CancellationToken cancellationToken) =>
@@ -112,14 +134,10 @@ public sealed partial class RedLockLockStore
         return [.. nodes.Where((_, i) => ballot.Answers[i] is true)];
     }
 
-    private async Task<StoreReplies> AskStoresAsync(
-        string step, Func<IReadOnlyList<IQuorumNode>, TimeSpan> limit, Func<ILockStore, ValueTask<StoreReply>> ask, CancellationToken cancellationToken)
-    {
-        var asked = Asked();
-        return await CountAsync(
-            step, asked, BeginSteps(asked, ask), (replies, _) => replies.Count(static reply => reply == StoreReply.Done) >= _quorum, limit(asked), cancellationToken)
-            .ConfigureAwait(false);
-    }
+    private Task<StoreReplies> AskStoresAsync(
+        string step, IReadOnlyList<IQuorumNode> asked, TimeSpan limit, Func<ILockStore, ValueTask<StoreReply>> ask, CancellationToken cancellationToken) =>
+        CountAsync(
+            step, asked, BeginSteps(asked, ask), (replies, _) => replies.Count(static reply => reply == StoreReply.Done) >= _quorum, limit, cancellationToken);
 
     private static Task<object>[] BeginSteps(IReadOnlyList<IQuorumNode> asked, Func<ILockStore, ValueTask<StoreReply>> ask) =>
         [.. asked.Select(async Task<object> (node) => await ask(node.Store).ConfigureAwait(false))];

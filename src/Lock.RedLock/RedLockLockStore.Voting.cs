@@ -10,6 +10,84 @@ public sealed partial class RedLockLockStore
     private static readonly TimeSpan s_longestInsisting = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_longestSplitPause = TimeSpan.FromMilliseconds(25);
 
+    /// <summary>Asks everybody for a vote, with the time that those need who have to be made ready first.</summary>
+    private async ValueTask<AcquireReply> AskAllAsync(AcquireRequest request, IReadOnlyList<IQuorumNode> asked, CancellationToken cancellationToken)
+    {
+        var ready = await PrepareAsync("acquire", asked, _quorum, request.Ttl, cancellationToken).ConfigureAwait(false);
+        var limit = VoteLimit(request.Ttl);
+        return await AskAsync(request, asked, ready, limit < _connectTimeout ? _connectTimeout : limit, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Asks for votes.</summary>
+    /// <remarks>
+    /// The votes of those that are ready are counted. The others go on voting for a lease that was granted, until it is released: a lease on
+    /// a bare majority would not survive the next node. They are not counted, for what they put on record came behind the votes of the rest.
+    /// </remarks>
+    private async ValueTask<AcquireReply> AskAsync(
+        AcquireRequest request, IReadOnlyList<IQuorumNode> asked, IReadOnlyList<IQuorumNode> ready, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var lease = _leases.Begin(request, _nodes.Count, _quorum);
+        var proposed = Proposal();
+        var votes = new Task<Vote>[ready.Count];
+        for (var i = 0; i < votes.Length; i++)
+            votes[i] = ready[i].VoteAsync(request, proposed, lease.Ask(ready[i]));
+        for (var i = 0; ready.Count < asked.Count && i < asked.Count; i++)
+        {
+            if (!ready.Contains(asked[i]))
+                RedisConnection.Forget(AskLateAsync(asked[i], request, proposed, lease));
+        }
+
+        try
+        {
+            var ballot = await Ballot<Vote>.HoldAsync(
+                votes, Decides, limit, _time, cancellationToken, (i, vote) => lease.VoteLate(ready[i], vote)).ConfigureAwait(false);
+            return await ConcludeAsync(request, ready, ballot, limit, lease, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            _leases.End(lease);
+            if (exception is OperationCanceledException)
+                _ = WithdrawAsync(ready, request, ballot: null, lease);
+            throw;
+        }
+    }
+
+    private static async Task AskLateAsync(IQuorumNode node, AcquireRequest request, long proposed, QuorumLease lease) =>
+        lease.VoteLate(node, await node.VoteAsync(request, proposed, lease.Ask(node)).ConfigureAwait(false));
+
+    /// <summary>Whether the votes so far decide. Nodes that were not asked are as good as silent.</summary>
+    private bool Decides(IReadOnlyList<Vote?> votes, int missing)
+    {
+        int yes = 0, before = 0, no = 0;
+        string? holder = null;
+        var isSplit = false;
+        foreach (var vote in votes)
+        {
+            if (vote is { Kind: VoteKind.Granted })
+            {
+                yes++;
+                if (vote.HeldBefore)
+                    before++;
+            }
+            else if (vote is { Kind: VoteKind.Busy })
+            {
+                no++;
+                holder ??= vote.HolderId;
+                isSplit |= vote.HolderId != holder && !vote.IsStranger;
+            }
+        }
+
+        // Asked again for a lease that stands: a majority that has it already tells its token, a mixed one does not.
+        if (yes >= _quorum)
+            return before == 0 || before >= _quorum;
+        if (yes + no + missing < _quorum)
+            return true;
+
+        // Votes that went to several contenders: one of those with a vote must stay, so that somebody gets the lock, and whose own vote is
+        // the last to come is to know that it has one.
+        return no > _nodes.Count - _quorum && (missing == 0 || !isSplit);
+    }
+
     private async ValueTask<AcquireReply> ConcludeAsync(
         AcquireRequest request, IReadOnlyList<IQuorumNode> asked, Ballot<Vote> ballot, TimeSpan limit, QuorumLease lease, CancellationToken cancellationToken)
     {
@@ -28,13 +106,13 @@ public sealed partial class RedLockLockStore
             }
 
             lease.End();
-            _ = WithdrawAsync(asked, request, ballot);
+            _ = WithdrawAsync(asked, request, ballot, lease);
             throw new LockStoreException(
                 $"The votes were given, but too few of the {_nodes.Count} nodes answered to fix the fencing token on a majority of {_quorum}.", isTransient: true);
         }
 
         _leases.End(lease);
-        await WithdrawAsync(asked, request, ballot).WaitAsync(cancellationToken).ConfigureAwait(false);
+        await WithdrawAsync(asked, request, ballot, lease).WaitAsync(cancellationToken).ConfigureAwait(false);
         if (tally.Yes + tally.No < _quorum)
             throw TooFewVotes(asked, ballot, tally);
         if (tally.IsStranger || tally.IsHeldByOne(_quorum))
@@ -109,8 +187,10 @@ public sealed partial class RedLockLockStore
     /// Silent while nobody can have taken this holder for the one that has the majority: then nobody waits for its release, and a
     /// notice would only wake waiters for nothing, whose own votes wake others.
     /// </remarks>
-    private Task WithdrawAsync(IReadOnlyList<IQuorumNode> asked, AcquireRequest request, Ballot<Vote>? ballot)
+    private Task WithdrawAsync(IReadOnlyList<IQuorumNode> asked, AcquireRequest request, Ballot<Vote>? ballot, QuorumLease lease)
     {
+        if (asked.Count < _nodes.Count)
+            lease.TakeBackFrom(_nodes.Except(asked));
         var possible = 0;
         for (var i = 0; i < asked.Count; i++)
         {

@@ -10,6 +10,9 @@ namespace Locking;
 /// </remarks>
 public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForceReleaseStore
 {
+    /// <summary>Why a ttl of null is refused, in the configuration and in a call.</summary>
+    internal const string NoExpiryRefused = "must be a time for redLock: a lock without expiry could never be settled after a node was lost.";
+
     private static readonly TimeSpan s_shortestNodeTimeout = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_longestNodeTimeout = TimeSpan.FromDays(40);
 
@@ -44,6 +47,8 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     /// <inheritdoc/>
     public string Type => "redLock";
 
+    internal IReadOnlyList<IQuorumNode> Nodes => _nodes;
+
     internal QuorumLeases Leases => _leases;
 
     /// <inheritdoc/>
@@ -51,31 +56,28 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     {
         ArgumentNullException.ThrowIfNull(request);
         Begin(cancellationToken);
-        if (request.Ttl == Timeout.InfiniteTimeSpan)
-            throw new ArgumentException("A redLock lease must have a ttl: without expiry it could never be settled after a node was lost.", nameof(request));
+        RefuseNoExpiry(request.Ttl);
         _covers(request.Ttl);
 
-        // Nodes that still have to connect are not waited for once the rest has decided. They go on voting for a lease that was granted,
-        // until it is released: a lease on a bare majority would not survive the next node.
-        var lease = _leases.Begin(request, _nodes.Count, _quorum);
         var asked = Asked();
-        var limit = TimeoutFor(request.Ttl, asked);
-        var proposed = Proposal();
-        var votes = new Task<Vote>[asked.Count];
-        for (var i = 0; i < votes.Length; i++)
-            votes[i] = asked[i].VoteAsync(request, proposed, lease.Ask(asked[i]));
+        var ready = ReadyOf(asked, request.Ttl);
+        if (ready.Count < _quorum)
+            return await AskAllAsync(request, asked, cancellationToken).ConfigureAwait(false);
         try
         {
-            var ballot = await Ballot<Vote>.HoldAsync(
-                votes, Decides, limit, _time, cancellationToken, (i, vote) => lease.VoteLate(asked[i], vote)).ConfigureAwait(false);
-            return await ConcludeAsync(request, asked, ballot, limit, lease, cancellationToken).ConfigureAwait(false);
+            return await AskAsync(request, asked, ready, VoteLimit(request.Ttl), cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception)
+        catch (LockStoreException fault) when (fault.IsTransient && ready.Count < asked.Count)
         {
-            _leases.End(lease);
-            if (exception is OperationCanceledException)
-                _ = WithdrawAsync(asked, request, ballot: null);
-            throw;
+            // Those that have to be made ready first are needed after all.
+            try
+            {
+                return await AskAllAsync(request, asked, cancellationToken).ConfigureAwait(false);
+            }
+            catch (LockStoreException again) when (fault.MayHaveBeenApplied && !again.MayHaveBeenApplied)
+            {
+                throw new LockStoreException(again.Message, again.IsTransient, again.InnerException) { MayHaveBeenApplied = true };
+            }
         }
     }
 
@@ -83,14 +85,17 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
         Begin(cancellationToken);
-        if (ttl == Timeout.InfiniteTimeSpan)
-            throw new ArgumentException("A redLock lease must have a ttl.", nameof(ttl));
+        RefuseNoExpiry(ttl);
         _covers(ttl);
         ValueTask<StoreReply> ExtendAsync(ILockStore store) => store.TryExtendAsync(key, holderId, ttl, CancellationToken.None);
         if (_leases.Find(holderId) is { IsGranted: true } lease)
             return await ExtendLeaseAsync(lease, ttl, ExtendAsync, cancellationToken).ConfigureAwait(false);
         // Of another process: nothing is known here of its votes.
-        var replies = await AskStoresAsync("extend", asked => TimeoutFor(ttl, asked), ExtendAsync, cancellationToken).ConfigureAwait(false);
+        var asked = Asked();
+        var ready = ReadyOf(asked, ttl);
+        if (ready.Count < asked.Count)
+            ready = await PrepareAsync("extend", asked, asked.Count, ttl, cancellationToken).ConfigureAwait(false);
+        var replies = await AskStoresAsync("extend", ready, VoteLimit(ttl), ExtendAsync, cancellationToken).ConfigureAwait(false);
         return replies.Conclude(StoreReply.Done, _quorum) ?? throw replies.TooFew("extend", _quorum);
     }
 
@@ -99,15 +104,14 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     {
         Begin(cancellationToken);
         var lease = _leases.End(holderId);
+        // Whoever has not answered lately is not asked; a vote that it may still give is taken back all the same.
+        var asked = Asked();
+        if (asked.Count < _nodes.Count)
+            lease?.TakeBackFrom(_nodes.Except(asked));
         var replies = await AskStoresAsync(
             "release",
-            asked =>
-            {
-                // Whoever has not answered lately is not asked; a vote that it may still give is taken back all the same.
-                if (asked.Count < _nodes.Count)
-                    lease?.TakeBackFrom(_nodes.Except(asked));
-                return _connectTimeout;
-            },
+            asked,
+            _connectTimeout,
             store => store.TryReleaseAsync(key, holderId, CancellationToken.None),
             cancellationToken).ConfigureAwait(false);
         return replies.ConcludeRelease(_quorum) ?? throw replies.TooFew("release", _quorum);
@@ -119,7 +123,8 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
         Begin(cancellationToken);
         var replies = await AskStoresAsync(
             "force",
-            _ => _connectTimeout,
+            Asked(),
+            _connectTimeout,
             async store => await ((IForceReleaseStore)store).ForceReleaseAsync(key, CancellationToken.None).ConfigureAwait(false)
                 ? StoreReply.Done
                 : StoreReply.NotHeld,
@@ -152,16 +157,17 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
         cancellationToken.ThrowIfCancellationRequested();
     }
 
+    /// <summary>No parameter is named: whoever reads this has set an option of a call, and knows of no request.</summary>
+    private static void RefuseNoExpiry(TimeSpan ttl)
+    {
+        if (ttl == Timeout.InfiniteTimeSpan)
+            throw new ArgumentException($"lockOptions.ttl {NoExpiryRefused}");
+    }
+
     /// <summary>The token to agree on: this machine's microseconds.</summary>
     private long Proposal() => (_time.GetUtcNow().Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
 
-    /// <summary>The limit of a vote; nodes that still have to connect are given the time for it.</summary>
-    private TimeSpan TimeoutFor(TimeSpan ttl, IReadOnlyList<IQuorumNode> asked)
-    {
-        var limit = VoteLimit(ttl);
-        return limit < _connectTimeout && asked.Any(static node => !node.IsReady) ? _connectTimeout : limit;
-    }
-
+    /// <summary>How long the answers of nodes are waited for that are ready.</summary>
     private TimeSpan VoteLimit(TimeSpan ttl)
     {
         var limit = _options.NodeTimeout ?? ttl / 100;
@@ -179,38 +185,5 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
         }
 
         return answering == _nodes.Count || answering < _quorum ? _nodes : [.. _nodes.Where(static node => !node.IsSuspect)];
-    }
-
-    /// <summary>Whether the votes so far decide. Nodes that were not asked are as good as silent.</summary>
-    private bool Decides(IReadOnlyList<Vote?> votes, int missing)
-    {
-        int yes = 0, before = 0, no = 0;
-        string? holder = null;
-        var isSplit = false;
-        foreach (var vote in votes)
-        {
-            if (vote is { Kind: VoteKind.Granted })
-            {
-                yes++;
-                if (vote.HeldBefore)
-                    before++;
-            }
-            else if (vote is { Kind: VoteKind.Busy })
-            {
-                no++;
-                holder ??= vote.HolderId;
-                isSplit |= vote.HolderId != holder && !vote.IsStranger;
-            }
-        }
-
-        // Asked again for a lease that stands: a majority that has it already tells its token, a mixed one does not.
-        if (yes >= _quorum)
-            return before == 0 || before >= _quorum;
-        if (yes + no + missing < _quorum)
-            return true;
-
-        // Votes that went to several contenders: one of those with a vote must stay, so that somebody gets the lock, and whose own vote is
-        // the last to come is to know that it has one.
-        return no > _nodes.Count - _quorum && (missing == 0 || !isSplit);
     }
 }

@@ -38,7 +38,7 @@ public sealed class EndToEndTests
                 order.Add(number);
             }));
             var queued = i + 1;
-            while (broker.Server.WaitersOf("k") < queued)
+            while (broker.Server.Locks.Table.Report("k").Waiters < queued)
                 await Task.Delay(1);
         }
 
@@ -74,7 +74,7 @@ public sealed class EndToEndTests
         await using var handle = await broker.Lock().LockAsync("k");
         var late = broker.Lock();
         Assert.Null(await late.TryLockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(50) }));
-        Assert.Equal(0, broker.Server.WaitersOf("k"));
+        Assert.Equal(0, broker.Server.Locks.Table.Report("k").Waiters);
     }
 
     [Fact]
@@ -97,7 +97,7 @@ public sealed class EndToEndTests
         var locks = broker.Lock();
         var handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromSeconds(2), AutoRenew = false });
         var waiting = broker.Lock().LockAsync("k").AsTask();
-        while (broker.Server.WaitersOf("k") < 1)
+        while (broker.Server.Locks.Table.Report("k").Waiters < 1)
             await Task.Delay(1);
         await broker.RestartAsync();
         Assert.True(await handle.TryExtendAsync(TimeSpan.FromSeconds(2)));

@@ -188,6 +188,20 @@ public sealed class LateVoteTests : IAsyncLifetime
         Assert.Equal(StoreReply.NotHeld, await ExtendAsync());
     }
 
+    [Fact]
+    public async Task A_vote_is_taken_back_where_nobody_may_be_told()
+    {
+        await using var server = await Testing.RedisServer.StartAsync();
+        // A new user of Redis 7 has no channels.
+        Assert.Equal("OK", await server.CommandAsync("ACL", "SETUSER", "default", "resetchannels"));
+        await using var store = Quorum.StoreAt([server.Port], s_options);
+        Assert.True((await AskAsync(store, Key, _id)).IsGranted);
+        await store.Nodes[0].WithdrawAsync(Key, _id, quietly: false, CancellationToken.None);
+        Assert.Null(await server.CommandAsync("GET", Key));
+        var refused = ((object?[])(await server.CommandAsync("ACL", "LOG"))!).Select(static entry => (string)((object?[])entry!)[3]!);
+        Assert.Contains("channel", refused);
+    }
+
     private static string NewId() => Guid.NewGuid().ToString();
 
     private static async Task<AcquireReply> AskAsync(RedLockLockStore store, string key, string id) =>

@@ -14,20 +14,27 @@ internal sealed class ScriptedNode(string name, Task<Vote> first) : IQuorumNode
 
     public ILockStore Store { get; } = new YesStore();
 
-    public bool IsReady { get; init; } = true;
+    public bool IsReady { get; set; } = true;
 
     public bool IsSuspect { get; set; }
+
+    public bool IsReadyFor(TimeSpan ttl) => IsReady;
+
+    /// <summary>When it is ready; never, unless it is already.</summary>
+    public Task Preparation { get; init; } = new TaskCompletionSource().Task;
+
+    public Task PrepareAsync(TimeSpan ttl, CancellationToken cancellationToken) => IsReady ? Task.CompletedTask : Preparation.WaitAsync(cancellationToken);
 
     /// <summary>Its answer from the second time on.</summary>
     public Task<Vote>? Next { get; set; }
 
     public int Withdrawals { get; private set; }
 
-    public static RedLockLockStore StoreOf(ScriptedNode[] nodes, LockOptions? options = null)
+    public static RedLockLockStore StoreOf(ScriptedNode[] nodes, LockOptions? options = null, TimeSpan? connectTimeout = null)
     {
         for (var i = 0; i < nodes.Length; i++)
             nodes[i].Index = i;
-        return new RedLockLockStore(nodes, options ?? new LockOptions(), TimeProvider.System, TimeSpan.FromSeconds(5), static _ => { }, owned: new MemoryStream());
+        return new RedLockLockStore(nodes, options ?? new LockOptions(), TimeProvider.System, connectTimeout ?? TimeSpan.FromSeconds(5), static _ => { }, owned: new MemoryStream());
     }
 
     /// <summary>What ends the request for the last vote.</summary>

@@ -88,6 +88,30 @@ public sealed class SettingsTests
         Assert.DoesNotContain("s3cret", exception.ToString(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("lock")]
+    [InlineData("handle")]
+    [InlineData("id")]
+    public async Task A_call_for_a_lock_without_expiry_is_told_which_setting_it_is_and_leaves_nothing(string call)
+    {
+        await using var server = await Testing.RedisServer.StartAsync();
+        await using var locks = new StoreLock(Quorum.StoreAt([server.Port]));
+        await using var held = await locks.LockAsync("held");
+        var fault = await Assert.ThrowsAsync<ArgumentException>(async () =>
+        {
+            if (call == "lock")
+                await locks.LockAsync("k", new LockOptions { Ttl = Timeout.InfiniteTimeSpan });
+            else if (call == "handle")
+                await held.ExtendAsync(Timeout.InfiniteTimeSpan);
+            else
+                await locks.TryExtendAsync("held", held.Id, Timeout.InfiniteTimeSpan);
+        });
+        Assert.StartsWith("lockOptions.ttl must be a time for redLock", fault.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("arameter", fault.Message, StringComparison.Ordinal);
+        Assert.Null(await server.CommandAsync("GET", "k"));
+        Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
+    }
+
     [Fact]
     public async Task Endpoints_have_credentials_of_their_own_or_the_common_ones()
     {

@@ -12,13 +12,17 @@ internal static class RawQuorum
     {
         RedisKey[] release = new LockKeys(key).ToArray(4);
         RedisKey[] vote = [.. release[..2], s_life];
+        var notes = await Task.WhenAll(nodes.Select(static node => node.StringGetAsync(s_life)));
         for (var i = 0; i < cycles; i++)
         {
             RedisValue id = Guid.NewGuid().ToString();
             var token = TimeProvider.System.GetUtcNow().Ticks / TimeSpan.TicksPerMicrosecond;
             await new Majority(nodes.Length).OfAsync(
-                nodes, ScriptSet.Strings.Vote.Hash, vote, [id, 30_000, 3_630_000, "bench", token - (DateTime.UnixEpoch.Ticks / TimeSpan.TicksPerMicrosecond), 60_000_000]);
-            await new Majority(nodes.Length).OfAsync(nodes, ScriptSet.Strings.Release.Hash, release, [id, 3_600_000, "lock:released", key]);
+                nodes,
+                ScriptSet.Strings.Vote.Hash,
+                vote,
+                node => [id, 30_000, 3_630_000, "bench", token - (DateTime.UnixEpoch.Ticks / TimeSpan.TicksPerMicrosecond), 60_000_000, notes[node]]);
+            await new Majority(nodes.Length).OfAsync(nodes, ScriptSet.Strings.Release.Hash, release, _ => [id, 3_600_000, "lock:released", key]);
         }
     }
 
@@ -27,10 +31,10 @@ internal static class RawQuorum
         private readonly TaskCompletionSource _reached = new();
         private int _missing = (nodes / 2) + 1;
 
-        public Task OfAsync(IDatabase[] databases, byte[] script, RedisKey[] keys, RedisValue[] values)
+        public Task OfAsync(IDatabase[] databases, byte[] script, RedisKey[] keys, Func<int, RedisValue[]> values)
         {
-            foreach (var database in databases)
-                _ = CountAsync(database.ScriptEvaluateAsync(script, keys, values));
+            for (var i = 0; i < databases.Length; i++)
+                _ = CountAsync(databases[i].ScriptEvaluateAsync(script, keys, values(i)));
             return _reached.Task;
         }
 

@@ -1,4 +1,4 @@
-namespace Locking;
+namespace Locking.Providers;
 
 /// <summary>A store's answer to an acquire: granted, or busy.</summary>
 public readonly record struct AcquireReply

@@ -1,4 +1,4 @@
-namespace Locking;
+namespace Locking.Providers;
 
 /// <summary>What a holder asks of a store. Immutable, and the same object for every attempt of one holder.</summary>
 public sealed class AcquireRequest

@@ -1,4 +1,4 @@
-namespace Locking;
+namespace Locking.Providers;
 
 /// <summary>Optional ability of a store: takes a lock away in one step. Without it the engine reads the holder and releases its id.</summary>
 public interface IForceReleaseStore

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace Locking;
+namespace Locking.Providers;
 
 /// <summary>Makes stores of one backend from a configuration. Registered explicitly under its type.</summary>
 public interface ILockProvider

@@ -1,4 +1,4 @@
-namespace Locking;
+namespace Locking.Providers;
 
 /// <summary>What a backend must do. Each call is one atomic step on one lock record; the engine does everything else once.</summary>
 /// <remarks>

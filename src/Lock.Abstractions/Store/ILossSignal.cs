@@ -1,4 +1,4 @@
-namespace Locking;
+namespace Locking.Providers;
 
 /// <summary>Optional ability of a store: says that leases are gone, as soon as the backend tells.</summary>
 public interface ILossSignal

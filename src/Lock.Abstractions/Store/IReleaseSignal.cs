@@ -1,4 +1,4 @@
-namespace Locking;
+namespace Locking.Providers;
 
 /// <summary>Optional ability of a store: tells a waiter that a lock may be free. A hint only; the engine still polls as a safety net.</summary>
 public interface IReleaseSignal

@@ -1,4 +1,4 @@
-namespace Locking;
+namespace Locking.Providers;
 
 /// <summary>Optional ability of a store: looks at its backend and says what is unsafe about it, for people. <see cref="ILock"/> objects
 /// over a store have it too.</summary>

@@ -1,4 +1,4 @@
-namespace Locking;
+namespace Locking.Providers;
 
 /// <summary>Optional ability of a store: the backend itself queues waiters and answers when it grants.</summary>
 public interface IWaitingStore

@@ -1,4 +1,4 @@
-namespace Locking;
+namespace Locking.Providers;
 
 /// <summary>A store's answer to an extend or a release.</summary>
 public enum StoreReply

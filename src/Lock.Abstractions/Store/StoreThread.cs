@@ -1,4 +1,4 @@
-namespace Locking;
+namespace Locking.Providers;
 
 /// <summary>One of the engine's own threads, for a store that can do without the thread pool.</summary>
 /// <remarks>

@@ -1,4 +1,4 @@
-namespace Locking;
+namespace Locking.Providers;
 
 /// <summary>Starts what outlives its caller: without the caller's flow (tenant, request, trace), which it would otherwise keep for good.</summary>
 public static class DetachedFlow

@@ -84,7 +84,7 @@ internal sealed partial class BrokerConnection
     {
         if (!message.Remaining.TryGetInteger(out var milliseconds))
             return null;
-        return milliseconds < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(Math.Min(milliseconds, BrokerServer.LongestTtl));
+        return milliseconds < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(Math.Min(milliseconds, WireTypes.LongestTtl));
     }
 
     private void OnLost(in WireMessage message)

@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 
 namespace Locking;
@@ -15,27 +14,22 @@ namespace Locking;
 /// </remarks>
 public sealed partial class BrokerServer : IAsyncDisposable
 {
-    /// <summary>Holders of leases without expiry that are not on record have this long to come back to a broker that starts.</summary>
-    internal static readonly TimeSpan PermanentWait = TimeSpan.FromSeconds(30);
-
-    /// <summary>What a published client whose connection broke leaves behind without an end stands for so long.</summary>
-    internal static readonly TimeSpan AfterBreak = TimeSpan.FromSeconds(30);
-
     /// <summary>A broker that cannot see whether another one lives, whose files were removed, grants nothing for so long: that one looks for them each second.</summary>
     private static readonly TimeSpan _blindPause = TimeSpan.FromSeconds(2);
 
-    /// <summary>The longest lease, in milliseconds: 10,000 days.</summary>
-    internal const long LongestTtl = 10_000L * 24 * 60 * 60 * 1000;
+    private static readonly TimeSpan _filesPeriod = TimeSpan.FromSeconds(1);
 
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
-    private readonly HashSet<ClientSession> _sessions = [];
-    private readonly BrokerListener _listener;
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private ServingThread? _serving;
-    private ITimer? _housekeeping;
-    private long _idleSince;
-    private bool _closing;
+    private readonly TimeProvider _time;
+    private readonly BrokerListener _listener;
+    private readonly BrokerLocks _locks;
+    private readonly DescriptorReserve _descriptors;
+    private readonly ClientSessions _sessions;
+    private readonly Housekeeping _housekeeping;
+    private readonly IProtocol[] _protocols;
+    private long _filesSeenAt;
     private Task? _stop;
 
     /// <summary>Creates a broker that does not listen yet.</summary>
@@ -47,13 +41,6 @@ public sealed partial class BrokerServer : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         Options = options;
-        context ??= LockProviderContext.Default;
-        TimeProvider = context.TimeProvider;
-        _logger = context.LoggerFactory.CreateLogger("Locking.Broker");
-        Table = new LockTable(TimeProvider);
-        Records = new RecordKeeper(this, _logger);
-        Pause = new StartPause(this, _logger);
-        _listener = new BrokerListener(options, TimeProvider, _logger, Admit);
         if (options.Path is null && options.Host is null)
             throw new ArgumentException("A broker needs a path (Unix socket) or a host (TCP) to listen on.", nameof(options));
         if (options.Host is not null && options.Secret is null && !options.Insecure && !IsLoopback(options.Host))
@@ -62,6 +49,18 @@ public sealed partial class BrokerServer : IAsyncDisposable
                 + "LOCK_BROKER_SECRET). Without one the host may be localhost or another address of the loopback; Insecure (--insecure) "
                 + "allows everybody who can reach the port to take and break locks.", nameof(options));
         }
+
+        context ??= LockProviderContext.Default;
+        _time = context.TimeProvider;
+        _logger = context.LoggerFactory.CreateLogger("Locking.Broker");
+        LockTable table = new(_time);
+        _locks = new BrokerLocks(
+            table, new RecordKeeper(_time, _logger), new StartPause(table, _time, options.Limits.WaitersPerKey, _logger), options.Limits);
+        _descriptors = new DescriptorReserve(_logger);
+        _protocols = [new OwnProtocol(_locks, Weaknesses), new PublishedProtocol(_locks, options, () => ConnectionCount)];
+        _sessions = new ClientSessions(options, _locks, _descriptors, _time, _logger) { Protocols = _protocols };
+        _listener = new BrokerListener(options, _time, _logger, _sessions.Admit);
+        _housekeeping = new Housekeeping(_time, _logger, KeepHouse);
     }
 
     /// <summary>The options it was made with.</summary>
@@ -74,49 +73,28 @@ public sealed partial class BrokerServer : IAsyncDisposable
     public Task Completion => _completion.Task;
 
     /// <summary>How many clients are connected.</summary>
-    public int ConnectionCount
+    public int ConnectionCount => _sessions.Count;
+
+    /// <summary>What is held and waited for.</summary>
+    internal BrokerLocks Locks => _locks;
+
+    /// <summary>Who is connected.</summary>
+    internal ClientSessions Sessions => _sessions;
+
+    /// <summary>How many files the process may have open; for tests.</summary>
+    internal Func<long?> DescriptorLimit
     {
-        get
-        {
-            lock (_gate)
-                return _sessions.Count;
-        }
+        init => _descriptors.Limit = value;
     }
-
-    internal LockTable Table { get; }
-
-    /// <summary>What is on record for the next broker.</summary>
-    internal RecordKeeper Records { get; }
-
-    /// <summary>The time in which nothing is granted yet.</summary>
-    internal StartPause Pause { get; }
 
     /// <summary>How it hears of its connections; for tests of what other systems use.</summary>
-    internal Func<Arrivals> NewArrivals { get; init; } = Arrivals.Create;
-
-    /// <summary>What is weak about the way this broker runs: words of <see cref="StatusWords"/> with spaces between them, or empty.</summary>
-    internal string Weaknesses
-    {
-        get
-        {
-            List<string> words = [];
-            if (Options is { Host: { } host, Secret: null } && !IsLoopback(host))
-                words.Add(StatusWords.Open);
-            if (Records.IsLacking)
-                words.Add(StatusWords.NoState);
-            if (_listener.IsPassedOver)
-                words.Add(StatusWords.Unguarded);
-            return string.Join(' ', words);
-        }
-    }
+    internal Func<Arrivals> NewArrivals { get; init; } = ServingThread.SystemArrivals;
 
     /// <summary>Whether the path is guarded by a socket without a file; for tests of what other systems use.</summary>
     internal bool UsesGuard
     {
-        init => _listener = new BrokerListener(Options, TimeProvider, _logger, Admit) { UsesGuard = value };
+        init => _listener = new BrokerListener(Options, _time, _logger, _sessions.Admit) { UsesGuard = value };
     }
-
-    internal TimeProvider TimeProvider { get; }
 
     /// <summary>Begins to listen.</summary>
     /// <returns>False when another broker lives at the same Unix socket: nothing was done, and clients find that one.</returns>
@@ -131,20 +109,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
                 return false;
             }
 
-            // The port first: where another broker has it, that one's state is not touched.
-            if (Options.Host is not null)
-                _listener.ListenTcp(Options.Host);
-            var pause = Records.Open(RecordPath(), isDurable: Options.Host is not null && !IsLoopback(Options.Host));
-            if (_listener.IsBlind)
-            {
-                Records.PauseAll(_blindPause);
-                pause = pause > _blindPause ? pause : _blindPause;
-            }
-
-            Pause.Begin(pause);
-            if (Options.Path is not null)
-                _listener.ListenAtPath(Options.Path);
-            _serving = new ServingThread(NewArrivals(), Records.IsDurable);
+            Begin();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or Win32Exception or ArgumentException)
         {
@@ -158,10 +123,9 @@ public sealed partial class BrokerServer : IAsyncDisposable
             throw;
         }
 
-        _idleSince = TimeProvider.GetTimestamp();
-        _housekeeping = TimeProvider.CreateTimer(static s => ((BrokerServer)s!).KeepHouse(), this, HousekeepingPeriod, HousekeepingPeriod);
+        _housekeeping.Begin();
         _listener.Begin();
-        LogListening(Where(), Pause.Left);
+        LogListening(Where(), _locks.Pause.Left);
         return true;
     }
 
@@ -191,59 +155,98 @@ public sealed partial class BrokerServer : IAsyncDisposable
         _ => $"'{Options.Path}' and {Options.Host}:{(Port == 0 ? Options.Port : Port)}",
     };
 
-    private void Admit(Socket socket)
+    /// <summary>What is weak about the way this broker runs: words of <see cref="StatusWords"/> with spaces between them, or empty.</summary>
+    private string Weaknesses()
     {
-        if (socket.AddressFamily != AddressFamily.Unix)
-            socket.NoDelay = true;
-        ClientSession session;
-        if (IsNearlyOutOfDescriptors(socket))
+        List<string> words = [];
+        if (Options is { Host: { } host, Secret: null } && !IsLoopback(host))
+            words.Add(StatusWords.Open);
+        if (_locks.Records.IsLacking)
+            words.Add(StatusWords.NoState);
+        if (_listener.IsPassedOver)
+            words.Add(StatusWords.Unguarded);
+        return string.Join(' ', words);
+    }
+
+    private void Begin()
+    {
+        // The port first: where another broker has it, that one's state is not touched.
+        if (Options.Host is not null)
+            _listener.ListenTcp(Options.Host);
+        var isDurable = Options.Host is not null && !IsLoopback(Options.Host);
+        var pause = _locks.Records.Open(RecordPath(), isDurable, _locks.Table, Restore);
+        if (_listener.IsBlind)
         {
-            socket.Dispose();
+            _locks.Records.PauseAll(_blindPause);
+            pause = pause > _blindPause ? pause : _blindPause;
+        }
+
+        _locks.Pause.Begin(pause);
+        if (Options.Path is not null)
+            _listener.ListenAtPath(Options.Path);
+        _sessions.Begin(NewArrivals());
+    }
+
+    /// <summary>Puts a lease back that is on record.</summary>
+    private BrokerClaim? Restore(RecordedLease lease, TimeSpan remaining)
+    {
+        BrokerClaim? claim = null;
+        _ = Array.Exists(_protocols, protocol => protocol.TryRestore(lease, remaining, out claim));
+        return claim;
+    }
+
+    private void KeepHouse(long now)
+    {
+        _locks.Pause.EndWhenDue();
+        foreach (var protocol in _protocols)
+            protocol.KeepHouse(now);
+        _sessions.KeepHouse(now);
+        if (_time.GetElapsedTime(_filesSeenAt, now) >= _filesPeriod)
+        {
+            _filesSeenAt = now;
+            KeepFiles();
+        }
+
+        _locks.Records.KeepHouse();
+        if (Options.IdleExit is { } idle && !_locks.Pause.IsOn && _sessions.TryCloseIdle(idle))
+        {
+            LogIdle(idle);
+            _ = StopAsync();
+        }
+    }
+
+    /// <summary>Makes anew what somebody has removed, or gives way to a broker that has begun there.</summary>
+    private void KeepFiles()
+    {
+        if (_listener.Keep())
+        {
+            _locks.Records.MakeAnewWhereGone();
             return;
         }
 
-        lock (_gate)
-        {
-            if (_closing || _sessions.Count >= Options.Limits.Connections)
-            {
-                socket.Dispose();
-                return;
-            }
-
-            session = new ClientSession(this, socket);
-            _sessions.Add(session);
-        }
-
-        _serving!.Add(session);
+        LogReplaced(Options.Path!);
+        _ = StopAsync();
     }
 
     private Task StopAsync()
     {
+        _housekeeping.Stop();
+        _sessions.Close();
         lock (_gate)
-        {
-            _closing = true;
             return _stop ??= StopCoreAsync();
-        }
     }
 
     private async Task StopCoreAsync()
     {
         await Task.Yield();
-        if (_housekeeping is not null)
-            await _housekeeping.DisposeAsync().ConfigureAwait(false);
+        await _housekeeping.DisposeAsync().ConfigureAwait(false);
         await _listener.StopAcceptingAsync().ConfigureAwait(false);
-        ClientSession[] sessions;
-        lock (_gate)
-            sessions = [.. _sessions];
-        foreach (var session in sessions)
-            session.Cut();
-        if (_serving is not null)
-            await _serving.StopAsync().ConfigureAwait(false);
-        Table.Dispose();
+        await _sessions.StopAsync().ConfigureAwait(false);
+        _locks.Table.Dispose();
         var where = Where();
 
         // The record before the place: whoever has the place next reads it.
-        Records.Close();
+        _locks.Records.Close();
         await _listener.DisposeAsync().ConfigureAwait(false);
         LogEnded(where);
         _completion.TrySetResult();
@@ -251,7 +254,19 @@ public sealed partial class BrokerServer : IAsyncDisposable
 
     private void CloseFiles()
     {
-        Records.Close();
+        _locks.Records.Close();
         _listener.GiveUp();
     }
+
+    [LoggerMessage(1, LogLevel.Information, "The broker listens on {Where}; anything may be held that it does not know of for {Wait}.")]
+    private partial void LogListening(string where, TimeSpan wait);
+
+    [LoggerMessage(2, LogLevel.Information, "The broker on {Where} has ended.")]
+    private partial void LogEnded(string where);
+
+    [LoggerMessage(6, LogLevel.Information, "No connection and no lock for {Idle}: the broker ends.")]
+    private partial void LogIdle(TimeSpan idle);
+
+    [LoggerMessage(17, LogLevel.Error, "Another broker has begun at '{Path}', whose files were removed: this one ends, and its clients go there.")]
+    private partial void LogReplaced(string path);
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.ComponentModel;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
 namespace Locking;
@@ -43,12 +44,11 @@ internal sealed partial class EpollArrivals : Arrivals
         }
     }
 
-    public override bool TryAdd(ServedConnection connection) =>
-        Control(OperationAdd, (int)connection.Handle.Handle, Readable, connection.Number) >= 0;
+    public override bool TryAdd(long number, Socket socket) => Control(OperationAdd, (int)socket.Handle, Readable, number) >= 0;
 
-    public override void Pause(ServedConnection connection) => Modify(connection, 0);
+    public override void Pause(long number, Socket socket) => Modify(number, socket, 0);
 
-    public override void Resume(ServedConnection connection) => Modify(connection, Readable);
+    public override void Resume(long number, Socket socket) => Modify(number, socket, Readable);
 
     public override unsafe void Wait(List<long> numbers, bool sleep)
     {
@@ -88,11 +88,11 @@ internal sealed partial class EpollArrivals : Arrivals
         }
     }
 
-    private void Modify(ServedConnection connection, uint interest)
+    private void Modify(long number, Socket socket, uint interest)
     {
         try
         {
-            _ = Control(OperationModify, (int)connection.Handle.Handle, interest, connection.Number);
+            _ = Control(OperationModify, (int)socket.Handle, interest, number);
         }
         catch (ObjectDisposedException)
         {

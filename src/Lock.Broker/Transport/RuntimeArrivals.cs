@@ -12,19 +12,19 @@ internal sealed class RuntimeArrivals : Arrivals
     private readonly object _sleeper = new();
     private bool _isWoken;
 
-    public override bool TryAdd(ServedConnection connection)
+    public override bool TryAdd(long number, Socket socket)
     {
-        var arrival = new Arrival(this, connection);
-        _arrivals[connection.Number] = arrival;
+        var arrival = new Arrival(this, number, socket);
+        _arrivals[number] = arrival;
         arrival.Arm();
         return true;
     }
 
-    public override void Pause(ServedConnection connection) => _toArm.Remove(connection.Number);
+    public override void Pause(long number, Socket socket) => _toArm.Remove(number);
 
-    public override void Resume(ServedConnection connection)
+    public override void Resume(long number, Socket socket)
     {
-        if (_arrivals.TryGetValue(connection.Number, out var arrival))
+        if (_arrivals.TryGetValue(number, out var arrival))
             arrival.Arm();
     }
 
@@ -73,13 +73,15 @@ internal sealed class RuntimeArrivals : Arrivals
     private sealed class Arrival : SocketAsyncEventArgs
     {
         private readonly RuntimeArrivals _owner;
-        private readonly ServedConnection _connection;
+        private readonly long _number;
+        private readonly Socket _socket;
 
-        public Arrival(RuntimeArrivals owner, ServedConnection connection)
+        public Arrival(RuntimeArrivals owner, long number, Socket socket)
             : base(true)
         {
             _owner = owner;
-            _connection = connection;
+            _number = number;
+            _socket = socket;
             SetBuffer(Memory<byte>.Empty);
         }
 
@@ -87,16 +89,16 @@ internal sealed class RuntimeArrivals : Arrivals
         {
             try
             {
-                if (!_connection.Handle.ReceiveAsync(this))
-                    _owner.Tell(_connection.Number);
+                if (!_socket.ReceiveAsync(this))
+                    _owner.Tell(_number);
             }
             catch (ObjectDisposedException)
             {
-                _owner._arrivals.TryRemove(_connection.Number, out _);
+                _owner._arrivals.TryRemove(_number, out _);
                 Dispose();
             }
         }
 
-        protected override void OnCompleted(SocketAsyncEventArgs e) => _owner.Tell(_connection.Number);
+        protected override void OnCompleted(SocketAsyncEventArgs e) => _owner.Tell(_number);
     }
 }

@@ -41,6 +41,9 @@ internal sealed class ServingThread
         new Thread(Run) { IsBackground = true, Name = "Lock broker" }.UnsafeStart();
     }
 
+    /// <summary>The system's own way of hearing what comes, where there is one.</summary>
+    public static Arrivals SystemArrivals() => OperatingSystem.IsLinux() ? new EpollArrivals() : new RuntimeArrivals();
+
     /// <summary>Begins to serve a connection.</summary>
     public void Add(ServedConnection connection)
     {
@@ -52,7 +55,7 @@ internal sealed class ServingThread
                 {
                     connection.Join(this, ++_lastNumber);
                     _connections.Add(connection.Number, connection);
-                    if (_arrivals.TryAdd(connection))
+                    if (_arrivals.TryAdd(connection.Number, connection.Handle))
                         return;
                 }
             }
@@ -79,7 +82,7 @@ internal sealed class ServingThread
     /// <summary>Reads nothing of a connection until then, and lets it go on then.</summary>
     public void PauseUntil(ServedConnection connection, Task then)
     {
-        _arrivals.Pause(connection);
+        _arrivals.Pause(connection.Number, connection.Handle);
         if (then.IsCompleted)
             _goOn.Enqueue(connection);
         else
@@ -87,7 +90,7 @@ internal sealed class ServingThread
     }
 
     /// <summary>Reads of it again.</summary>
-    public void Resume(ServedConnection connection) => _arrivals.Resume(connection);
+    public void Resume(ServedConnection connection) => _arrivals.Resume(connection.Number, connection.Handle);
 
     /// <summary>Ends every connection and the thread.</summary>
     public Task StopAsync()
@@ -105,6 +108,23 @@ internal sealed class ServingThread
     }
 
     private void Run()
+    {
+        ServeAll();
+        ServedConnection[] left;
+        lock (_gate)
+        {
+            _isOver = true;
+            left = [.. _connections.Values];
+            _connections.Clear();
+        }
+
+        foreach (var connection in left)
+            connection.Close();
+        _arrivals.Dispose();
+        _ended.TrySetResult();
+    }
+
+    private void ServeAll()
     {
         var lastCame = TimeProvider.System.GetTimestamp();
         var lateSince = lastCame;
@@ -131,33 +151,24 @@ internal sealed class ServingThread
 
             // Worth it as long as most of what comes, comes soon after what came before; twice the time, since being woken takes some.
             _worth = now - lastCame < 2 * _lookTicks ? Math.Min(_worth + 1, MostWorth) : Math.Max(_worth - 1, 0);
-            if (_answersTogether)
-                FlushScope.Open();
-            foreach (var number in _numbers)
-            {
-                if (Find(number) is { } connection)
-                    connection.Serve();
-            }
-
-            if (_answersTogether)
-                FlushScope.Close();
-
+            ServeArrived();
             lastCame = TimeProvider.System.GetTimestamp();
             looks = _worth > 0;
         }
+    }
 
-        ServedConnection[] left;
-        lock (_gate)
+    private void ServeArrived()
+    {
+        if (_answersTogether)
+            FlushScope.Open();
+        foreach (var number in _numbers)
         {
-            _isOver = true;
-            left = [.. _connections.Values];
-            _connections.Clear();
+            if (Find(number) is { } connection)
+                connection.Serve();
         }
 
-        foreach (var connection in left)
-            connection.Close();
-        _arrivals.Dispose();
-        _ended.TrySetResult();
+        if (_answersTogether)
+            FlushScope.Close();
     }
 
     /// <summary>One turn for each that has more to say.</summary>

@@ -143,7 +143,7 @@ internal static class BrokerCommand
                 else
                     writer.WriteNumber("port", server.Port);
                 writer.WriteNumber("pid", Environment.ProcessId);
-                writer.WriteString("version", CommandProgram.Version);
+                writer.WriteString("version", ProgramVersion.Text);
             }));
             return;
         }

@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Logging;
+using System.Diagnostics;
 
 namespace Locking;
 
@@ -7,133 +7,88 @@ namespace Locking;
 /// <para>
 /// While it contends it has one holder id, so that asking again after a lost answer is safe. When it leaves without a grant and an
 /// answer is missing (or the backend keeps a place in a queue for it), that id is released in the background. A request that the
-/// backend applies after that ends with its TTL. A lock without expiry is therefore first taken with
-/// <see cref="ProvisionalTtl"/> and made permanent by a second request, which never creates anything: a late request cannot
-/// leave a lock that stays.
+/// backend applies after that ends with its TTL; a lock without expiry is therefore taken in two steps (<see cref="PermanentLocks"/>).
 /// </para>
 /// <para>
 /// Failures that may pass are survived while the call may wait, if the backend has answered anybody since the call began; a
-/// backend that has been silent for <see cref="Patience"/> from the start is reported.
+/// backend that has been silent for <see cref="Attempts.Patience"/> from the start is reported.
 /// </para>
 /// </remarks>
-internal sealed partial class Contender : ILateOutcome<AcquireReply>
+internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
 {
-    internal static readonly TimeSpan ProvisionalTtl = TimeSpan.FromSeconds(10);
-    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
-
-    /// <summary>Neighbours in the list of <see cref="Contenders"/>; guarded by its gate.</summary>
-    internal Contender? Before;
-
-    internal Contender? After;
-
-    /// <summary>Has ended: a disposal that found the call in the list may ask for its end when that is past.</summary>
-    private static readonly TaskCompletionSource AlreadyLeft = Ended();
-    private static readonly TimeSpan FirstFailurePause = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan LongestFailurePause = TimeSpan.FromSeconds(1);
-
-    private readonly StoreLock _engine;
-    private readonly string _key;
-    private readonly EffectiveOptions _options;
-    private readonly WaitBudget _budget;
-    private readonly TimeSpan _ttl;
-    private readonly bool _isPermanent;
-    private readonly bool _watches;
-
-    private TaskCompletionSource? _left;
-    private AcquireRequest _request;
-    private CancellationTokenSource? _waitLimit;
-    private ContenderWatch? _watch;
-    private RetryPace? _pace;
-    private int _attempts;
-    private int _failures;
-    private bool _mayHold;
-    private bool _isGranted;
-    private long? _token;
-    private bool _hasTurn;
-    private bool _waitedForTurn;
-    private volatile bool _lostMeanwhile;
+    private readonly StoreClient _store;
+    private readonly KeyTurns _turns;
+    private readonly Calls _calls;
+    private readonly Grants _grants;
 
     /// <summary>For a call that ends by a limit of time whatever becomes of its requests (<see cref="TimedCall"/>); else null.</summary>
     private readonly TimedWait? _timed;
 
-    public Contender(StoreLock engine, string key, EffectiveOptions options)
+    private Attempts _attempts;
+    private AcquireRequest _request;
+    private CancellationTokenSource? _waitLimit;
+    private ContenderWait? _wait;
+    private string _outcome = LockTelemetry.Failed;
+    private bool _mayHold;
+    private bool _isGranted;
+    private bool _hasTurn;
+    private volatile bool _lostMeanwhile;
+
+    public Contender(StoreClient store, KeyTurns turns, Calls calls, Grants grants, string key, EffectiveOptions options)
     {
-        _engine = engine;
-        _key = key;
-        _options = options;
-        _budget = new WaitBudget(options, engine.Clock.Time);
-        _isPermanent = options.FirstTtl == Timeout.InfiniteTimeSpan;
-        _ttl = _isPermanent ? ProvisionalTtl : options.FirstTtl;
-        _watches = engine.Signal is not null && options.Wait != WaitMode.Poll && !options.IsSingleAttempt;
-        if (!options.IsSingleAttempt && _budget.LimitOf(engine.Waiting is not null) != Timeout.InfiniteTimeSpan)
+        _store = store;
+        _turns = turns;
+        _calls = calls;
+        _grants = grants;
+        _attempts = new Attempts(new WaitBudget(options, store.Clock.Time), store.Waits);
+        if (!options.IsSingleAttempt && TimeoutOf(options) != Timeout.InfiniteTimeSpan)
             _timed = new TimedWait();
-        _request = NewRequest();
+        _request = NewRequest(key);
     }
 
-    public string Key => _key;
+    public override string Key => _request.Key;
+
+    public override TimeSpan Waited => Budget.Elapsed;
+
+    public override bool IsTold { get; set; }
 
     /// <summary>When the call began.</summary>
-    public long StartedAt => _budget.Start;
+    public long StartedAt => Budget.Start;
 
     /// <summary>How long the call may wait by what it was told; <see cref="Timeout.InfiniteTimeSpan"/>: no limit, or none that is a time.</summary>
-    public TimeSpan Limit => _timed is not null ? _budget.LimitOf(_engine.Waiting is not null) : Timeout.InfiniteTimeSpan;
+    public TimeSpan Limit => _timed is not null ? TimeoutOf(Options) : Timeout.InfiniteTimeSpan;
 
-    public int Attempts => Math.Max(1, _attempts);
+    private WaitBudget Budget => _attempts.Budget;
 
-    public TimeSpan Waited => _budget.Elapsed;
+    private EffectiveOptions Options => _attempts.Budget.Options;
 
-    /// <summary>Completes when the call is over and has left nothing to learn.</summary>
-    public Task WhenLeft()
-    {
-        var left = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        return (Interlocked.CompareExchange(ref _left, left, null) ?? left).Task;
-    }
+    private bool IsPermanent => Options.FirstTtl == Timeout.InfiniteTimeSpan;
 
-    public void HasLeft() => Interlocked.CompareExchange(ref _left, AlreadyLeft, null)?.TrySetResult();
-
-    /// <summary>The backend has taken away what it had granted to this id, or is about to: the grant must not be believed.</summary>
-    public void OnStoreLoss(string? holderId)
+    /// <inheritdoc/>
+    public override void OnStoreLoss(string? holderId)
     {
         if (holderId is null || holderId == Volatile.Read(ref _request).HolderId)
             _lostMeanwhile = true;
     }
 
-    /// <summary>Does it all.</summary>
+    /// <summary>Waits for the turn, asks the backend until it grants or nothing is left to try, and leaves nothing behind.</summary>
     /// <returns>Null when the lock was busy.</returns>
     public async ValueTask<ILockHandle?> RunAsync(CancellationToken cancellationToken)
     {
-        var activity = LockTelemetry.StartAcquire(_engine.Type, _key);
-        var outcome = LockTelemetry.Failed;
-        _engine.Contenders.Add(this);
+        Activity? activity = LockTelemetry.StartAcquire(_store.Type, Key);
+        ILockHandle? handle = null;
+        _calls.Add(this);
         try
         {
-            ILockHandle? handle = null;
-            _hasTurn = _engine.Turns.TryEnter(_key);
-            if (!_hasTurn && !_options.IsSingleAttempt)
-            {
-                BeginToWait();
-                try
-                {
-                    _hasTurn = _waitedForTurn = await _engine.Turns.EnterAsync(_key, _budget.QueueTimeLeft, WaitToken(cancellationToken))
-                        .ConfigureAwait(false);
-                }
-                finally
-                {
-                    LockTelemetry.WaitEnds(_engine.Type);
-                    _attempts = _budget.AttemptByTime - (_hasTurn ? 1 : 0);
-                }
-            }
-
+            _hasTurn = _turns.TryEnter(Key);
+            if (!_hasTurn && !Options.IsSingleAttempt)
+                await StandInLineAsync(cancellationToken).ConfigureAwait(false);
             if (_hasTurn)
             {
-                _attempts++;
-                if (_waitedForTurn && _watches && _engine.Waiting is null)
-                    await WatchEarlyAsync(cancellationToken).ConfigureAwait(false);
-
                 // Most locks are granted by the first answer: so far all is one asynchronous method, since each one that has to
                 // wait costs an object, and time: whatever an answer runs through is cold after a round trip.
                 AcquireReply? answer = null;
-                var sentAt = BeginToAsk();
+                long sentAt = BeginToAsk(isNewAttempt: true);
                 try
                 {
                     answer = await AskOnceAsync(cancellationToken).ConfigureAwait(false);
@@ -143,32 +98,18 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
                     // Asked again below.
                 }
 
-                if (answer is { } reply)
-                {
-                    var now = Answered(reply);
-                    if (reply.IsGranted && !_isPermanent)
-                    {
-                        handle = Adopt(reply, sentAt, _ttl, now);
-                        answer = AcquireReply.Busy(TimeSpan.Zero);
-                    }
-                }
-
-                handle ??= (await ContendAsync(answer, sentAt, cancellationToken).ConfigureAwait(false)).Handle;
+                handle = AdoptFirst(ref answer, sentAt)
+                    ?? (await ContendAsync(answer, sentAt, cancellationToken).ConfigureAwait(false)).Handle;
             }
 
-            outcome = handle is null ? LockTelemetry.Busy : LockTelemetry.Acquired;
-            if (handle is not null)
-                Log.Acquired(_engine.Logger, _key, handle.Id, handle.FencingToken, handle.AcquiredOnAttempt, handle.AcquireDelay.TotalMilliseconds);
-            else if (_options.ThrowIfBusy)
-                throw Busy();
-            return handle;
+            return Conclude(handle);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            outcome = LockTelemetry.Cancelled;
+            _outcome = LockTelemetry.Cancelled;
             throw new OperationCanceledException(cancellationToken);
         }
-        catch (Exception exception) when (IsEndOfEngine(exception))
+        catch (Exception exception) when (_store.IsDisposing && exception is LockStoreException or OperationCanceledException)
         {
             // This may run inside the disposal's cancellation: the caller's code, which may block, goes on elsewhere.
             await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
@@ -176,28 +117,63 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
         }
         finally
         {
-            if (_hasTurn)
-                _engine.Turns.Leave(_key);
-            CleanUp();
-            _engine.Contenders.Remove(this);
-            HasLeft();
-            if (activity is not null || LockTelemetry.MeasuresAcquire)
-            {
-                LockTelemetry.EndAcquire(
-                    activity, _engine.Type, _timed?.End?.Outcome ?? outcome, _timed?.End?.Waited ?? Waited, Attempts, _timed?.End is null ? _token : null);
-            }
+            Leave(activity, handle?.FencingToken);
         }
     }
 
-    private static TaskCompletionSource Ended()
+    /// <summary>Ends the call now. Called once, by whoever tells the caller; this contender then leaves by itself, and resolves what is under way.</summary>
+    /// <returns>What the caller is told; null: busy, for one that does not want an exception for it.</returns>
+    public Exception? GiveUp()
     {
-        var ended = new TaskCompletionSource();
-        ended.SetResult();
-        return ended;
+        // In the line of this process nothing is learnt but what the first of it tells.
+        object? known = _timed!.Known ?? (Volatile.Read(ref _hasTurn) ? null : _turns.FailureOf(Key) ?? TimedWait.IsBusy);
+        bool isBusy = known == TimedWait.IsBusy;
+        Exception? end = known as LockStoreException;
+        if (isBusy && Options.ThrowIfBusy)
+            end = Busy();
+        else if (known is null)
+            end = new LockStoreException($"The {_store.Type} backend has not answered within the wait of {Limit.TotalMilliseconds} ms.", isTransient: true);
+        _timed.End = new TimedWait.Ending(isBusy ? LockTelemetry.Busy : LockTelemetry.Failed, Waited);
+
+        // Its flag is set before this returns; what a store does when it is cancelled runs on the pool. The contender may leave in this moment.
+        if (Volatile.Read(ref _waitLimit) is { } waitLimit)
+            StoreCalls.Observe(waitLimit.CancelAsync());
+        return end;
     }
 
-    private bool IsEndOfEngine(Exception exception) =>
-        _engine.Disposing.IsCancellationRequested && exception is LockStoreException or OperationCanceledException;
+    private TimeSpan TimeoutOf(EffectiveOptions options) => _store.Waits ? options.QueueTimeout : options.WaitTimeout;
+
+    /// <summary>Waits for the turn in this process.</summary>
+    private async ValueTask StandInLineAsync(CancellationToken cancellationToken)
+    {
+        BeginToWait();
+        try
+        {
+            _hasTurn = await _turns.EnterAsync(Key, Budget.QueueTimeLeft, WaitToken(cancellationToken)).ConfigureAwait(false);
+        }
+        finally
+        {
+            LockTelemetry.WaitEnds(_store.Type);
+            _attempts.CountLine(_hasTurn);
+        }
+
+        if (_hasTurn)
+            await Wait().ListenAsync(_request.HolderId, WaitToken(cancellationToken)).ConfigureAwait(false);
+    }
+
+    /// <summary>Makes a handle of a first answer that is a grant, and of no more than that.</summary>
+    /// <param name="answer">The answer; null when there was none. A grant that cannot be used is busy afterwards.</param>
+    /// <param name="sentAt">When the request was sent.</param>
+    private LockHandle? AdoptFirst(ref AcquireReply? answer, long sentAt)
+    {
+        if (answer is not { } reply)
+            return null;
+        long now = Answered(reply);
+        if (!reply.IsGranted || IsPermanent)
+            return null;
+        answer = AcquireReply.Busy(TimeSpan.Zero);
+        return Adopt(reply, sentAt, _request.Ttl, now);
+    }
 
     /// <summary>Goes on after the first request.</summary>
     /// <param name="answer">Its answer; null when there was none.</param>
@@ -205,7 +181,7 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
     /// <param name="cancellationToken">Ends it.</param>
     private async ValueTask<ContendOutcome> ContendAsync(AcquireReply? answer, long sentAt, CancellationToken cancellationToken)
     {
-        var waits = false;
+        bool waits = false;
         try
         {
             while (true)
@@ -218,12 +194,12 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
 
                 if (reply.IsGranted)
                 {
-                    if (await AdoptAsync(reply, sentAt, cancellationToken).ConfigureAwait(false) is { } handle)
-                        return new ContendOutcome(handle);
+                    if (await AdoptAsync(reply, sentAt, cancellationToken).ConfigureAwait(false) is { Handle: not null } outcome)
+                        return outcome;
                     reply = AcquireReply.Busy(TimeSpan.Zero);
                 }
 
-                if (IsOver())
+                if (_attempts.IsOver())
                     return default;
                 if (!waits)
                 {
@@ -231,14 +207,15 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
                     BeginToWait();
                 }
 
-                await WaitAsync(reply, cancellationToken).ConfigureAwait(false);
+                if (await Wait().WaitAsync(reply, _request.HolderId, WaitToken(cancellationToken)).ConfigureAwait(false))
+                    _attempts.Next();
                 (answer, sentAt) = await AskAsync(cancellationToken).ConfigureAwait(false);
             }
         }
         finally
         {
             if (waits)
-                LockTelemetry.WaitEnds(_engine.Type);
+                LockTelemetry.WaitEnds(_store.Type);
         }
     }
 
@@ -247,10 +224,10 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
     {
         while (true)
         {
-            var sentAt = BeginToAsk();
+            long sentAt = BeginToAsk(isNewAttempt: false);
             try
             {
-                var reply = await AskOnceAsync(cancellationToken).ConfigureAwait(false);
+                AcquireReply reply = await AskOnceAsync(cancellationToken).ConfigureAwait(false);
                 Answered(reply);
                 return (reply, sentAt);
             }
@@ -263,19 +240,33 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
         }
     }
 
-    private long BeginToAsk()
+    private async ValueTask PauseAfterFailureAsync(CancellationToken cancellationToken)
     {
-        _lostMeanwhile = false;
-        return _engine.Clock.Now;
+        TimeSpan pause = _attempts.FailurePause();
+        if (pause > TimeSpan.Zero)
+            await Task.Delay(TimerSpan.For(pause), _store.Clock.Time, WaitToken(cancellationToken)).ConfigureAwait(false);
     }
+
+    private long BeginToAsk(bool isNewAttempt)
+    {
+        if (isNewAttempt)
+            _attempts.Next();
+        _lostMeanwhile = false;
+        return _store.Clock.Now;
+    }
+
+    private ValueTask<AcquireReply> AskOnceAsync(CancellationToken cancellationToken) =>
+        _store.Waits && !Options.IsSingleAttempt
+            ? _store.AcquireAsync(_request, Budget.QueueTimeLeft, this, WaitToken(cancellationToken))
+            : _store.TryAcquireAsync(_request, this, WaitToken(cancellationToken));
 
     private long Answered(AcquireReply reply)
     {
-        var now = _engine.Clock.Now;
-        _engine.Answered(now);
-        if (_failures > 0 && _hasTurn)
-            _engine.Turns.Tell(_key, null);
-        _failures = 0;
+        long now = _store.Clock.Now;
+        _store.Answered(now);
+        if (_attempts.HasFailed)
+            _turns.Tell(Key, null);
+        _attempts.Answered();
         _timed?.Learn(reply.IsGranted ? null : TimedWait.IsBusy);
         return now;
     }
@@ -288,33 +279,17 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
         if (exception is not LockStoreException failure)
             return false;
         _mayHold |= failure.MayHaveBeenApplied;
-        _failures++;
-        if (_hasTurn)
-            _engine.Turns.Tell(_key, failure);
+        _attempts.Failed();
+        _turns.Tell(Key, failure);
         _timed?.Learn(failure);
-        _engine.StoreFailed("acquire", _key, _request.HolderId, failure);
-        return IsWorthAsking(failure);
-    }
-
-    private ValueTask<AcquireReply> AskOnceAsync(CancellationToken cancellationToken)
-    {
-        if (_engine.Waiting is { } waiting && !_options.IsSingleAttempt)
-        {
-            var limit = WaitToken(cancellationToken);
-            return StoreCalls.AwaitAsync(
-                static (a, token) => a.Store.AcquireAsync(a.Request, a.Limit, token),
-                (Store: waiting, Request: _request, Limit: _budget.QueueTimeLeft), _engine.Type, this, limit);
-        }
-
-        return StoreCalls.AwaitAsync(
-            static (a, token) => a.Store.TryAcquireAsync(a.Request, token),
-            (_engine.Store, Request: _request), _engine.Type, this, WaitToken(cancellationToken));
+        _store.Failed("acquire", Key, _request.HolderId, failure);
+        return !_store.IsDisposing && _attempts.IsWorthAsking(failure, _store.HasAnsweredSince(Waited));
     }
 
     /// <summary>The store went on with a request that nobody waits for any more: what it brings is given back.</summary>
     void ILateOutcome<AcquireReply>.OnAbandoned(Task<AcquireReply> task)
     {
-        var request = _request;
+        AcquireRequest request = _request;
         _ = task.ContinueWith(
             t =>
             {
@@ -322,48 +297,110 @@ internal sealed partial class Contender : ILateOutcome<AcquireReply>
                     _ = t.Exception;
 
                 // The first release may have come before the step: then it left a grant, or a place in the store's queue.
-                if (_engine.Waiting is not null || (t.IsCompletedSuccessfully && t.Result.IsGranted))
-                    _engine.Pending.Add(request.Key, request.HolderId, request.Ttl);
+                if (_store.Waits || (t.IsCompletedSuccessfully && t.Result.IsGranted))
+                    _grants.GiveBack(request, request.Ttl);
             },
             CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
-    private bool IsWorthAsking(LockStoreException exception)
+    /// <summary>Makes a handle of a grant, unless it came too late; a lock without expiry takes its second step first.</summary>
+    private async ValueTask<ContendOutcome> AdoptAsync(AcquireReply reply, long sentAt, CancellationToken cancellationToken)
     {
-        if (!exception.IsTransient || _engine.Disposing.IsCancellationRequested)
-            return false;
-        if (_options.IsSingleAttempt)
-            return exception.MayHaveBeenApplied && _failures == 1; // one more, with the same id, to learn what became of it
-        if (_budget.TimeLeft == TimeSpan.Zero)
-            return false;
-        if (_options.RetryCount is { } retries)
+        if (!IsPermanent)
+            return new ContendOutcome(Adopt(reply, sentAt, _request.Ttl, _store.Clock.Now));
+        _mayHold = true;
+        try
         {
-            if (_attempts > retries)
-                return false;
-            _attempts++;
+            if (await _grants.TryKeepAsync(_request, _grants.Begun(reply, sentAt, Options), WaitToken(cancellationToken)).ConfigureAwait(false))
+                return new ContendOutcome(Adopt(reply, sentAt, Timeout.InfiniteTimeSpan, _store.Clock.Now));
+        }
+        catch (ArgumentException)
+        {
+            _mayHold = false; // nothing is left of the try
+            throw;
         }
 
-        return _engine.HasAnsweredSince(_budget.Elapsed) || _budget.Elapsed < Patience;
+        GiveBack();
+        return default;
     }
 
-    private AcquireRequest NewRequest() => new(_key, HolderIds.New(), _options.Owner, _ttl)
+    private LockHandle? Adopt(AcquireReply reply, long sentAt, TimeSpan ttl, long now)
     {
-        Queue = _options.Fair == true && !_options.IsSingleAttempt,
-        Progress = _engine.Waiting is not null ? _timed : null,
-        KeepOnDisconnect = _options.KeepOnDisconnect,
+        Lease? lease = _grants.TryAdopt(_request, reply.FencingToken, Options, _grants.Begun(reply, sentAt, Options), ttl, now);
+
+        // From here on the lease itself hears of a loss; one that was told before came to this contender.
+        if (lease is null || _lostMeanwhile)
+        {
+            lease?.Withdraw();
+            GiveBack();
+            return null;
+        }
+
+        _mayHold = false;
+        _isGranted = true;
+        _attempts.Granted();
+        _grants.Start(lease, now);
+        return new LockHandle(lease, _attempts.Count, Budget.ElapsedAt(now));
+    }
+
+    /// <summary>Releases the id in the background and goes on with a new one, which that release cannot touch.</summary>
+    private void GiveBack()
+    {
+        _grants.GiveBack(_request, Options.FirstTtl);
+        Volatile.Write(ref _request, NewRequest(Key));
+        _mayHold = false;
+    }
+
+    private ILockHandle? Conclude(ILockHandle? handle)
+    {
+        _outcome = handle is null ? LockTelemetry.Busy : LockTelemetry.Acquired;
+        if (handle is not null)
+            Log.Acquired(_store.Logger, Key, handle.Id, handle.FencingToken, handle.AcquiredOnAttempt, handle.AcquireDelay.TotalMilliseconds);
+        else if (Options.ThrowIfBusy)
+            throw Busy();
+        return handle;
+    }
+
+    private void Leave(Activity? activity, long? token)
+    {
+        if (_hasTurn)
+            _turns.Leave(Key);
+        if (_mayHold || (_request.Queue && !_isGranted))
+            _grants.GiveBack(_request, Options.FirstTtl);
+        _wait?.Close();
+        if (_waitLimit is not null)
+            StoreCalls.Dispose(_waitLimit);
+        _calls.Remove(this);
+        HasLeft();
+        if (activity is null && !LockTelemetry.MeasuresAcquire)
+            return;
+        TimedWait.Ending? end = _timed?.End;
+        LockTelemetry.EndAcquire(
+            activity, _store.Type, end?.Outcome ?? _outcome, end?.Waited ?? Waited, _attempts.Count, end is null ? token : null);
+    }
+
+    private void BeginToWait()
+    {
+        LockTelemetry.WaitBegins(_store.Type);
+        _calls.WaitBegins();
+    }
+
+    private ContenderWait Wait() => _wait ??= new ContenderWait(_store, _turns, Key, Budget);
+
+    /// <summary>Who stands in a line makes no attempts of its own: they are counted by the time that has passed.</summary>
+    private LockTimeoutException Busy() => new(
+        Key, Waited, Volatile.Read(ref _hasTurn) && !_store.Waits ? _attempts.Count : Math.Max(_attempts.Count, Budget.AttemptByTime),
+        _grants.DescribeHolder(Key));
+
+    private AcquireRequest NewRequest(string key) => new(key, HolderIds.New(), Options.Owner, PermanentLocks.FirstTtl(Options))
+    {
+        Queue = Options.Fair == true && !Options.IsSingleAttempt,
+        Progress = _store.Waits ? _timed : null,
+        KeepOnDisconnect = Options.KeepOnDisconnect,
     };
 
     /// <summary>The caller's token, and the end of this <see cref="ILock"/>: a wait ends with either.</summary>
     private CancellationToken WaitToken(CancellationToken cancellationToken) => !cancellationToken.CanBeCanceled && _timed is null
-        ? _engine.Disposing
-        : (_waitLimit ??= CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _engine.Disposing)).Token;
-
-    private void CleanUp()
-    {
-        if (_mayHold || (_request.Queue && !_isGranted))
-            _engine.Pending.Add(_key, _request.HolderId, _isPermanent ? Timeout.InfiniteTimeSpan : _ttl);
-        _watch?.Close();
-        if (_waitLimit is not null)
-            StoreCalls.Dispose(_waitLimit);
-    }
+        ? _store.Disposing
+        : (_waitLimit ??= CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _store.Disposing)).Token;
 }

@@ -2,7 +2,7 @@ namespace Locking;
 
 /// <summary>A contender's watch for releases of its key: opened when it first has to wait, closed when it leaves.</summary>
 /// <remarks>A notice is a hint. Without one the contender polls, and its next round tries to watch again.</remarks>
-internal sealed class ContenderWatch(StoreLock engine, string key) : ILateOutcome<IReleaseWatch>
+internal sealed class ContenderWatch(StoreClient store, KeyTurns turns, string key) : ILateOutcome<IReleaseWatch>
 {
     private IReleaseWatch? _watch;
 
@@ -14,14 +14,12 @@ internal sealed class ContenderWatch(StoreLock engine, string key) : ILateOutcom
     {
         try
         {
-            _watch = await StoreCalls.AwaitAsync(
-                static (a, token) => a.Signal.WatchAsync(a.Key, token),
-                (Signal: engine.Signal!, Key: key), engine.Type, this, cancellationToken).ConfigureAwait(false);
+            _watch = await store.WatchAsync(key, this, cancellationToken).ConfigureAwait(false);
             return true;
         }
         catch (LockStoreException exception) when (exception.IsTransient)
         {
-            engine.StoreFailed("watch", key, holderId, exception);
+            store.Failed("watch", key, holderId, exception);
             return false;
         }
     }
@@ -32,15 +30,13 @@ internal sealed class ContenderWatch(StoreLock engine, string key) : ILateOutcom
     {
         try
         {
-            return await StoreCalls.AwaitAsync(
-                static (a, token) => a.Watch.WaitAsync(a.Pause, token),
-                (Watch: _watch!, Pause: TimerSpan.For(pause)), engine.Type, null, cancellationToken).ConfigureAwait(false);
+            return await store.WaitAsync(_watch!, pause, cancellationToken).ConfigureAwait(false);
         }
         catch (LockStoreException exception)
         {
-            engine.StoreFailed("watch", key, holderId, exception);
+            store.Failed("watch", key, holderId, exception);
             Close();
-            return await engine.Turns.PauseAsync(key, pause, cancellationToken).ConfigureAwait(false);
+            return await turns.PauseAsync(key, pause, cancellationToken).ConfigureAwait(false);
         }
     }
 

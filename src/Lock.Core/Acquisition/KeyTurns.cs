@@ -163,9 +163,9 @@ internal sealed class KeyTurns(AlarmClock alarms)
     /// <summary>The state of a key that somebody has the turn of: the line behind them. All of it is guarded by the gate.</summary>
     private sealed class Turn
     {
-        private TurnWait? _last;
+        private IntrusiveList<TurnWait, TurnWait.InLine> _line;
 
-        public TurnWait? First { get; private set; }
+        public TurnWait? First => _line.First;
 
         public TaskCompletionSource? Nudge { get; set; }
 
@@ -177,26 +177,13 @@ internal sealed class KeyTurns(AlarmClock alarms)
         public void AddLast(TurnWait wait)
         {
             wait.IsWaiting = true;
-            wait.Before = _last;
-            if (_last is null)
-                First = wait;
-            else
-                _last.After = wait;
-            _last = wait;
+            _line.AddLast(wait);
         }
 
         public void Remove(TurnWait wait)
         {
             wait.IsWaiting = false;
-            if (wait.Before is null)
-                First = wait.After;
-            else
-                wait.Before.After = wait.After;
-            if (wait.After is null)
-                _last = wait.Before;
-            else
-                wait.After.Before = wait.Before;
-            wait.Before = wait.After = null;
+            _line.Remove(wait);
         }
     }
 }

@@ -7,7 +7,7 @@ internal sealed class RetryPace(EffectiveOptions options, TimeProvider time)
 
     private TimeSpan? _attemptPause;
     private long _attemptPauseFrom;
-    private TimeSpan _pollPause = options.RetryDelay / 8;
+    private Backoff _polls = new(options.RetryDelay / 4, options.RetryDelay);
 
     /// <summary>The next pause, unless a notice ends it.</summary>
     /// <param name="busy">The last answer.</param>
@@ -34,8 +34,8 @@ internal sealed class RetryPace(EffectiveOptions options, TimeProvider time)
         else
         {
             // Nothing better is known: short pauses first, for short critical sections, then the full delay.
-            _pollPause = _pollPause * 2 < options.RetryDelay ? _pollPause * 2 : options.RetryDelay;
-            pause = WaitBudget.Jitter(_pollPause, options.RetryJitter * (_pollPause / Nonzero(options.RetryDelay)));
+            TimeSpan poll = _polls.Next();
+            pause = WaitBudget.Jitter(poll, options.RetryJitter * (poll / Nonzero(options.RetryDelay)));
         }
 
         endsAttempt = true;

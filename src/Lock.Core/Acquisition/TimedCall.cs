@@ -15,35 +15,35 @@ internal sealed class TimedCall : Alarm, IThreadPoolWorkItem
     /// <summary>A wait that is shorter than the way to the backend and back would never learn anything: the first answer has this long.</summary>
     internal static readonly TimeSpan FirstAnswer = TimeSpan.FromMilliseconds(50);
 
-    private readonly StoreLock _engine;
+    private readonly AlarmClock _alarms;
     private readonly Contender _contender;
     private readonly Task<ILockHandle?> _run;
     private readonly TaskCompletionSource<ILockHandle?> _end = new();
     private readonly long _endsAt;
     private int _hasEnded;
 
-    private TimedCall(StoreLock engine, Contender contender, Task<ILockHandle?> run, TimeSpan limit)
+    private TimedCall(AlarmClock alarms, Contender contender, Task<ILockHandle?> run, TimeSpan limit)
     {
-        _engine = engine;
+        _alarms = alarms;
         _contender = contender;
         _run = run;
-        _endsAt = contender.StartedAt + engine.Clock.ToTimestampTicks(limit);
+        _endsAt = contender.StartedAt + alarms.Clock.ToTimestampTicks(limit);
     }
 
     /// <summary>Awaits a contender that runs, within its limit.</summary>
-    public static Task<ILockHandle?> AwaitAsync(StoreLock engine, Contender contender, Task<ILockHandle?> run, TimeSpan limit)
+    public static Task<ILockHandle?> AwaitAsync(AlarmClock alarms, Contender contender, Task<ILockHandle?> run, TimeSpan limit)
     {
         limit = limit + LastWord < FirstAnswer ? FirstAnswer : limit + LastWord;
-        var call = new TimedCall(engine, contender, run, limit);
-        engine.Alarms.Set(call, call._endsAt);
+        var call = new TimedCall(alarms, contender, run, limit);
+        alarms.Set(call, call._endsAt);
         run.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(call.OnRunEnded);
         return call._end.Task;
     }
 
     internal override void Ring()
     {
-        if (_engine.Clock.Now < _endsAt)
-            _engine.Alarms.Set(this, _endsAt);
+        if (_alarms.Clock.Now < _endsAt)
+            _alarms.Set(this, _endsAt);
         else if (Interlocked.Exchange(ref _hasEnded, 1) == 0)
             EngineThreads.Queue(this);
     }
@@ -67,7 +67,7 @@ internal sealed class TimedCall : Alarm, IThreadPoolWorkItem
     {
         if (Interlocked.Exchange(ref _hasEnded, 1) == 0)
         {
-            _engine.Alarms.Cancel(this);
+            _alarms.Cancel(this);
             _end.SetFromTask(_run);
             return;
         }

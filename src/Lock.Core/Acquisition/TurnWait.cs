@@ -9,12 +9,10 @@ namespace Locking;
 /// </remarks>
 internal sealed class TurnWait(KeyTurns turns, string key, StepLimit limit, CancellationToken cancellationToken) : Alarm, IValueTaskSource<bool>
 {
-    /// <summary>Neighbours in the line; guarded by the gate of <see cref="KeyTurns"/>, as is the next.</summary>
-    internal TurnWait? Before;
-
-    internal TurnWait? After;
-
+    /// <summary>Whether it stands in the line; guarded by the gate of <see cref="KeyTurns"/>, as is the next.</summary>
     internal bool IsWaiting;
+
+    private Links<TurnWait> _links;
 
     private ManualResetValueTaskSourceCore<bool> _source = new() { RunContinuationsAsynchronously = true };
     private CancellationTokenRegistration _cancellation;
@@ -60,5 +58,11 @@ internal sealed class TurnWait(KeyTurns turns, string key, StepLimit limit, Canc
     {
         if (turns.Withdraw(this))
             _source.SetException(new OperationCanceledException(cancellationToken));
+    }
+
+    /// <summary>The line for a key.</summary>
+    internal readonly struct InLine : ILinks<TurnWait>
+    {
+        public static ref Links<TurnWait> Of(TurnWait item) => ref item._links;
     }
 }

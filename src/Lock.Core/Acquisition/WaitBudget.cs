@@ -5,6 +5,9 @@ internal readonly struct WaitBudget(EffectiveOptions options, TimeProvider time)
 {
     private readonly long _start = time.GetTimestamp();
 
+    /// <summary>The options of the call.</summary>
+    public EffectiveOptions Options => options;
+
     /// <summary>When the call began.</summary>
     public long Start => _start;
 
@@ -16,29 +19,14 @@ internal readonly struct WaitBudget(EffectiveOptions options, TimeProvider time)
     /// <summary>What is left of <see cref="EffectiveOptions.WaitTimeout"/>; zero when over.</summary>
     public TimeSpan TimeLeft => Left(options.WaitTimeout);
 
-    /// <summary>The whole time; for a caller that waits in a queue the retries count with their spacing.</summary>
-    public TimeSpan LimitOf(bool inQueue) => !inQueue || options.RetriesLast == Timeout.InfiniteTimeSpan
-        ? options.WaitTimeout
-        : options.WaitTimeout == Timeout.InfiniteTimeSpan || options.RetriesLast < options.WaitTimeout ? options.RetriesLast : options.WaitTimeout;
-
     /// <summary>What is left for a caller that waits in a queue and makes no attempts of its own: the retries count with their spacing.</summary>
-    public TimeSpan QueueTimeLeft
-    {
-        get
-        {
-            var left = TimeLeft;
-            var byRetries = Left(options.RetriesLast);
-            if (byRetries == Timeout.InfiniteTimeSpan)
-                return left;
-            return left == Timeout.InfiniteTimeSpan || byRetries < left ? byRetries : left;
-        }
-    }
+    public TimeSpan QueueTimeLeft => Left(options.QueueTimeout);
 
     /// <summary>The number of the attempt that the time spent so far amounts to, from 1.</summary>
-    public int AttemptByTime =>
-        options.RetryCount is { } retries && options.RetryDelay > TimeSpan.Zero
-            ? 1 + Math.Min(retries, (int)Math.Min(int.MaxValue - 1, Elapsed / options.RetryDelay))
-            : 1;
+    public int AttemptByTime => options.AttemptsWithin(Elapsed);
+
+    /// <summary>A pause, or what is left where that is less.</summary>
+    public static TimeSpan Within(TimeSpan pause, TimeSpan left) => left != Timeout.InfiniteTimeSpan && left < pause ? left : pause;
 
     /// <summary>The pause before the next attempt with jitter: uniform in ± jitter, never below zero.</summary>
     public static TimeSpan Jitter(TimeSpan pause, TimeSpan jitter)

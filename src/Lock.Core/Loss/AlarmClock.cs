@@ -30,7 +30,7 @@ internal abstract class AlarmClock
 
     private protected AlarmClock(TimeProvider time) => Clock = new LeaseClock(time);
 
-    private protected LeaseClock Clock { get; }
+    public LeaseClock Clock { get; }
 
     public TimeProvider Time => Clock.Time;
 

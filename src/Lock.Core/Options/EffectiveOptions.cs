@@ -78,9 +78,18 @@ internal sealed class EffectiveOptions
         ? retries * RetryDelay
         : Timeout.InfiniteTimeSpan;
 
+    /// <summary>How long a call may wait that stands in a queue and makes no attempts of its own: the retries count with their spacing.</summary>
+    public TimeSpan QueueTimeout => RetriesLast == Timeout.InfiniteTimeSpan || (WaitTimeout != Timeout.InfiniteTimeSpan && WaitTimeout <= RetriesLast)
+        ? WaitTimeout
+        : RetriesLast;
+
     /// <summary>The lease to ask for first: the TTL, but never beyond <see cref="MaxHold"/>.</summary>
     public TimeSpan FirstTtl =>
         MaxHold == Timeout.InfiniteTimeSpan || (Ttl != Timeout.InfiniteTimeSpan && Ttl <= MaxHold) ? Ttl : MaxHold;
+
+    /// <summary>The number of the attempt that a time spent waiting amounts to, from 1: a wake-up is part of the attempt that it ends.</summary>
+    public int AttemptsWithin(TimeSpan waited) =>
+        RetryCount is { } retries && RetryDelay > TimeSpan.Zero ? 1 + (int)Math.Min(retries, waited / RetryDelay) : 1;
 
     /// <summary>So long before the backend may grant to another a loss is announced: what was asked for, and never less than clocks may differ by.</summary>
     public TimeSpan LostMarginOf(TimeSpan ttl)
@@ -93,6 +102,21 @@ internal sealed class EffectiveOptions
     /// <exception cref="ArgumentException">Two options do not go together.</exception>
     public static EffectiveOptions Resolve(LockOptions defaults, LockOptions? call, bool isTry, string defaultOwner) =>
         new(defaults, call, isTry, defaultOwner);
+
+    /// <summary>A lease that its own drift leaves nothing of could only ever be granted too late.</summary>
+    /// <exception cref="ArgumentException">Neither the ttl nor maxHold may be so short.</exception>
+    public void RefuseWithoutValidity()
+    {
+        TimeSpan ttl = FirstTtl;
+        if (ttl == Timeout.InfiniteTimeSpan || ttl > LostMarginOf(ttl))
+            return;
+        throw new ArgumentException(
+            LostMarginOf(ttl) == LostMargin
+                ? $"lockOptions.lostMargin of {LostMargin.Value.TotalMilliseconds} ms must be below the ttl (or maxHold), which is {ttl.TotalMilliseconds} ms."
+                : $"lockOptions.ttl (or maxHold) of {ttl.TotalMilliseconds} ms leaves nothing after the allowance for drift, which is "
+                    + $"{DriftFactor} of it and 2 ms. Give at least a few milliseconds more.",
+            "options");
+    }
 
     /// <summary>
     /// What a call says of waiting replaces what the configuration says of it. An endless wait that only the configuration asks for

@@ -7,7 +7,7 @@ namespace Locking;
 /// It is over when the backend has answered and nothing has failed for a while: of two requests that cross, one may fail and the other not. The
 /// lines are written on the thread pool, since a log is other people's code.
 /// </remarks>
-internal sealed class Outage(StoreLock engine) : Alarm
+internal sealed class Outage(string backend, AlarmClock alarms, ILogger log) : Alarm
 {
     /// <summary>So long after the last failure an answer counts as the end.</summary>
     internal static readonly TimeSpan Quiet = TimeSpan.FromSeconds(1);
@@ -33,7 +33,7 @@ internal sealed class Outage(StoreLock engine) : Alarm
         lock (_gate)
         {
             begins = !_isOn;
-            var now = engine.Clock.Now;
+            var now = alarms.Clock.Now;
             if (begins)
             {
                 _isOn = true;
@@ -46,9 +46,9 @@ internal sealed class Outage(StoreLock engine) : Alarm
             _hasAnswered = false;
         }
 
-        if (begins || engine.Logger.IsEnabled(LogLevel.Debug))
+        if (begins || log.IsEnabled(LogLevel.Debug))
         {
-            Write(engine, (Begins: begins, Type: engine.Type, Step: step, Key: key, Id: id, Error: error), static (logger, s) =>
+            Write(log, (Begins: begins, Type: backend, Step: step, Key: key, Id: id, Error: error), static (logger, s) =>
             {
                 if (s.Begins)
                     Log.OutageBegins(logger, s.Type, s.Step, s.Key, s.Id, s.Error);
@@ -78,7 +78,7 @@ internal sealed class Outage(StoreLock engine) : Alarm
             if (!_isOn || _hasAnswered)
                 return;
             _hasAnswered = true;
-            engine.Alarms.Set(this, _lastFailure + engine.Clock.ToTimestampTicks(Quiet));
+            alarms.Set(this, _lastFailure + alarms.Clock.ToTimestampTicks(Quiet));
         }
     }
 
@@ -90,14 +90,13 @@ internal sealed class Outage(StoreLock engine) : Alarm
             if (!_isOn || !_hasAnswered)
                 return;
             _isOn = false;
-            was = (_failures, _losses, engine.Clock.Elapsed(_beganAt, _lastFailure));
+            was = (_failures, _losses, alarms.Clock.Elapsed(_beganAt, _lastFailure));
         }
 
-        Write(engine, (engine.Type, Was: was), static (logger, s) =>
+        Write(log, (Type: backend, Was: was), static (logger, s) =>
             Log.OutageEnds(logger, s.Type, s.Was.Failures, s.Was.Lasted.TotalSeconds, s.Was.Losses));
     }
 
-    private static void Write<T>(StoreLock engine, T state, Action<ILogger, T> write) =>
-        ThreadPool.UnsafeQueueUserWorkItem(
-            static s => s.write(s.engine.Logger, s.state), (engine, state, write), preferLocal: false);
+    private static void Write<T>(ILogger log, T state, Action<ILogger, T> write) =>
+        ThreadPool.UnsafeQueueUserWorkItem(static s => s.write(s.log, s.state), (log, state, write), preferLocal: false);
 }

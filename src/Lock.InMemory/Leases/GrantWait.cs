@@ -64,7 +64,7 @@ internal sealed class GrantWait(MemoryLease lease, MemoryHandle handle, TimeSpan
         if (!lease.Locks.Table.Withdraw(lease))
             return;
         var waited = lease.Locks.Context.TimeProvider.GetElapsedTime(lease.ArrivedAt);
-        End(null, lease.Options.ThrowIfBusy ? lease.Locks.Busy(lease.Key, waited, lease.AttemptsWithin(waited)) : null);
+        End(null, lease.Options.ThrowIfBusy ? lease.Locks.Busy(lease.Key, waited, lease.Options.AttemptsWithin(waited)) : null);
     }
 
     ILockHandle? IValueTaskSource<ILockHandle?>.GetResult(short token)

@@ -17,7 +17,7 @@ namespace Locking;
 /// lease that lasts a moment costs nothing for it, and one whose handle was dropped is found out without a finalizer.
 /// </para>
 /// </remarks>
-internal sealed class MemoryLease : Claim
+internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
 {
     private readonly EffectiveOptions _options;
     private object? _handle; // MemoryHandle, GrantWait, WeakReference<MemoryHandle>, or null once the handle was dropped
@@ -54,9 +54,12 @@ internal sealed class MemoryLease : Claim
 
     public TimeSpan AcquireDelay => Table.Clock.ToSpan(GrantedAt - ArrivedAt);
 
-    public int Attempts => AttemptsWithin(AcquireDelay);
+    public int Attempts => _options.AttemptsWithin(AcquireDelay);
 
-    /// <summary>Its caller was told that it may be waiting for itself.</summary>
+    /// <inheritdoc/>
+    public TimeSpan Waited => Locks.Context.TimeProvider.GetElapsedTime(ArrivedAt);
+
+    /// <inheritdoc/>
     public bool IsTold { get; set; }
 
     public bool IsReleased => State == ClaimState.Released;
@@ -133,12 +136,6 @@ internal sealed class MemoryLease : Claim
     private bool IsTimeless =>
         Deadline == Never || (_options.Renews && _options.MaxHold == Timeout.InfiniteTimeSpan && !_detached);
 
-    /// <summary>The attempt that the time spent amounts to, from 1: a wake-up is part of the attempt it ends.</summary>
-    public int AttemptsWithin(TimeSpan waited) =>
-        _options.RetryCount is { } retries && _options.RetryDelay > TimeSpan.Zero
-            ? 1 + (int)Math.Min(retries, waited / _options.RetryDelay)
-            : 1;
-
     /// <summary>Makes the wait for this lease, before it is queued.</summary>
     public GrantWait PrepareWait(MemoryHandle handle, TimeSpan limit, CancellationToken cancellationToken)
     {
@@ -170,7 +167,7 @@ internal sealed class MemoryLease : Claim
     }
 
     /// <summary>Who holds it, in words.</summary>
-    public string Describe() => string.Create(CultureInfo.InvariantCulture, $"owner '{Owner}', id {Id}, for {HeldFor().TotalSeconds:0.0} s");
+    public string Describe() => HolderText.Of(Owner, Id, HeldFor());
 
     /// <summary>Gives the lease back. Called by its handle, which is alive.</summary>
     public UnlockOutcome Unlock()
@@ -333,23 +330,12 @@ internal sealed class MemoryLease : Claim
         }
     }
 
-    /// <summary>On the pool: logs and metrics are other people's code, and the next holder must not wait for it.</summary>
     private void ReportLoss(LostReason reason)
     {
         if (Volatile.Read(ref _watch) is { } watch)
             Locks.Alarms.Cancel(watch);
-        ThreadPool.UnsafeQueueUserWorkItem(
-            static loss =>
-            {
-                LockTelemetry.Lost(InMemoryLock.BackendType, loss.Reason, loss.Late);
-                LockTelemetry.Held(InMemoryLock.BackendType, loss.HeldFor);
-                if (loss.Reason == Locking.LostReason.LockDisposed)
-                    Log.LostQuietly(loss.Lease.Locks.Logger, loss.Lease.Key, loss.Lease.Id, loss.Reason);
-                else
-                    Log.Lost(loss.Lease.Locks.Logger, loss.Lease.Key, loss.Lease.Id, loss.Reason);
-            },
-            (Lease: this, Reason: reason, HeldFor: HeldFor(), Late: State == ClaimState.Expired ? Late() : TimeSpan.Zero),
-            preferLocal: false);
+        LossReport.Queue(
+            this, InMemoryLock.BackendType, Locks.Logger, reason, HeldFor(), State == ClaimState.Expired ? Late() : TimeSpan.Zero);
     }
 
     private TimeSpan Late()

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Locking;
 
 /// <summary>Asks all nodes at once how they are.</summary>
@@ -28,13 +26,9 @@ internal static class QuorumInspection
     /// <summary>What is noted about its vote, on its own clock.</summary>
     private static async Task<TimeSpan?> AbstentionAsync(RedisLockStore node, ServerFacts server, CancellationToken cancellationToken)
     {
-        if (!server.IsOpen || server.ClockOffset is not { } offset)
+        if (!server.IsOpen)
             return null;
         var life = await new RedisVoter(node).ReadLifeAsync(cancellationToken).ConfigureAwait(false);
-        var from = life.Note.Split(' ')[0];
-        if (!life.IsNoted || !long.TryParse(from, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds))
-            return null;
-        var left = DateTimeOffset.FromUnixTimeMilliseconds(milliseconds) - (node.Connection.Time.GetUtcNow() + offset);
-        return left > TimeSpan.Zero ? left : null;
+        return life.IsNoted && life.Rest > TimeSpan.Zero ? life.Rest : null;
     }
 }

@@ -2,10 +2,11 @@ using System.Collections.Concurrent;
 
 namespace Locking;
 
-/// <summary>Decides from when on a server may vote.</summary>
+/// <summary>Decides from when on a server may vote, and puts on record what leases are asked of it.</summary>
 /// <remarks>
 /// <para>A server that restarted without its data has forgotten its votes: counted again it could give a second holder the majority. So it
-/// stays out until the longest lease that it may have voted for has ended. Its own uptime says when that is.</para>
+/// stays out until every lease that it may have voted for has ended. How long that can be is on record at the others: no process asks for a
+/// vote before so many servers that they suffice have its ttl on record, and counts no vote but theirs.</para>
 /// <para>The decision is noted on the server itself, and the vote script looks for the note: a server that comes back empty between two votes
 /// is noticed by the vote, not by whatever the client noticed of the connection. A note that was brought back from a file names an earlier life.</para>
 /// <para>Where every server answers and none has a note, the quorum is new, and all vote at once. A process that has seen notes before
@@ -13,7 +14,12 @@ namespace Locking;
 /// </remarks>
 internal sealed class Admission(IReadOnlyList<RedisVoter> voters, TimeSpan longestTtl, TimeProvider time) : IDisposable
 {
-    /// <summary>Uptimes are whole seconds, rounded down, and clocks differ.</summary>
+    private const int Attempts = 5;
+
+    /// <summary>How long a ttl on record may be used before it is put on record again.</summary>
+    internal static readonly TimeSpan Serves = TimeSpan.FromHours(1);
+
+    /// <summary>Clocks are no finer than that, whatever their drift.</summary>
     private static readonly TimeSpan s_margin = TimeSpan.FromSeconds(1);
 
     /// <summary>Another process that admits a new quorum at the same moment is given this long to be done with it.</summary>
@@ -23,6 +29,9 @@ internal sealed class Admission(IReadOnlyList<RedisVoter> voters, TimeSpan longe
     private readonly ConcurrentDictionary<RedisVoter, string> _runIds = new();
     private readonly SemaphoreSlim _joint = new(1, 1);
     private long _longestTicks = longestTtl.Ticks;
+
+    /// <summary>The smallest quorum that any process may have.</summary>
+    private int Majority => (voters.Count / 2) + 1;
 
     /// <summary>Leases of this length are asked for.</summary>
     public void Covers(TimeSpan ttl)
@@ -40,35 +49,27 @@ internal sealed class Admission(IReadOnlyList<RedisVoter> voters, TimeSpan longe
     /// <inheritdoc/>
     public void Dispose() => _joint.Dispose();
 
-    /// <summary>Notes from when on a server votes, if that is not noted yet.</summary>
-    /// <exception cref="LockStoreException">The server did not answer.</exception>
-    public async Task AdmitAsync(RedisVoter voter, CancellationToken cancellationToken)
+    /// <summary>Notes from when on a server votes, if that is not noted yet, and puts a ttl on record there.</summary>
+    /// <exception cref="LockStoreException">The server did not answer, or what it has forgotten cannot be told.</exception>
+    public async Task<Readiness> PrepareAsync(RedisVoter voter, TimeSpan ttl, CancellationToken cancellationToken)
     {
-        var life = await ReadAsync(voter, cancellationToken).ConfigureAwait(false);
-        if (life.IsNoted)
-            return;
-        var longest = TimeSpan.FromTicks(Volatile.Read(ref _longestTicks)) * 1.01 + s_margin;
-        if (life.Note.Length == 0 && _seenNoted.ContainsKey(voter))
+        for (var attempt = 0; attempt < Attempts; attempt++)
         {
-            // It has voted in our own time, and has forgotten: its age says nothing, it may have been flushed just now.
-            await voter.AdmitAsync(life, longest, cancellationToken).ConfigureAwait(false);
-            return;
-        }
-
-        if (life.Note.Length == 0 && _seenNoted.IsEmpty)
-        {
-            await AdmitNewQuorumAsync(cancellationToken).ConfigureAwait(false);
-            life = await ReadAsync(voter, cancellationToken).ConfigureAwait(false);
+            var sent = time.GetTimestamp();
+            var life = await DeclareAsync(voter, ttl, cancellationToken).ConfigureAwait(false);
             if (life.IsNoted)
-                return;
+                return new Readiness(life.Note, ttl, sent + (long)(Serves.TotalSeconds * 0.99 * time.TimestampFrequency));
+            if (life.Note.Length == 0 && _seenNoted.IsEmpty && await AdmitNewQuorumAsync(cancellationToken).ConfigureAwait(false))
+                continue;
+            await voter.AdmitAsync(life, await RestAsync(voter, life, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         }
 
-        await voter.AdmitAsync(life, life.Uptime >= longest ? TimeSpan.Zero : longest - life.Uptime, cancellationToken).ConfigureAwait(false);
+        throw Refused($"{voter.Server} forgets what is noted about its vote as soon as it is written.", isTransient: true);
     }
 
-    private async Task<RedisLife> ReadAsync(RedisVoter voter, CancellationToken cancellationToken)
+    private async Task<RedisLife> DeclareAsync(RedisVoter voter, TimeSpan ttl, CancellationToken cancellationToken)
     {
-        var life = await voter.ReadLifeAsync(cancellationToken).ConfigureAwait(false);
+        var life = await voter.DeclareAsync(ttl, Serves, cancellationToken).ConfigureAwait(false);
         RefuseTwin(voter, life.RunId);
         if (life.IsNoted)
             _seenNoted.TryAdd(voter, true);
@@ -87,32 +88,32 @@ internal sealed class Admission(IReadOnlyList<RedisVoter> voters, TimeSpan longe
             if (other == voter || theirs != runId)
                 continue;
             _runIds.TryRemove(voter, out _);
-            throw new LockStoreException(
+            throw Refused(
                 $"{voter.Server} and {other.Server} are one and the same server, which must not vote twice: name independent servers in connection.endpoints.",
-                isTransient: false)
-            {
-                MayHaveBeenApplied = false,
-            };
+                isTransient: false);
         }
     }
 
     /// <summary>Lets all servers vote if every one of them answers and none has ever been admitted.</summary>
-    private async Task AdmitNewQuorumAsync(CancellationToken cancellationToken)
+    /// <returns>Whether they were admitted, or are being so.</returns>
+    private async Task<bool> AdmitNewQuorumAsync(CancellationToken cancellationToken)
     {
         await _joint.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            var lives = await ReadAllAsync(cancellationToken).ConfigureAwait(false);
-            if (lives is null)
-                return;
-            if (Array.TrueForAll(lives, static life => life.Note.Length == 0))
+            var lives = await ReadAsync(voters, cancellationToken).ConfigureAwait(false);
+            if (lives.Any(static life => life is null))
+                return false;
+            if (lives.All(static life => life!.Note.Length == 0))
             {
-                await Task.WhenAll(voters.Zip(lives, (voter, life) => voter.AdmitAsync(life, TimeSpan.Zero, cancellationToken))).ConfigureAwait(false);
+                await Task.WhenAll(voters.Zip(lives, (voter, life) => voter.AdmitAsync(life!, TimeSpan.Zero, cancellationToken))).ConfigureAwait(false);
+                return true;
             }
-            else if (Array.Exists(lives, static life => life.Note.Length == 0))
-            {
-                await Task.Delay(s_moment, time, cancellationToken).ConfigureAwait(false);
-            }
+
+            if (lives.All(static life => life!.Note.Length > 0))
+                return true;
+            await Task.Delay(s_moment, time, cancellationToken).ConfigureAwait(false);
+            return false;
         }
         finally
         {
@@ -120,16 +121,56 @@ internal sealed class Admission(IReadOnlyList<RedisVoter> voters, TimeSpan longe
         }
     }
 
-    /// <summary>What all servers say; null when one does not answer.</summary>
-    private async Task<RedisLife[]?> ReadAllAsync(CancellationToken cancellationToken)
+    /// <summary>For how long a server that has lost its memory is to stay out: until every lease that it may have voted for has ended.</summary>
+    /// <remarks>
+    /// A lease has the votes of a majority, all of which had its ttl on record before any of them was asked. So among as many of the others as
+    /// are more than all but a majority there is one that has it, if it has not lost its memory as well: then its own rest covers what it forgot.
+    /// Where a majority has forgotten nobody can tell, and what is known has to do.
+    /// </remarks>
+    private async Task<TimeSpan> RestAsync(RedisVoter voter, RedisLife life, CancellationToken cancellationToken)
     {
-        try
+        RedisVoter[] others = [.. voters.Where(other => other != voter)];
+        var lives = await ReadAsync(others, cancellationToken).ConfigureAwait(false);
+        // One server under two names has one vote, and tells no more than once.
+        var runIds = new HashSet<string> { life.RunId };
+        var servers = lives.Where(other => other is not null && (other.RunId == RedisLife.Unknown || runIds.Add(other.RunId))).ToList();
+        var twins = lives.Count(static other => other is not null) - servers.Count;
+        var known = servers.Where(static other => other!.IsNoted).ToList();
+        var forgetful = 1 + servers.Count - known.Count;
+        var needed = voters.Count - twins - Majority + 1;
+        if (known.Count < needed && forgetful < Majority)
         {
-            return await Task.WhenAll(voters.Select(voter => voter.ReadLifeAsync(cancellationToken))).ConfigureAwait(false);
+            throw Refused(
+                $"{voter.Server} has restarted without its data, or was flushed, and does not vote before {needed} of the others have told how long the leases may live that it has "
+                + $"forgotten; {known.Count} have", isTransient: true);
         }
-        catch (LockStoreException)
+
+        // What this process asks for is what clients of other libraries, which put nothing on record, are assumed to ask for at most.
+        var rest = TimeSpan.FromTicks(Volatile.Read(ref _longestTicks));
+        foreach (var other in known)
+            rest = Longer(rest, Longer(other!.Longest, other.Rest));
+        return rest > TimeSpan.MaxValue / 2 ? TimeSpan.MaxValue / 2 : rest * 1.01 + s_margin;
+    }
+
+    private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
+
+    /// <summary>What servers say; null for those that do not answer.</summary>
+    private static async Task<RedisLife?[]> ReadAsync(IReadOnlyList<RedisVoter> servers, CancellationToken cancellationToken)
+    {
+        return await Task.WhenAll(servers.Select(ReadOneAsync)).ConfigureAwait(false);
+
+        async Task<RedisLife?> ReadOneAsync(RedisVoter server)
         {
-            return null;
+            try
+            {
+                return await server.ReadLifeAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (LockStoreException)
+            {
+                return null;
+            }
         }
     }
+
+    private static LockStoreException Refused(string why, bool isTransient) => new(why, isTransient) { MayHaveBeenApplied = false };
 }

@@ -21,7 +21,14 @@ internal interface IQuorumNode : IAsyncDisposable
     /// <summary>Whether it has not answered lately: it is asked again when it does.</summary>
     bool IsSuspect { get; }
 
-    /// <summary>Asks for a vote, after connecting and admission where these are due.</summary>
+    /// <summary>Whether it is ready, and has so long a ttl on record: only then its answers count.</summary>
+    bool IsReadyFor(TimeSpan ttl);
+
+    /// <summary>Makes it ready for leases of this length: connects, admits it, and puts the ttl on record there.</summary>
+    /// <exception cref="LockStoreException">No answer, or it may not vote yet.</exception>
+    Task PrepareAsync(TimeSpan ttl, CancellationToken cancellationToken);
+
+    /// <summary>Asks for a vote, after preparing it where that is due.</summary>
     /// <exception cref="LockStoreException">No answer.</exception>
     Task<Vote> VoteAsync(AcquireRequest request, long proposedToken, CancellationToken cancellationToken);
 

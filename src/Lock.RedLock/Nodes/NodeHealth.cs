@@ -1,6 +1,6 @@
 namespace Locking;
 
-/// <summary>What is known of a server: whether it is admitted in this life, and whether it answers.</summary>
+/// <summary>What is known of a server: whether it is ready to vote in this life, and whether it answers.</summary>
 /// <remarks>
 /// A server that failed to answer twice in a row is suspect: as long as the others suffice it is asked nothing but whether it is there,
 /// so that a dead or frozen one costs neither time nor a growing heap of requests.
@@ -15,11 +15,12 @@ internal sealed class NodeHealth : IAsyncDisposable
     private readonly Admission _admission;
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _stopping = new();
-    private Task? _admitting;
+    private Task? _preparing;
     private Task? _probing;
     private int _failures;
     private int _life;
-    private volatile bool _isAdmitted;
+    private TimeSpan _wanted;
+    private volatile Readiness? _readiness;
 
     public NodeHealth(RedisVoter voter, Admission admission, TimeProvider time)
     {
@@ -30,7 +31,8 @@ internal sealed class NodeHealth : IAsyncDisposable
         voter.Store.Connection.Interrupted += Forget;
     }
 
-    public bool IsAdmitted => _isAdmitted;
+    /// <summary>What it is ready for; null when it has to be admitted first.</summary>
+    public Readiness? Readiness => _readiness;
 
     public bool IsSuspect => Volatile.Read(ref _failures) >= FailuresToSuspect;
 
@@ -43,26 +45,46 @@ internal sealed class NodeHealth : IAsyncDisposable
         lock (_gate)
         {
             _life++;
-            _isAdmitted = false;
+            _readiness = null;
         }
     }
 
-    /// <summary>Admits the server; whoever comes meanwhile waits for the same admission.</summary>
-    /// <exception cref="LockStoreException">No answer.</exception>
-    public async Task AdmitAsync(CancellationToken cancellationToken)
+    /// <summary>The server has another note than this by now, or none: it has to be admitted anew.</summary>
+    public void Forget(string note)
     {
-        Task admitting;
         lock (_gate)
         {
-            if (_admitting is not { IsCompleted: false } pending)
-                _admitting = pending = DetachedFlow.Start(() => Task.Run(AdmitAsync, CancellationToken.None));
-            admitting = pending;
+            // Whoever asked before somebody else found that out has nothing to forget.
+            if (_readiness?.Note != note)
+                return;
+            _life++;
+            _readiness = null;
         }
+    }
 
-        // Whoever gives up leaves the watch behind, and its fault to nobody.
-        var watched = WatchAsync(Counted(admitting));
-        RedisConnection.Forget(watched);
-        await watched.WaitAsync(cancellationToken).ConfigureAwait(false);
+    /// <summary>Whether leases of this length may be asked for now.</summary>
+    public bool IsReadyFor(TimeSpan ttl) => _readiness is { } readiness && readiness.Covers(ttl, _time);
+
+    /// <summary>Makes the server ready for leases of this length; whoever comes meanwhile waits for the same.</summary>
+    /// <exception cref="LockStoreException">No answer, or it may not vote yet.</exception>
+    public async Task PrepareAsync(TimeSpan ttl, CancellationToken cancellationToken)
+    {
+        while (!IsReadyFor(ttl))
+        {
+            Task preparing;
+            lock (_gate)
+            {
+                _wanted = _wanted > ttl ? _wanted : ttl;
+                if (_preparing is not { IsCompleted: false } pending)
+                    _preparing = pending = DetachedFlow.Start(() => Task.Run(PrepareAsync, CancellationToken.None));
+                preparing = pending;
+            }
+
+            // Whoever gives up leaves the watch behind, and its fault to nobody.
+            var watched = WatchAsync(Counted(preparing));
+            RedisConnection.Forget(watched);
+            await watched.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
     }
 
     /// <summary>The server has answered.</summary>
@@ -118,20 +140,30 @@ internal sealed class NodeHealth : IAsyncDisposable
         return true;
     }
 
-    private async Task AdmitAsync()
+    private async Task PrepareAsync()
     {
         while (true)
         {
             int life;
+            TimeSpan ttl;
             lock (_gate)
+            {
                 life = _life;
-            await _admission.AdmitAsync(_voter, _stopping.Token).ConfigureAwait(false);
+                ttl = _wanted;
+                // A longer one that is on record is kept there as long as it is used.
+                if (_readiness is { } before && before.Covers(before.Ttl, _time) && before.Ttl > ttl)
+                    ttl = before.Ttl;
+            }
+
+            var readiness = await _admission.PrepareAsync(_voter, ttl, _stopping.Token).ConfigureAwait(false);
             lock (_gate)
             {
                 // Interrupted meanwhile: what was read may be of an earlier life.
                 if (life != _life)
                     continue;
-                _isAdmitted = true;
+                _readiness = readiness;
+                if (_wanted <= ttl)
+                    _wanted = TimeSpan.Zero;
                 return;
             }
         }

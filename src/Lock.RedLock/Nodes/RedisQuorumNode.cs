@@ -23,42 +23,53 @@ internal sealed class RedisQuorumNode : IQuorumNode
 
     public ILockStore Store => _voter.Store;
 
-    public bool IsReady => _health.IsAdmitted;
+    public bool IsReady => _health.Readiness is not null;
 
     public bool IsSuspect => _health.IsSuspect;
 
+    public bool IsReadyFor(TimeSpan ttl) => _health.IsReadyFor(ttl);
+
+    public Task PrepareAsync(TimeSpan ttl, CancellationToken cancellationToken) => _health.PrepareAsync(ttl, cancellationToken);
+
     public async Task<Vote> VoteAsync(AcquireRequest request, long proposedToken, CancellationToken cancellationToken)
     {
-        for (var attempt = 0; ; attempt++)
+        if (!_health.IsReadyFor(request.Ttl))
+            await _health.PrepareAsync(request.Ttl, cancellationToken).ConfigureAwait(false);
+        // Interrupted in this moment, it is asked under no note, and has to be prepared again.
+        var note = _health.Readiness?.Note ?? "";
+        RedisVote vote;
+        try
         {
-            if (!_health.IsAdmitted)
-                await _health.AdmitAsync(cancellationToken).ConfigureAwait(false);
-            RedisVote vote;
-            try
-            {
-                vote = await _voter.VoteAsync(request, proposedToken, _retention, cancellationToken).ConfigureAwait(false);
-                _health.Answered();
-            }
-            catch (LockStoreException)
-            {
-                _health.Failed();
-                throw;
-            }
-
-            switch (vote.Kind)
-            {
-                case RedisVoteKind.Granted:
-                    return new Vote(VoteKind.Granted, vote.Token, vote.HeldBefore);
-                case RedisVoteKind.Busy:
-                    return new Vote(VoteKind.Busy, Remaining: vote.Remaining, HolderId: vote.HolderId, IsStranger: vote.IsStranger);
-                case RedisVoteKind.NotAdmitted when attempt < 2:
-                    // It has lost its memory since it was admitted.
-                    _health.Forget();
-                    break;
-                default:
-                    return new Vote(VoteKind.Abstained, Remaining: vote.Remaining);
-            }
+            vote = await _voter.VoteAsync(request, note, proposedToken, _retention, cancellationToken).ConfigureAwait(false);
+            _health.Answered();
         }
+        catch (LockStoreException)
+        {
+            _health.Failed();
+            throw;
+        }
+
+        switch (vote.Kind)
+        {
+            case RedisVoteKind.Granted:
+                return new Vote(VoteKind.Granted, vote.Token, vote.HeldBefore);
+            case RedisVoteKind.Busy:
+                return new Vote(VoteKind.Busy, Remaining: vote.Remaining, HolderId: vote.HolderId, IsStranger: vote.IsStranger);
+            case RedisVoteKind.NotAdmitted:
+                return await AbstainAsync(request.Ttl, note, cancellationToken).ConfigureAwait(false);
+            default:
+                return new Vote(VoteKind.Abstained, Remaining: vote.Remaining);
+        }
+    }
+
+    /// <summary>It has lost its memory since it was made ready. Made ready again, it has no vote in this round: what it has on record came behind the
+    /// votes of the others.</summary>
+    private async Task<Vote> AbstainAsync(TimeSpan ttl, string note, CancellationToken cancellationToken)
+    {
+        _health.Forget(note);
+        await _health.PrepareAsync(ttl, cancellationToken).ConfigureAwait(false);
+        var life = await _voter.ReadLifeAsync(cancellationToken).ConfigureAwait(false);
+        return new Vote(VoteKind.Abstained, Remaining: life.Rest);
     }
 
     public Task<bool> RaiseTokenAsync(string key, string holderId, long token, CancellationToken cancellationToken) =>

@@ -23,16 +23,25 @@ internal sealed class RedisVoter(RedisLockStore store)
     /// key is the same.</summary>
     public byte[] Life { get; } = [.. Encoding.UTF8.GetBytes(store.Layout.Prefix), .. "lock"u8, LockKeys.Mark, .. "life"u8];
 
+    /// <summary>The key of the ttls on record at this server.</summary>
+    public byte[] Ttls { get; } = [.. Encoding.UTF8.GetBytes(store.Layout.Prefix), .. "lock"u8, LockKeys.Mark, .. "ttls"u8];
+
     public string Server => _connection.Server;
 
     /// <summary>Asks for a vote.</summary>
-    public Task<RedisVote> VoteAsync(AcquireRequest request, long proposedToken, TimeSpan retention, CancellationToken cancellationToken)
+    /// <param name="request">For whom.</param>
+    /// <param name="note">What is known to be noted about its vote. With another note it gives none.</param>
+    /// <param name="proposedToken">The token that the servers may agree on.</param>
+    /// <param name="retention">How long the token outlives the lease.</param>
+    /// <param name="cancellationToken">Leaves the outcome unknown.</param>
+    public Task<RedisVote> VoteAsync(AcquireRequest request, string note, long proposedToken, TimeSpan retention, CancellationToken cancellationToken)
     {
         var keys = store.Layout.KeysOf(request.Key);
         var slack = Math.Min(s_longestSlack.Ticks, retention.Ticks / 2) / TimeSpan.TicksPerMicrosecond;
         RedisValue[] values =
         [
             request.HolderId, RedisLockStore.TtlValue(request.Ttl), RedisLockStore.FenceLife(request.Ttl, retention), request.Owner, proposedToken, slack,
+            note,
         ];
         return _connection.EvaluateAsync(store.Layout.Scripts.Vote, [keys.Record, keys.Fence, Life], values, s_readVote, cancellationToken);
     }
@@ -61,29 +70,22 @@ internal sealed class RedisVoter(RedisLockStore store)
     public async Task PingAsync(CancellationToken cancellationToken) =>
         await _connection.ExecuteAsync("PING", [], TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
 
-    /// <summary>Reads since when the server runs, and what was noted about its vote.</summary>
-    public async Task<RedisLife> ReadLifeAsync(CancellationToken cancellationToken)
+    /// <summary>Reads what was noted about the server's vote, and the longest ttl on record there.</summary>
+    public Task<RedisLife> ReadLifeAsync(CancellationToken cancellationToken) => DeclareAsync(TimeSpan.Zero, TimeSpan.Zero, cancellationToken);
+
+    /// <summary>The same, and puts a ttl on record if the note is of the server's present life.</summary>
+    /// <param name="ttl">Leases so long are to be asked for; zero for none.</param>
+    /// <param name="serves">For how long from now on such leases may begin.</param>
+    /// <param name="cancellationToken">Leaves the outcome unknown.</param>
+    public async Task<RedisLife> DeclareAsync(TimeSpan ttl, TimeSpan serves, CancellationToken cancellationToken)
     {
-        var answer = (RedisResult[])(await _connection.EvaluateAsync(s_readLife, [Life], [], cancellationToken).ConfigureAwait(false))!;
-        var info = (string?)answer[0] ?? "";
-        var note = (string?)answer[1] ?? "";
-        var time = (string[])answer[2]!;
+        var answer = (string[])(await _connection.EvaluateAsync(
+            s_readLife, [Life, Ttls], [RedisLockStore.Milliseconds(ttl), RedisLockStore.Milliseconds(serves)], cancellationToken).ConfigureAwait(false))!;
         return new RedisLife(
-            Field("run_id") ?? RedisLife.Unknown,
-            TimeSpan.FromSeconds(long.Parse(Field("uptime_in_seconds") ?? "0", CultureInfo.InvariantCulture)),
-            note,
-            DateTimeOffset.FromUnixTimeSeconds(long.Parse(time[0], CultureInfo.InvariantCulture)));
-
-        string? Field(string name)
-        {
-            foreach (var line in info.AsSpan().EnumerateLines())
-            {
-                if (line.StartsWith(name, StringComparison.Ordinal) && line.Length > name.Length && line[name.Length] == ':')
-                    return line[(name.Length + 1)..].Trim().ToString();
-            }
-
-            return null;
-        }
+            answer[0],
+            answer[1],
+            long.Parse(answer[2], CultureInfo.InvariantCulture),
+            RedisLife.Span(long.Parse(answer[3], CultureInfo.InvariantCulture)));
     }
 
     /// <summary>Reads the line that a vote is (vote.lua).</summary>
@@ -114,7 +116,7 @@ internal sealed class RedisVoter(RedisLockStore store)
     /// <summary>Notes from when on the server votes, unless the note has changed since it was read.</summary>
     public async Task AdmitAsync(RedisLife life, TimeSpan after, CancellationToken cancellationToken) =>
         await _connection.EvaluateAsync(
-            s_admit, [Life], [life.Note, RedisLockStore.Milliseconds(after), life.RunId], cancellationToken).ConfigureAwait(false);
+            s_admit, [Life], [life.Note, RedisLockStore.Milliseconds(after), life.RunId, Guid.NewGuid().ToString("N")], cancellationToken).ConfigureAwait(false);
 }
 
 /// <summary>A server's answer to the request for a vote.</summary>
@@ -132,18 +134,26 @@ internal sealed record RedisVote(
 
 /// <summary>One life of a server, from start to end.</summary>
 /// <param name="RunId">New at each start.</param>
-/// <param name="Uptime">How long it runs, in whole seconds, rounded down.</param>
-/// <param name="Note">What was noted about its vote; empty for nothing.</param>
-/// <param name="Now">Its clock, in whole seconds, rounded down.</param>
-internal sealed record RedisLife(string RunId, TimeSpan Uptime, string Note, DateTimeOffset Now)
+/// <param name="Note">What was noted about its vote: from when on it votes, the run id, and a name that no other note has; empty for nothing.</param>
+/// <param name="Now">Its clock, in milliseconds.</param>
+/// <param name="Longest">The longest ttl on record there; zero for none.</param>
+internal sealed record RedisLife(string RunId, string Note, long Now, TimeSpan Longest)
 {
     /// <summary>The run id of a server that does not tell.</summary>
     public const string Unknown = "?";
 
-    /// <summary>Whether it is noted to vote by now.</summary>
-    public bool Votes => IsNoted && long.TryParse(Note.AsSpan(0, Note.IndexOf(' ')), NumberStyles.None, CultureInfo.InvariantCulture, out var from) &&
-        from <= Now.ToUnixTimeMilliseconds();
-
     /// <summary>Whether the note was made in this life, and not brought back from a file.</summary>
-    public bool IsNoted => Note.EndsWith(" " + RunId, StringComparison.Ordinal);
+    public bool IsNoted => Note.Split(' ') is [_, var runId, _] && runId == RunId;
+
+    /// <summary>For how long it does not vote yet; zero when it votes.</summary>
+    /// <remarks>Every lease that it may have voted for in an earlier life has ended by then.</remarks>
+    public TimeSpan Rest => Span(Math.Max(From - Now, 0));
+
+    /// <summary>Whether it is noted to vote by now.</summary>
+    public bool Votes => IsNoted && Rest == TimeSpan.Zero;
+
+    private long From => long.TryParse(Note.Split(' ')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var from) ? from : 0;
+
+    /// <summary>Milliseconds as a span, which has fewer of them than a number.</summary>
+    internal static TimeSpan Span(long milliseconds) => TimeSpan.FromMilliseconds(Math.Min(milliseconds, (long)TimeSpan.MaxValue.TotalDays * 86_400_000L));
 }

@@ -1,7 +1,7 @@
 -- The common case of vote.lua, before anything else is defined: a server that has voted since it was new, and a lock that is free.
 local call, id = redis.call, ARGV[1]
 local admitted = call('get', KEYS[3])
-if admitted and string.sub(admitted, 1, 2) == '0 ' and call('set', KEYS[1], id, 'nx', 'px', ARGV[2]) then
+if admitted == ARGV[7] and string.sub(admitted, 1, 2) == '0 ' and call('set', KEYS[1], id, 'nx', 'px', ARGV[2]) then
   local time, token = call('time'), ARGV[5]
   local now = time[1] * 1000000 + time[2]
   if math.abs(token - now) > tonumber(ARGV[6]) then token = string.format('%.0f', now) end

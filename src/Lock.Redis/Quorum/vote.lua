@@ -1,12 +1,13 @@
 -- One server's vote for a holder of a quorum lock.
--- KEYS: record, fence, life. ARGV: holder id, ttl, life of the fence (ttl and retention), owner, proposed token, how far a proposal may be off (microseconds).
+-- KEYS: record, fence, life. ARGV: holder id, ttl, life of the fence (ttl and retention), owner, proposed token, how far a proposal may be off (microseconds),
+-- the note that the holder knows.
 -- Answers a line: '1 token', '4 token' when the holder had it before, '0 milliseconds-left 1-for-a-stranger holder-id',
--- '2' when this server has to be admitted first, '3 milliseconds' when it does not vote for so long.
+-- '2' when this server has another note, or none: what the holder has put on record here is forgotten, '3 milliseconds' when it does not vote for so long.
 local record, fence, life = KEYS[1], KEYS[2], KEYS[3]
 local id, ttl, life_of_fence, owner = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 local admitted = redis.call('get', life)
-if not admitted then return '2' end
+if admitted ~= ARGV[7] then return '2' end
 local time = redis.call('time')
 local now = time[1] * 1000000 + time[2]
 local from = tonumber(string.match(admitted, '^%d+')) * 1000

@@ -121,17 +121,17 @@ public sealed class GuardTests : IAsyncDisposable
         Directory.Delete(Place, recursive: true);
         var second = Start(out var began, usesGuard: false);
         Assert.True(began);
-        Assert.InRange(second.Pause.Left.TotalSeconds, 1.5, 2);
+        Assert.InRange(second.Locks.Pause.Left.TotalSeconds, 1.5, 2);
         await using var other = new BrokerLockStore(new LockConnection { Path = SocketPath });
         Assert.False((await other.TryAcquireAsync(Request("k", "B"), default)).IsGranted);
         _time.Advance(TimeSpan.FromSeconds(1.3));
         await first.Completion.WaitAsync(TimeSpan.FromSeconds(30));
 
         // Its client goes to the second one and has its lock there.
-        while (second.Find("k", "A") is null)
+        while (second.Locks.Find("k", "A") is null)
             await Task.Delay(5);
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.False(second.Pause.IsOn);
+        Assert.False(second.Locks.Pause.IsOn);
         Assert.False((await other.TryAcquireAsync(Request("k", "B"), default)).IsGranted);
         Assert.True((await other.TryAcquireAsync(Request("free", "B"), default)).IsGranted);
     }
@@ -141,7 +141,7 @@ public sealed class GuardTests : IAsyncDisposable
     {
         MakePlace();
         var server = Start(out _, usesGuard: false);
-        Assert.False(server.Pause.IsOn);
+        Assert.False(server.Locks.Pause.IsOn);
         await server.DisposeAsync();
     }
 

@@ -29,6 +29,21 @@ public sealed class SecretTests
         Assert.DoesNotContain("wrong one", refused.ToString());
     }
 
+    /// <summary>A proof is right as a whole: one that differs in any one place, or is cut, is another one.</summary>
+    [Fact]
+    public void Every_character_of_a_proof_is_compared()
+    {
+        string proof = SharedSecret.ClientProof("open sesame", "a", "b");
+        Assert.Equal(64, proof.Length);
+        Assert.True(SharedSecret.AreSame(proof, SharedSecret.ClientProof("open sesame", "a", "b")));
+        for (int i = 0; i < proof.Length; i++)
+        {
+            string other = proof[..i] + (proof[i] == '0' ? '1' : '0') + proof[(i + 1)..];
+            Assert.False(SharedSecret.AreSame(proof, other), $"place {i}");
+            Assert.False(SharedSecret.AreSame(proof, proof[..i]), $"the first {i}");
+        }
+    }
+
     [Fact]
     public async Task A_broker_that_does_not_know_the_secret_is_not_trusted()
     {

@@ -53,10 +53,10 @@ public sealed class PublishedClientTests : IAsyncLifetime
         await WaitersAsync(1);
 
         // Each repetition gives the claim to its connection once more.
-        var waiting = Assert.Single(_broker.Server.Table.Everything().OfType<BrokerClaim>(), static claim => claim.State == ClaimState.Waiting);
+        var waiting = Assert.Single(_broker.Server.Locks.Table.Everything().OfType<BrokerClaim>(), static claim => claim.State == ClaimState.Waiting);
         var first = waiting.AttachedAt;
         await Eventually.TrueAsync(() => waiting.AttachedAt != first, "the request is repeated");
-        Assert.Equal(1, _broker.Server.WaitersOf("k"));
+        Assert.Equal(1, _broker.Server.Locks.Table.Report("k").Waiters);
         await _node.MustAsync("release", new { client = "a", key = "k", @as = "1" });
         await second;
     }
@@ -160,9 +160,9 @@ public sealed class PublishedClientTests : IAsyncLifetime
 
     private async Task WaitersAsync(int count, string key = "k")
     {
-        for (var i = 0; _broker.Server.WaitersOf(key) != count; i++)
+        for (var i = 0; _broker.Server.Locks.Table.Report(key).Waiters != count; i++)
         {
-            Assert.True(i < 2000, $"{_broker.Server.WaitersOf(key)} wait, not {count}");
+            Assert.True(i < 2000, $"{_broker.Server.Locks.Table.Report(key).Waiters} wait, not {count}");
             await Task.Delay(5);
         }
     }

@@ -14,9 +14,9 @@ public sealed class RestartedBrokerTests
         // The lease is being given back from here on, and so is not reclaimed by the client's return.
         await Assert.ThrowsAsync<LockStoreException>(() => store.TryReleaseAsync("k", "H", default).AsTask());
         broker.Start();
-        Assert.False(broker.Server.Pause.IsOn);
+        Assert.False(broker.Server.Locks.Pause.IsOn);
         Assert.Equal(StoreReply.Done, await store.TryReleaseAsync("k", "H", default));
-        Assert.Equal(0, broker.Server.KeyCount);
+        Assert.Equal(0, broker.Server.Locks.Table.KeyCount);
     }
 
     [Fact]
@@ -42,8 +42,8 @@ public sealed class RestartedBrokerTests
         await Assert.ThrowsAsync<LockStoreException>(() => store.TryReleaseAsync("given back", "A", default).AsTask());
         broker.Start();
         Assert.Equal("B", (await store.GetAsync("kept", default))!.Id);
-        Assert.Null(broker.Server.Find("given back", "A")!.Session);
-        Assert.NotNull(broker.Server.Find("kept", "B")!.Session);
+        Assert.Null(broker.Server.Locks.Find("given back", "A")!.Listener);
+        Assert.NotNull(broker.Server.Locks.Find("kept", "B")!.Listener);
     }
 
     [Fact]

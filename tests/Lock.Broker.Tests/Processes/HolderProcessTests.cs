@@ -12,7 +12,7 @@ public sealed class HolderProcessTests
         await using var holder = ChildProcess.Start(Config(broker, ttl: 60_000), "hold", "k");
         var token = TokenOf(await holder.ReadLineAsync());
         var waiting = broker.Lock().LockAsync("k").AsTask();
-        while (broker.Server.WaitersOf("k") == 0)
+        while (broker.Server.Locks.Table.Report("k").Waiters == 0)
             await Task.Delay(5);
         await holder.KillAsync();
         await using var handle = await waiting.WaitAsync(Eventually.Patience);

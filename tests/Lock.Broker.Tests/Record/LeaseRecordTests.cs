@@ -9,9 +9,14 @@ public sealed class LeaseRecordTests : IAsyncDisposable
     private readonly string _directory = Directory.CreateTempSubdirectory("lock-record-").FullName;
     private readonly FakeTimeProvider _time = new();
     private readonly BrokerServer _server;
+    private readonly PublishedState _published;
 
-    public LeaseRecordTests() => _server = new BrokerServer(
-        new BrokerServerOptions { Path = Path.Combine(_directory, "never.sock") }, LockProviderContext.Default with { TimeProvider = _time });
+    public LeaseRecordTests()
+    {
+        _server = new BrokerServer(
+            new BrokerServerOptions { Path = Path.Combine(_directory, "never.sock") }, LockProviderContext.Default with { TimeProvider = _time });
+        _published = new PublishedState(_server.Locks, TimeSpan.FromSeconds(4));
+    }
 
     private string RecordPath => Path.Combine(_directory, "record");
 
@@ -66,9 +71,9 @@ public sealed class LeaseRecordTests : IAsyncDisposable
         {
             foreach (var claim in (BrokerClaim[])[ended, shortly, extended])
                 record.Update(claim);
-            _server.Table.End(ended);
+            _server.Locks.Table.End(ended);
             record.Update(ended);
-            _server.Table.TryExtend(extended, TimeSpan.FromMinutes(1));
+            _server.Locks.Table.TryExtend(extended, TimeSpan.FromMinutes(1));
             record.Update(extended);
         }
 
@@ -83,7 +88,7 @@ public sealed class LeaseRecordTests : IAsyncDisposable
     {
         var claim = Held("k", "A", TimeSpan.FromHours(1));
         using var record = Open();
-        _server.Table.End(claim);
+        _server.Locks.Table.End(claim);
         record.Update(claim);
 
         // The grant's own update comes only now.
@@ -151,7 +156,7 @@ public sealed class LeaseRecordTests : IAsyncDisposable
         using (var record = Open())
         {
             record.Update(old);
-            _server.Table.End(old);
+            _server.Locks.Table.End(old);
             record.Update(old);
             record.Update(damaged);
             _time.Advance(TimeSpan.FromSeconds(1));
@@ -212,7 +217,7 @@ public sealed class LeaseRecordTests : IAsyncDisposable
         {
             var once = Held("same", $"{i}", TimeSpan.FromHours(1));
             record.Update(once);
-            _server.Table.End(once);
+            _server.Locks.Table.End(once);
             record.Update(once);
         }
 
@@ -224,7 +229,7 @@ public sealed class LeaseRecordTests : IAsyncDisposable
         var kept = claims.Where(static (_, i) => i % 100 == 99).ToList();
         foreach (var claim in claims.Except(kept))
         {
-            _server.Table.End(claim);
+            _server.Locks.Table.End(claim);
             record.Update(claim);
         }
 
@@ -235,7 +240,7 @@ public sealed class LeaseRecordTests : IAsyncDisposable
         Assert.Equal(kept.Count, record.Count);
 
         // What was moved is still where its end will be recorded.
-        _server.Table.End(kept[^1]);
+        _server.Locks.Table.End(kept[^1]);
         record.Update(kept[^1]);
         Assert.Equal(kept.SkipLast(1).Select(static claim => claim.Key).Order(), RecordFileKeys());
     }
@@ -283,14 +288,14 @@ public sealed class LeaseRecordTests : IAsyncDisposable
         {
             using var next = Open(out var leases);
             Assert.Empty(leases);
-            Assert.Equal(BrokerServer.PermanentWait, next.Pause);
+            Assert.Equal(RecordCover.PermanentWait, next.Pause);
             _time.Advance(TimeSpan.FromSeconds(10));
             next.KeepHouse();
         }
 
         using (var waits = Open(out _))
         {
-            _time.Advance(BrokerServer.PermanentWait);
+            _time.Advance(RecordCover.PermanentWait);
             waits.KeepHouse();
         }
 
@@ -337,7 +342,7 @@ public sealed class LeaseRecordTests : IAsyncDisposable
                     record.Update(claim);
                 foreach (var claim in some)
                 {
-                    _server.Table.End(claim);
+                    _server.Locks.Table.End(claim);
                     record.Update(claim);
                 }
 
@@ -357,14 +362,16 @@ public sealed class LeaseRecordTests : IAsyncDisposable
     }
 
     private BrokerClaim Member(string key, string id) => Take(
-        new BrokerClaim(_server, key, id, "Test", TimeSpan.FromMinutes(1)) { WasMember = true, ForeignKey = [] });
+        new MemberClaim(_published, new CompositeLock(_published, id), key, TimeSpan.FromMinutes(1)));
 
     private BrokerClaim Held(string key, string id, TimeSpan ttl, string owner = "Test", string? foreignKey = null) => Take(
-        new BrokerClaim(_server, key, id, owner, ttl) { ForeignKey = foreignKey is null ? null : System.Text.Encoding.UTF8.GetBytes(foreignKey) });
+        foreignKey is null
+            ? new OwnClaim(_server.Locks.Records, key, id, owner, ttl)
+            : new PublishedClaim(_published, key, System.Text.Encoding.UTF8.GetBytes(foreignKey), id, owner, ttl));
 
     private BrokerClaim Take(BrokerClaim claim)
     {
-        Assert.Equal(AcquireStatus.Granted, _server.Table.Acquire(claim, default).Status);
+        Assert.Equal(AcquireStatus.Granted, _server.Locks.Table.Acquire(claim, default).Status);
         return claim;
     }
 

@@ -20,14 +20,14 @@ public sealed class FailingDiskTests
         }
 
         broker.Start();
-        Assert.InRange(broker.Server.Pause.Left.TotalMinutes, 9, 10.2);
+        Assert.InRange(broker.Server.Locks.Pause.Left.TotalMinutes, 9, 10.2);
         await using var other = new BrokerLockStore(broker.Connection);
         Assert.False((await other.TryAcquireAsync(new AcquireRequest("unknown", "X", "test", TimeSpan.FromSeconds(9)), default)).IsGranted);
 
         // Whoever holds what is not on record reclaims it.
         for (var i = 0; i < Many; i++)
             Assert.Equal($"A{i}", (await holder.GetAsync($"k{i}", default))!.Id);
-        Assert.Equal(Many, broker.Server.KeyCount);
+        Assert.Equal(Many, broker.Server.Locks.Table.KeyCount);
     }
 
     [Fact]
@@ -49,7 +49,7 @@ public sealed class FailingDiskTests
 
         Assert.Equal(Many - 1, RecordFile.Keys(RecordFile.Of(broker.Path)).Count);
         await broker.RestartAsync();
-        Assert.False(broker.Server.Pause.IsOn);
+        Assert.False(broker.Server.Locks.Pause.IsOn);
     }
 
     [Fact]

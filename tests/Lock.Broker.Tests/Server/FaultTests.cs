@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Locking.Conformance;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
@@ -178,16 +179,16 @@ public sealed class FaultTests : IDisposable
 
     private sealed class RefusingArrivals : Arrivals
     {
-        private readonly Arrivals _inner = Create();
+        private readonly Arrivals _inner = ServingThread.SystemArrivals();
 
         public bool Refuses { get; set; }
 
-        public override bool TryAdd(ServedConnection connection) =>
-            Refuses ? throw new InvalidOperationException("It cannot be taken on.") : _inner.TryAdd(connection);
+        public override bool TryAdd(long number, Socket socket) =>
+            Refuses ? throw new InvalidOperationException("It cannot be taken on.") : _inner.TryAdd(number, socket);
 
-        public override void Pause(ServedConnection connection) => _inner.Pause(connection);
+        public override void Pause(long number, Socket socket) => _inner.Pause(number, socket);
 
-        public override void Resume(ServedConnection connection) => _inner.Resume(connection);
+        public override void Resume(long number, Socket socket) => _inner.Resume(number, socket);
 
         public override void Wait(List<long> numbers, bool sleep) => _inner.Wait(numbers, sleep);
 

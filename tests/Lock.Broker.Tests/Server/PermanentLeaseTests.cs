@@ -13,7 +13,7 @@ public sealed class PermanentLeaseTests
         for (var restart = 0; restart < 3; restart++)
         {
             await broker.RestartAsync();
-            Assert.False(broker.Server.Pause.IsOn);
+            Assert.False(broker.Server.Locks.Pause.IsOn);
             await using var other = new BrokerLockStore(broker.Connection);
             Assert.Equal((false, _never), Busy(await other.TryAcquireAsync(Request("k", "X"), default)));
             Assert.True((await other.TryAcquireAsync(Request("free", "X"), default)).IsGranted);
@@ -40,7 +40,7 @@ public sealed class PermanentLeaseTests
         await broker.RestartAsync();
         var waiter = broker.Store();
         var waiting = waiter.AcquireAsync(Request("k", "W"), _never, default).AsTask();
-        while (broker.Server.WaitersOf("k") == 0)
+        while (broker.Server.Locks.Table.Report("k").Waiters == 0)
             await Task.Delay(1);
 
         // Comes back with its next question, and is the holder over its new connection.
@@ -69,7 +69,7 @@ public sealed class PermanentLeaseTests
         await KeepAsync(broker, "k", "H");
         var waiter = new BrokerLockStore(broker.Connection);
         var waiting = waiter.AcquireAsync(Request("k", "W", keep: true), _never, default).AsTask();
-        while (broker.Server.WaitersOf("k") == 0)
+        while (broker.Server.Locks.Table.Report("k").Waiters == 0)
             await Task.Delay(1);
         Assert.Equal(StoreReply.Done, await broker.Store().TryReleaseAsync("k", "H", default));
         Assert.True((await waiting.WaitAsync(TimeSpan.FromSeconds(10))).IsGranted);
@@ -139,10 +139,10 @@ public sealed class PermanentLeaseTests
         var id = (await client.AskAsync("""{"type":"acquire-many","uuid":"U1","keys":["a","b"],"ttl":null}""")).GetProperty("lockUuid").GetString();
         client.Reset();
         await broker.RestartAsync();
-        Assert.Equal(2, broker.Server.KeyCount);
+        Assert.Equal(2, broker.Server.Locks.Table.KeyCount);
         var next = await broker.RawAsync();
         Assert.True((await next.AskAsync($$"""{"type":"release-many","uuid":"U2","lockUuid":"{{id}}"}""")).GetProperty("released").GetBoolean());
-        Assert.Equal(0, broker.Server.KeyCount);
+        Assert.Equal(0, broker.Server.Locks.Table.KeyCount);
         Assert.Empty(Recorded(broker));
     }
 
@@ -214,7 +214,7 @@ public sealed class PermanentLeaseTests
 
                 // The new lease passes between the step and what is done after it.
                 clock.Runs = true;
-                Assert.Equal(StoreReply.Done, server.Extend("k", "H", TimeSpan.FromMilliseconds(10)));
+                Assert.Equal(StoreReply.Done, server.Locks.Extend("k", "H", TimeSpan.FromMilliseconds(10)));
                 for (var i = 0; RecordFile.Keys(RecordFile.Of(options.Path)).Count > 1; i++)
                 {
                     Assert.True(i < 500, "It is on record still.");
@@ -244,11 +244,11 @@ public sealed class PermanentLeaseTests
         broker.Start();
         await using var other = new BrokerLockStore(broker.Connection);
         Assert.False((await other.TryAcquireAsync(Request("k", "X"), default)).IsGranted);
-        Assert.InRange(broker.Server.Pause.Left.TotalSeconds, 25, 30);
+        Assert.InRange(broker.Server.Locks.Pause.Left.TotalSeconds, 25, 30);
 
         // Also the next one, since the damage is gone from the file.
         await broker.RestartAsync();
-        Assert.InRange(broker.Server.Pause.Left.TotalSeconds, 25, 35);
+        Assert.InRange(broker.Server.Locks.Pause.Left.TotalSeconds, 25, 35);
         var info = (await holder.GetAsync("k", default))!;
         Assert.Equal(("Holder", token), (info.Id, info.FencingToken));
         Assert.Equal(["before", "k"], Recorded(broker));

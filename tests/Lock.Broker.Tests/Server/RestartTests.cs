@@ -65,7 +65,7 @@ public sealed class RestartTests : IAsyncDisposable
         await client.AskAsync("""{"type":"lk-acquire","n":1,"key":"weekly","id":"A","ttl":864000000000}""");
         await client.AskAsync("""{"type":"lk-release","n":2,"key":"weekly","id":"A"}""");
         await RestartAsync();
-        Assert.False(_server.Pause.IsOn);
+        Assert.False(_server.Locks.Pause.IsOn);
         await using var next = await RawClient.UnixAsync(SocketPath);
         Assert.Equal("lk-granted", TypeOf(await next.AskAsync("""{"type":"lk-acquire","n":1,"key":"weekly","id":"B","ttl":1000}""")));
         Assert.Equal("lk-granted", TypeOf(await next.AskAsync("""{"type":"lk-acquire","n":2,"key":"unrelated","id":"B","ttl":1000}""")));
@@ -118,13 +118,13 @@ public sealed class RestartTests : IAsyncDisposable
         for (var restart = 0; restart < 3; restart++)
         {
             _server = Start();
-            Assert.InRange(_server.Pause.Left.TotalSeconds, 30 - (restart * 10) - 0.5, 30 - (restart * 10) + 0.5);
+            Assert.InRange(_server.Locks.Pause.Left.TotalSeconds, 30 - (restart * 10) - 0.5, 30 - (restart * 10) + 0.5);
             await _server.DisposeAsync();
             _time.Advance(TimeSpan.FromSeconds(10));
         }
 
         _server = Start();
-        Assert.False(_server.Pause.IsOn);
+        Assert.False(_server.Locks.Pause.IsOn);
     }
 
     [Fact]
@@ -184,21 +184,21 @@ public sealed class RestartTests : IAsyncDisposable
     {
         await using var near = await RawClient.UnixAsync(SocketPath);
         await near.AskAsync("""{"type":"lk-acquire","n":1,"key":"k","id":"A","ttl":1000}""");
-        Assert.Equal(0, _server.Records.Syncs);
+        Assert.Equal(0, _server.Locks.Records.Syncs);
 
         var options = new BrokerServerOptions { Host = "0.0.0.0", Port = 0, Insecure = true, StatePath = Path.Combine(_directory, "far") };
         await using var far = new BrokerServer(options);
         Assert.True(far.TryStart());
         await using var client = await RawClient.TcpAsync(far.Port);
         await client.ExpectNothingAsync();
-        var before = far.Records.Syncs;
+        var before = far.Locks.Records.Syncs;
         await client.SendAsync(string.Join('\n', Enumerable.Range(0, 100).Select(n => $$"""{"type":"lk-acquire","n":{{n}},"key":"k{{n}}","id":"A","ttl":60000}""")));
         for (var n = 0; n < 100; n++)
             Assert.Equal("lk-granted", TypeOf(await client.ReadAsync()));
-        Assert.InRange(far.Records.Syncs - before, 1, 50);
-        before = far.Records.Syncs;
+        Assert.InRange(far.Locks.Records.Syncs - before, 1, 50);
+        before = far.Locks.Records.Syncs;
         await client.ExpectNothingAsync();
-        Assert.Equal(before, far.Records.Syncs);
+        Assert.Equal(before, far.Locks.Records.Syncs);
     }
 
     private static string? TypeOf(JsonElement answer) => answer.GetProperty("type").GetString();

@@ -19,7 +19,7 @@ public sealed class DisconnectTests
         await staying.AskAsync("""{"type":"lock","uuid":"U4","key":"a","ttl":60000}""");
         leaving.Close();
         Assert.Equal("U4", (await staying.ReadAsync()).GetProperty("uuid").GetString());
-        Assert.Equal(0, broker.Server.WaitersOf("b"));
+        Assert.Equal(0, broker.Server.Locks.Table.Report("b").Waiters);
         Assert.Equal("U2", (await broker.Store().GetAsync("b", default))!.Id);
     }
 
@@ -34,7 +34,7 @@ public sealed class DisconnectTests
         await broken.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":10000}""");
         await broken.AskAsync("""{"type":"lock","uuid":"U2","key":"b","ttl":60000}""");
         broken.Reset();
-        while (broker.Server.WaitersOf("b") > 0)
+        while (broker.Server.Locks.Table.Report("b").Waiters > 0)
             await Task.Delay(5);
         clock.Advance(TimeSpan.FromSeconds(9));
         Assert.False((await other.AskAsync("""{"type":"lock","uuid":"U3","key":"a","ttl":60000}""")).GetProperty("acquired").GetBoolean());
@@ -85,13 +85,13 @@ public sealed class DisconnectTests
         await other.TryAcquireAsync(new AcquireRequest("b", "B", "test", TimeSpan.FromSeconds(30)), default);
         var waiting = locks.AcquireAsync(
             new AcquireRequest("b", Guid.NewGuid().ToString(), "test", TimeSpan.FromSeconds(30)), Timeout.InfiniteTimeSpan, default).AsTask();
-        while (broker.Server.WaitersOf("b") == 0)
+        while (broker.Server.Locks.Table.Report("b").Waiters == 0)
             await Task.Delay(5);
 
-        broker.Server.CutAll();
+        broker.Server.Sessions.CutAll();
         Assert.Equal(StoreReply.Done, await locks.TryExtendAsync("a", request.HolderId, TimeSpan.FromSeconds(30), default));
         Assert.Equal(token, (await locks.TryAcquireAsync(request, default)).FencingToken);
-        while (broker.Server.WaitersOf("b") == 0)
+        while (broker.Server.Locks.Table.Report("b").Waiters == 0)
             await Task.Delay(5);
         Assert.Equal(StoreReply.Done, await other.TryReleaseAsync("b", "B", default));
         Assert.True((await waiting.WaitAsync(Eventually.Patience)).IsGranted);
@@ -106,7 +106,7 @@ public sealed class DisconnectTests
         store.LeaseLost += loss => lost.TrySetResult(loss);
         await store.TryAcquireAsync(new AcquireRequest("a", "A", "test", TimeSpan.FromSeconds(30)), default);
         var raw = await broker.RawAsync();
-        broker.Server.CutAll(except: 1);
+        broker.Server.Sessions.CutAll(except: 1);
         await raw.AskAsync("""{"type":"unlock","uuid":"U","key":"a","force":true}""");
         var loss = await lost.Task.WaitAsync(Eventually.Patience);
         Assert.Equal(("a", "A"), (loss.Key, loss.HolderId));

@@ -57,7 +57,7 @@ public sealed class ForeignDetailTests
         Assert.True((await client.AskAsync("""{"type":"acquire-many","uuid":"A","keys":["a","b","c"]}""")).GetProperty("acquired").GetBoolean());
         var second = await broker.RawAsync();
         Assert.Contains("as many", (await second.AskAsync("""{"type":"acquire-many","uuid":"B","keys":["d","e","f","g"]}""")).GetProperty("error").GetString());
-        Assert.Equal(3, broker.Server.KeyCount);
+        Assert.Equal(3, broker.Server.Locks.Table.KeyCount);
     }
 
     [Theory]

@@ -78,7 +78,7 @@ public sealed class FuzzTests
 
         // All that the hostile clients took is gone with them, but for what they asked to keep.
         foreach (var key in new[] { "fuzz-a", "fuzz-b" })
-            Assert.Equal(0, broker.Server.WaitersOf(key));
+            Assert.Equal(0, broker.Server.Locks.Table.Report(key).Waiters);
     }
 
     private static byte[] Batch(Random random)

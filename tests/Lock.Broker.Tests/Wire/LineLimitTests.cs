@@ -106,7 +106,7 @@ public sealed class LineLimitTests : IDisposable
             Limits = new BrokerLimits { LineLength = Limit },
         })
         {
-            NewArrivals = transport.StartsWith("portable", StringComparison.Ordinal) ? static () => new RuntimeArrivals() : Arrivals.Create,
+            NewArrivals = transport.StartsWith("portable", StringComparison.Ordinal) ? static () => new RuntimeArrivals() : ServingThread.SystemArrivals,
         };
         Assert.True(server.TryStart());
         return server;

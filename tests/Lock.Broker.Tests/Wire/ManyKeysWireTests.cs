@@ -51,7 +51,7 @@ public sealed class ManyKeysWireTests : IAsyncLifetime
     {
         await _a.AskAsync("""{"type":"acquire-many","uuid":"U1","keys":["a","b"],"ttl":60000}""");
         Assert.False((await _b.AskAsync("""{"type":"acquire-many","uuid":"U2","keys":["b","c"],"wait":false}""")).GetProperty("acquired").GetBoolean());
-        Assert.Equal(0, _broker.Server.WaitersOf("b"));
+        Assert.Equal(0, _broker.Server.Locks.Table.Report("b").Waiters);
         await _b.AskAsync("""{"type":"acquire-many","uuid":"U3","keys":["a","b"],"ttl":60000}""");
         _a.Close();
         Assert.True((await _b.ReadAsync()).GetProperty("acquired").GetBoolean());

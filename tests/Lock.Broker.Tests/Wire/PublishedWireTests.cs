@@ -73,7 +73,7 @@ public sealed class PublishedWireTests : IAsyncLifetime
         await _b.AskAsync(Lock("k", "U2"));
         await _a.AskAsync(Lock("k", "U3"));
         Assert.False((await _b.AskAsync(Lock("k", "U2", retry: 1))).GetProperty("acquired").GetBoolean());
-        Assert.Equal(2, _broker.Server.WaitersOf("k"));
+        Assert.Equal(2, _broker.Server.Locks.Table.Report("k").Waiters);
         await _a.AskAsync(Unlock("k", "U1", "U9"));
         Assert.Equal("U2", (await _b.ReadAsync()).GetProperty("uuid").GetString());
         await _b.ExpectNothingAsync();
@@ -243,7 +243,7 @@ public sealed class PublishedWireTests : IAsyncLifetime
         await _b.AskAsync(Lock("k", "U2"));
         await _b.SendAsync("""{"type":"lock-client-timeout","uuid":"U2","key":"k"}""");
         await _b.ExpectNothingAsync();
-        Assert.Equal(0, _broker.Server.WaitersOf("k"));
+        Assert.Equal(0, _broker.Server.Locks.Table.Report("k").Waiters);
         await _a.SendAsync("""{"type":"lock-client-timeout","uuid":"U1","key":"k"}""");
         await _a.ExpectNothingAsync();
         Assert.False((await _b.AskAsync(Lock("k", "U3"))).GetProperty("acquired").GetBoolean());
@@ -294,7 +294,7 @@ public sealed class PublishedWireTests : IAsyncLifetime
     {
         await _a.AskAsync(Lock("k", "U1"));
         Assert.False((await _b.AskAsync("""{"type":"lock","uuid":"U2","key":"k","wait":false}""")).GetProperty("acquired").GetBoolean());
-        Assert.Equal(0, _broker.Server.WaitersOf("k"));
+        Assert.Equal(0, _broker.Server.Locks.Table.Report("k").Waiters);
     }
 
     [Fact]

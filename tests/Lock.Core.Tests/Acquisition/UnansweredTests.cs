@@ -207,7 +207,7 @@ public sealed class UnansweredTests : EngineTest
         await Eventually.TrueAsync(() => Store.Releases == 1, "the release");
         late!();
         Assert.NotNull(Store.HolderOf("k"));
-        Time.Advance(Contender.ProvisionalTtl);
+        Time.Advance(PermanentLocks.ProvisionalTtl);
         Assert.Null(Store.HolderOf("k"));
     }
 
@@ -265,7 +265,7 @@ public sealed class UnansweredTests : EngineTest
     {
         Store.OnAcquire = (_, _, _) => throw Transient();
         var call = Locks.LockAsync("k").AsTask();
-        await Time.AdvanceUntilAsync(() => call.IsCompleted, Seconds(0.1), Contender.Patience + Seconds(2), "reported");
+        await Time.AdvanceUntilAsync(() => call.IsCompleted, Seconds(0.1), Attempts.Patience + Seconds(2), "reported");
         Assert.True((await Assert.ThrowsAsync<LockStoreException>(() => call)).IsTransient);
         Assert.True(Store.Acquires > 3);
     }

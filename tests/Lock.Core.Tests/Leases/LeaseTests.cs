@@ -72,6 +72,24 @@ public sealed class LeaseTests : EngineTest
     }
 
     [Fact]
+    public async Task Validity_of_a_renewal_and_of_an_extension_counts_from_before_the_request()
+    {
+        ILockHandle handle = await Locks.LockAsync("k");
+        Store.OnExtend = (_, _, step, _) =>
+        {
+            StoreReply reply = step();
+            Time.Advance(Seconds(2)); // the answer was two seconds on its way
+            return ValueTask.FromResult(reply);
+        };
+        Time.Advance(Seconds(10.1));
+        await Eventually.TrueAsync(() => Store.Extends == 1 && handle.Remaining > Seconds(25), "the renewal is counted");
+        Assert.Equal(Seconds(30 - 2 - 0.3) - TimeSpan.FromMilliseconds(2), handle.Remaining);
+
+        await handle.ExtendAsync(Seconds(10));
+        Assert.Equal(Seconds(10 - 2 - 0.1) - TimeSpan.FromMilliseconds(2), handle.Remaining);
+    }
+
+    [Fact]
     public async Task L47_Unanswered_renewals_leave_the_lease_in_doubt_and_are_repeated_until_the_validity_ends()
     {
         Store.OnExtend = (_, _, _, _) => throw Transient();

@@ -27,7 +27,7 @@ public sealed class DisposalTests : EngineTest
     [Fact]
     public async Task A_call_that_leaves_while_the_disposal_looks_for_it_is_not_waited_for()
     {
-        var contender = new Contender(Locks, "k", EffectiveOptions.Resolve(new LockOptions(), null, isTry: true, "owner"));
+        var contender = Locks.NewCall("k", EffectiveOptions.Resolve(new LockOptions(), null, isTry: true, "owner"));
         await using var handle = await contender.RunAsync(CancellationToken.None);
         Assert.True(contender.WhenLeft().IsCompletedSuccessfully);
     }

@@ -1,5 +1,3 @@
-using Microsoft.Win32.SafeHandles;
-
 namespace Locking;
 
 /// <summary>Every lease that this broker has granted and that has not ended, for the broker after it: one place each in a mapped file.</summary>
@@ -15,42 +13,19 @@ namespace Locking;
 /// </para>
 /// <para>A killed process loses nothing. What a power loss must not take is forced to the disk by <see cref="Sync"/> before it is answered.</para>
 /// </remarks>
-internal sealed partial class LeaseRecord : IDisposable
+internal sealed class LeaseRecord : IDisposable
 {
-    private const int SkewOffset = 64;
-    private const int TokenOffset = 72;
-    private const int AnythingUntilOffset = 80;
-    private const int LatestOffset = 88;
-    private const int UnknownPermanentOffset = 96;
-    private const int ClockOffset = 104;
-    private const int ClockLength = 80;
-
-    private const int FirstLength = 4 * RecordSegment.Unit;
-    private const int LargerLength = 16 * RecordSegment.Unit;
-    private const long TokensAhead = 1_000_000;
-    private const long MillisecondsAhead = 10_000;
-    private const long Never = long.MaxValue;
-
-    /// <summary>Turns the state of a lease into that of one whose companions are not all there yet.</summary>
-    private const long Unfinished = 0x5A5A_5A5A_5A5A_5A5A;
+    private const int LargestToLookThrough = 10_000;
 
     private readonly Lock _gate = new();
     private readonly Lock _syncGate = new();
     private readonly string _path;
     private readonly RecordClock _clock;
-    private readonly List<RecordSegment> _segments = [];
-    private readonly Dictionary<int, Stack<(RecordSegment Segment, int Place)>> _free = [];
-    private readonly HashSet<BrokerClaim> _owed = [];
-    private SafeFileHandle _file;
-    private (ulong Device, ulong Number)? _identity;
-    private long _length;
-    private long _tokens;
-    private long _written;
+    private readonly RecordCover _cover;
+    private readonly HashSet<RecordableClaim> _owed = [];
+    private RecordRoom _room;
     private long _synced;
-    private long _pausedUntil;
-    private long _lowerAt;
     private int _count;
-    private bool _isFull;
     private bool _isBehind;
     private bool _isClosed;
 
@@ -60,24 +35,17 @@ internal sealed partial class LeaseRecord : IDisposable
     {
         _path = path;
         _clock = new RecordClock(time, boot);
+        _cover = new RecordCover(_clock);
         IsDurable = isDurable;
-        _file = Open(path, FileMode.OpenOrCreate);
-        _identity = UnixFiles.IdentityOf(_file);
+        _room = new RecordRoom(path, isNew: false);
         try
         {
-            _length = RandomAccess.GetLength(_file);
-            if (_length > 0 && !IsFresh())
-                MapAll();
-            else
-                Begin();
-            var head = _segments[0];
-            _clock.Begin(head.Bytes(ClockOffset, ClockLength), head.Word(SkewOffset));
-            KeepClock();
-            LastToken = _tokens = head.Word(TokenOffset);
+            IsDamaged = _room.IsDamaged;
+            LastToken = _cover.Begin(_room.Head);
         }
         catch
         {
-            Close();
+            Dispose();
             throw;
         }
     }
@@ -104,67 +72,28 @@ internal sealed partial class LeaseRecord : IDisposable
     public int Syncs { get; private set; }
 
     /// <summary>How long the file is.</summary>
-    public long Length => Volatile.Read(ref _length);
+    public long Length => Volatile.Read(ref _room).Length;
 
     /// <summary>What the broker before has left, the newest first. To be called once, before anything else.</summary>
     public List<RecordedLease> Load()
     {
-        List<RecordedLease> leases = [];
-        List<RecordedLease> unfinished = [];
-        HashSet<string> finished = [];
-        List<(RecordSegment Segment, int Place)> damaged = [];
-        var now = _clock.Now;
         lock (_gate)
         {
-            // From the end: the first places are the next to be used, so that the last segment empties.
-            foreach (var segment in Enumerable.Reverse(_segments))
-            {
-                for (var place = segment.Owners.Length - 1; place > 0; place--)
-                {
-                    var state = segment.Word(place, RecordedLease.StateOffset);
-                    if (state == 0)
-                    {
-                        FreeOf(segment).Push((segment, place));
-                        continue;
-                    }
+            var now = _clock.Now;
+            var scan = new RecordScan(_room, now);
+            IsDamaged |= scan.Damaged.Count > 0;
 
-                    var lease = RecordedLease.Read(segment.Place(place), out var whole);
-                    if (lease is null || (state != whole && state != (whole ^ Unfinished)))
-                    {
-                        damaged.Add((segment, place));
-                        continue;
-                    }
-
-                    lease = lease with { Segment = segment, Place = place };
-                    if (lease.Until <= now)
-                        ClearUnsynchronized(segment, place);
-                    else if (state == whole)
-                        leases.Add(lease);
-                    else
-                        unfinished.Add(lease);
-                    if (state == whole && lease.IsMember)
-                        finished.Add(lease.Id);
-                }
-            }
-
-            // Of several keys taken together: where one is finished, all were there; where none is, nobody was told.
-            foreach (var lease in unfinished)
-            {
-                if (finished.Contains(lease.Id))
-                    leases.Add(lease);
-                else
-                    ClearUnsynchronized(lease.Segment!, lease.Place);
-            }
-
-            PauseUnsynchronized(now, damaged);
+            // First that anything may be held, then the places that say what they cannot say any more.
+            Pause = _cover.BeginPause(_room, now, IsDamaged);
+            Thread.MemoryBarrier();
+            foreach (var (segment, place) in scan.Damaged)
+                _room.Clear(segment, place);
+            return scan.Leases;
         }
-
-        leases.Sort(static (left, right) => right.Token.CompareTo(left.Token));
-        return leases;
     }
 
     /// <summary>A lease that was loaded holds its key again.</summary>
-    public void Adopt(RecordedLease lease, BrokerClaim claim)
+    public void Adopt(RecordedLease lease, RecordableClaim claim)
     {
         lock (_gate)
         {
@@ -173,7 +102,7 @@ internal sealed partial class LeaseRecord : IDisposable
             _count++;
 
             // It may have been left unfinished.
-            lease.Segment.Word(lease.Place, RecordedLease.StateOffset) = StateOf(lease.Segment, lease.Place);
+            lease.Segment.Word(lease.Place, RecordedLease.StateOffset) = RecordedLease.StateOf(lease.Segment, lease.Place);
         }
     }
 
@@ -181,15 +110,15 @@ internal sealed partial class LeaseRecord : IDisposable
     public void Drop(RecordedLease lease)
     {
         lock (_gate)
-            ClearUnsynchronized(lease.Segment!, lease.Place);
+            _room.Clear(lease.Segment!, lease.Place);
     }
 
     /// <summary>What is left of a lease that was loaded.</summary>
     public TimeSpan RemainingOf(RecordedLease lease) =>
-        lease.Until == Never ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(Math.Max(0, lease.Until - _clock.Now) + 1);
+        lease.Until == RecordCover.Never ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(Math.Max(0, lease.Until - _clock.Now) + 1);
 
     /// <summary>Puts a lease on record, or off it, as it is now. To be called before its grant or its new end is answered.</summary>
-    public void Update(BrokerClaim claim)
+    public void Update(RecordableClaim claim)
     {
         lock (_gate)
         {
@@ -204,7 +133,7 @@ internal sealed partial class LeaseRecord : IDisposable
     }
 
     /// <summary>Puts leases on record of which the next broker is to find all or none.</summary>
-    public void Update(IReadOnlyList<BrokerClaim> together)
+    public void Update(IReadOnlyList<RecordableClaim> together)
     {
         lock (_gate)
         {
@@ -219,7 +148,7 @@ internal sealed partial class LeaseRecord : IDisposable
             foreach (var claim in together)
             {
                 if (claim is { RecordedIn: { } segment, State: ClaimState.Held })
-                    Volatile.Write(ref segment.Word(claim.RecordedAt, RecordedLease.StateOffset), StateOf(segment, claim.RecordedAt));
+                    Volatile.Write(ref segment.Word(claim.RecordedAt, RecordedLease.StateOffset), RecordedLease.StateOf(segment, claim.RecordedAt));
             }
         }
     }
@@ -228,12 +157,7 @@ internal sealed partial class LeaseRecord : IDisposable
     public void PauseAll(TimeSpan time)
     {
         lock (_gate)
-        {
-            _pausedUntil = Math.Max(_pausedUntil, _clock.Now + (long)Math.Ceiling(time.TotalMilliseconds));
-            ref var until = ref _segments[0].Word(AnythingUntilOffset);
-            until = Math.Max(until, _pausedUntil);
-            Touch(_segments[0]);
-        }
+            _cover.PauseFor(_room, time);
 
         Sync();
     }
@@ -241,24 +165,18 @@ internal sealed partial class LeaseRecord : IDisposable
     /// <summary>Forces to the disk what was written, where a power loss must not take it. To be called before anything of it is told.</summary>
     public void Sync()
     {
-        if (!IsDurable || Volatile.Read(ref _written) == Volatile.Read(ref _synced))
+        if (!IsDurable || Volatile.Read(ref _room).Written == Volatile.Read(ref _synced))
             return;
         lock (_syncGate)
         {
             long written;
-            List<RecordSegment> dirty = [];
+            List<RecordSegment> dirty;
             lock (_gate)
             {
-                written = _written;
+                written = _room.Written;
                 if (_isClosed || written == _synced)
                     return;
-                foreach (var segment in _segments)
-                {
-                    if (!segment.IsDirty)
-                        continue;
-                    segment.IsDirty = false;
-                    dirty.Add(segment);
-                }
+                dirty = _room.TakeDirty();
             }
 
             // Not under the gate that grants need: those that come meanwhile go with the next one.
@@ -269,68 +187,124 @@ internal sealed partial class LeaseRecord : IDisposable
         }
     }
 
+    /// <summary>Tries again what could not be recorded, gives room back that is not needed, and keeps the clocks together.</summary>
+    /// <exception cref="IOException">There is no room still.</exception>
+    public void KeepHouse()
+    {
+        // The gate of syncs too: no segment goes while it is being forced to the disk.
+        lock (_syncGate)
+        {
+            lock (_gate)
+            {
+                if (_isClosed)
+                    return;
+                _cover.KeepClock(_room.Head);
+                if (IsBehind)
+                    PayUnsynchronized();
+                else
+                    _room.Shrink(IsDurable);
+                if (!IsBehind)
+                    _cover.ForgetPause(_room);
+                if (_count <= LargestToLookThrough)
+                    _cover.LowerLatest(_room);
+            }
+        }
+    }
+
+    /// <summary>Makes a new file where the old one is gone, with all that lives in it.</summary>
+    public void MakeAnew()
+    {
+        lock (_syncGate)
+        {
+            lock (_gate)
+            {
+                if (_isClosed)
+                    return;
+                List<RecordableClaim> claims = [.. _room.Segments.SelectMany(static segment => segment.Owners).OfType<RecordableClaim>(), .. _owed];
+
+                // Beside its place until it is complete: whoever opens it there finds all or nothing.
+                var before = _room;
+                Volatile.Write(ref _room, new RecordRoom(_path + ".new", isNew: true));
+                Volatile.Write(ref _synced, -1);
+                CopyUnsynchronized(before.Head, claims);
+                before.Dispose();
+                if (IsDurable)
+                    _room.Flush();
+                _room.MoveTo(_path + ".new", _path);
+            }
+        }
+    }
+
+    /// <summary>Whether the file at the path is another one, or none.</summary>
+    public bool IsGone() => Volatile.Read(ref _room).IsGone(_path);
+
     public void Dispose()
     {
         lock (_syncGate)
         {
             lock (_gate)
-                Close();
+            {
+                _isClosed = true;
+                _room.Dispose();
+            }
         }
     }
 
-    private static SafeFileHandle Open(string path, FileMode mode)
+    private void CopyUnsynchronized(RecordHead from, List<RecordableClaim> claims)
     {
-        var file = File.OpenHandle(path, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        _room.FreeAll(_room.Head.Segment);
+        _cover.Copy(from, _room.Head);
+        _owed.Clear();
+        _count = 0;
+        foreach (var claim in claims)
+        {
+            claim.RecordedIn = null;
+            if (claim.State == ClaimState.Held)
+                PutUnsynchronized(claim, isFinished: true);
+        }
 
-        // Whoever knows an id can release its lock.
-        if (!OperatingSystem.IsWindows())
-            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        return file;
+        Volatile.Write(ref _isBehind, _owed.Count > 0);
     }
 
-    private static long StateOf(RecordSegment segment, int place)
+    private void PutUnsynchronized(RecordableClaim claim, bool isFinished)
     {
-        _ = RecordedLease.Read(segment.Place(place), out var state);
-        return state;
-    }
-
-    private void PutUnsynchronized(BrokerClaim claim, bool isFinished)
-    {
-        var until = claim.Deadline == Claim.Never ? Never : _clock.Of(claim.Deadline);
-        CoverUnsynchronized(claim.FencingToken, until);
+        var until = claim.Deadline == Claim.Never ? RecordCover.Never : _clock.Of(claim.Deadline);
+        _cover.Raise(_room, claim.FencingToken, until);
         if (claim.RecordedIn is { } stands)
         {
             ref var end = ref stands.Word(claim.RecordedAt, RecordedLease.UntilOffset);
             if (end == until)
                 return;
             Volatile.Write(ref end, until);
-            Touch(stands);
+            _room.Touch(stands);
             return;
         }
 
-        if (!TryTakePlace(RecordedLease.SizeOf(claim), out var segment, out var place))
+        if (!_room.TryTake(RecordedLease.SizeOf(claim), out var segment, out var place))
         {
-            OweUnsynchronized(claim, until);
+            _owed.Add(claim);
+            RecordCover.Owe(_room, until);
+            Volatile.Write(ref _isBehind, true);
             return;
         }
 
         var state = RecordedLease.Write(segment.Place(place), claim);
         segment.Word(place, RecordedLease.UntilOffset) = until;
-        Volatile.Write(ref segment.Word(place, RecordedLease.StateOffset), isFinished ? state : state ^ Unfinished);
+        Volatile.Write(ref segment.Word(place, RecordedLease.StateOffset), isFinished ? state : state ^ RecordedLease.Unfinished);
         segment.Owners[place] = claim;
         (claim.RecordedIn, claim.RecordedAt) = (segment, place);
         Volatile.Write(ref _count, _count + 1);
-        Touch(segment);
+        _room.Touch(segment);
     }
 
-    private void RemoveUnsynchronized(BrokerClaim claim)
+    private void RemoveUnsynchronized(RecordableClaim claim)
     {
         if (claim.RecordedIn is { } segment)
         {
             claim.RecordedIn = null;
             segment.Owners[claim.RecordedAt] = null;
             Volatile.Write(ref _count, _count - 1);
-            ClearUnsynchronized(segment, claim.RecordedAt);
+            _room.Clear(segment, claim.RecordedAt);
         }
         else if (_owed.Count > 0)
         {
@@ -338,81 +312,22 @@ internal sealed partial class LeaseRecord : IDisposable
         }
     }
 
-    /// <summary>Takes what stands there off the record. A power loss may bring it back, until its end: nothing is forced to the disk for it.</summary>
-    private void ClearUnsynchronized(RecordSegment segment, int place)
+    private void PayUnsynchronized()
     {
-        Volatile.Write(ref segment.Word(place, RecordedLease.StateOffset), 0);
-        segment.IsDirty = true;
-        FreeOf(segment).Push((segment, place));
-    }
-
-    /// <summary>Raises what the head says of all leases, before the one that needs it.</summary>
-    private void CoverUnsynchronized(long token, long until)
-    {
-        var head = _segments[0];
-        if (token > _tokens)
+        _room.IsFull = false;
+        foreach (var claim in _owed.ToArray())
         {
-            head.Word(TokenOffset) = _tokens = token + TokensAhead;
-            Touch(head);
+            _owed.Remove(claim);
+            if (claim.State != ClaimState.Held)
+                continue;
+            PutUnsynchronized(claim, isFinished: true);
+            if (_room.IsFull)
+                break;
         }
 
-        if (until != Never && until > head.Word(LatestOffset))
-        {
-            head.Word(LatestOffset) = until + MillisecondsAhead;
-            Touch(head);
-        }
-    }
-
-    private void OweUnsynchronized(BrokerClaim claim, long until)
-    {
-        _owed.Add(claim);
-        var head = _segments[0];
-        ref var anything = ref head.Word(AnythingUntilOffset);
-        if (until == Never)
-            head.Word(UnknownPermanentOffset) = 1;
-        else if (until > anything)
-            anything = until + MillisecondsAhead;
-        Volatile.Write(ref _isBehind, true);
-        Touch(head);
-    }
-
-    private void Touch(RecordSegment segment)
-    {
-        segment.IsDirty = true;
-        Volatile.Write(ref _written, _written + 1);
-    }
-
-    /// <summary>How long nothing may be granted, because of what is not there or cannot be read.</summary>
-    private void PauseUnsynchronized(long now, List<(RecordSegment Segment, int Place)> damaged)
-    {
-        var head = _segments[0];
-        var until = head.Word(AnythingUntilOffset);
-        IsDamaged |= damaged.Count > 0;
-        if (IsDamaged)
-        {
-            until = Math.Max(until, head.Word(LatestOffset));
-            head.Word(UnknownPermanentOffset) = 1;
-        }
-
-        if (head.Word(UnknownPermanentOffset) != 0)
-            until = Math.Max(until, now + (long)BrokerServer.PermanentWait.TotalMilliseconds);
-        _pausedUntil = until;
-        Pause = until > now ? TimeSpan.FromMilliseconds(until - now) : TimeSpan.Zero;
-
-        // First that anything may be held, then the places that say what they cannot say any more.
-        head.Word(AnythingUntilOffset) = until;
-        Touch(head);
-        Thread.MemoryBarrier();
-        foreach (var (segment, place) in damaged)
-            ClearUnsynchronized(segment, place);
-    }
-
-    private Stack<(RecordSegment Segment, int Place)> FreeOf(RecordSegment segment) => FreeOf(segment.PlaceSize);
-
-    private Stack<(RecordSegment Segment, int Place)> FreeOf(int placeSize)
-    {
-        if (!_free.TryGetValue(placeSize, out var free))
-            _free.Add(placeSize, free = new Stack<(RecordSegment, int)>());
-        return free;
+        if (_owed.Count > 0)
+            return;
+        _cover.OweNothing(_room);
+        Volatile.Write(ref _isBehind, false);
     }
 }

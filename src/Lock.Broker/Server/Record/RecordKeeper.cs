@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace Locking;
 
 /// <summary>What a broker has on record for the next one: opens it, keeps it, and says so when it cannot.</summary>
-internal sealed partial class RecordKeeper(BrokerServer server, ILogger logger)
+internal sealed partial class RecordKeeper(TimeProvider time, ILogger logger)
 {
     private LeaseRecord? _record;
     private FileStream? _recordLock;
@@ -19,10 +19,17 @@ internal sealed partial class RecordKeeper(BrokerServer server, ILogger logger)
     /// <summary>Whether what is told must wait until the disk has it.</summary>
     public bool IsDurable { get; private set; }
 
+    /// <summary>The clock by which leases end.</summary>
+    public TimeProvider Time => time;
+
     /// <summary>Opens the record and puts every lease in it back where it was. Nobody hears of them until their clients come back.</summary>
+    /// <param name="path">Where it stands; an empty string: there is none.</param>
+    /// <param name="isDurable">Whether it is to survive a power loss.</param>
+    /// <param name="table">Gives out no token that was given out before.</param>
+    /// <param name="restore">Puts a lease back; null when a newer one holds its key.</param>
     /// <returns>How long nothing may be granted, because something may be held that is not on record.</returns>
     /// <exception cref="IOException">It is another broker's, or cannot be used.</exception>
-    public TimeSpan Open(string path, bool isDurable)
+    public TimeSpan Open(string path, bool isDurable, LockTable table, Func<RecordedLease, TimeSpan, RecordableClaim?> restore)
     {
         _path = path;
         IsDurable = isDurable;
@@ -33,7 +40,7 @@ internal sealed partial class RecordKeeper(BrokerServer server, ILogger logger)
         {
             // A second broker would grant what this one has granted.
             _recordLock = FileLock.Take(path + ".lock");
-            record = new LeaseRecord(path, isDurable, server.TimeProvider);
+            record = new LeaseRecord(path, isDurable, time);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -44,7 +51,7 @@ internal sealed partial class RecordKeeper(BrokerServer server, ILogger logger)
         }
 
         Volatile.Write(ref _record, record);
-        server.Table.RaiseTokens(record.LastToken);
+        table.RaiseTokens(record.LastToken);
         var leases = record.Load();
         if (record.IsDamaged)
             LogDamaged(path, record.Pause);
@@ -52,7 +59,7 @@ internal sealed partial class RecordKeeper(BrokerServer server, ILogger logger)
         // The newest first: an older one, whose end was not recorded any more, gives way to it.
         foreach (var lease in leases)
         {
-            if (server.Restore(lease, record.RemainingOf(lease)) is { } claim)
+            if (restore(lease, record.RemainingOf(lease)) is { } claim)
                 record.Adopt(lease, claim);
             else
                 record.Drop(lease);
@@ -62,7 +69,7 @@ internal sealed partial class RecordKeeper(BrokerServer server, ILogger logger)
     }
 
     /// <summary>Makes sure that the next broker knows of this lease as it is now, or that it has ended. To be called before anybody is told.</summary>
-    public void Update(BrokerClaim claim)
+    public void Update(RecordableClaim claim)
     {
         if (Volatile.Read(ref _record) is not { } record)
             return;
@@ -71,7 +78,7 @@ internal sealed partial class RecordKeeper(BrokerServer server, ILogger logger)
     }
 
     /// <summary>The same of several that are told at once.</summary>
-    public void Update(IReadOnlyList<BrokerClaim> together)
+    public void Update(IReadOnlyList<RecordableClaim> together)
     {
         if (Volatile.Read(ref _record) is not { } record)
             return;

@@ -32,7 +32,7 @@ internal sealed unsafe class RecordSegment : IDisposable
         byte* pointer = null;
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref pointer);
         _start = pointer + _view.PointerOffset;
-        Owners = new BrokerClaim?[length / placeSize];
+        Owners = new RecordableClaim?[length / placeSize];
     }
 
     /// <summary>Where it begins in the file.</summary>
@@ -45,7 +45,7 @@ internal sealed unsafe class RecordSegment : IDisposable
     public int PlaceSize { get; }
 
     /// <summary>Whose lease stands at a place. Places are numbered from 1.</summary>
-    public BrokerClaim?[] Owners { get; }
+    public RecordableClaim?[] Owners { get; }
 
     /// <summary>Whether something was written that no sync has forced to the disk.</summary>
     public bool IsDirty { get; set; }

@@ -27,6 +27,9 @@ internal sealed record RecordedLease(
     /// <summary>Where the end stands, in the record's milliseconds: it changes with each extension.</summary>
     public const int UntilOffset = 8;
 
+    /// <summary>Turns the state of a lease into that of one whose companions are not all there yet.</summary>
+    public const long Unfinished = 0x5A5A_5A5A_5A5A_5A5A;
+
     private const int HashedFrom = 16;
     private const int TextFrom = 48;
 
@@ -53,12 +56,12 @@ internal sealed record RecordedLease(
     public int Place { get; init; }
 
     /// <summary>How many bytes a lease takes at most.</summary>
-    public static int SizeOf(BrokerClaim claim) =>
+    public static int SizeOf(RecordableClaim claim) =>
         TextFrom + (claim.ForeignKey is { Length: > 0 } raw ? raw.Length : SizeOf(claim.Key)) + SizeOf(claim.Id) + SizeOf(claim.Owner);
 
     /// <summary>Writes all of a lease but its state and its end.</summary>
     /// <returns>The state of a place where it stands.</returns>
-    public static long Write(Span<byte> place, BrokerClaim claim)
+    public static long Write(Span<byte> place, RecordableClaim claim)
     {
         var traits = (claim.ForeignKey is not null ? Traits.Foreign : Traits.None) | (claim.HasForeignId ? Traits.ForeignId : Traits.None)
             | (claim.Keep ? Traits.Keep : Traits.None) | (claim.IsMember ? Traits.Member : Traits.None);
@@ -115,6 +118,13 @@ internal sealed record RecordedLease(
         {
             Until = MemoryMarshal.Read<long>(place[UntilOffset..]),
         };
+    }
+
+    /// <summary>The state of what stands at a place, were it finished.</summary>
+    public static long StateOf(RecordSegment segment, int place)
+    {
+        _ = Read(segment.Place(place), out var state);
+        return state;
     }
 
     /// <summary>The key that a published client wrote so; null when that is no JSON.</summary>

@@ -1,0 +1,45 @@
+namespace Locking;
+
+/// <summary>One call that wants a lock, as the rest of the engine sees it.</summary>
+internal abstract class WaitingCall : ISelfWait
+{
+    /// <summary>Neighbours in the list of <see cref="Calls"/>; guarded by its gate.</summary>
+    private Links<WaitingCall> _links;
+
+    /// <summary>Has ended: a disposal that found the call in the list may ask for its end when that is past.</summary>
+    private static readonly TaskCompletionSource AlreadyLeft = Ended();
+
+    private TaskCompletionSource? _left;
+
+    public abstract string Key { get; }
+
+    public abstract TimeSpan Waited { get; }
+
+    public abstract bool IsTold { get; set; }
+
+    /// <summary>The backend has taken away what it had granted to this id, or is about to: the grant must not be believed.</summary>
+    /// <param name="holderId">Whose; null for everybody's.</param>
+    public abstract void OnStoreLoss(string? holderId);
+
+    /// <summary>Completes when the call is over and has left nothing to learn.</summary>
+    public Task WhenLeft()
+    {
+        TaskCompletionSource left = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        return (Interlocked.CompareExchange(ref _left, left, null) ?? left).Task;
+    }
+
+    protected void HasLeft() => Interlocked.CompareExchange(ref _left, AlreadyLeft, null)?.TrySetResult();
+
+    private static TaskCompletionSource Ended()
+    {
+        TaskCompletionSource ended = new();
+        ended.SetResult();
+        return ended;
+    }
+
+    /// <summary>The calls of one engine.</summary>
+    internal readonly struct InEngine : ILinks<WaitingCall>
+    {
+        public static ref Links<WaitingCall> Of(WaitingCall item) => ref item._links;
+    }
+}

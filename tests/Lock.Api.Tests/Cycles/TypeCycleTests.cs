@@ -1,0 +1,75 @@
+namespace Locking.Api.Tests;
+
+/// <summary>Types that can only be understood together are few: none needs more than two others, each of which needs all.</summary>
+public sealed class TypeCycleTests
+{
+    private const int Most = 3;
+
+    /// <summary>The larger circles that stand today. Nothing may join them; strike out what has left.</summary>
+    private static readonly Dictionary<string, string[][]> Standing = new(StringComparer.Ordinal)
+    {
+        ["Lock.Broker"] =
+        [
+            ["Arrivals", "EpollArrivals", "RuntimeArrivals", "ServedConnection", "ServingThread"],
+            [
+                "BrokerClaim", "BrokerServer", "ClientSession", "CompositeLock", "LeaseRecord", "ReaderCounts", "ReaderWaiter", "RecordKeeper",
+                "RecordSegment", "RecordedLease", "StartPause",
+            ],
+            ["BrokerClient", "BrokerConnection", "BrokerLockStore", "HeldLease", "HeldLeases", "OpenConnection", "RenewalLine", "WaitLimit"],
+        ],
+        ["Lock.InMemory"] =
+        [
+            ["AcquireResult", "Claim", "ClaimNotices", "DeadlineHeap", "KeyEntry", "KeyQueue", "LockTable", "Stripe"],
+            ["GrantWait", "InMemoryLock", "LossWatch", "MemoryHandle", "MemoryLease"],
+        ],
+        ["Lock.Redis"] =
+        [
+            [
+                "ChannelPrefix", "FenceScan", "ForcedChannel", "LentClient", "RedisConnection", "RedisConnector", "RedisDiagnosis", "RedisLockStore",
+                "ReleaseChannel", "ReleaseWatch", "ReplicatedWriter", "ScriptRequest`1", "ServerInspection", "Subscriptions",
+            ],
+        ],
+    };
+
+    public static TheoryData<string> Assemblies => [.. Libraries.All, "Lock.Cli"];
+
+    [Theory]
+    [MemberData(nameof(Assemblies))]
+    public void No_circle_of_types_is_larger_than_three(string assembly)
+    {
+        IReadOnlyDictionary<string, HashSet<string>> graph = TypeGraph.Read(Path.Combine(AppContext.BaseDirectory, assembly + ".dll"));
+        Assert.NotEmpty(graph);
+        string[][] standing = Standing.GetValueOrDefault(assembly, []);
+        List<string> grown = [.. TypeCycles.Of(graph, Most)
+            .Where(circle => !standing.Any(known => !circle.Except(known, StringComparer.Ordinal).Any()))
+            .Select(static circle => string.Join(", ", circle))];
+        Assert.True(grown.Count == 0, $"Circles of types in {assembly}:\n{string.Join('\n', grown)}");
+    }
+
+    [Theory]
+    [InlineData("a-b b-c c-a", "")]
+    [InlineData("a-b b-c c-d d-a", "abcd")]
+    [InlineData("a-b b-c c-d d-e e-b f-a", "bcde")]
+    [InlineData("a-b b-c c-d d-e", "")]
+    [InlineData("a-b b-c c-d d-a d-e e-f f-g g-h h-e", "efgh abcd")]
+    public void A_circle_is_all_that_leads_to_each_other(string edges, string circles)
+    {
+        Dictionary<string, HashSet<string>> graph = edges.Split('-', ' ').Distinct().ToDictionary(static type => type, static _ => new HashSet<string>());
+        foreach (string edge in edges.Split(' '))
+            graph[edge[..1]].Add(edge[2..]);
+        Assert.Equal(circles, string.Join(' ', TypeCycles.Of(graph, Most).Select(static circle => string.Concat(circle))));
+    }
+
+    [Theory]
+    [InlineData(nameof(OfBase), "References")]
+    [InlineData(nameof(OfField), "References")]
+    [InlineData(nameof(OfCode), "References")]
+    [InlineData(nameof(OfLambda), "References")]
+    [InlineData(nameof(OfArgument), "References")]
+    [InlineData(nameof(OfCatch), "Failure")]
+    public void A_reference_is_seen_wherever_it_stands(string type, string referenced)
+    {
+        IReadOnlyDictionary<string, HashSet<string>> graph = TypeGraph.Read(typeof(TypeCycleTests).Assembly.Location);
+        Assert.Contains(referenced, graph[type]);
+    }
+}
