@@ -6,8 +6,9 @@ namespace Locking;
 
 /// <summary>Locks on one Redis or Valkey server, a replicated one, or a Redis Cluster.</summary>
 /// <remarks>
-/// <para>Each step is one script and one round trip. The lock record is a plain string, the holder id with an expiry, so that every client
-/// that does <c>SET key value NX PX</c> excludes us and we them; fencing token, owner and queue are in companion keys of the same hash slot.</para>
+/// <para>Each step is one script and one round trip. The lock record is a plain string with an expiry, the holder id first, so that every client
+/// that does <c>SET key value NX PX</c> excludes us and we them. Token and owner stand behind the id; one counter of tokens serves a hash slot.
+/// In the formats of other clients the record is theirs, and token, owner and queue are in companion keys of the same hash slot.</para>
 /// <para>Not promised: on a server with replicas a failover can lose a lease that the new master has not heard of, unless
 /// <c>replicas</c> made the grant wait for it; docs/redis.md says what each topology keeps.</para>
 /// </remarks>
