@@ -104,6 +104,7 @@ public sealed class CounterTests(RedisFixture redis) : RedisTests(redis), IClass
     {
         var store = NewStore();
         var (key, holder, next) = (NewKey(), NewId(), NewId());
+        await LearnAsync(store);
         await TakeAsync(store, key, holder);
         Assert.False((await AskAsync(store, key, next, queue: true)).IsGranted);
         var (releasing, looking, forcing) = (ReleaseAsync(store, key, holder), store.GetAsync(key, CancellationToken.None), store.ForceReleaseAsync(key, CancellationToken.None));

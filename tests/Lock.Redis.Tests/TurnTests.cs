@@ -10,6 +10,7 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     {
         var (first, second) = (NewStore(), NewStore());
         var (key, holder, longest, other) = (NewKey(), NewId(), NewId(), NewId());
+        await LearnAsync(first);
         var earlier = await TakeAsync(first, key, holder);
         await using var firstWatch = await ((IReleaseSignal)first).WatchAsync(key, CancellationToken.None);
         await using var secondWatch = await ((IReleaseSignal)second).WatchAsync(key, CancellationToken.None);
@@ -35,6 +36,7 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
         // A window that nothing of this process can outlast.
         var store = NewStore();
         var (key, holder, next, passer) = (NewKey(), NewId(), NewId(), NewId());
+        await LearnAsync(store);
         await TakeAsync(store, key, holder);
         await AskAsync(store, key, next, queue: true);
         var (releasing, looking, asking) = (ReleaseAsync(store, key, holder), store.GetAsync(key, CancellationToken.None), AskAsync(store, key, next, queue: true));
@@ -102,6 +104,7 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     {
         var store = NewStore();
         var (key, holder, waiter, passer) = (NewKey(), NewId(), NewId(), NewId());
+        await LearnAsync(store);
         await TakeAsync(store, key, holder);
         await using var watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(store, key, waiter)).IsGranted);
@@ -137,6 +140,7 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     {
         var (holding, waiting) = (NewStore(), NewStore());
         var (key, holder, stays) = (NewKey(), NewId(), NewId());
+        await LearnAsync(holding);
         await TakeAsync(holding, key, holder);
         // The first has given up before it asked; its watch is about to close when the next one asks, and is taken for that one's.
         var leaving = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
@@ -157,6 +161,7 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     {
         var (holding, waiting) = (NewStore(), NewStore());
         var (key, holder) = (NewKey(), NewId());
+        await LearnAsync(holding);
         await TakeAsync(holding, key, holder);
         var leaving = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(waiting, key, NewId())).IsGranted);
@@ -234,6 +239,7 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     {
         var (late, timely) = (NewStore(), NewStore());
         var (key, holder, first, second) = (NewKey(), NewId(), NewId(), NewId());
+        await LearnAsync(timely);
         await TakeAsync(timely, key, holder);
         await using var lateWatch = await ((IReleaseSignal)late).WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(late, key, first)).IsGranted);
@@ -257,6 +263,7 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     {
         var (fair, other) = (NewStore(), NewStore());
         var (key, holder, first, second) = (NewKey(), NewId(), NewId(), NewId());
+        await LearnAsync(other);
         await TakeAsync(other, key, holder);
         await using var watch = await ((IReleaseSignal)other).WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(other, key, first)).IsGranted);

@@ -46,6 +46,16 @@ public abstract class RedisTests(RedisFixture redis) : IAsyncLifetime
         return reply.FencingToken!.Value;
     }
 
+    /// <summary>The server learns the scripts, so that steps which are sent right behind each other are done in that order.</summary>
+    protected static async Task LearnAsync(RedisLockStore store)
+    {
+        var (key, id) = (NewKey(), NewId());
+        await TakeAsync(store, key, id);
+        await store.GetAsync(key, CancellationToken.None);
+        await ReleaseAsync(store, key, id);
+        await store.ForceReleaseAsync(key, CancellationToken.None);
+    }
+
     protected static async Task<StoreReply> ReleaseAsync(ILockStore store, string key, string id) =>
         await store.TryReleaseAsync(key, id, CancellationToken.None);
 
