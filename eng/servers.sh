@@ -20,6 +20,12 @@ get_redis() {
   [ -n "${LOCK_TEST_PYTHON:-}" ] || /usr/bin/python3 -c 'import redis' 2> /dev/null || install python3-redis 'redis-py'
 }
 
+# So are members of etcd.
+get_etcd() {
+  need etcd etcd-server
+  need etcdctl etcd-client
+}
+
 # A wall clock that steps, for the tests of the command.
 get_clock() { [ -n "$(find /usr/lib -name libfaketimeMT.so.1 -print -quit)" ] || install libfaketime 'libfaketime'; }
 
@@ -49,6 +55,7 @@ start() {
   mkdir -p .testbed
   : > .testbed/env
   get_redis
+  get_etcd
   get_clock
   get_postgres
   get_clients

@@ -17,6 +17,7 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     private static readonly TimeSpan s_longestNodeTimeout = TimeSpan.FromDays(40);
 
     private readonly IReadOnlyList<IQuorumNode> _nodes;
+    private readonly RedLockSettings _settings;
     private readonly LockOptions _options;
     private readonly TimeProvider _time;
     private readonly TimeSpan _connectTimeout;
@@ -28,6 +29,7 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
 
     internal RedLockLockStore(
         IReadOnlyList<IQuorumNode> nodes,
+        RedLockSettings settings,
         LockOptions options,
         TimeProvider time,
         TimeSpan connectTimeout,
@@ -35,13 +37,14 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
         IDisposable owned)
     {
         _nodes = nodes;
+        _settings = settings;
         _options = options;
         _time = time;
         _connectTimeout = connectTimeout;
         _covers = covers;
         _owned = owned;
         _leases = new QuorumLeases(time);
-        _quorum = Math.Max(options.Quorum ?? 0, (nodes.Count / 2) + 1);
+        _quorum = Math.Max(settings.Quorum ?? 0, (nodes.Count / 2) + 1);
     }
 
     /// <inheritdoc/>
@@ -170,8 +173,8 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     /// <summary>How long the answers of nodes are waited for that are ready.</summary>
     private TimeSpan VoteLimit(TimeSpan ttl)
     {
-        var limit = _options.NodeTimeout ?? ttl / 100;
-        return limit < s_shortestNodeTimeout && _options.NodeTimeout is null ? s_shortestNodeTimeout : limit < s_longestNodeTimeout ? limit : s_longestNodeTimeout;
+        var limit = _settings.NodeTimeout ?? ttl / 100;
+        return limit < s_shortestNodeTimeout && _settings.NodeTimeout is null ? s_shortestNodeTimeout : limit < s_longestNodeTimeout ? limit : s_longestNodeTimeout;
     }
 
     /// <summary>Whom to ask: those that answer, as long as they can decide, else everybody.</summary>

@@ -6,7 +6,7 @@ namespace Locking;
 public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixture>
 {
     private static readonly TimeSpan s_ttl = TimeSpan.FromMinutes(10);
-    private static readonly LockOptions s_patient = new() { NodeTimeout = TimeSpan.FromSeconds(30) };
+    private static readonly RedLockSettings s_patient = new() { NodeTimeout = TimeSpan.FromSeconds(30) };
 
     [Fact]
     public async Task Servers_that_agree_take_one_round()
@@ -28,7 +28,7 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
     public async Task Servers_that_disagree_take_a_second_round_before_the_grant_is_answered()
     {
         await using var quorum = await Quorum.StartAsync();
-        await using var store = quorum.NewStore(s_patient);
+        await using var store = quorum.NewStore(settings: s_patient);
         await CycleAsync(store, "k");
         // One of the two that are left has seen a much higher token.
         quorum.Servers[2].Freeze();
@@ -51,7 +51,7 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
     public async Task A_token_rises_whatever_majority_gives_the_next_grant_and_however_its_clock_steps_back()
     {
         await using var quorum = await Quorum.StartAsync();
-        await using var store = quorum.NewStore(s_patient);
+        await using var store = quorum.NewStore(settings: s_patient);
         var last = await CycleAsync(store, "k");
         for (var round = 0; round < 6; round++)
         {
@@ -74,7 +74,7 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
     public async Task A_token_outlives_the_lease_however_that_ends(string end)
     {
         await using var quorum = await Quorum.StartAsync(1);
-        await using var store = quorum.NewStore(s_patient);
+        await using var store = quorum.NewStore(settings: s_patient);
         var id = Guid.NewGuid().ToString();
         Assert.True((await store.TryAcquireAsync(new AcquireRequest("k", id, "tester", s_ttl), CancellationToken.None)).IsGranted);
         var future = Future();
@@ -127,8 +127,8 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
 
     private static RedLockLockStore ShiftedStore(Quorum quorum, TimeSpan by) => RedLockLockProvider.Create(
         [.. quorum.Servers.Select(static server => (RedisLockStore)new RedisLockProvider().CreateStore(
-            new LockConfig { Connection = new LockConnection { Port = server.Port } }, LockProviderContext.Default))],
-        s_patient, new ShiftedTime(by), TimeSpan.FromSeconds(30));
+            new RedisLockSettings { Port = server.Port }))],
+        s_patient, new LockOptions(), new ShiftedTime(by), TimeSpan.FromSeconds(30));
 
     private static string NewKey() => $"test-{Guid.NewGuid():N}";
 

@@ -83,7 +83,7 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
     [InlineData("}{")]
     public async Task A_key_whose_braces_forbid_a_shared_slot_is_refused_with_the_reason(string key)
     {
-        await using var store = NewStore(new LockOptions { Format = LockFormats.RedLockNet });
+        await using var store = NewStore(LockFormats.RedLockNet);
         var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, key, "id"));
         Assert.False(fault.IsTransient);
         Assert.False(fault.MayHaveBeenApplied);
@@ -226,11 +226,8 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
         }
     }
 
-    private ILockStore NewStore(LockOptions? options = null) => new RedisLockProvider().CreateStore(
-        new LockConfig
-        {
-            Connection = new LockConnection { Url = string.Join(',', cluster.Servers.Select(server => server.EndPoint)) }, LockOptions = options,
-        },
+    private ILockStore NewStore(string? format = null) => new RedisLockProvider().CreateStore(
+        new RedisLockSettings { Url = string.Join(',', cluster.Servers.Select(server => server.EndPoint)), Format = format }, null,
         LockProviderContext.Default);
 
     private static async Task<AcquireReply> AskAsync(ILockStore store, string key, string id) =>

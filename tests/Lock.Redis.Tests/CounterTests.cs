@@ -124,7 +124,7 @@ public sealed class CounterTests(RedisFixture redis) : RedisTests(redis), IClass
     public async Task A_counter_that_is_none_is_a_final_fault_that_names_it(string command, string value, string says)
     {
         await using var server = await RedisServer.StartAsync();
-        await using var store = (RedisLockStore)RedisFixture.StoreAt(server.Port, new LockOptions { KeyPrefix = "app:" });
+        await using var store = (RedisLockStore)RedisFixture.StoreAt(server.Port, new RedisLockSettings { KeyPrefix = "app:" });
         var (id, next) = (NewId(), NewId());
         await TakeAsync(store, "held", id);
         Assert.False((await AskAsync(store, "held", next, queue: true)).IsGranted);
@@ -175,7 +175,7 @@ public sealed class CounterTests(RedisFixture redis) : RedisTests(redis), IClass
     public async Task A_listing_reads_no_foreign_value_whole()
     {
         await using var server = await RedisServer.StartAsync();
-        await using var store = RedisFixture.StoreAt(server.Port, new LockOptions { KeyPrefix = "app:" });
+        await using var store = RedisFixture.StoreAt(server.Port, new RedisLockSettings { KeyPrefix = "app:" });
         await server.CommandAsync("SET", "app:foreign", new string('x', 1_000_000));
         await server.CommandAsync("RPUSH", "app:list", "a");
         await server.CommandAsync("SET", "app:other", "somebody 12 else");
