@@ -15,6 +15,7 @@ public static class Libraries
         "Lock.RedLock",
         "Lock.Mongo",
         "Lock.Postgres",
+        "Lock.Etcd",
         "Lock",
     ];
 

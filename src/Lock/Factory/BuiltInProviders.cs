@@ -11,6 +11,7 @@ internal static class BuiltInProviders
         new RedLockLockProvider(),
         new MongoLockProvider(),
         new PostgresLockProvider(),
+        new EtcdLockProvider(),
     ];
 
     public static KnownProviders Known { get; } = new(All);

@@ -27,6 +27,8 @@ public sealed class BackendTests : IAsyncLifetime
         var mongo = $$"""{"type":"mongo","connection":{"url":{{JsonSerializer.Serialize(mongoServer.Uri)}},"database":"lock_tests","collection":"cli{{Guid.NewGuid():N}}"} }""";
         await using var postgresServer = await PostgresServer.StartAsync();
         var postgres = $$"""{"type":"postgres","connection":{"url":"postgres://postgres@127.0.0.1:{{postgresServer.Port.ToString(CultureInfo.InvariantCulture)}}/postgres"} }""";
+        await using var etcdServer = await EtcdServer.StartAsync();
+        var etcd = $$"""{"type":"etcd","connection":{"port":{{etcdServer.Port.ToString(CultureInfo.InvariantCulture)}}} }""";
         var broker = _sandbox.Config;
         for (var i = 0; i < 4; i++)
             _servers.Add(await RedisServer.StartAsync());
@@ -36,9 +38,9 @@ public sealed class BackendTests : IAsyncLifetime
         var refused = await _sandbox.RunAsync("run", "orders/42", "--", "echo", "ran");
         Assert.Equal((64, ""), (refused.Code, refused.Output));
         Assert.Contains("type: inMemory locks end with the process that takes them", refused.Error, StringComparison.Ordinal);
-        Assert.Contains("Allowed here: broker, redis, redLock, mongo, postgres", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("Allowed here: broker, redis, redLock, mongo, postgres, etcd", refused.Error, StringComparison.Ordinal);
         foreach (var (type, config, servers) in new[]
-            { ("broker", broker, Array.Empty<int>()), ("redis", redis, [0]), ("redLock", quorum, [1, 2, 3]), ("mongo", mongo, []), ("postgres", postgres, []) })
+            { ("broker", broker, Array.Empty<int>()), ("redis", redis, [0]), ("redLock", quorum, [1, 2, 3]), ("mongo", mongo, []), ("postgres", postgres, []), ("etcd", etcd, []) })
         {
             _sandbox.Config = config;
             var id = await RunsTakeTurnsAsync(type);
