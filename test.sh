@@ -3,7 +3,8 @@
 # A host that crashes or hangs, a test that does not run and a process that is left behind are failures.
 #   ./test.sh                 everything
 #   ./test.sh Core InMemory   only these test projects (tests/Lock.NAME.Tests)
-# Without apt, name what is there: LOCK_TEST_REDIS_SERVER and LOCK_TEST_VALKEY_SERVER (binaries), LOCK_TEST_MONGODB (a mongodb:// URI).
+# Without apt, name what is there: LOCK_TEST_REDIS_SERVER, LOCK_TEST_VALKEY_SERVER and LOCK_TEST_PGBOUNCER (binaries), LOCK_TEST_POSTGRES_BIN (the folder
+# of initdb), LOCK_TEST_MONGODB (a mongodb:// URI).
 set -uo pipefail
 cd "$(dirname "$0")"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1

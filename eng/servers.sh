@@ -20,6 +20,12 @@ get_redis() {
   [ -n "${LOCK_TEST_PYTHON:-}" ] || /usr/bin/python3 -c 'import redis' 2> /dev/null || install python3-redis 'redis-py'
 }
 
+# So are members of etcd.
+get_etcd() {
+  need etcd etcd-server
+  need etcdctl etcd-client
+}
+
 # A wall clock that steps, for the tests of the command.
 get_clock() { [ -n "$(find /usr/lib -name libfaketimeMT.so.1 -print -quit)" ] || install libfaketime 'libfaketime'; }
 
@@ -28,6 +34,12 @@ get_clients() {
   need node nodejs
   need npm npm
   eng/node-clients.sh
+}
+
+# PostgreSQL and PgBouncer are started by the tests themselves, each on a port and in a folder of its own.
+get_postgres() {
+  [ -n "${LOCK_TEST_POSTGRES_BIN:-}" ] || [ -n "$(find /usr/lib/postgresql -name initdb -print -quit 2> /dev/null)" ] || install postgresql "'initdb'"
+  [ -n "${LOCK_TEST_PGBOUNCER:-}" ] || [ -x /usr/sbin/pgbouncer ] || install pgbouncer "'pgbouncer'"
 }
 
 # The engine behind the tests of the mongo backend.
@@ -43,7 +55,9 @@ start() {
   mkdir -p .testbed
   : > .testbed/env
   get_redis
+  get_etcd
   get_clock
+  get_postgres
   get_clients
   start_mongo
 }

@@ -1,6 +1,7 @@
 using Locking.Bench;
 using Locking.Bench.Broker;
 using Locking.Bench.Engine;
+using Locking.Bench.Etcd;
 using Locking.Bench.InMemory;
 using Locking.Bench.Mongo;
 using Locking.Bench.Redis;
@@ -11,6 +12,7 @@ Dictionary<string, Func<IBenchSuite>> suites = new(StringComparer.OrdinalIgnoreC
     ["inmemory"] = static () => new InMemorySuite(),
     ["engine"] = static () => new EngineSuite(),
     ["broker"] = static () => new BrokerSuite(),
+    ["etcd"] = static () => new EtcdSuite(),
     ["mongo"] = static () => new MongoSuite(),
     ["redis"] = static () => new RedisSuite(),
 };

@@ -33,7 +33,7 @@ internal static class FuzzRun
             await using var server = new BrokerServer(new BrokerServerOptions { Path = path, Host = "127.0.0.1", Port = 0 });
             if (!server.TryStart())
                 throw new InvalidOperationException("The broker did not start.");
-            await using var pinner = new BrokerLockStore(new LockConnection { Path = path });
+            await using var pinner = new BrokerLockStore(new BrokerLockSettings { Path = path });
             var pinned = await PinAsync(pinner);
             var baseline = 0L;
             for (var part = 0; part < Parts; part++)
@@ -67,7 +67,7 @@ internal static class FuzzRun
     private static async Task<string> PartAsync(BrokerServer server, string path, long lines, int seed, Action<string> say)
     {
         using var stop = new CancellationTokenSource();
-        await using var store = new BrokerLockStore(new LockConnection { Path = path });
+        await using var store = new BrokerLockStore(new BrokerLockSettings { Path = path });
         var honest = new HonestClient(store, seed);
         var honestRun = honest.RunAsync(stop.Token);
         var clients = Enumerable.Range(0, Hostile).Select(i => new HostileClient(i % 2 == 0 ? Tcp : Unix, seed + i)).ToList();

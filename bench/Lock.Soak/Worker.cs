@@ -12,7 +12,7 @@ internal static class Worker
 
     public static async Task<int> RunAsync(string path, int seed)
     {
-        await using var locks = new StoreLock(new BrokerLockStore(new LockConnection { Path = path }), new LockOptions { Ttl = TimeSpan.FromSeconds(2), AutoRenew = true });
+        await using var locks = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }), new LockOptions { Ttl = TimeSpan.FromSeconds(2), AutoRenew = true });
         using var stop = new CancellationTokenSource();
         var tasks = Enumerable.Range(0, 8).Select(task => Task.Run(() => TurnsAsync(locks, new Random((seed * 100) + task), task, stop.Token))).ToList();
         while (await Console.In.ReadLineAsync() is not null)

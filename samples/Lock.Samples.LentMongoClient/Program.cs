@@ -16,8 +16,11 @@ IMongoDatabase database = client.GetDatabase(databaseName);
 IMongoCollection<BsonDocument> orders = database.GetCollection<BsonDocument>("orders");
 
 // Where to connect is the client's matter; how long a lock waits for the server is not.
-var connection = new LockConnection { ConnectTimeout = TimeSpan.FromSeconds(30), CommandTimeout = TimeSpan.FromSeconds(30) };
-await using ILock locks = Lock.Create(new LockConfig { Type = "mongo", Connection = connection }, providers: [new MongoLockProvider(database)]);
+await using ILock locks = Lock.Create(builder => builder.UseMongo(database, static mongo =>
+{
+    mongo.ConnectTimeout = TimeSpan.FromSeconds(30);
+    mongo.CommandTimeout = TimeSpan.FromSeconds(30);
+}));
 await using ILockHandle handle = await locks.LockAsync($"orders/{order}");
 
 // Who has been replaced as the holder meets a higher token than its own, and changes nothing.

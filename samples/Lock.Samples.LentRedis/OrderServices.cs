@@ -1,4 +1,3 @@
-using Locking.Providers;
 using Microsoft.Extensions.DependencyInjection;
 using StackExchange.Redis;
 
@@ -13,8 +12,11 @@ public static class OrderServices
     public static IServiceCollection AddOrders(this IServiceCollection services, IConnectionMultiplexer redis)
     {
         services.AddSingleton(redis);
-        services.AddSingleton<ILockProvider>(new RedisLockProvider(redis));
-        services.AddLock(new LockConfig { Type = "redis", Namespace = "orders" });
+        services.AddLock(builder =>
+        {
+            builder.UseRedis(redis);
+            builder.Namespace = "orders";
+        });
         services.AddSingleton<OrderCounter>();
         return services;
     }

@@ -4,10 +4,8 @@ namespace Locking;
 
 /// <summary>How a lock is taken, held and given back. Every property that is null is left to the configuration, then to the default.</summary>
 /// <remarks>
-/// The same record is the <c>lockOptions</c> of a configuration and the argument of a call. A call may override all but what belongs to
-/// the backend, which all its users must agree on: <see cref="Fair"/>, <see cref="NodeTimeout"/>, <see cref="Quorum"/>,
-/// <see cref="FenceRetention"/>, <see cref="Replicas"/>, <see cref="ReplicaTimeout"/>, <see cref="Format"/> and <see cref="KeyPrefix"/>. These
-/// in a call are an <see cref="ArgumentException"/>, unless they repeat what the configuration says.
+/// The same record is the argument of a call and, in a configuration, the engine's part of <c>lockOptions</c>. What belongs to a backend (and all its
+/// users must agree on) is not here: it is configuration, and each backend has a record of its own for it.
 /// Values out of range throw when they are set, and name the property, the value and what is allowed.
 /// </remarks>
 public sealed record LockOptions
@@ -41,16 +39,11 @@ public sealed record LockOptions
     /// <summary>Random part of <see cref="RetryDelay"/>, uniform in ± this, never below zero. Not negative. Default 100 ms.</summary>
     public TimeSpan? RetryJitter { get; init => field = OptionRules.NotNegative(value, nameof(RetryJitter)); }
 
-    /// <summary>How a waiter learns that the lock is free. Default <see cref="WaitMode.Auto"/>. Backends redis, redLock, mongo.</summary>
+    /// <summary>How a waiter learns that the lock is free. Default <see cref="WaitMode.Auto"/>.</summary>
     public WaitMode? Wait { get; init => field = OptionRules.Defined(value, nameof(Wait)); }
 
-    /// <summary>Safety net while waiting for a notice; never longer than the holder's remaining TTL. At least 1 ms. Default 5 s.
-    /// Backends redis, redLock, mongo.</summary>
+    /// <summary>Safety net while waiting for a notice; never longer than the holder's remaining TTL. At least 1 ms. Default 5 s.</summary>
     public TimeSpan? PollInterval { get; init => field = OptionRules.Positive(value, nameof(PollInterval)); }
-
-    /// <summary>First in, first out between the contenders of different processes. Default true for inMemory and broker, else false.
-    /// Inside a process it is always first in, first out.</summary>
-    public bool? Fair { get; init; }
 
     /// <summary>Part of the TTL allowed for clocks that run at different rates, besides 2 ms. 0 to 0.5. Default 0.01.</summary>
     public double? DriftFactor { get; init => field = OptionRules.Between(value, 0, 0.5, nameof(DriftFactor)); }
@@ -60,21 +53,6 @@ public sealed record LockOptions
     /// needed, and it is not acted on.</summary>
     public TimeSpan? LostMargin { get; init => field = OptionRules.NotNegative(value, nameof(LostMargin)); }
 
-    /// <summary>Limit of one node's vote. At least 1 ms. Default the larger of 50 ms and a hundredth of the TTL. Backend redLock.</summary>
-    public TimeSpan? NodeTimeout { get; init => field = OptionRules.Positive(value, nameof(NodeTimeout)); }
-
-    /// <summary>Votes needed; never below a majority. Default a majority. Backend redLock.</summary>
-    public int? Quorum { get; init => field = OptionRules.AtLeast(value, 1, nameof(Quorum)); }
-
-    /// <summary>How long a key's fencing record outlives the lock. Not negative. Default 1 h. Backends redis, redLock, mongo.</summary>
-    public TimeSpan? FenceRetention { get; init => field = OptionRules.NotNegative(value, nameof(FenceRetention)); }
-
-    /// <summary>A grant counts only when so many replicas have it. Not negative. Default 0. Backend redis.</summary>
-    public int? Replicas { get; init => field = OptionRules.AtLeast(value, 0, nameof(Replicas)); }
-
-    /// <summary>How long to wait for the replicas. At least 1 ms. Default 1 s. Backend redis.</summary>
-    public TimeSpan? ReplicaTimeout { get; init => field = OptionRules.Positive(value, nameof(ReplicaTimeout)); }
-
     /// <summary>Who takes the lock, shown to people, never compared. At most 256 bytes of UTF-8. Default <c>host/pid</c>.</summary>
     public string? Owner { get; init => field = OptionRules.Utf8AtMost(value, 256, nameof(Owner)); }
 
@@ -83,11 +61,4 @@ public sealed record LockOptions
 
     /// <summary>Limit of an unlock with its retries. At least 1 ms. Default 8 s.</summary>
     public TimeSpan? ReleaseTimeout { get; init => field = OptionRules.Positive(value, nameof(ReleaseTimeout)); }
-
-    /// <summary>Key and value layout shared with another client: <c>native</c>, <c>redlock.net</c>, <c>simple-redis-mutex</c> or
-    /// <c>dist-lock</c>. Default <c>native</c>. Backend redis; redLock the first two.</summary>
-    public string? Format { get; init => field = OptionRules.OneOf(value, nameof(Format), LockFormats.All); }
-
-    /// <summary>Literal prefix before namespace and key in the backend. Default by <see cref="Format"/>. Backends redis, redLock, mongo.</summary>
-    public string? KeyPrefix { get; init; }
 }

@@ -41,19 +41,6 @@ internal static class OptionRules
             ? value
             : throw new ArgumentOutOfRangeException(name, $"{value[..32]}…", $"{name} must be at most {most} bytes of UTF-8.");
 
-    public static string? OneOf(string? value, string name, IReadOnlyList<string> allowed)
-    {
-        if (value is null)
-            return null;
-        foreach (var candidate in allowed)
-        {
-            if (string.Equals(candidate, value, StringComparison.OrdinalIgnoreCase))
-                return candidate;
-        }
-
-        throw new ArgumentOutOfRangeException(name, value, $"{name} must be one of {string.Join(", ", allowed)}.");
-    }
-
     public static WaitMode? Defined(WaitMode? value, string name) =>
         value is null or WaitMode.Auto or WaitMode.Notify or WaitMode.Poll
             ? value

@@ -134,11 +134,7 @@ public abstract class LockBase : ILock
 
     private protected abstract ValueTask DisposeCoreAsync();
 
-    private EffectiveOptions Resolve(LockOptions options, bool isTry)
-    {
-        StoreSettings.RefuseInCall(options, Defaults, Type);
-        return EffectiveOptions.Resolve(Defaults, options, isTry, _defaultOwner);
-    }
+    private EffectiveOptions Resolve(LockOptions options, bool isTry) => EffectiveOptions.Resolve(Defaults, options, isTry, _defaultOwner);
 
     private void Check(string key)
     {

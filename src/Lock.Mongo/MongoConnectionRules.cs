@@ -17,9 +17,9 @@ internal static class MongoConnectionRules
 
     /// <summary>Reads the connection.</summary>
     /// <exception cref="LockConfigException">Names the setting, the value and what is allowed.</exception>
-    public static MongoClientPlan Client(LockConnection connection)
+    public static MongoClientPlan Client(MongoLockSettings connection)
     {
-        RefuseForeign(connection);
+        Refuse(connection.NoDelay == false, "noDelay", "it is always on here");
         if (connection.Username is { Length: 0 }) throw new LockConfigException("connection.username", "is empty; leave it out to connect without authentication.");
         try
         {
@@ -32,9 +32,9 @@ internal static class MongoConnectionRules
     }
 
     /// <summary>With a client of the application's, nothing here says where to connect.</summary>
-    public static MongoTarget Lent(LockConnection connection, MongoClientSettings? client)
+    public static MongoTarget Lent(MongoLockSettings connection, MongoClientSettings? client)
     {
-        RefuseForeign(connection);
+        Refuse(connection.NoDelay == false, "noDelay", "it is always on here");
         Refuse(connection.Url is not null, "url", "the client was given in code");
         Refuse(connection.Host is not null, "host", "the client was given in code");
         Refuse(connection.Port is not null, "port", "the client was given in code");
@@ -44,14 +44,14 @@ internal static class MongoConnectionRules
         return MongoTarget.OfLent(client, connection.ConnectTimeout ?? DefaultConnectTimeout, connection.CommandTimeout ?? DefaultCommandTimeout);
     }
 
-    private static MongoClientPlan FromHost(LockConnection connection)
+    private static MongoClientPlan FromHost(MongoLockSettings connection)
     {
         if (connection.Password is not null && connection.Username is null) throw new LockConfigException("connection.password", "is set, but connection.username is not.");
         var builder = new MongoUrlBuilder { Server = Host(connection), Username = connection.Username, Password = connection.Password, UseTls = connection.Tls ?? false };
         return Plan(connection, builder.ToMongoUrl(), []);
     }
 
-    private static MongoClientPlan FromUrl(LockConnection connection, string given)
+    private static MongoClientPlan FromUrl(MongoLockSettings connection, string given)
     {
         Refuse(connection.Host is not null, "host", "connection.url names the hosts");
         Refuse(connection.Port is not null, "port", "connection.url names the hosts");
@@ -71,7 +71,7 @@ internal static class MongoConnectionRules
         return Plan(connection, url, options);
     }
 
-    private static MongoClientPlan Plan(LockConnection connection, MongoUrl url, Dictionary<string, string> options)
+    private static MongoClientPlan Plan(MongoLockSettings connection, MongoUrl url, Dictionary<string, string> options)
     {
         MongoUri.Check(url);
         MongoTls? tls = Tls(options);
@@ -163,7 +163,7 @@ internal static class MongoConnectionRules
 
     private static TimeSpan Driver(TimeSpan limit) => limit == Timeout.InfiniteTimeSpan ? TimeSpan.Zero : limit;
 
-    private static MongoServerAddress Host(LockConnection connection)
+    private static MongoServerAddress Host(MongoLockSettings connection)
     {
         string host = connection.Host ?? "127.0.0.1";
         if (IPAddress.TryParse(host.Trim('[', ']'), out IPAddress? address))
@@ -176,16 +176,6 @@ internal static class MongoConnectionRules
         if (Uri.CheckHostName(host) == UriHostNameType.Unknown)
             throw new LockConfigException("connection.host", $"is '{host}'; a host name or address is allowed (for several hosts use connection.url).");
         return new MongoServerAddress(host, connection.Port ?? 27017);
-    }
-
-    private static void RefuseForeign(LockConnection connection)
-    {
-        Refuse(connection.Path is not null, "path", "MongoDB's .NET driver does not connect to Unix sockets; let the server listen on 127.0.0.1 too");
-        Refuse(connection.Db is not null, "db", "the database has a name here: connection.database");
-        Refuse(connection.Endpoints is not null, "endpoints", "several hosts of one replica set go into connection.url");
-        Refuse(connection.Launch is not null, "launch", "it is for backend broker");
-        Refuse(connection.Secret is not null, "secret", "it is for backend broker; here it is connection.password");
-        Refuse(connection.NoDelay == false, "noDelay", "it is always on here");
     }
 
     private static void Refuse(bool isSet, string name, string why)

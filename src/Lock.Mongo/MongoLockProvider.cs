@@ -5,7 +5,7 @@ using MongoDB.Driver;
 namespace Locking;
 
 /// <summary>Makes stores of the backend <c>mongo</c>: one document per key in a collection of MongoDB 4.4 or newer, or a server that speaks its protocol.</summary>
-public sealed class MongoLockProvider : ILockProvider
+public sealed class MongoLockProvider : LockProvider<MongoLockSettings>
 {
     private readonly IMongoClient? _lent;
     private readonly string? _lentDatabase;
@@ -38,36 +38,39 @@ public sealed class MongoLockProvider : ILockProvider
     }
 
     /// <inheritdoc/>
-    public string Type => MongoLockStore.TypeName;
+    public override string Type => MongoLockStore.TypeName;
 
     /// <inheritdoc/>
-    public ILockStore CreateStore(LockConfig config, LockProviderContext context)
+    public override SettingsTable<MongoLockSettings> Settings => MongoLockSettings.Table;
+
+    /// <inheritdoc/>
+    protected override ILockStore CreateStoreCore(MongoLockSettings settings, LockOptions options, LockProviderContext context)
     {
-        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(settings);
+        ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);
-        LockConnection connection = config.Connection ?? new LockConnection();
-        LockOptions options = config.LockOptions ?? new LockOptions();
-        MongoOptionRules.Check(options, static (path, message) => new LockConfigException(path, message));
-        MongoClientPlan? plan = _lent is null ? MongoConnectionRules.Client(connection) : null;
-        MongoTarget target = plan?.Target ?? MongoConnectionRules.Lent(connection, _lent!.Settings);
-        if (_lentDatabase is not null && connection.Database is { } other && other != _lentDatabase)
+        if (options.Wait == WaitMode.Notify)
+            throw new LockConfigException("lockOptions.wait", "is notify; backend mongo gives no notices (auto and poll are allowed).");
+        MongoClientPlan? plan = _lent is null ? MongoConnectionRules.Client(settings) : null;
+        MongoTarget target = plan?.Target ?? MongoConnectionRules.Lent(settings, _lent!.Settings);
+        if (_lentDatabase is not null && settings.Database is { } other && other != _lentDatabase)
             throw new LockConfigException("connection.database", $"is '{other}', but the database that was given in code is '{_lentDatabase}'; leave it out.");
-        var settings = new MongoStoreSettings
+        var store = new MongoStoreSettings
         {
-            Database = Name("connection.database", connection.Database ?? _lentDatabase ?? plan?.Url.DatabaseName ?? "locks", "/\\. \"$*<>:|?\0", 63),
-            Collection = Name("connection.collection", connection.Collection ?? "locks", "$\0", 120),
-            WriteConcern = WriteConcern(connection.WriteConcern ?? plan?.WriteConcern ?? "majority"),
-            KeyPrefix = options.KeyPrefix ?? "",
-            FenceRetention = options.FenceRetention ?? MongoStoreSettings.DefaultRetention,
+            Database = Name("connection.database", settings.Database ?? _lentDatabase ?? plan?.Url.DatabaseName ?? "locks", "/\\. \"$*<>:|?\0", 63),
+            Collection = Name("connection.collection", settings.Collection ?? "locks", "$\0", 120),
+            WriteConcern = WriteConcern(settings.WriteConcern ?? plan?.WriteConcern ?? "majority"),
+            KeyPrefix = settings.KeyPrefix ?? "",
+            FenceRetention = settings.FenceRetention ?? MongoStoreSettings.DefaultRetention,
             CommandTimeout = target.CommandTimeout,
             StepTimeout = target.StepTimeout,
             Target = target,
         };
-        if (settings.Collection.StartsWith("system.", StringComparison.Ordinal))
-            throw new LockConfigException("connection.collection", $"is '{settings.Collection}'; names that begin with 'system.' belong to MongoDB.");
+        if (store.Collection.StartsWith("system.", StringComparison.Ordinal))
+            throw new LockConfigException("connection.collection", $"is '{store.Collection}'; names that begin with 'system.' belong to MongoDB.");
         MongoClientSource source = plan is null ? new MongoClientSource(_lent!, target) : new MongoClientSource(plan);
         var runner = new DriverCommandRunner(source, context.TimeProvider);
-        return new MongoLockStore(runner, settings, context.TimeProvider, runner);
+        return new MongoLockStore(runner, store, context.TimeProvider, runner);
     }
 
     private static string Name(string path, string name, string forbidden, int most)

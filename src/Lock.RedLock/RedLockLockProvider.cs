@@ -1,66 +1,77 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 
 namespace Locking;
 
 /// <summary>Makes <see cref="RedLockLockStore"/>s: <c>type</c> <c>redLock</c>.</summary>
-public sealed class RedLockLockProvider : ILockProvider
+public sealed class RedLockLockProvider : LockProvider<RedLockSettings>
 {
     /// <inheritdoc/>
-    public string Type => "redLock";
+    public override string Type => "redLock";
 
     /// <inheritdoc/>
-    public ILockStore CreateStore(LockConfig config, LockProviderContext context)
-    {
-        ArgumentNullException.ThrowIfNull(config);
-        ArgumentNullException.ThrowIfNull(context);
-        var options = config.LockOptions ?? new LockOptions();
-        var common = config.Connection ?? new LockConnection();
-        if (common.Endpoints is not { Count: > 0 } endpoints)
-            throw new LockConfigException("connection.endpoints", "must name at least one Redis server, each with host and port or url.");
-        if (common.Host is not null || common.Port is not null || common.Url is not null || common.Path is not null)
-            throw new LockConfigException("connection", "says where a server is beside its endpoints; put it into connection.endpoints.");
-        CheckOptions(options, endpoints.Count);
+    public override SettingsTable<RedLockSettings> Settings => RedLockSettings.Table;
 
+    /// <inheritdoc/>
+    protected override ILockStore CreateStoreCore(RedLockSettings settings, LockOptions options, LockProviderContext context)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(context);
+        if (settings.Endpoints is not { Count: > 0 } endpoints)
+            throw new LockConfigException("connection.endpoints", $"is needed by redLock. Allowed: {Settings.Rows[0].Allowed}.");
+        CheckOptions(settings, options, endpoints.Count);
+
+        var common = new RedisLockSettings { Username = settings.Username, Password = settings.Password, Tls = settings.Tls, Db = settings.Db };
         var stores = new List<RedisLockStore>();
-        for (var i = 0; i < endpoints.Count; i++)
+        for (int i = 0; i < endpoints.Count; i++)
         {
-            var connector = RedisConnector.From(WithCommon(endpoints[i], common), $"connection.endpoints[{i}]", common);
+            RedisLockSettings node = OfNode(endpoints[i], settings);
+            var connector = RedisConnector.From(node, $"connection.endpoints[{i}]", common);
             if (stores.Exists(other => other.Connection.Server == connector.Server))
                 throw new LockConfigException($"connection.endpoints[{i}]", $"{connector.Server} is named twice; every endpoint must be a server of its own.");
-            stores.Add(new RedisLockStore(new RedisConnection(connector, context.TimeProvider, context.LoggerFactory.CreateLogger<RedLockLockStore>()), options));
+            ILogger logger = context.LoggerFactory.CreateLogger<RedLockLockStore>();
+            stores.Add(new RedisLockStore(new RedisConnection(connector, context.TimeProvider, logger), node, options));
         }
 
-        return Create(stores, options, context.TimeProvider, common.ConnectTimeout ?? TimeSpan.FromSeconds(3));
+        return Create(stores, settings, options, context.TimeProvider, settings.ConnectTimeout ?? TimeSpan.FromSeconds(3));
     }
 
-    internal static RedLockLockStore Create(IReadOnlyList<RedisLockStore> stores, LockOptions options, TimeProvider time, TimeSpan connectTimeout)
+    internal static RedLockLockStore Create(IReadOnlyList<RedisLockStore> stores, RedLockSettings settings, LockOptions options, TimeProvider time, TimeSpan connectTimeout)
     {
         var voters = stores.Select(store => new RedisVoter(store)).ToList();
         var admission = new Admission(voters, options.Ttl is { } ttl && ttl > TimeSpan.Zero ? ttl : TimeSpan.FromSeconds(30), time);
-        var retention = options.FenceRetention ?? TimeSpan.FromHours(1);
+        var retention = settings.FenceRetention ?? TimeSpan.FromHours(1);
         var nodes = voters.Select(IQuorumNode (voter, index) => new RedisQuorumNode(index, voter, new NodeHealth(voter, admission, time), retention)).ToList();
-        return new RedLockLockStore(nodes, options, time, connectTimeout, admission.Covers, admission);
+        return new RedLockLockStore(nodes, settings, options, time, connectTimeout, admission.Covers, admission);
     }
 
-    private static void CheckOptions(LockOptions options, int nodes)
+    private static void CheckOptions(RedLockSettings settings, LockOptions options, int nodes)
     {
         if (options.Ttl == Timeout.InfiniteTimeSpan)
-            throw new LockConfigException("lockOptions.ttl", "must be a time for redLock: a lock without expiry could never be settled after a node was lost.");
-        if (options.Format is not (null or LockFormats.Native or LockFormats.RedLockNet))
-            throw new LockConfigException("lockOptions.format", $"{options.Format} is for one server; redLock has {LockFormats.Native} and {LockFormats.RedLockNet}.");
-        if (options.Replicas is > 0)
-            throw new LockConfigException("lockOptions.replicas", $"{options.Replicas} is for type redis; redLock's servers are independent.");
-        if (options.Fair is true)
-            throw new LockConfigException("lockOptions.fair", "true is not possible: independent servers have no common order of arrival. Use type redis or broker.");
-        if (options.Quorum is { } quorum && (quorum > nodes || quorum < (nodes / 2) + 1))
-            throw new LockConfigException("lockOptions.quorum", $"{quorum} must be from {(nodes / 2) + 1} (a majority) to {nodes} (all endpoints).");
+            throw new LockConfigException("lockOptions.ttl", RedLockLockStore.NoExpiryRefused);
+        int majority = (nodes / 2) + 1;
+        if (settings.Quorum is { } quorum && (quorum > nodes || quorum < majority))
+        {
+            throw new LockConfigException(
+                "lockOptions.quorum",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{quorum} is out of range. Allowed: {majority} to {nodes} with {nodes} endpoints, or null for a majority."));
+        }
     }
 
-    /// <summary>What an address cannot say. The rest is put together by who reads the address.</summary>
-    private static LockConnection WithCommon(LockConnection endpoint, LockConnection common) => endpoint with
+    /// <summary>One server's settings. What an address may say too is put together by who reads the address.</summary>
+    private static RedisLockSettings OfNode(RedisLockSettings endpoint, RedLockSettings common) => endpoint with
     {
         ConnectTimeout = endpoint.ConnectTimeout ?? common.ConnectTimeout,
         CommandTimeout = endpoint.CommandTimeout ?? common.CommandTimeout,
         NoDelay = endpoint.NoDelay ?? common.NoDelay,
+        Fair = null,
+        Replicas = null,
+        ReplicaTimeout = null,
+        FenceRetention = common.FenceRetention,
+        Format = common.Format,
+        KeyPrefix = common.KeyPrefix,
     };
 }

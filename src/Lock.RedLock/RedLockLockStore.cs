@@ -10,10 +10,14 @@ namespace Locking;
 /// </remarks>
 public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForceReleaseStore
 {
+    /// <summary>Why a ttl of null is refused, in the configuration and in a call.</summary>
+    internal const string NoExpiryRefused = "must be a time for redLock: a lock without expiry could never be settled after a node was lost.";
+
     private static readonly TimeSpan s_shortestNodeTimeout = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_longestNodeTimeout = TimeSpan.FromDays(40);
 
     private readonly IReadOnlyList<IQuorumNode> _nodes;
+    private readonly RedLockSettings _settings;
     private readonly LockOptions _options;
     private readonly TimeProvider _time;
     private readonly TimeSpan _connectTimeout;
@@ -25,6 +29,7 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
 
     internal RedLockLockStore(
         IReadOnlyList<IQuorumNode> nodes,
+        RedLockSettings settings,
         LockOptions options,
         TimeProvider time,
         TimeSpan connectTimeout,
@@ -32,13 +37,14 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
         IDisposable owned)
     {
         _nodes = nodes;
+        _settings = settings;
         _options = options;
         _time = time;
         _connectTimeout = connectTimeout;
         _covers = covers;
         _owned = owned;
         _leases = new QuorumLeases(time);
-        _quorum = Math.Max(options.Quorum ?? 0, (nodes.Count / 2) + 1);
+        _quorum = Math.Max(settings.Quorum ?? 0, (nodes.Count / 2) + 1);
     }
 
     /// <inheritdoc/>
@@ -53,8 +59,7 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     {
         ArgumentNullException.ThrowIfNull(request);
         Begin(cancellationToken);
-        if (request.Ttl == Timeout.InfiniteTimeSpan)
-            throw new ArgumentException("A redLock lease must have a ttl: without expiry it could never be settled after a node was lost.", nameof(request));
+        RefuseNoExpiry(request.Ttl);
         _covers(request.Ttl);
 
         var asked = Asked();
@@ -83,8 +88,7 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
         Begin(cancellationToken);
-        if (ttl == Timeout.InfiniteTimeSpan)
-            throw new ArgumentException("A redLock lease must have a ttl.", nameof(ttl));
+        RefuseNoExpiry(ttl);
         _covers(ttl);
         ValueTask<StoreReply> ExtendAsync(ILockStore store) => store.TryExtendAsync(key, holderId, ttl, CancellationToken.None);
         if (_leases.Find(holderId) is { IsGranted: true } lease)
@@ -156,14 +160,21 @@ public sealed partial class RedLockLockStore : ILockStore, IReleaseSignal, IForc
         cancellationToken.ThrowIfCancellationRequested();
     }
 
+    /// <summary>No parameter is named: whoever reads this has set an option of a call, and knows of no request.</summary>
+    private static void RefuseNoExpiry(TimeSpan ttl)
+    {
+        if (ttl == Timeout.InfiniteTimeSpan)
+            throw new ArgumentException($"lockOptions.ttl {NoExpiryRefused}");
+    }
+
     /// <summary>The token to agree on: this machine's microseconds.</summary>
     private long Proposal() => (_time.GetUtcNow().Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
 
     /// <summary>How long the answers of nodes are waited for that are ready.</summary>
     private TimeSpan VoteLimit(TimeSpan ttl)
     {
-        var limit = _options.NodeTimeout ?? ttl / 100;
-        return limit < s_shortestNodeTimeout && _options.NodeTimeout is null ? s_shortestNodeTimeout : limit < s_longestNodeTimeout ? limit : s_longestNodeTimeout;
+        var limit = _settings.NodeTimeout ?? ttl / 100;
+        return limit < s_shortestNodeTimeout && _settings.NodeTimeout is null ? s_shortestNodeTimeout : limit < s_longestNodeTimeout ? limit : s_longestNodeTimeout;
     }
 
     /// <summary>Whom to ask: those that answer, as long as they can decide, else everybody.</summary>

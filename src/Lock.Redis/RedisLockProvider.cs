@@ -4,7 +4,7 @@ using StackExchange.Redis;
 namespace Locking;
 
 /// <summary>Makes <see cref="RedisLockStore"/>s: <c>type</c> <c>redis</c>.</summary>
-public sealed class RedisLockProvider : ILockProvider
+public sealed class RedisLockProvider : LockProvider<RedisLockSettings>
 {
     private readonly IConnectionMultiplexer? _lent;
     private readonly ConfigurationOptions? _like;
@@ -36,28 +36,30 @@ public sealed class RedisLockProvider : ILockProvider
     }
 
     /// <inheritdoc/>
-    public string Type => "redis";
+    public override string Type => "redis";
 
     /// <inheritdoc/>
-    public ILockStore CreateStore(LockConfig config, LockProviderContext context)
+    public override SettingsTable<RedisLockSettings> Settings => RedisSettings.Table;
+
+    /// <inheritdoc/>
+    protected override ILockStore CreateStoreCore(RedisLockSettings settings, LockOptions options, LockProviderContext context)
     {
-        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(context);
-        var options = config.LockOptions ?? new LockOptions();
-        var connection = config.Connection ?? new LockConnection();
-        var logger = context.LoggerFactory.CreateLogger<RedisLockStore>();
+        ILogger logger = context.LoggerFactory.CreateLogger<RedisLockStore>();
         if (_lent is null && _like is null)
-            return new RedisLockStore(new RedisConnection(RedisConnector.From(connection), context.TimeProvider, logger), options);
-        if (connection with { Db = null, CommandTimeout = null } != new LockConnection())
+            return new RedisLockStore(new RedisConnection(RedisConnector.From(settings), context.TimeProvider, logger), settings, options);
+        LockSettings said = Settings.Write(new LockConfig(), settings with { Db = null, CommandTimeout = null }).Connection ?? [];
+        if (said.Count > 0)
             throw new LockConfigException("connection", "the application lends its own connection: only db and commandTimeout can be set beside it.");
         if (_like is not null)
         {
-            var connector = RedisConnector.From(_like, connection.Db, connection.CommandTimeout);
-            return new RedisLockStore(new RedisConnection(connector, context.TimeProvider, logger), options);
+            var connector = RedisConnector.From(_like, settings.Db, settings.CommandTimeout);
+            return new RedisLockStore(new RedisConnection(connector, context.TimeProvider, logger), settings, options);
         }
 
-        if (options.Replicas is > 0)
+        if (settings.Replicas is > 0)
             throw new LockConfigException("lockOptions.replicas", RedisLockStore.NoReplicasOverLent);
-        return new RedisLockStore(_lent!, options, connection.Db ?? -1, connection.CommandTimeout, context);
+        return new RedisLockStore(_lent!, settings, options, context);
     }
 }

@@ -6,7 +6,7 @@ public sealed partial class RedisLockStore : IStoreDiagnostics
     /// <summary>Asks the servers how they are set up, over a connection of its own, which is closed again; over the client itself where it is lent.</summary>
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<StoreFinding>> DiagnoseAsync(CancellationToken cancellationToken = default) =>
-        RedisDiagnosis.Of(_connection.IsLent ? null : _connection.Connector(), await InspectAsync(cancellationToken).ConfigureAwait(false), _options.Replicas ?? 0);
+        RedisDiagnosis.Of(_connection.IsLent ? null : _connection.Connector(), await InspectAsync(cancellationToken).ConfigureAwait(false), _settings.Replicas ?? 0);
 
     /// <summary>What the servers tell.</summary>
     /// <exception cref="LockStoreException">None of them can be reached.</exception>

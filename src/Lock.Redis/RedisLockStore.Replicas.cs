@@ -21,7 +21,7 @@ public sealed partial class RedisLockStore
             await _connection.ConnectAsync(cancellationToken).ConfigureAwait(false);
         var (answer, replicas) = await writer.EvaluateAsync(
             _layout.Scripts.Acquire, names, values, static result => (long)result > 0, cancellationToken).ConfigureAwait(false);
-        if (replicas >= _options.Replicas)
+        if (replicas >= _settings.Replicas)
             return read(answer);
 
         var undone = false;
@@ -43,11 +43,11 @@ public sealed partial class RedisLockStore
         var (answer, replicas) = await writer.EvaluateAsync(
             _layout.Scripts.Extend, keys.ToArray(2), values, static result => (int)result == 1, cancellationToken).ConfigureAwait(false);
         // A renewal that the replicas have not heard of does not count either: after a failover the lease would end as before it.
-        return replicas >= _options.Replicas ? (StoreReply)(int)answer : throw TooFewReplicas(replicas, "extend", undone: false);
+        return replicas >= _settings.Replicas ? (StoreReply)(int)answer : throw TooFewReplicas(replicas, "extend", undone: false);
     }
 
     private LockStoreException TooFewReplicas(int replicas, string step, bool undone) => new(
-        $"{_connection.Server}: {replicas} of {_options.Replicas} replicas confirmed within {(_options.ReplicaTimeout ?? TimeSpan.FromSeconds(1)).TotalMilliseconds:0} ms " +
+        $"{_connection.Server}: {replicas} of {_settings.Replicas} replicas confirmed within {(_settings.ReplicaTimeout ?? TimeSpan.FromSeconds(1)).TotalMilliseconds:0} ms " +
         $"({step}). Look at the replicas, or lower lockOptions.replicas or raise replicaTimeout.",
         isTransient: true)
     {

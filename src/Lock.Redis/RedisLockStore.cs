@@ -11,7 +11,7 @@ namespace Locking;
 /// <para>Not promised: on a server with replicas a failover can lose a lease that the new master has not heard of, unless
 /// <c>replicas</c> made the grant wait for it; docs/redis.md says what each topology keeps.</para>
 /// </remarks>
-public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceReleaseStore
+public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleaseSignal, IForceReleaseStore
 {
     private static readonly RedisValue s_noExpiry = -1;
     private static readonly Func<RedisResult, AcquireReply> s_readGrant = static answer => ReadGrant((long)answer);
@@ -21,6 +21,7 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
         "waiting for replicas takes a connection of its own, and a client that is lent does not tell how one is made: give the provider the client's ConfigurationOptions instead of the client.";
 
     private readonly RedisConnection _connection;
+    private readonly RedisLockSettings _settings;
     private readonly LockOptions _options;
     private readonly KeyLayout _layout;
     private readonly TimeSpan _retention;
@@ -30,43 +31,42 @@ public sealed partial class RedisLockStore : ILockStore, IReleaseSignal, IForceR
 
     /// <summary>Locks over a connection that the application has; it is never disposed here.</summary>
     /// <param name="connection">The application's connection.</param>
-    /// <param name="options">Format, key prefix, fence retention, replicas. Default: all defaults.</param>
-    /// <param name="database">The database number; -1: the connection's default.</param>
-    /// <param name="commandTimeout">Limit of one request, at least 1 ms. Default 2 s.</param>
+    /// <param name="settings">Of how to reach the server only <c>db</c> and <c>commandTimeout</c> count. Default: all defaults.</param>
+    /// <param name="options">How locks are taken. Default: all defaults.</param>
     /// <param name="context">Clock and logs. Default the system's clock, no logs.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The database or the limit is out of range.</exception>
+    /// <exception cref="LockConfigException">A setting is out of range.</exception>
     public RedisLockStore(
-        IConnectionMultiplexer connection,
-        LockOptions? options = null,
-        int database = -1,
-        TimeSpan? commandTimeout = null,
-        LockProviderContext? context = null)
+        IConnectionMultiplexer connection, RedisLockSettings? settings = null, LockOptions? options = null, LockProviderContext? context = null)
         : this(
             new RedisConnection(
                 connection ?? throw new ArgumentNullException(nameof(connection)),
-                database >= -1 ? database : throw new ArgumentOutOfRangeException(nameof(database), database, "The database must be -1 or above."),
-                commandTimeout is null || commandTimeout >= TimeSpan.FromMilliseconds(1)
-                    ? commandTimeout ?? TimeSpan.FromSeconds(2)
-                    : throw new ArgumentOutOfRangeException(nameof(commandTimeout), commandTimeout, "The limit must be at least 1 ms."),
+                settings?.Db ?? -1,
+                settings?.CommandTimeout ?? TimeSpan.FromSeconds(2),
                 (context ?? LockProviderContext.Default).TimeProvider,
                 (context ?? LockProviderContext.Default).LoggerFactory.CreateLogger<RedisLockStore>()),
+            settings ?? new RedisLockSettings(),
             options ?? new LockOptions())
     {
     }
 
-    internal RedisLockStore(RedisConnection connection, LockOptions options)
+    internal RedisLockStore(RedisConnection connection, RedisLockSettings settings, LockOptions options)
     {
+        RedisSettings.Table.Check(settings);
         _connection = connection;
+        _settings = settings with { };
         _options = options;
-        _layout = KeyLayout.Of(options.Format, options.KeyPrefix);
-        _retention = options.FenceRetention ?? TimeSpan.FromHours(1);
+        _layout = KeyLayout.Of(settings.Format, settings.KeyPrefix);
+        _retention = settings.FenceRetention ?? TimeSpan.FromHours(1);
         _retentionValue = Milliseconds(_retention);
         _readTold = ReadTold;
-        if (options.Replicas is > 0 && connection.IsLent)
-            throw new ArgumentException(NoReplicasOverLent, nameof(options));
-        if (options.Replicas is > 0 and var replicas)
-            _replicated = connection.Replicated(replicas, options.ReplicaTimeout ?? TimeSpan.FromSeconds(1));
+        if (settings.Replicas is > 0 && connection.IsLent)
+            throw new ArgumentException(NoReplicasOverLent, nameof(settings));
+        if (settings.Replicas is > 0 and var replicas)
+            _replicated = connection.Replicated(replicas, settings.ReplicaTimeout ?? TimeSpan.FromSeconds(1));
     }
+
+    /// <inheritdoc/>
+    public bool IsQueueing => _settings.Fair == true;
 
     /// <inheritdoc/>
     public string Type => "redis";

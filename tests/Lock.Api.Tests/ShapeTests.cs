@@ -10,8 +10,8 @@ public sealed class ShapeTests
     private static readonly string[] WithoutCancellation = ["DisposeAsync", "ILockHandle.UnlockAsync", "BoundLock.UnlockAsync"];
 
     [Fact]
-    public void Public_types_stand_in_the_namespace_Locking() =>
-        AssertNone(Libraries.PublicTypes.Where(type => type.Namespace != "Locking").Select(type => type.FullName!));
+    public void Public_types_stand_in_the_namespaces_of_users_and_of_providers() =>
+        AssertNone(Libraries.PublicTypes.Where(type => type.Namespace is not ("Locking" or "Locking.Providers") && !(type.Namespace == "Microsoft.Extensions.DependencyInjection" && type is { IsAbstract: true, IsSealed: true })).Select(type => type.FullName!));
 
     [Fact]
     public void Public_classes_are_sealed_abstract_or_static() =>
@@ -70,10 +70,14 @@ public sealed class ShapeTests
     [Fact]
     public void Properties_do_not_change_after_construction() =>
         AssertNone(Libraries.PublicTypes
+            .Where(type => !IsConfigured(type))
             .SelectMany(type => type.GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly))
             .Where(property => property.SetMethod is { IsPublic: true } set
                 && !set.ReturnParameter.GetRequiredCustomModifiers().Contains(typeof(IsExternalInit)))
             .Select(property => $"{property.DeclaringType!.Name}.{property.Name}"));
+
+    /// <summary>What a callback of the application sets, as options are.</summary>
+    private static bool IsConfigured(Type type) => type == typeof(LockBuilder) || type.Name.EndsWith("Settings", StringComparison.Ordinal);
 
     [Fact]
     public void Exceptions_of_the_contract_have_one_base() =>

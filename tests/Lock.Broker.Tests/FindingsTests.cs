@@ -64,7 +64,7 @@ public sealed class FindingsTests
         listener.Start();
         var serving = ServeAsync(listener, answer);
         IReadOnlyList<StoreFinding> findings;
-        await using (var store = new BrokerLockStore(new LockConnection { Host = "127.0.0.1", Port = ((IPEndPoint)listener.LocalEndpoint).Port }))
+        await using (var store = new BrokerLockStore(new BrokerLockSettings { Host = "127.0.0.1", Port = ((IPEndPoint)listener.LocalEndpoint).Port }))
             findings = await store.DiagnoseAsync();
         await serving;
         return findings;

@@ -9,7 +9,7 @@ public sealed class ReachTests
     public async Task Nobody_there_is_said_with_the_address_and_what_to_do()
     {
         var path = Path.Combine(Path.GetTempPath(), $"nobody-{Guid.NewGuid():N}.sock");
-        await using var store = new BrokerLockStore(new LockConnection { Path = path });
+        await using var store = new BrokerLockStore(new BrokerLockSettings { Path = path });
         var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
         Assert.Contains(path, refused.Message);
         Assert.Contains("lock broker", refused.Message);
@@ -23,7 +23,7 @@ public sealed class ReachTests
     public async Task A_file_in_the_place_of_the_sockets_directory_is_named(bool launch)
     {
         var file = Path.GetTempFileName();
-        await using (var store = new BrokerLockStore(new LockConnection { Path = Path.Combine(file, "broker.sock"), Launch = launch }))
+        await using (var store = new BrokerLockStore(new BrokerLockSettings { Path = Path.Combine(file, "broker.sock"), Launch = launch }))
         {
             var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
             Assert.Contains($"'{file}' is a file, not a directory", refused.Message);
@@ -38,7 +38,7 @@ public sealed class ReachTests
     {
         var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
         var path = Directory.CreateDirectory(Path.Combine(directory, "broker.sock")).FullName;
-        await using (var store = new BrokerLockStore(new LockConnection { Path = path }))
+        await using (var store = new BrokerLockStore(new BrokerLockSettings { Path = path }))
         {
             var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
             Assert.Contains("not a socket", refused.Message);
@@ -66,7 +66,7 @@ public sealed class ReachTests
     {
         var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
         var launcher = new BrokerLauncher { Command = ["no-such-program-here", "broker"] };
-        await using var store = new BrokerLockStore(new LockConnection { Path = Path.Combine(directory, "b.sock"), Launch = true }, launcher);
+        await using var store = new BrokerLockStore(new BrokerLockSettings { Path = Path.Combine(directory, "b.sock"), Launch = true }, launcher);
         var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
         Assert.Contains("'no-such-program-here' was not found", refused.Message);
         Directory.Delete(directory, recursive: true);
@@ -77,7 +77,7 @@ public sealed class ReachTests
     {
         var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
         var launcher = new BrokerLauncher { Command = ["true"] };
-        var connection = new LockConnection { Path = Path.Combine(directory, "b.sock"), Launch = true, ConnectTimeout = TimeSpan.FromSeconds(2) };
+        var connection = new BrokerLockSettings { Path = Path.Combine(directory, "b.sock"), Launch = true, ConnectTimeout = TimeSpan.FromSeconds(2) };
         await using var store = new BrokerLockStore(connection, launcher);
         var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
         Assert.Contains("was started, but it does not listen", refused.Message);
@@ -94,9 +94,9 @@ public sealed class ReachTests
             Assert.Equal("listening", await broker.ReadLineAsync());
 
             // A program that has just started answers its first request late: that one has all the time it needs.
-            await using (var first = new BrokerLockStore(new LockConnection { Path = path }))
+            await using (var first = new BrokerLockStore(new BrokerLockSettings { Path = path }))
                 Assert.Null(await first.GetAsync("k", default));
-            var connection = new LockConnection { Path = path, CommandTimeout = TimeSpan.FromSeconds(1), ConnectTimeout = TimeSpan.FromSeconds(1) };
+            var connection = new BrokerLockSettings { Path = path, CommandTimeout = TimeSpan.FromSeconds(1), ConnectTimeout = TimeSpan.FromSeconds(1) };
             await using var store = new BrokerLockStore(connection);
             var request = new AcquireRequest("k", "K", "test", TimeSpan.FromMinutes(30));
             var token = (await AnsweredAsync(() => store.TryAcquireAsync(request, default))).FencingToken;
@@ -132,7 +132,7 @@ public sealed class ReachTests
             await client.ReceiveAsync(new byte[1000]);
             await client.SendAsync(System.Text.Encoding.ASCII.GetBytes(answer));
         });
-        await using var store = new BrokerLockStore(new LockConnection { Host = "127.0.0.1", Port = port, ConnectTimeout = TimeSpan.FromMinutes(1) });
+        await using var store = new BrokerLockStore(new BrokerLockSettings { Host = "127.0.0.1", Port = port, ConnectTimeout = TimeSpan.FromMinutes(1) });
         var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
         Assert.Contains($"127.0.0.1:{port}", refused.Message);
         Assert.Contains(what, refused.Message);
@@ -186,17 +186,17 @@ public sealed class ReachTests
     [InlineData("/tmp/x.sock", null, 6970)]
     public void A_path_and_a_host_exclude_each_other(string path, string? host, int? port)
     {
-        var wrong = Assert.Throws<LockConfigException>(() => new BrokerLockStore(new LockConnection { Path = path, Host = host, Port = port }));
+        var wrong = Assert.Throws<LockConfigException>(() => new BrokerLockStore(new BrokerLockSettings { Path = path, Host = host, Port = port }));
         Assert.Equal("connection.path", wrong.Path);
     }
 
     [Fact]
     public void A_path_that_is_too_long_is_refused_by_name() =>
         Assert.Contains("connection.path", Assert.Throws<LockConfigException>(() =>
-            new BrokerLockStore(new LockConnection { Path = "/tmp/" + new string('x', 200) })).Message);
+            new BrokerLockStore(new BrokerLockSettings { Path = "/tmp/" + new string('x', 200) })).Message);
 
     [Fact]
     public void A_broker_elsewhere_cannot_be_launched() =>
         Assert.Contains("connection.launch", Assert.Throws<LockConfigException>(() =>
-            new BrokerLockStore(new LockConnection { Host = "192.0.2.1", Launch = true })).Message);
+            new BrokerLockStore(new BrokerLockSettings { Host = "192.0.2.1", Launch = true })).Message);
 }

@@ -27,12 +27,12 @@ internal sealed class TestBroker : IAsyncDisposable
 
     public BrokerServer Server { get; private set; } = null!;
 
-    public LockConnection Connection => new() { Path = Path, Secret = _options.Secret };
+    public BrokerLockSettings Connection => new() { Path = Path, Secret = _options.Secret };
 
-    public LockConnection TcpConnection => new() { Host = "127.0.0.1", Port = Server.Port, Secret = _options.Secret };
+    public BrokerLockSettings TcpConnection => new() { Host = "127.0.0.1", Port = Server.Port, Secret = _options.Secret };
 
     /// <summary>A store over this broker, disposed with it.</summary>
-    public BrokerLockStore Store(LockConnection? connection = null)
+    public BrokerLockStore Store(BrokerLockSettings? connection = null)
     {
         var store = new BrokerLockStore(connection ?? Connection);
         _clients.Add(store);

@@ -25,6 +25,9 @@ public abstract class ConformanceSuite : IAsyncLifetime
     /// <summary>How long after its end a lease may still look alive: the grain of the backend's clock.</summary>
     protected virtual TimeSpan Margin => TimeSpan.FromMilliseconds(50);
 
+    /// <summary>The unit of the backend's leases: a ttl is rounded up to a whole number of these.</summary>
+    protected virtual TimeSpan TtlStep => TimeSpan.FromMilliseconds(1);
+
     /// <summary>What every key of this test begins with.</summary>
     protected string KeyPrefix { get; } = $"conformance-{Guid.NewGuid():N}/";
 
@@ -42,7 +45,10 @@ public abstract class ConformanceSuite : IAsyncLifetime
     protected virtual Task AdvanceAsync(TimeSpan by) => Task.Delay(by, TimeProvider.System);
 
     /// <summary>Lets a lease of this length, taken before the call, end.</summary>
-    protected Task OutliveAsync(TimeSpan ttl) => AdvanceAsync(ttl + Margin);
+    protected Task OutliveAsync(TimeSpan ttl) => AdvanceAsync(RoundedUp(ttl) + Margin);
+
+    /// <summary>How long a lease of this length may last at the backend.</summary>
+    protected TimeSpan RoundedUp(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? ttl : TimeSpan.FromTicks((ttl.Ticks + TtlStep.Ticks - 1) / TtlStep.Ticks * TtlStep.Ticks);
 
     /// <summary>A key that no other test uses.</summary>
     protected string NewKey() => KeyPrefix + Interlocked.Increment(ref _lastKey);

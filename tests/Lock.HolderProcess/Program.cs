@@ -5,22 +5,28 @@ using Locking;
 // count FILE TIMES                               takes the lock "counter" TIMES times with LOCK_CONFIG, and adds a line to FILE under it
 // race                                           tries once, with LOCK_CONFIG, for each key that a line of its standard input names, and keeps what it wins
 // broker --path PATH --idle-exit Nms            is a broker
-return args switch
+// fault                                          leaves a fault behind that nobody looks at
+// hold KEY CLOCK                                 holds on a clock that is ahead by the seconds in the file CLOCK
+UnobservedFaults.Listen();
+return await UnobservedFaults.ExitCodeAfterAsync(args switch
 {
-    ["hold", var key] => await Holder.RunAsync(key),
+    ["hold", var key] => await Holder.RunAsync(key, TimeProvider.System),
+    ["hold", var key, var clock] => await Holder.RunAsync(key, new FileClock(clock)),
     ["count", var file, var times] => await Counter.RunAsync(file, int.Parse(times)),
     ["race"] => await Racer.RunAsync(),
     ["broker", "--path", var path, "--idle-exit", var idle] => await Broker.RunAsync(path, int.Parse(idle.Replace("ms", ""))),
+    ["fault"] => UnobservedFaults.LeaveOne(),
     _ => 64,
-};
+});
 
 internal static class Holder
 {
     /// <summary>Says "held TOKEN", then answers each line: "check" with "fine" or "lost REASON", "token" with the token, "unlock" with the
     /// outcome. Ends with its input.</summary>
-    public static async Task<int> RunAsync(string key)
+    public static async Task<int> RunAsync(string key, TimeProvider time)
     {
-        await using var locks = Lock.Create(providers: [new BrokerLockProvider { Launcher = Broker.Launcher }]);
+        await using var locks = Lock.Create(
+            context: LockProviderContext.Default with { TimeProvider = time }, providers: [new BrokerLockProvider { Launcher = Broker.Launcher }]);
         await using var handle = await locks.LockAsync(key);
         Console.WriteLine($"held {handle.FencingToken}");
         while (Console.ReadLine() is { } command)

@@ -18,7 +18,7 @@ public sealed class InMemoryLockProviderTests
     [Fact]
     public async Task Each_isolated_store_has_its_own_state()
     {
-        var config = new LockConfig { Connection = new LockConnection { Isolated = true } };
+        var config = new LockConfig { Connection = new LockSettings { ["isolated"] = true } };
         await using var one = _provider.CreateStore(config, LockProviderContext.Default);
         await using var two = _provider.CreateStore(config, LockProviderContext.Default);
         Assert.Equal("inMemory", one.Type);
@@ -32,10 +32,10 @@ public sealed class InMemoryLockProviderTests
     [Fact]
     public void A_connection_is_refused_without_showing_secrets()
     {
-        var config = new LockConfig { Connection = new LockConnection { Host = "example", Password = "hush" } };
+        var config = new LockConfig { Connection = new LockSettings { ["host"] = "example", ["password"] = "hush" } };
         var refused = Assert.Throws<LockConfigException>(() => _provider.CreateLock(config, LockProviderContext.Default));
-        Assert.Equal("connection", refused.Path);
-        Assert.Contains("example", refused.Message, StringComparison.Ordinal);
+        Assert.Equal("connection.host", refused.Path);
+        Assert.Contains("Allowed here: name, isolated", refused.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("hush", refused.Message, StringComparison.Ordinal);
         Assert.Throws<LockConfigException>(() => _provider.CreateStore(config, LockProviderContext.Default));
     }

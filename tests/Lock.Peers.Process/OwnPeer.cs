@@ -8,11 +8,12 @@ internal sealed class OwnPeer : IPeer
     public OwnPeer(IReadOnlyList<int> ports, string format)
     {
         // Nodes that are up are waited for, however busy the machine is.
-        var options = new LockOptions { Format = format, RetryDelay = TimeSpan.FromMilliseconds(20), NodeTimeout = ports.Count > 1 ? TimeSpan.FromSeconds(5) : null };
-        var endpoints = ports.Select(static port => new LockConnection { Port = port }).ToList();
-        ILockProvider provider = endpoints.Count == 1 ? new RedisLockProvider() : new RedLockLockProvider();
-        var connection = endpoints.Count == 1 ? endpoints[0] : new LockConnection { Endpoints = endpoints };
-        var store = provider.CreateStore(new LockConfig { Type = provider.Type, Connection = connection, LockOptions = options }, LockProviderContext.Default);
+        var options = new LockOptions { RetryDelay = TimeSpan.FromMilliseconds(20) };
+        var endpoints = ports.Select(static port => new RedisLockSettings { Port = port }).ToList();
+        var store = endpoints.Count == 1
+            ? new RedisLockProvider().CreateStore(endpoints[0] with { Format = format }, options)
+            : new RedLockLockProvider().CreateStore(
+                new RedLockSettings { Endpoints = endpoints, Format = format, NodeTimeout = TimeSpan.FromSeconds(5) }, options);
         _locks = new StoreLock(store, options);
     }
 

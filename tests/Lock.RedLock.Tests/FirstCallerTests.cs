@@ -15,13 +15,13 @@ public sealed class FirstCallerTests
         await using (var first = quorum.NewStore())
             Assert.True((await AskAsync(first)).IsGranted); // a quorum in use
         var time = new Witness();
-        var connection = new LockConnection
+        var settings = new RedLockSettings
         {
             CommandTimeout = TimeSpan.FromMilliseconds(500),
-            Endpoints = [.. quorum.Servers.Select(static server => new LockConnection { Port = server.Port })],
+            Endpoints = [.. quorum.Servers.Select(static server => new RedisLockSettings { Port = server.Port })],
         };
         await using var store = new RedLockLockProvider().CreateStore(
-            new LockConfig { Type = "redLock", Connection = connection, LockOptions = new LockOptions() }, LockProviderContext.Default with { TimeProvider = time });
+            settings, null, LockProviderContext.Default with { TimeProvider = time });
         quorum.Servers[2].Freeze();
         s_caller.Value = "a request's, a tenant's, a trace's";
         await Eventually.TrueAsync(

@@ -5,12 +5,13 @@ namespace Locking;
 /// <summary>What lies on the nodes with the format of RedLock.net, and what that library's locks are to ours.</summary>
 public sealed class FormatTests(QuorumFixture fixture) : IClassFixture<QuorumFixture>
 {
-    private static readonly LockOptions s_options = new() { Format = LockFormats.RedLockNet, RetryDelay = TimeSpan.FromMilliseconds(20) };
+    private static readonly RedLockSettings s_format = new() { Format = LockFormats.RedLockNet };
+    private static readonly LockOptions s_options = new() { RetryDelay = TimeSpan.FromMilliseconds(20) };
 
     [Fact]
     public async Task A_lock_of_ours_is_on_every_node_what_RedLock_net_writes()
     {
-        await using var locks = new StoreLock(fixture.Quorum.NewStore(s_options), s_options);
+        await using var locks = new StoreLock(fixture.Quorum.NewStore(s_options, settings: s_format), s_options);
         var key = $"test-{Guid.NewGuid():N}";
         await using var held = await locks.LockAsync(key);
         Assert.True(Guid.TryParseExact(held.Id, "D", out _), held.Id);
@@ -26,7 +27,7 @@ public sealed class FormatTests(QuorumFixture fixture) : IClassFixture<QuorumFix
     [Fact]
     public async Task A_lock_that_RedLock_net_has_on_a_majority_is_held_and_ours_when_it_lets_go()
     {
-        await using var locks = new StoreLock(fixture.Quorum.NewStore(s_options), s_options);
+        await using var locks = new StoreLock(fixture.Quorum.NewStore(s_options, settings: s_format), s_options);
         var (key, theirs) = ($"test-{Guid.NewGuid():N}", Guid.NewGuid().ToString());
         foreach (var server in fixture.Quorum.Servers.Take(2))
             Assert.Equal("OK", await server.CommandAsync("SET", "redlock:" + key, theirs, "NX", "PX", "600000"));

@@ -9,7 +9,8 @@ public sealed class LateVoteTests : IAsyncLifetime
     private static readonly TimeSpan s_ttl = TimeSpan.FromMinutes(10);
 
     /// <summary>Nodes that answer at all are waited for.</summary>
-    private static readonly LockOptions s_options = new() { Ttl = s_ttl, NodeTimeout = TimeSpan.FromSeconds(30) };
+    private static readonly LockOptions s_options = new() { Ttl = s_ttl };
+    private static readonly RedLockSettings s_patient = new() { NodeTimeout = TimeSpan.FromSeconds(30) };
 
     private readonly string _id = NewId();
     private Quorum _quorum = null!;
@@ -18,7 +19,7 @@ public sealed class LateVoteTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _quorum = await Quorum.StartBehindNetworksAsync();
-        _store = _quorum.NewStore(s_options, TimeSpan.FromSeconds(60));
+        _store = _quorum.NewStore(s_options, TimeSpan.FromSeconds(60), s_patient);
         await TakeOnAllAsync(_store, "warm", NewId());
     }
 
@@ -59,7 +60,7 @@ public sealed class LateVoteTests : IAsyncLifetime
         // The vote, the extension and what takes the vote back, in this order.
         await Eventually.TrueAsync(async () => await ScriptsAsync(2) >= before + 3, "what was on its way");
         Assert.Null(await _quorum.Servers[2].CommandAsync("GET", Key));
-        await using var other = _quorum.NewStore(s_options);
+        await using var other = _quorum.NewStore(s_options, settings: s_patient);
         await TakeOnAllAsync(other, Key, NewId());
     }
 
@@ -98,7 +99,7 @@ public sealed class LateVoteTests : IAsyncLifetime
         var late = new TaskCompletionSource<Vote>();
         ScriptedNode[] nodes = [new("n1", Yes()), new("n2", Busy()), new("n3", late.Task)];
         nodes[2].Next = new TaskCompletionSource<Vote>().Task;
-        await using var store = ScriptedNode.StoreOf(nodes, new LockOptions { NodeTimeout = TimeSpan.FromMilliseconds(20) });
+        await using var store = ScriptedNode.StoreOf(nodes, new RedLockSettings { NodeTimeout = TimeSpan.FromMilliseconds(20) });
         await Record.ExceptionAsync(async () => await AskAsync(store, Key, _id));
         var withdrawals = nodes[2].Withdrawals;
         nodes[1].Next = Yes();
@@ -172,7 +173,7 @@ public sealed class LateVoteTests : IAsyncLifetime
     {
         await TakeWithoutTheThirdAsync();
         await _quorum.Servers[0].CommandAsync("DEL", Key);
-        await using (var other = Quorum.StoreAt([.. _quorum.Servers.Select(static server => server.Port)], s_options))
+        await using (var other = Quorum.StoreAt([.. _quorum.Servers.Select(static server => server.Port)], s_options, settings: s_patient))
         {
             var theirs = NewId();
             Assert.True((await AskAsync(other, Key, theirs)).IsGranted);
@@ -186,6 +187,20 @@ public sealed class LateVoteTests : IAsyncLifetime
         Assert.Null(round.Conclude([null, StoreReply.Done, StoreReply.Done], []));
         // And then it says so.
         Assert.Equal(StoreReply.NotHeld, await ExtendAsync());
+    }
+
+    [Fact]
+    public async Task A_vote_is_taken_back_where_nobody_may_be_told()
+    {
+        await using var server = await Testing.RedisServer.StartAsync();
+        // A new user of Redis 7 has no channels.
+        Assert.Equal("OK", await server.CommandAsync("ACL", "SETUSER", "default", "resetchannels"));
+        await using var store = Quorum.StoreAt([server.Port], s_options);
+        Assert.True((await AskAsync(store, Key, _id)).IsGranted);
+        await store.Nodes[0].WithdrawAsync(Key, _id, quietly: false, CancellationToken.None);
+        Assert.Null(await server.CommandAsync("GET", Key));
+        var refused = ((object?[])(await server.CommandAsync("ACL", "LOG"))!).Select(static entry => (string)((object?[])entry!)[3]!);
+        Assert.Contains("channel", refused);
     }
 
     private static string NewId() => Guid.NewGuid().ToString();

@@ -45,7 +45,7 @@ public sealed class LossSignalTests
     private static async Task ForceOnAsync(Testing.RedisServer server, string key = "k")
     {
         await using var store = new RedisLockProvider().CreateStore(
-            new LockConfig { Connection = new LockConnection { Port = server.Port } }, LockProviderContext.Default);
+            new RedisLockSettings { Port = server.Port }, null, LockProviderContext.Default);
         Assert.True(await ((IForceReleaseStore)store).ForceReleaseAsync(key, CancellationToken.None));
     }
 }

@@ -17,7 +17,7 @@ public sealed class MinorityTests
         var renewed = new LockOptions { Ttl = TimeSpan.FromSeconds(30) };
         await using var quorum = await Quorum.StartBehindNetworksAsync();
         await using var locks = new StoreLock(quorum.NewStore(renewed), renewed);
-        await using var others = new StoreLock(quorum.NewStore(renewed with { NodeTimeout = TimeSpan.FromHours(1) }), renewed);
+        await using var others = new StoreLock(quorum.NewStore(renewed, settings: new RedLockSettings { NodeTimeout = TimeSpan.FromHours(1) }), renewed);
         await using var held = await locks.LockAsync("k");
         foreach (var server in quorum.Servers)
             await Eventually.TrueAsync(async () => (string?)await server.CommandAsync("GET", "k") == held.Id, "the vote of every node");
@@ -56,9 +56,10 @@ public sealed class MinorityTests
     public async Task Waiters_are_woken_although_a_node_is_in_trouble(string trouble)
     {
         await using var quorum = await Quorum.StartBehindNetworksAsync();
-        var options = s_options with { PollInterval = TimeSpan.FromMinutes(10), Ttl = TimeSpan.FromMinutes(10), NodeTimeout = TimeSpan.FromMilliseconds(100) };
-        await using var locks = new StoreLock(quorum.NewStore(options), options);
-        await using var others = new StoreLock(quorum.NewStore(options), options);
+        var options = s_options with { PollInterval = TimeSpan.FromMinutes(10), Ttl = TimeSpan.FromMinutes(10) };
+        var quick = new RedLockSettings { NodeTimeout = TimeSpan.FromMilliseconds(100) };
+        await using var locks = new StoreLock(quorum.NewStore(options, settings: quick), options);
+        await using var others = new StoreLock(quorum.NewStore(options, settings: quick), options);
         var held = await locks.LockAsync("k");
         var waiting = others.LockAsync("k").AsTask();
         await Eventually.TrueAsync(async () =>

@@ -27,23 +27,19 @@ public sealed class Quorum : IAsyncDisposable
     }
 
     /// <summary>A store, as another process would have one.</summary>
-    public RedLockLockStore NewStore(LockOptions? options = null, TimeSpan? commandTimeout = null) =>
-        StoreAt([.. Networks.Count > 0 ? Networks.Select(network => network.Port) : Servers.Select(server => server.Port)], options, commandTimeout);
+    public RedLockLockStore NewStore(LockOptions? options = null, TimeSpan? commandTimeout = null, RedLockSettings? settings = null) => StoreAt(
+        [.. Networks.Count > 0 ? Networks.Select(network => network.Port) : Servers.Select(server => server.Port)], options, commandTimeout, settings);
 
-    public static RedLockLockStore StoreAt(IReadOnlyList<int> ports, LockOptions? options = null, TimeSpan? commandTimeout = null) =>
+    public static RedLockLockStore StoreAt(
+        IReadOnlyList<int> ports, LockOptions? options = null, TimeSpan? commandTimeout = null, RedLockSettings? settings = null) =>
         (RedLockLockStore)new RedLockLockProvider().CreateStore(
-            new LockConfig
+            (settings ?? new RedLockSettings()) with
             {
-                Type = "redLock",
-                Connection = new LockConnection
-                {
-                    Endpoints = [.. ports.Select(port => new LockConnection { Host = "127.0.0.1", Port = port })],
-                    CommandTimeout = commandTimeout,
-                    ConnectTimeout = commandTimeout,
-                },
-                LockOptions = options ?? new LockOptions(),
+                Endpoints = [.. ports.Select(port => new RedisLockSettings { Host = "127.0.0.1", Port = port })],
+                CommandTimeout = commandTimeout,
+                ConnectTimeout = commandTimeout,
             },
-            LockProviderContext.Default);
+            options);
 
     public async ValueTask DisposeAsync()
     {

@@ -10,7 +10,7 @@ public abstract class RedLockConformance(QuorumFixture fixture, string format) :
     protected override StoreAbilities Abilities =>
         new() { SupportsNoExpiry = false, SignalsRelease = true, SignalsLoss = true, ForcesRelease = true, IsFair = false };
 
-    protected override ILockStore CreateStore() => fixture.Quorum.NewStore(new LockOptions { Format = format, NodeTimeout = Patience });
+    protected override ILockStore CreateStore() => fixture.Quorum.NewStore(settings: new RedLockSettings { Format = format, NodeTimeout = Patience });
 
     protected override ILockStore CreateUnreachableStore(int closedPort) => Quorum.StoreAt([closedPort, closedPort + 1, closedPort + 2]);
 
@@ -21,8 +21,8 @@ public abstract class RedLockConformance(QuorumFixture fixture, string format) :
     private static RedLockLockStore RedLockOf(int port, TimeSpan limit)
     {
         var stores = Enumerable.Range(0, 3).Select(_ => (RedisLockStore)new RedisLockProvider().CreateStore(
-            new LockConfig { Connection = new LockConnection { Port = port, CommandTimeout = limit, ConnectTimeout = limit } }, LockProviderContext.Default));
-        return RedLockLockProvider.Create([.. stores], new LockOptions(), TimeProvider.System, limit);
+            new RedisLockSettings { Port = port, CommandTimeout = limit, ConnectTimeout = limit }, null, LockProviderContext.Default));
+        return RedLockLockProvider.Create([.. stores], new RedLockSettings(), new LockOptions(), TimeProvider.System, limit);
     }
 }
 
@@ -36,5 +36,5 @@ public sealed class RedLockWholeLockTests(QuorumFixture fixture) : LockConforman
 {
     protected override bool SupportsNoExpiry => false;
 
-    protected override ILock CreateLock(LockOptions? defaults, string? ns) => new StoreLock(fixture.Quorum.NewStore(new LockOptions { NodeTimeout = RedLockConformance.Patience }), defaults, ns);
+    protected override ILock CreateLock(LockOptions? defaults, string? ns) => new StoreLock(fixture.Quorum.NewStore(settings: new RedLockSettings { NodeTimeout = RedLockConformance.Patience }), defaults, ns);
 }

@@ -30,11 +30,18 @@ internal sealed class ScriptedNode(string name, Task<Vote> first) : IQuorumNode
 
     public int Withdrawals { get; private set; }
 
-    public static RedLockLockStore StoreOf(ScriptedNode[] nodes, LockOptions? options = null, TimeSpan? connectTimeout = null)
+    public static RedLockLockStore StoreOf(ScriptedNode[] nodes, RedLockSettings? settings = null, TimeSpan? connectTimeout = null)
     {
         for (var i = 0; i < nodes.Length; i++)
             nodes[i].Index = i;
-        return new RedLockLockStore(nodes, options ?? new LockOptions(), TimeProvider.System, connectTimeout ?? TimeSpan.FromSeconds(5), static _ => { }, owned: new MemoryStream());
+        return new RedLockLockStore(
+            nodes,
+            settings ?? new RedLockSettings(),
+            new LockOptions(),
+            TimeProvider.System,
+            connectTimeout ?? TimeSpan.FromSeconds(5),
+            static _ => { },
+            owned: new MemoryStream());
     }
 
     /// <summary>What ends the request for the last vote.</summary>

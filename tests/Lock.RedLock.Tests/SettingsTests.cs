@@ -3,14 +3,13 @@ namespace Locking;
 /// <summary>What a quorum's configuration may say.</summary>
 public sealed class SettingsTests
 {
-    private static readonly LockConnection s_three = new() { Endpoints = [new() { Port = 1 }, new() { Port = 2 }, new() { Port = 3 }] };
+    private static readonly RedLockSettings s_three = new() { Endpoints = [new() { Port = 1 }, new() { Port = 2 }, new() { Port = 3 }] };
 
-    private static LockConnection One(LockConnection endpoint) => new() { Username = "shared", Password = "shared's", Endpoints = [endpoint] };
+    private static RedLockSettings One(RedisLockSettings endpoint) => new() { Username = "shared", Password = "shared's", Endpoints = [endpoint] };
 
-    public static TheoryData<LockConnection?, LockOptions?, string, string> Mistakes => new()
+    public static TheoryData<RedLockSettings, LockOptions?, string, string> Mistakes => new()
     {
-        { null, null, "connection.endpoints", "at least one" },
-        { s_three with { Host = "h" }, null, "connection", "endpoints" },
+        { new(), null, "connection.endpoints", "at least one" },
         { new() { Endpoints = [new() { Port = 1 }, new() { Port = 1 }] }, null, "connection.endpoints[1]", "named twice" },
         { new() { Endpoints = [new() { Port = 1 }, new() { Url = "http://:s3cret@h" }] }, null, "connection.endpoints[1].url", "redis://" },
         { One(new() { Url = "redis://x:s3cret@h", Password = "other" }), null, "connection.endpoints[0].password", "once" },
@@ -19,11 +18,11 @@ public sealed class SettingsTests
         { One(new() { Url = "rediss://h", Tls = false }), null, "connection.endpoints[0].tls", "once" },
         { One(new() { Url = "redis://h/4", Db = 3 }), null, "connection.endpoints[0].db", "once" },
         { s_three, new() { Ttl = Timeout.InfiniteTimeSpan }, "lockOptions.ttl", "redLock" },
-        { s_three, new() { Format = LockFormats.DistLock }, "lockOptions.format", "redlock.net" },
-        { s_three, new() { Replicas = 1 }, "lockOptions.replicas", "redis" },
-        { s_three, new() { Fair = true }, "lockOptions.fair", "redis or broker" },
-        { s_three, new() { Quorum = 1 }, "lockOptions.quorum", "from 2" },
-        { s_three, new() { Quorum = 4 }, "lockOptions.quorum", "to 3" },
+        { s_three with { Format = LockFormats.DistLock }, null, "lockOptions.format", "redlock.net" },
+        { s_three with { Quorum = 1 }, null, "lockOptions.quorum", "2 to 3" },
+        { s_three with { Quorum = 4 }, null, "lockOptions.quorum", "2 to 3" },
+        { s_three with { NodeTimeout = TimeSpan.Zero }, null, "lockOptions.nodeTimeout", "1 to 10,000 days" },
+        { new() { Endpoints = [new() { Port = 1 }, new() { Port = 0 }] }, null, "connection.endpoints[1].port", "1 to 65535" },
     };
 
     /// <summary>User and password are one pair: who has one of them takes nothing of the shared ones, wherever it says so.</summary>
@@ -40,36 +39,36 @@ public sealed class SettingsTests
         var address = $"127.0.0.1:{server.Port}";
         var endpoint = how switch
         {
-            "url" => new LockConnection { Url = $"redis://x:y@{address}" },
-            "settings" => new LockConnection { Port = server.Port, Username = "x", Password = "y" },
-            "url and setting" => new LockConnection { Url = $"redis://x@{address}", Password = "y" },
-            "password alone" => new LockConnection { Port = server.Port, Password = "default's" },
-            _ => new LockConnection { Url = $"{address},user=x,password=y" },
+            "url" => new RedisLockSettings { Url = $"redis://x:y@{address}" },
+            "settings" => new RedisLockSettings { Port = server.Port, Username = "x", Password = "y" },
+            "url and setting" => new RedisLockSettings { Url = $"redis://x@{address}", Password = "y" },
+            "password alone" => new RedisLockSettings { Port = server.Port, Password = "default's" },
+            _ => new RedisLockSettings { Url = $"{address},user=x,password=y" },
         };
-        Assert.Equal(how == "password alone" ? "default" : "x", await UserAsync(server, endpoint, new LockConnection { Username = "shared", Password = "s3cret" }));
-        Assert.Equal("shared", await UserAsync(server, new LockConnection { Url = $"redis://{address}" }, new LockConnection { Username = "shared", Password = "s3cret" }));
+        Assert.Equal(how == "password alone" ? "default" : "x", await UserAsync(server, endpoint, new RedLockSettings { Username = "shared", Password = "s3cret" }));
+        Assert.Equal("shared", await UserAsync(server, new RedisLockSettings { Url = $"redis://{address}" }, new RedLockSettings { Username = "shared", Password = "s3cret" }));
     }
 
     [Fact]
     public async Task What_an_endpoints_url_says_of_its_database_and_of_TLS_stands_over_what_is_shared()
     {
         await using var server = await Testing.RedisServer.StartAsync();
-        var config = new LockConfig { Connection = new LockConnection { Db = 2, Endpoints = [new() { Url = $"redis://127.0.0.1:{server.Port}/4" }] } };
-        await using var locks = new StoreLock(new RedLockLockProvider().CreateStore(config, LockProviderContext.Default));
+        var settings = new RedLockSettings { Db = 2, Endpoints = [new() { Url = $"redis://127.0.0.1:{server.Port}/4" }] };
+        await using var locks = new StoreLock(new RedLockLockProvider().CreateStore(settings));
         await using var handle = await locks.LockAsync("k");
         await using var raw = await server.RawAsync();
         await raw.CommandAsync("SELECT", "4");
         Assert.Equal(handle.Id, await raw.CommandAsync("GET", "k"));
 
-        var connector = RedisConnector.From(new LockConnection { Url = "rediss://h" }, shared: new LockConnection { Tls = false });
+        var connector = RedisConnector.From(new RedisLockSettings { Url = "rediss://h" }, shared: new RedisLockSettings { Tls = false });
         Assert.True(connector.IsEncrypted);
     }
 
     /// <summary>Who the server thinks we are.</summary>
-    private static async Task<string?> UserAsync(Testing.RedisServer server, LockConnection endpoint, LockConnection common)
+    private static async Task<string?> UserAsync(Testing.RedisServer server, RedisLockSettings endpoint, RedLockSettings common)
     {
-        var config = new LockConfig { Connection = common with { Endpoints = [endpoint] } };
-        await using var locks = new StoreLock(new RedLockLockProvider().CreateStore(config, LockProviderContext.Default));
+        var settings = common with { Endpoints = [endpoint] };
+        await using var locks = new StoreLock(new RedLockLockProvider().CreateStore(settings));
         await using var handle = await locks.LockAsync("k");
         await using var raw = await server.RawAsync("default's");
         var clients = (string)(await raw.CommandAsync("CLIENT", "LIST"))!;
@@ -79,13 +78,36 @@ public sealed class SettingsTests
 
     [Theory]
     [MemberData(nameof(Mistakes))]
-    public void A_mistake_names_the_setting(LockConnection? connection, LockOptions? options, string path, string says)
+    public void A_mistake_names_the_setting(RedLockSettings settings, LockOptions? options, string path, string says)
     {
-        var config = new LockConfig { Connection = connection, LockOptions = options };
-        var exception = Assert.Throws<LockConfigException>(() => new RedLockLockProvider().CreateStore(config, LockProviderContext.Default));
+        var exception = Assert.Throws<LockConfigException>(() => new RedLockLockProvider().CreateStore(settings, options));
         Assert.Equal(path, exception.Path);
         Assert.Contains(says, exception.Message, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("s3cret", exception.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("lock")]
+    [InlineData("handle")]
+    [InlineData("id")]
+    public async Task A_call_for_a_lock_without_expiry_is_told_which_setting_it_is_and_leaves_nothing(string call)
+    {
+        await using var server = await Testing.RedisServer.StartAsync();
+        await using var locks = new StoreLock(Quorum.StoreAt([server.Port]));
+        await using var held = await locks.LockAsync("held");
+        var fault = await Assert.ThrowsAsync<ArgumentException>(async () =>
+        {
+            if (call == "lock")
+                await locks.LockAsync("k", new LockOptions { Ttl = Timeout.InfiniteTimeSpan });
+            else if (call == "handle")
+                await held.ExtendAsync(Timeout.InfiniteTimeSpan);
+            else
+                await locks.TryExtendAsync("held", held.Id, Timeout.InfiniteTimeSpan);
+        });
+        Assert.StartsWith("lockOptions.ttl must be a time for redLock", fault.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("arameter", fault.Message, StringComparison.Ordinal);
+        Assert.Null(await server.CommandAsync("GET", "k"));
+        Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
     }
 
     [Fact]
@@ -94,15 +116,12 @@ public sealed class SettingsTests
         await using var open = await Testing.RedisServer.StartAsync();
         await using var common = await Testing.RedisServer.StartAsync("--requirepass", "common");
         await using var own = await Testing.RedisServer.StartAsync("--requirepass", "own");
-        var config = new LockConfig
+        var settings = new RedLockSettings
         {
-            Connection = new LockConnection
-            {
-                Password = "common",
-                Endpoints = [new() { Port = common.Port }, new() { Url = $"redis://:own@127.0.0.1:{own.Port}/4", Password = "own" }, new() { Port = open.Port, Password = "" }],
-            },
+            Password = "common",
+            Endpoints = [new() { Port = common.Port }, new() { Url = $"redis://:own@127.0.0.1:{own.Port}/4", Password = "own" }, new() { Port = open.Port, Password = "" }],
         };
-        await using var locks = new StoreLock(new RedLockLockProvider().CreateStore(config, LockProviderContext.Default));
+        await using var locks = new StoreLock(new RedLockLockProvider().CreateStore(settings));
         await using var handle = await locks.LockAsync("k");
         foreach (var (server, password, db) in new[] { (common, "common", "0"), (own, "own", "4"), (open, null, "0") })
         {

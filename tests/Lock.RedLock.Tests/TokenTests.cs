@@ -5,10 +5,11 @@ namespace Locking;
 /// <summary>Fencing tokens of a quorum: fixed on a majority before the grant is answered.</summary>
 public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixture>
 {
-    private static readonly TimeSpan s_ttl = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_ttl = TimeSpan.FromMinutes(10);
+    private static readonly RedLockSettings s_patient = new() { NodeTimeout = TimeSpan.FromSeconds(30) };
 
     [Fact]
-    public async Task Servers_that_agree_take_one_round_and_servers_that_disagree_a_second()
+    public async Task Servers_that_agree_take_one_round()
     {
         await using var store = fixture.Quorum.NewStore();
         var key = NewKey();
@@ -21,35 +22,88 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
         // A node that had only just connected when the count began may still have been admitted; a second round would be one more each time.
         foreach (var server in fixture.Quorum.Servers)
             Assert.InRange(await CallsAsync(server), 1, (Cycles * 2) + 3);
-
-        // One server has seen a much higher token.
-        var future = DateTimeOffset.UtcNow.AddMinutes(30).ToUnixTimeMilliseconds() * 1000;
-        await WriteFenceAsync(fixture.Quorum.Servers[1], key, future);
-        await WriteFenceAsync(fixture.Quorum.Servers[2], key, future + 5);
-        var token = await CycleAsync(store, key);
-        Assert.True(token > future, "a majority contains one of the two");
     }
 
     [Fact]
-    public async Task A_token_rises_whatever_majority_gives_the_next_grant()
+    public async Task Servers_that_disagree_take_a_second_round_before_the_grant_is_answered()
     {
         await using var quorum = await Quorum.StartAsync();
-        var options = new LockOptions { Ttl = TimeSpan.FromMilliseconds(500) };
-        await using var store = quorum.NewStore(options);
-        var last = await CycleAsync(store, "k", TimeSpan.FromMilliseconds(500));
+        await using var store = quorum.NewStore(settings: s_patient);
+        await CycleAsync(store, "k");
+        // One of the two that are left has seen a much higher token.
+        quorum.Servers[2].Freeze();
+        var future = Future();
+        await WriteFenceAsync(quorum.Servers[1], "k", future);
+        var id = Guid.NewGuid().ToString();
+        var reply = await store.TryAcquireAsync(new AcquireRequest("k", id, "tester", s_ttl), CancellationToken.None);
+        Assert.Equal(future + 1, reply.FencingToken);
+        foreach (var server in quorum.Servers.Take(2))
+            Assert.Equal(future + 1, await FenceAsync(server, "k"));
+        Assert.Equal(StoreReply.Done, await store.TryReleaseAsync("k", id, CancellationToken.None));
+
+        // Without the one that gave it the next token is higher all the same.
+        quorum.Servers[2].Thaw();
+        quorum.Servers[1].Freeze();
+        Assert.True(await CycleAsync(store, "k") > future + 1);
+    }
+
+    [Fact]
+    public async Task A_token_rises_whatever_majority_gives_the_next_grant_and_however_its_clock_steps_back()
+    {
+        await using var quorum = await Quorum.StartAsync();
+        await using var store = quorum.NewStore(settings: s_patient);
+        var last = await CycleAsync(store, "k");
         for (var round = 0; round < 6; round++)
         {
-            // Another node is cut off each time, and the others' clocks are out of play: the proposals step back.
+            // Another node is cut off each time, and each proposal is lower than all that there were, yet near enough to the nodes' clocks to be taken.
             var down = quorum.Servers[round % 3];
             down.Freeze();
-            await using var other = quorum.NewStore(options);
-            await using var locks = new StoreLock(other, options);
-            var handle = await locks.LockAsync("k").AsTask().WaitAsync(Eventually.Patience);
-            Assert.True(handle.FencingToken > last, $"round {round}: {handle.FencingToken} after {last}");
-            last = handle.FencingToken!.Value;
-            await handle.UnlockAsync();
+            await using var other = ShiftedStore(quorum, TimeSpan.FromSeconds(-8 * (round + 1)));
+            var token = await CycleAsync(other, "k");
+            Assert.True(token > last, $"round {round}: {token} after {last}");
+            last = token;
             down.Thaw();
         }
+    }
+
+    [Theory]
+    [InlineData("released")]
+    [InlineData("released to a waiter")]
+    [InlineData("forced")]
+    [InlineData("withdrawn")]
+    public async Task A_token_outlives_the_lease_however_that_ends(string end)
+    {
+        await using var quorum = await Quorum.StartAsync(1);
+        await using var store = quorum.NewStore(settings: s_patient);
+        var id = Guid.NewGuid().ToString();
+        Assert.True((await store.TryAcquireAsync(new AcquireRequest("k", id, "tester", s_ttl), CancellationToken.None)).IsGranted);
+        var future = Future();
+        await WriteFenceAsync(quorum.Servers[0], "k", future, id);
+        switch (end)
+        {
+            case "released":
+                Assert.Equal(StoreReply.Done, await store.TryReleaseAsync("k", id, CancellationToken.None));
+                break;
+            case "released to a waiter":
+                await using (var waiting = await ((IReleaseSignal)store.Nodes[0].Store).WatchAsync("k", CancellationToken.None))
+                {
+                    // Who waits stands in line, so that the release looks at the line.
+                    var request = new AcquireRequest("k", Guid.NewGuid().ToString(), "waiter", s_ttl) { Queue = true };
+                    Assert.False((await store.Nodes[0].Store.TryAcquireAsync(request, CancellationToken.None)).IsGranted);
+                    Assert.Equal(StoreReply.Done, await store.TryReleaseAsync("k", id, CancellationToken.None));
+                    await store.Nodes[0].Store.TryReleaseAsync("k", request.HolderId, CancellationToken.None);
+                }
+
+                break;
+            case "forced":
+                Assert.True(await store.ForceReleaseAsync("k", CancellationToken.None));
+                break;
+            default:
+                await store.Nodes[0].WithdrawAsync("k", id, quietly: false, CancellationToken.None);
+                break;
+        }
+
+        Assert.True(await CycleAsync(store, "k") > future);
     }
 
     [Fact]
@@ -60,9 +114,7 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
         var before = await CycleAsync(store, key);
         foreach (var skew in new[] { TimeSpan.FromDays(4000), TimeSpan.FromDays(-4000) })
         {
-            var stores = fixture.Quorum.Servers.Select(server => (RedisLockStore)new RedisLockProvider().CreateStore(
-                new LockConfig { Connection = new LockConnection { Port = server.Port } }, LockProviderContext.Default));
-            await using var skewed = RedLockLockProvider.Create([.. stores], new LockOptions(), new ShiftedTime(skew), TimeSpan.FromSeconds(3));
+            await using var skewed = ShiftedStore(fixture.Quorum, skew);
             var token = await CycleAsync(skewed, key);
             Assert.True(token > before);
             Assert.InRange(token, before, before + 60_000_000);
@@ -70,12 +122,20 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
         }
     }
 
+    /// <summary>A token that no clock gives for a while.</summary>
+    private static long Future() => DateTimeOffset.UtcNow.AddMinutes(30).ToUnixTimeMilliseconds() * 1000;
+
+    private static RedLockLockStore ShiftedStore(Quorum quorum, TimeSpan by) => RedLockLockProvider.Create(
+        [.. quorum.Servers.Select(static server => (RedisLockStore)new RedisLockProvider().CreateStore(
+            new RedisLockSettings { Port = server.Port }))],
+        s_patient, new LockOptions(), new ShiftedTime(by), TimeSpan.FromSeconds(30));
+
     private static string NewKey() => $"test-{Guid.NewGuid():N}";
 
-    private static async Task<long> CycleAsync(ILockStore store, string key, TimeSpan? ttl = null)
+    private static async Task<long> CycleAsync(ILockStore store, string key)
     {
         var id = Guid.NewGuid().ToString();
-        var reply = await store.TryAcquireAsync(new AcquireRequest(key, id, "tester", ttl ?? s_ttl), CancellationToken.None);
+        var reply = await store.TryAcquireAsync(new AcquireRequest(key, id, "tester", s_ttl), CancellationToken.None);
         Assert.True(reply.IsGranted);
         Assert.Equal(StoreReply.Done, await store.TryReleaseAsync(key, id, CancellationToken.None));
         return reply.FencingToken!.Value;
@@ -87,9 +147,15 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
         return int.Parse(line.Split("calls=")[1].Split(',')[0], System.Globalization.CultureInfo.InvariantCulture);
     }
 
-    private static async Task WriteFenceAsync(Testing.RedisServer server, string key, long token) =>
+    private static async Task WriteFenceAsync(Testing.RedisServer server, string key, long token, string holder = "x") =>
         Assert.Equal("OK", await server.CommandAsync(
-            "EVAL", "return redis.call('set', redis.call('keys', ARGV[1] .. '*f')[1], ARGV[2])", "0", key + "?", $"{token} x y"));
+            "EVAL", "return redis.call('set', redis.call('keys', ARGV[1] .. '*f')[1], ARGV[2])", "0", key + "?", $"{token} {holder} y"));
+
+    private static async Task<long> FenceAsync(Testing.RedisServer server, string key)
+    {
+        var fence = (string)(await server.CommandAsync("EVAL", "return redis.call('get', redis.call('keys', ARGV[1] .. '*f')[1])", "0", key + "?"))!;
+        return long.Parse(fence.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+    }
 
     private sealed class ShiftedTime(TimeSpan by) : TimeProvider
     {

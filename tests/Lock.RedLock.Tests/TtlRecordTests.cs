@@ -10,7 +10,8 @@ public sealed class TtlRecordTests
     private const string Key = "k";
     private static readonly TimeSpan s_long = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan s_nearlySo = TimeSpan.FromMinutes(9);
-    private static readonly LockOptions s_brief = new() { Ttl = TimeSpan.FromSeconds(1), NodeTimeout = TimeSpan.FromSeconds(30) };
+    private static readonly LockOptions s_brief = new() { Ttl = TimeSpan.FromSeconds(1) };
+    private static readonly RedLockSettings s_patient = new() { NodeTimeout = TimeSpan.FromSeconds(30) };
 
     /// <summary>Of how the memory is lost, and whether the process that asks has known the nodes before.</summary>
     public static TheoryData<string, bool> Losses => new() { { "flushed", true }, { "flushed", false }, { "restarted", true }, { "restarted", false } };
@@ -20,12 +21,12 @@ public sealed class TtlRecordTests
     public async Task A_node_stays_out_for_a_ttl_that_only_another_process_has(string loss, bool knewIt)
     {
         await using var quorum = await Quorum.StartAsync();
-        await using var known = quorum.NewStore(s_brief);
+        await using var known = quorum.NewStore(s_brief, settings: s_patient);
         await TakeOnAllAsync(quorum, known, "warm", s_brief.Ttl!.Value);
         var holder = await HoldOnFirstTwoAsync(quorum, s_long);
 
         await LoseAsync(quorum.Servers[1], loss);
-        await using var newcomer = quorum.NewStore(s_brief);
+        await using var newcomer = quorum.NewStore(s_brief, settings: s_patient);
         await NobodyElseGetsItAsync(knewIt ? known : newcomer, quorum, node: 1);
         Assert.Equal(holder, await quorum.Servers[0].CommandAsync("GET", Key));
     }
@@ -36,15 +37,15 @@ public sealed class TtlRecordTests
     public async Task A_lease_that_was_extended_for_longer_counts_as_long_as_that(bool byItsHolder)
     {
         await using var quorum = await Quorum.StartAsync();
-        await using var store = quorum.NewStore(s_brief);
+        await using var store = quorum.NewStore(s_brief, settings: s_patient);
         var holder = NewId();
         await TakeOnAllAsync(quorum, store, Key, TimeSpan.FromSeconds(60), holder);
-        await using var other = quorum.NewStore(s_brief);
+        await using var other = quorum.NewStore(s_brief, settings: s_patient);
         Assert.Equal(StoreReply.Done, await (byItsHolder ? store : other).TryExtendAsync(Key, holder, s_long, CancellationToken.None));
         await quorum.Servers[2].CommandAsync("DEL", Key);
 
         await quorum.Servers[1].CommandAsync("FLUSHALL");
-        await using var newcomer = quorum.NewStore(s_brief);
+        await using var newcomer = quorum.NewStore(s_brief, settings: s_patient);
         await NobodyElseGetsItAsync(newcomer, quorum, node: 1);
     }
 
@@ -57,7 +58,7 @@ public sealed class TtlRecordTests
         quorum.Servers[2].Kill();
         await quorum.Servers[1].StartAgainAsync();
         await quorum.Servers[2].StartAgainAsync();
-        await using var newcomer = quorum.NewStore(s_brief);
+        await using var newcomer = quorum.NewStore(s_brief, settings: s_patient);
         await NobodyElseGetsItAsync(newcomer, quorum, node: 1);
         await NobodyElseGetsItAsync(newcomer, quorum, node: 2);
     }
@@ -68,7 +69,7 @@ public sealed class TtlRecordTests
         await using var quorum = await Quorum.StartAsync();
         await HoldOnFirstTwoAsync(quorum, s_long);
         await quorum.Servers[1].CommandAsync("FLUSHALL");
-        await using (var first = quorum.NewStore(s_brief))
+        await using (var first = quorum.NewStore(s_brief, settings: s_patient))
             await NobodyElseGetsItAsync(first, quorum, node: 1);
 
         // Nobody but the one that stays out knows of the lease now.
@@ -79,7 +80,7 @@ public sealed class TtlRecordTests
         }
 
         await quorum.Servers[0].CommandAsync("FLUSHALL");
-        await using var second = quorum.NewStore(s_brief);
+        await using var second = quorum.NewStore(s_brief, settings: s_patient);
         await NobodyElseGetsItAsync(second, quorum, node: 0);
     }
 
@@ -90,7 +91,7 @@ public sealed class TtlRecordTests
         await HoldOnFirstTwoAsync(quorum, s_long);
         await quorum.Servers[1].CommandAsync("FLUSHALL");
         quorum.Servers[0].Freeze();
-        await using var newcomer = quorum.NewStore(s_brief with { NodeTimeout = null }, TimeSpan.FromSeconds(1));
+        await using var newcomer = quorum.NewStore(s_brief, TimeSpan.FromSeconds(1));
         var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(newcomer, Key, NewId(), s_brief.Ttl!.Value));
         Assert.True(fault.IsTransient);
         Assert.False(fault.MayHaveBeenApplied);
@@ -108,7 +109,7 @@ public sealed class TtlRecordTests
     public async Task What_clients_of_other_libraries_hold_is_taken_to_be_no_longer_than_the_longest_ttl_here()
     {
         await using var quorum = await Quorum.StartAsync();
-        await using var store = quorum.NewStore(s_brief with { Ttl = s_long });
+        await using var store = quorum.NewStore(s_brief with { Ttl = s_long }, settings: s_patient);
         await TakeOnAllAsync(quorum, store, "warm", TimeSpan.FromSeconds(1));
         foreach (var server in quorum.Servers.Take(2))
             await server.CommandAsync("SET", Key, "theirs", "NX", "PX", "600000");
@@ -120,7 +121,7 @@ public sealed class TtlRecordTests
     public async Task Nobody_is_asked_for_a_vote_before_a_majority_has_the_ttl_on_record()
     {
         await using var quorum = await Quorum.StartBehindNetworksAsync();
-        await using var store = quorum.NewStore(s_brief, TimeSpan.FromMinutes(1));
+        await using var store = quorum.NewStore(s_brief, TimeSpan.FromMinutes(1), s_patient);
         await TakeOnAllAsync(quorum, store, "warm", s_brief.Ttl!.Value);
         quorum.Networks[1].Cut();
         quorum.Networks[2].Cut();
@@ -167,8 +168,8 @@ public sealed class TtlRecordTests
         await using var quorum = await Quorum.StartAsync();
         var time = new LaterTime();
         var stores = quorum.Servers.Select(server => (RedisLockStore)new RedisLockProvider().CreateStore(
-            new LockConfig { Connection = new LockConnection { Port = server.Port } }, LockProviderContext.Default));
-        await using var store = RedLockLockProvider.Create([.. stores], s_brief, time, TimeSpan.FromSeconds(30));
+            new RedisLockSettings { Port = server.Port }));
+        await using var store = RedLockLockProvider.Create([.. stores], s_patient, s_brief, time, TimeSpan.FromSeconds(30));
         await TakeOnAllAsync(quorum, store, "warm", s_long);
         await TakeOnAllAsync(quorum, store, "brief", s_brief.Ttl!.Value);
         var before = await RecordsAsync();
@@ -228,7 +229,7 @@ public sealed class TtlRecordTests
     private static async Task<string> HoldOnFirstTwoAsync(Quorum quorum, TimeSpan ttl)
     {
         var holder = NewId();
-        await using var store = quorum.NewStore(s_brief with { Ttl = ttl });
+        await using var store = quorum.NewStore(s_brief with { Ttl = ttl }, settings: s_patient);
         await TakeOnAllAsync(quorum, store, Key, ttl, holder);
         await quorum.Servers[2].CommandAsync("DEL", Key);
         return holder;
@@ -272,7 +273,7 @@ public sealed class TtlRecordTests
     }
 
     private static RedisVoter VoterAt(RedisServer server) => new((RedisLockStore)new RedisLockProvider().CreateStore(
-        new LockConfig { Connection = new LockConnection { Port = server.Port } }, LockProviderContext.Default));
+        new RedisLockSettings { Port = server.Port }));
 
     private static async Task<RedisLife> LifeAsync(RedisServer server)
     {

@@ -210,7 +210,7 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
     }
 
     private ILockStore NewStore() => new RedisLockProvider().CreateStore(
-        new LockConfig { Connection = new LockConnection { Url = string.Join(',', cluster.Servers.Select(server => server.EndPoint)) } },
+        new RedisLockSettings { Url = string.Join(',', cluster.Servers.Select(server => server.EndPoint)) }, null,
         LockProviderContext.Default);
 
     private static async Task<AcquireReply> AskAsync(ILockStore store, string key, string id) =>

@@ -5,14 +5,13 @@ public sealed class ConnectionSettingsTests
 {
     private const string Secret = "s3cret";
 
-    public static TheoryData<LockConnection, string, string> Mistakes => new()
+    public static TheoryData<RedisLockSettings, string, string> Mistakes => new()
     {
-        { new() { Endpoints = [new()] }, "connection.endpoints", "redLock" },
-        { new() { Collection = "x" }, "connection.collection", "mongo" },
-        { new() { Launch = true }, "connection.launch", "broker" },
-        { new() { Secret = Secret }, "connection.secret", "password" },
+        { new() { Port = 0 }, "connection.port", "1 to 65535" },
+        { new() { CommandTimeout = TimeSpan.Zero }, "connection.commandTimeout", "1 to 10,000 days" },
+        { new() { Format = "other" }, "lockOptions.format", "dist-lock" },
         { new() { NoDelay = false }, "connection.noDelay", "true" },
-        { new() { Url = "redis://h", Host = "h" }, "connection.url", "not both" },
+        { new() { Url = "redis://h", Host = "h" }, "connection", "by host and port, by url" },
         { new() { Url = $"http://user:{Secret}@h" }, "connection.url", "redis://" },
         { new() { Url = $"redis://:{Secret}@h/x" }, "connection.url", "database number" },
         { new() { Url = $"redis://:{Secret}@h?a=b" }, "connection.url", "no query" },
@@ -20,12 +19,12 @@ public sealed class ConnectionSettingsTests
         { new() { Url = $"h:1,password={Secret},nonsense=1" }, "connection.url", "StackExchange.Redis" },
         { new() { Url = $"password={Secret}" }, "connection.url", "names no server" },
         { new() { Url = "h:1", Username = "u" }, "connection.username", "user=" },
-        { new() { Path = "/run/redis.sock", Port = 1 }, "connection.path", "not both" },
+        { new() { Path = "/run/redis.sock", Port = 1 }, "connection", "by host and port, by path" },
     };
 
     [Theory]
     [MemberData(nameof(Mistakes))]
-    public void A_mistake_names_the_setting_and_shows_no_secret(LockConnection connection, string path, string says)
+    public void A_mistake_names_the_setting_and_shows_no_secret(RedisLockSettings connection, string path, string says)
     {
         var exception = Assert.Throws<LockConfigException>(() => Create(connection));
         Assert.Equal(path, exception.Path);
@@ -41,11 +40,11 @@ public sealed class ConnectionSettingsTests
     [InlineData("h", "h:6379")]
     [InlineData("h:7000,i:7001,abortConnect=false", "h:7000, i:7001")]
     public void Urls_and_the_clients_own_form_name_the_server(string url, string server) =>
-        Assert.Equal($"Redis at {server}", RedisConnector.From(new LockConnection { Url = url }).Server);
+        Assert.Equal($"Redis at {server}", RedisConnector.From(new RedisLockSettings { Url = url }).Server);
 
     [Fact]
-    public void Nothing_set_is_this_machine() => Assert.Equal("Redis at 127.0.0.1:6379", RedisConnector.From(new LockConnection()).Server);
+    public void Nothing_set_is_this_machine() => Assert.Equal("Redis at 127.0.0.1:6379", RedisConnector.From(new RedisLockSettings()).Server);
 
-    private static void Create(LockConnection connection) =>
-        new RedisLockProvider().CreateStore(new LockConfig { Connection = connection }, LockProviderContext.Default);
+    private static void Create(RedisLockSettings connection) =>
+        new RedisLockProvider().CreateStore(connection);
 }

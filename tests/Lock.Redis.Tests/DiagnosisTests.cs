@@ -93,12 +93,12 @@ public sealed partial class DiagnosisTests
         await using var master = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
         await using var replica = await RedisServer.StartAsync("--replicaof", "127.0.0.1", $"{master.Port}");
         await ReplicatedFixture.UntilReplicatedAsync(master);
-        var findings = await DiagnoseAsync(master, new LockOptions { Replicas = wanted });
+        var findings = await DiagnoseAsync(master, new RedisLockSettings { Replicas = wanted });
         var about = findings.SingleOrDefault(static one => one.Code.StartsWith("replicas-", StringComparison.Ordinal));
         Assert.Equal((code, unsafely), (about?.Code, about?.IsWarning ?? false));
 
         // Both named, as a replicated pair is: the replica is a server like the other, and no second master.
-        await using var both = At(new LockConnection { Url = $"{master.EndPoint},{replica.EndPoint}" }, new LockOptions { Replicas = wanted });
+        await using var both = At(new RedisLockSettings { Url = $"{master.EndPoint},{replica.EndPoint}", Replicas = wanted });
         var named = await both.DiagnoseAsync();
         Assert.Equal(2, named.Count(static one => one.Code == "server"));
         Assert.Contains(named, static one => one.Text.Contains("replica,", StringComparison.Ordinal));
@@ -112,7 +112,7 @@ public sealed partial class DiagnosisTests
         await using var first = await RedisServer.StartAsync("--replicaof", "127.0.0.1", $"{master.Port}");
         await using var second = await RedisServer.StartAsync("--replicaof", "127.0.0.1", $"{master.Port}");
         await Eventually.TrueAsync(async () => await master.CommandAsync("WAIT", "2", "1000") is 2L, "both replicas");
-        Assert.False(Find(await DiagnoseAsync(master, new LockOptions { Replicas = 1 }), "replicas-partly-awaited").IsWarning);
+        Assert.False(Find(await DiagnoseAsync(master, new RedisLockSettings { Replicas = 1 }), "replicas-partly-awaited").IsWarning);
     }
 
     [Fact]
@@ -120,7 +120,7 @@ public sealed partial class DiagnosisTests
     {
         await using var one = await RedisServer.StartAsync();
         await using var other = await RedisServer.StartAsync();
-        await using var store = At(new LockConnection { Url = $"{one.EndPoint},{other.EndPoint}" });
+        await using var store = At(new RedisLockSettings { Url = $"{one.EndPoint},{other.EndPoint}" });
         var finding = Find(await store.DiagnoseAsync(), "several-masters");
         Assert.True(finding.IsWarning);
         Assert.Contains($"{other.Port}", finding.Text, StringComparison.Ordinal);
@@ -163,7 +163,7 @@ public sealed partial class DiagnosisTests
                 Version().Replace(answer, "redis_version:4."),
                 static match => $"*2\r\n$10\r\n{long.Parse(match.Groups[1].Value) + 120}\r\n$"),
         };
-        await using var store = At(new LockConnection { Port = proxy.Port });
+        await using var store = At(new RedisLockSettings { Port = proxy.Port });
         var findings = await store.DiagnoseAsync();
         var clock = Find(findings, "clock-differs");
         Assert.True(clock.IsWarning);
@@ -181,7 +181,7 @@ public sealed partial class DiagnosisTests
     public void A_network_that_others_can_read_or_reach_is_unsafe(string url, string codes)
     {
         var findings = new List<StoreFinding>();
-        RedisDiagnosis.AddNetwork(findings, RedisConnector.From(new LockConnection { Url = url }));
+        RedisDiagnosis.AddNetwork(findings, RedisConnector.From(new RedisLockSettings { Url = url }));
         Assert.Equal(codes, string.Join(", ", findings.Select(static one => one.Code)));
         Assert.All(findings, static one => Assert.True(one.IsWarning));
         Assert.DoesNotContain(Secret, string.Join('\n', findings), StringComparison.Ordinal);
@@ -191,7 +191,7 @@ public sealed partial class DiagnosisTests
     public async Task It_asks_over_a_connection_of_its_own_changes_nothing_and_needs_a_server()
     {
         await using var server = await RedisServer.StartAsync("--requirepass", Secret);
-        await using var store = At(new LockConnection { Port = server.Port, Password = Secret });
+        await using var store = At(new RedisLockSettings { Port = server.Port, Password = Secret });
         var findings = await store.DiagnoseAsync();
         Assert.DoesNotContain(Secret, string.Join('\n', findings), StringComparison.Ordinal);
         await using (var raw = await server.RawAsync(Secret))
@@ -222,14 +222,13 @@ public sealed partial class DiagnosisTests
     internal static StoreFinding Find(IReadOnlyList<StoreFinding> findings, string code) =>
         Assert.Single(findings, one => one.Code == code);
 
-    private static async Task<IReadOnlyList<StoreFinding>> DiagnoseAsync(RedisServer server, LockOptions? options = null)
+    private static async Task<IReadOnlyList<StoreFinding>> DiagnoseAsync(RedisServer server, RedisLockSettings? settings = null)
     {
-        await using var store = At(new LockConnection { Port = server.Port }, options);
+        await using var store = At((settings ?? new RedisLockSettings()) with { Port = server.Port });
         return await store.DiagnoseAsync();
     }
 
-    private static RedisLockStore At(LockConnection connection, LockOptions? options = null) =>
-        (RedisLockStore)new RedisLockProvider().CreateStore(new LockConfig { Connection = connection, LockOptions = options ?? new LockOptions() }, LockProviderContext.Default);
+    private static RedisLockStore At(RedisLockSettings settings) => (RedisLockStore)new RedisLockProvider().CreateStore(settings);
 
     /// <summary>Takes many locks, fills the server's memory, and tells whether a lock has gone.</summary>
     private static async Task<bool> HeldWhileFullAsync(RedisServer server, ILockStore store)

@@ -17,7 +17,7 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
     public async Task A_wrong_password_is_final_and_is_said_without_showing_it(string? password, string says)
     {
         await using var server = await RedisServer.StartAsync("--requirepass", Secret);
-        var fault = await FaultAsync(new LockConnection { Host = "127.0.0.1", Port = server.Port, Password = password });
+        var fault = await FaultAsync(new RedisLockSettings { Host = "127.0.0.1", Port = server.Port, Password = password });
         Assert.False(fault.IsTransient, fault.ToString());
         Assert.False(fault.MayHaveBeenApplied);
         Assert.Contains(says, fault.Message, StringComparison.OrdinalIgnoreCase);
@@ -28,7 +28,7 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
     public async Task The_right_password_works_from_each_form_of_configuration()
     {
         await using var server = await RedisServer.StartAsync("--requirepass", Secret);
-        LockConnection[] forms =
+        RedisLockSettings[] forms =
         [
             new() { Host = "127.0.0.1", Port = server.Port, Password = Secret },
             new() { Host = "127.0.0.1", Port = server.Port, Password = Secret, Username = "default" },
@@ -47,7 +47,7 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
     [Fact]
     public async Task Tls_to_a_plain_port_is_a_fault_that_names_tls()
     {
-        var fault = await FaultAsync(new LockConnection { Host = "127.0.0.1", Port = Server.Port, Tls = true, ConnectTimeout = TimeSpan.FromSeconds(1) });
+        var fault = await FaultAsync(new RedisLockSettings { Host = "127.0.0.1", Port = Server.Port, Tls = true, ConnectTimeout = TimeSpan.FromSeconds(1) });
         Assert.Contains("TLS", fault.Message, StringComparison.Ordinal);
         Assert.False(fault.MayHaveBeenApplied);
     }
@@ -55,7 +55,7 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
     [Fact]
     public async Task An_unknown_host_is_named()
     {
-        var fault = await FaultAsync(new LockConnection { Host = "no-such-host.invalid", Port = 6379, Password = Secret });
+        var fault = await FaultAsync(new RedisLockSettings { Host = "no-such-host.invalid", Port = 6379, Password = Secret });
         Assert.Contains("no-such-host.invalid", fault.Message, StringComparison.Ordinal);
         Assert.True(fault.IsTransient);
         Assert.False(fault.MayHaveBeenApplied);
@@ -238,7 +238,7 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
                 await client.GetStream().WriteAsync("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray());
             }
         });
-        var fault = await FaultAsync(new LockConnection
+        var fault = await FaultAsync(new RedisLockSettings
         {
             Host = "127.0.0.1", Port = ((IPEndPoint)listener.LocalEndpoint).Port, ConnectTimeout = TimeSpan.FromSeconds(1),
         });
@@ -256,9 +256,9 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
         await using var sentinel = await SentinelServer.StartAsync();
         var fault = await FaultAsync(form switch
         {
-            "host and port" => new LockConnection { Host = "127.0.0.1", Port = sentinel.Port },
-            "redis://" => new LockConnection { Url = $"redis://:{Secret}@127.0.0.1:{sentinel.Port}" },
-            _ => new LockConnection { Url = $"127.0.0.1:{sentinel.Port},password={Secret}" },
+            "host and port" => new RedisLockSettings { Host = "127.0.0.1", Port = sentinel.Port },
+            "redis://" => new RedisLockSettings { Url = $"redis://:{Secret}@127.0.0.1:{sentinel.Port}" },
+            _ => new RedisLockSettings { Url = $"127.0.0.1:{sentinel.Port},password={Secret}" },
         });
         Assert.Contains($"127.0.0.1:{sentinel.Port} is a Sentinel", fault.Message, StringComparison.Ordinal);
         Assert.Contains("serviceName=", fault.Message, StringComparison.Ordinal);
@@ -266,10 +266,10 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
         Assert.DoesNotContain(Secret, fault.ToString(), StringComparison.Ordinal);
     }
 
-    private static ILockStore StoreAt(LockConnection connection) =>
-        new RedisLockProvider().CreateStore(new LockConfig { Connection = connection, LockOptions = new LockOptions() }, LockProviderContext.Default);
+    private static ILockStore StoreAt(RedisLockSettings connection) =>
+        new RedisLockProvider().CreateStore(connection, new LockOptions(), LockProviderContext.Default);
 
-    private static async Task<LockStoreException> FaultAsync(LockConnection connection)
+    private static async Task<LockStoreException> FaultAsync(RedisLockSettings connection)
     {
         await using var store = StoreAt(connection);
         return await Eventually.DoneAsync(Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, NewKey(), NewId())), "the fault");

@@ -57,7 +57,7 @@ public sealed class FenceTests(RedisFixture redis, Xunit.Abstractions.ITestOutpu
     [InlineData(3_600_000)]
     public async Task The_fence_outlives_the_lock_by_the_retention_and_no_longer(int retention)
     {
-        var store = NewStore(new LockOptions { FenceRetention = TimeSpan.FromMilliseconds(retention) });
+        var store = NewStore(new RedisLockSettings { FenceRetention = TimeSpan.FromMilliseconds(retention) });
         var (key, id) = (NewKey(), NewId());
         await TakeAsync(store, key, id, TimeSpan.FromSeconds(20));
         Assert.InRange(await FenceLeftAsync(key), retention + 15_000, retention + 20_000);
@@ -81,7 +81,7 @@ public sealed class FenceTests(RedisFixture redis, Xunit.Abstractions.ITestOutpu
         var keys = int.Parse(Environment.GetEnvironmentVariable("LOCK_TEST_KEYS_USED_ONCE") ?? "20000", System.Globalization.CultureInfo.InvariantCulture);
         var retention = TimeSpan.FromSeconds(3 + keys / 10_000);
         await using var server = await Testing.RedisServer.StartAsync();
-        await using var store = RedisFixture.StoreAt(server.Port, new LockOptions { FenceRetention = retention });
+        await using var store = RedisFixture.StoreAt(server.Port, new RedisLockSettings { FenceRetention = retention });
         var before = await MemoryAsync();
         await Parallel.ForEachAsync(Enumerable.Range(0, keys), new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (i, _) =>
         {

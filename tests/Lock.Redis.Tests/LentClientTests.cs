@@ -26,9 +26,9 @@ public sealed class LentClientTests(RedisFixture redis) : RedisTests(redis), ICl
         Assert.All(findings, static one => Assert.DoesNotContain("b=x", one.Text, StringComparison.Ordinal));
 
         // Replicas take another connection, and nobody knows how this one was made.
-        var replicas = new LockOptions { Replicas = 1 };
+        var replicas = new RedisLockSettings { Replicas = 1 };
         var refusal = Assert.Throws<LockConfigException>(
-            () => new RedisLockProvider(lent).CreateStore(new LockConfig { LockOptions = replicas }, LockProviderContext.Default));
+            () => new RedisLockProvider(lent).CreateStore(replicas));
         Assert.Equal("lockOptions.replicas", refusal.Path);
         Assert.Contains("ConfigurationOptions", refusal.Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new RedisLockStore(lent, replicas));
@@ -42,7 +42,7 @@ public sealed class LentClientTests(RedisFixture redis) : RedisTests(redis), ICl
         await using var lent = await ConnectionMultiplexer.ConnectAsync(options);
         foreach (var provider in (RedisLockProvider[])[new(lent), new(options)])
         {
-            await using var locks = new StoreLock(provider.CreateStore(new LockConfig(), LockProviderContext.Default));
+            await using var locks = new StoreLock(provider.CreateStore(new RedisLockSettings(), null, LockProviderContext.Default));
             await (await locks.LockAsync(NewKey())).UnlockAsync();
         }
 
@@ -62,8 +62,8 @@ public sealed class LentClientTests(RedisFixture redis) : RedisTests(redis), ICl
             "--replicaof", "127.0.0.1", $"{master.Port}", "--masterauth", Secret, "--repl-diskless-sync-delay", "0");
         var options = ConfigurationOptions.Parse(master.EndPoint);
         options.Password = Secret;
-        var config = new LockConfig { LockOptions = replicas ? new LockOptions { Replicas = 1, ReplicaTimeout = TimeSpan.FromSeconds(30) } : new LockOptions() };
-        await using var store = new RedisLockProvider(options).CreateStore(config, LockProviderContext.Default);
+        var settings = replicas ? new RedisLockSettings { Replicas = 1, ReplicaTimeout = TimeSpan.FromSeconds(30) } : new RedisLockSettings();
+        await using var store = new RedisLockProvider(options).CreateStore(settings);
         await Eventually.TrueAsync(async () =>
         {
             var id = NewId();
@@ -99,7 +99,7 @@ public sealed class LentClientTests(RedisFixture redis) : RedisTests(redis), ICl
         async Task<StoreLock> NewLocksAsync()
         {
             if (how == "url")
-                return Track(new StoreLock(new RedisLockProvider().CreateStore(new LockConfig { Connection = new LockConnection { Url = text } }, LockProviderContext.Default)));
+                return Track(new StoreLock(new RedisLockProvider().CreateStore(new RedisLockSettings { Url = text }, null, LockProviderContext.Default)));
             var lent = await ConnectionMultiplexer.ConnectAsync(text);
             Track(new Disposal(lent));
             return Track(new StoreLock(new RedisLockStore(lent)));

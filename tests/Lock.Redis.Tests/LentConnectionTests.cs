@@ -20,7 +20,7 @@ public sealed class LentConnectionTests(RedisFixture redis) : RedisTests(redis),
             Assert.True(await watch.WaitAsync(Eventually.Patience, CancellationToken.None));
         }
 
-        await using (var locks = new StoreLock(new RedisLockProvider(lent).CreateStore(new LockConfig(), LockProviderContext.Default)))
+        await using (var locks = new StoreLock(new RedisLockProvider(lent).CreateStore(new RedisLockSettings(), null, LockProviderContext.Default)))
         {
             await using var handle = await locks.LockAsync(key);
         }
@@ -34,7 +34,7 @@ public sealed class LentConnectionTests(RedisFixture redis) : RedisTests(redis),
     public async Task A_lent_connection_may_be_asked_for_another_database()
     {
         using var lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
-        await using var store = new RedisLockStore(lent, database: 5);
+        await using var store = new RedisLockStore(lent, new RedisLockSettings { Db = 5 });
         var (key, id) = (NewKey(), NewId());
         await TakeAsync(store, key, id);
         Assert.Equal(id, (string?)await lent.GetDatabase(5).StringGetAsync(key));
@@ -49,9 +49,9 @@ public sealed class LentConnectionTests(RedisFixture redis) : RedisTests(redis),
     public async Task Whatever_else_is_said_of_the_connection_is_refused()
     {
         using var lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
-        var config = new LockConfig { Connection = new LockConnection { Host = "elsewhere" } };
-        Assert.Equal("connection", Assert.Throws<LockConfigException>(() => new RedisLockProvider(lent).CreateStore(config, LockProviderContext.Default)).Path);
-        Assert.Throws<ArgumentOutOfRangeException>(() => new RedisLockStore(lent, database: -2));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new RedisLockStore(lent, commandTimeout: TimeSpan.Zero));
+        var elsewhere = new RedisLockSettings { Host = "elsewhere" };
+        Assert.Equal("connection", Assert.Throws<LockConfigException>(() => new RedisLockProvider(lent).CreateStore(elsewhere)).Path);
+        Assert.Equal("connection.db", Assert.Throws<LockConfigException>(() => new RedisLockStore(lent, new RedisLockSettings { Db = -2 })).Path);
+        Assert.Throws<LockConfigException>(() => new RedisLockStore(lent, new RedisLockSettings { CommandTimeout = TimeSpan.Zero }));
     }
 }

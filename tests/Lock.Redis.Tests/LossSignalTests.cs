@@ -8,24 +8,24 @@ public sealed class LossSignalTests(RedisFixture redis) : RedisTests(redis), ICl
     private static readonly TimeSpan s_atOnce = TimeSpan.FromSeconds(5);
 
     /// <summary>Looked at again and again, and never over within a test: what such a lease is lost by is what a renewal was answered.</summary>
-    private static readonly LockOptions s_lookedAt = new() { Ttl = TimeSpan.FromMinutes(10), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(200) };
+    private static readonly LockOptions s_lookedAt = new() { AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(200) };
 
     /// <summary>None of them would be renewed, or looked at, within the test.</summary>
-    public static TheoryData<string, LockOptions> Leases => new()
+    public static TheoryData<string, LockOptions, RedisLockSettings> Leases => new()
     {
-        { "renewed", new() { Ttl = TimeSpan.FromMinutes(10) } },
-        { "fixed", new() { Ttl = TimeSpan.FromMinutes(10), AutoRenew = false } },
-        { "without expiry", new() { Ttl = Timeout.InfiniteTimeSpan } },
-        { "another format", new() { Ttl = TimeSpan.FromMinutes(10), Format = LockFormats.DistLock } },
-        { "another prefix", new() { Ttl = TimeSpan.FromMinutes(10), KeyPrefix = "p:" } },
+        { "renewed", new() { Ttl = TimeSpan.FromMinutes(10) }, new() },
+        { "fixed", new() { Ttl = TimeSpan.FromMinutes(10), AutoRenew = false }, new() },
+        { "without expiry", new() { Ttl = Timeout.InfiniteTimeSpan }, new() },
+        { "another format", new() { Ttl = TimeSpan.FromMinutes(10) }, new() { Format = LockFormats.DistLock } },
+        { "another prefix", new() { Ttl = TimeSpan.FromMinutes(10) }, new() { KeyPrefix = "p:" } },
     };
 
     [Theory]
     [MemberData(nameof(Leases))]
-    public async Task A_lock_that_another_process_forces_is_announced_at_once(string kind, LockOptions options)
+    public async Task A_lock_that_another_process_forces_is_announced_at_once(string kind, LockOptions options, RedisLockSettings settings)
     {
-        await using var holding = new StoreLock(NewStore(options), options);
-        await using var forcing = new StoreLock(NewStore(options), options);
+        await using var holding = new StoreLock(NewStore(settings), options);
+        await using var forcing = new StoreLock(NewStore(settings), options);
         var (key, other) = (NewKey(), NewKey());
         await using var held = await holding.LockAsync(key);
         await using var bystander = await holding.LockAsync(other);

@@ -36,7 +36,7 @@ public sealed class OwnClientTests(RedisFixture redis) : RedisTests(redis), ICla
     public async Task A_user_of_the_servers_list_connects_in_each_form(string user)
     {
         Assert.Equal("OK", await CommandAsync("ACL", "SETUSER", user, "on", $">{Secret},x", "~*", "&*", "+@all"));
-        var forms = new List<LockConnection>
+        var forms = new List<RedisLockSettings>
         {
             new() { Port = Server.Port, Username = user, Password = Secret + ",x" },
             new() { Url = $"redis://{Uri.EscapeDataString(user)}:{Uri.EscapeDataString(Secret + ",x")}@127.0.0.1:{Server.Port}" },
@@ -62,7 +62,7 @@ public sealed class OwnClientTests(RedisFixture redis) : RedisTests(redis), ICla
         {
             var options = ConfigurationOptions.Parse($"{Server.EndPoint},protocol={protocol}");
             (options.User, options.Password) = (user, password);
-            await using var store = new RedisLockProvider(options).CreateStore(new LockConfig(), LockProviderContext.Default);
+            await using var store = new RedisLockProvider(options).CreateStore(new RedisLockSettings(), null, LockProviderContext.Default);
             var fault = await FaultAsync(store);
             Assert.True(fault is { IsTransient: false, MayHaveBeenApplied: false }, fault.ToString());
             Assert.Contains(says, fault.Message, StringComparison.Ordinal);
@@ -75,7 +75,7 @@ public sealed class OwnClientTests(RedisFixture redis) : RedisTests(redis), ICla
     {
         var path = Path.Combine(Path.GetTempPath(), $"lock-{Guid.NewGuid():N}.sock");
         await using var server = await RedisServer.StartAsync("--unixsocket", path);
-        await using var locks = new StoreLock(StoreAt(new LockConnection { Path = path }));
+        await using var locks = new StoreLock(StoreAt(new RedisLockSettings { Path = path }));
         await using var others = new StoreLock(RedisFixture.StoreAt(server.Port));
         var held = await locks.LockAsync("k");
         var next = others.LockAsync("k").AsTask();
@@ -88,7 +88,7 @@ public sealed class OwnClientTests(RedisFixture redis) : RedisTests(redis), ICla
     public async Task A_socket_that_is_not_there_and_a_port_where_nobody_listens_are_said_at_once()
     {
         var path = Path.Combine(Path.GetTempPath(), $"lock-{Guid.NewGuid():N}.sock");
-        foreach (var (connection, names) in new[] { (new LockConnection { Path = path }, path), (new LockConnection { Port = RedisServer.FreePort() }, "127.0.0.1") })
+        foreach (var (connection, names) in new[] { (new RedisLockSettings { Path = path }, path), (new RedisLockSettings { Port = RedisServer.FreePort() }, "127.0.0.1") })
         {
             // Nobody waits for the limit of connecting.
             await using var store = StoreAt(connection with { ConnectTimeout = s_never });
@@ -110,12 +110,12 @@ public sealed class OwnClientTests(RedisFixture redis) : RedisTests(redis), ICla
         if (form == "lent")
         {
             var lent = await ConnectionMultiplexer.ConnectAsync($"{Host}:6379,abortConnect=false,connectTimeout=500");
-            store = new RedisLockStore(lent, commandTimeout: TimeSpan.FromMilliseconds(500));
+            store = new RedisLockStore(lent, new RedisLockSettings { CommandTimeout = TimeSpan.FromMilliseconds(500) });
             Track(new Disposal(lent));
         }
         else
         {
-            store = StoreAt((form == "host" ? new LockConnection { Host = Host } : new LockConnection { Url = $"redis://{Host}" }) with { ConnectTimeout = s_never });
+            store = StoreAt((form == "host" ? new RedisLockSettings { Host = Host } : new RedisLockSettings { Url = $"redis://{Host}" }) with { ConnectTimeout = s_never });
         }
 
         Track(store);
@@ -130,7 +130,7 @@ public sealed class OwnClientTests(RedisFixture redis) : RedisTests(redis), ICla
     [InlineData("resp3")]
     public async Task Both_protocols_wake_who_waits_and_tell_who_is_forced(string protocol)
     {
-        LockConnection At() => new() { Url = $"{Server.EndPoint},protocol={protocol}" };
+        RedisLockSettings At() => new() { Url = $"{Server.EndPoint},protocol={protocol}" };
         await using var holding = new StoreLock(StoreAt(At()));
         await using var waiting = new StoreLock(StoreAt(At()));
         var key = NewKey();
@@ -149,8 +149,8 @@ public sealed class OwnClientTests(RedisFixture redis) : RedisTests(redis), ICla
     private async Task<long> WaitersAsync(string key) =>
         (long)(await CommandAsync("EVAL", @"return redis.call('zcard', ARGV[1] .. '\255{' .. ARGV[1] .. '}\255w')", "0", key))!;
 
-    private static ILockStore StoreAt(LockConnection connection) =>
-        new RedisLockProvider().CreateStore(new LockConfig { Connection = connection, LockOptions = new LockOptions() }, LockProviderContext.Default);
+    private static ILockStore StoreAt(RedisLockSettings connection) =>
+        new RedisLockProvider().CreateStore(connection, new LockOptions(), LockProviderContext.Default);
 
     private static async Task<LockStoreException> FaultAsync(ILockStore store) =>
         await Eventually.DoneAsync(Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, NewKey(), NewId())), "the fault");
@@ -173,6 +173,6 @@ public sealed class Resp2ConformanceTests(RedisFixture redis) : LockStoreConform
     protected override ILockStore CreateSilentStore(int silentPort, TimeSpan limit) => StoreAt($"127.0.0.1:{silentPort}", limit);
 
     private static ILockStore StoreAt(string endPoint, TimeSpan? limit) => new RedisLockProvider().CreateStore(
-        new LockConfig { Connection = new LockConnection { Url = $"{endPoint},protocol=resp2", CommandTimeout = limit, ConnectTimeout = limit } },
+        new RedisLockSettings { Url = $"{endPoint},protocol=resp2", CommandTimeout = limit, ConnectTimeout = limit }, null,
         LockProviderContext.Default);
 }

@@ -127,8 +127,8 @@ public sealed class QueueTests(RedisFixture redis) : RedisTests(redis), IClassFi
     public async Task Fair_locks_of_several_processes_take_turns_and_survive_a_waiter_that_vanishes()
     {
         var key = NewKey();
-        var fair = new LockOptions { Fair = true };
-        var processes = Enumerable.Range(0, 4).Select(_ => Track(new StoreLock(NewStore(), fair))).ToList();
+        var fair = new RedisLockSettings { Fair = true };
+        var processes = Enumerable.Range(0, 4).Select(_ => Track(new StoreLock(NewStore(fair)))).ToList();
         var holder = await processes[0].LockAsync(key);
         var order = new List<int>();
         var waiting = new List<Task>();

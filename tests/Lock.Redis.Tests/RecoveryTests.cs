@@ -104,7 +104,7 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
     {
         await using var server = await RedisServer.StartAsync("--maxmemory-policy", "noeviction");
         await using var holding = new StoreLock(RedisFixture.StoreAt(server.Port), s_noNet);
-        await using var waiting = new StoreLock(RedisFixture.StoreAt(server.Port), s_noNet with { Fair = fair });
+        await using var waiting = new StoreLock(RedisFixture.StoreAt(server.Port, new RedisLockSettings { Fair = fair }), s_noNet);
         var held = await holding.LockAsync("k");
         var waiter = waiting.LockAsync("k").AsTask();
         await Eventually.TrueAsync(
@@ -182,9 +182,8 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
         await using var master = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
         await using var replica = await RedisServer.StartAsync("--replicaof", "127.0.0.1", $"{master.Port}");
         await ReplicatedFixture.UntilReplicatedAsync(master);
-        var options = new LockOptions { Ttl = TimeSpan.FromSeconds(30), Replicas = replicas };
-        await using var locks = Of(options);
-        await using var plain = Of(options with { Replicas = 0 });
+        await using var locks = Of(replicas);
+        await using var plain = Of(0);
         var held = await locks.LockAsync("k");
         if (replicas == 0)
             await Eventually.TrueAsync(async () => (string?)await replica.CommandAsync("GET", "k") == held.Id, "the lock at the replica");
@@ -200,10 +199,10 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
         await using var next = await Eventually.DoneAsync(WithoutFaultAsync(async () => await plain.LockAsync("k")), "the next lock");
         Assert.True(next.FencingToken > held.FencingToken);
 
-        StoreLock Of(LockOptions options) => new(
+        StoreLock Of(int wanted) => new(
             new RedisLockProvider().CreateStore(
-                new LockConfig { Connection = new LockConnection { Url = $"{master.EndPoint},{replica.EndPoint}" }, LockOptions = options }, LockProviderContext.Default),
-            options);
+                new RedisLockSettings { Url = $"{master.EndPoint},{replica.EndPoint}", Replicas = wanted }),
+            new LockOptions { Ttl = TimeSpan.FromSeconds(30) });
     }
 
     /// <summary>A server that loads its 4,000 keys one each millisecond.</summary>

@@ -6,12 +6,12 @@ public abstract class RedisConformance(RedisFixture redis, string format) : Lock
 {
     protected override StoreAbilities Abilities => new() { SignalsRelease = true, SignalsLoss = true, ForcesRelease = true };
 
-    protected override ILockStore CreateStore() => redis.NewStore(new LockOptions { Format = format });
+    protected override ILockStore CreateStore() => redis.NewStore(new RedisLockSettings { Format = format });
 
-    protected override ILockStore CreateUnreachableStore(int closedPort) => RedisFixture.StoreAt(closedPort, new LockOptions { Format = format });
+    protected override ILockStore CreateUnreachableStore(int closedPort) => RedisFixture.StoreAt(closedPort, new RedisLockSettings { Format = format });
 
     protected override ILockStore CreateSilentStore(int silentPort, TimeSpan limit) =>
-        RedisFixture.StoreAt(silentPort, new LockOptions { Format = format }, limit);
+        RedisFixture.StoreAt(silentPort, new RedisLockSettings { Format = format }, limit);
 }
 
 public sealed class NativeConformanceTests(RedisFixture redis) : RedisConformance(redis, LockFormats.Native), IClassFixture<RedisFixture>;
@@ -33,7 +33,7 @@ public sealed class RedisModelTests(RedisFixture redis) : LockStoreModelConforma
 public abstract class RedisWholeLock(RedisFixture redis, bool fair) : LockConformance
 {
     protected override ILock CreateLock(LockOptions? defaults, string? ns) =>
-        new StoreLock(redis.NewStore(), (defaults ?? new LockOptions()) with { Fair = fair }, ns);
+        new StoreLock(redis.NewStore(new RedisLockSettings { Fair = fair }), defaults, ns);
 }
 
 public sealed class RedisWholeLockTests(RedisFixture redis) : RedisWholeLock(redis, fair: false), IClassFixture<RedisFixture>;

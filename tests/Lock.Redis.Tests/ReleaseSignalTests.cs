@@ -60,7 +60,7 @@ public sealed class ReleaseSignalTests(RedisFixture redis) : RedisTests(redis), 
     [InlineData(LockFormats.DistLock)]
     public async Task A_key_of_any_form_is_recognized_in_its_notice(string format)
     {
-        var (holder, waiter) = (NewStore(new LockOptions { Format = format }), NewStore(new LockOptions { Format = format }));
+        var (holder, waiter) = (NewStore(new RedisLockSettings { Format = format }), NewStore(new RedisLockSettings { Format = format }));
         await QuietAsync(waiter);
         string[] parts =
         [

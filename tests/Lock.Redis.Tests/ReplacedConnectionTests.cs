@@ -15,7 +15,7 @@ public sealed class ReplacedConnectionTests(RedisFixture redis) : RedisTests(red
         await using var bad = new RedisProxy(Server.Port);
         await using var good = new RedisProxy(Server.Port);
         var connector = new Ways(bad.Port, good.Port);
-        await using var locks = new StoreLock(new RedisLockStore(new RedisConnection(connector, TimeProvider.System), new LockOptions()));
+        await using var locks = new StoreLock(new RedisLockStore(new RedisConnection(connector, TimeProvider.System), new RedisLockSettings(), new LockOptions()));
         await using var others = new StoreLock(NewStore());
         var (key, next) = (NewKey(), NewKey());
         await using var held = await locks.LockAsync(next, s_notices);
@@ -50,12 +50,46 @@ public sealed class ReplacedConnectionTests(RedisFixture redis) : RedisTests(red
     }
 
     [Fact]
+    public async Task A_subscription_that_hears_nothing_although_requests_are_answered_moves_to_a_new_connection()
+    {
+        // Whatever is published goes by another name on its way.
+        await using var bad = new RedisProxy(Server.Port)
+        {
+            Rewrite = static said => said.Replace("message\r\n$13\r\nlock:released", "message\r\n$13\r\nlock:whatever", StringComparison.Ordinal),
+        };
+        await using var good = new RedisProxy(Server.Port);
+        var connector = new Ways(bad.Port, good.Port);
+        var connection = new RedisConnection(connector, TimeProvider.System);
+        await using var locks = new StoreLock(new RedisLockStore(connection, new RedisLockSettings(), new LockOptions()));
+        await using var others = new StoreLock(NewStore());
+        await using (await locks.LockAsync(NewKey()))
+        {
+            // Its requests are answered over the first connection.
+            Assert.Equal(1, connector.Made);
+        }
+
+        var before = connection.Connected;
+        var key = NewKey();
+        var away = await others.LockAsync(key, s_notices);
+        var waiting = locks.LockAsync(key, s_notices).AsTask();
+        await Eventually.TrueAsync(() => !ReferenceEquals(connection.Connected, before), "another connection", TimeSpan.FromSeconds(60));
+        Assert.Equal(2, connector.Made);
+        // The first way is not needed any more, for requests or for notices.
+        bad.Cut();
+        await away.UnlockAsync();
+        await using var taken = await Eventually.DoneAsync(waiting, "the lock that was waited for", TimeSpan.FromSeconds(60));
+        Assert.True(await others.ForceUnlockAsync(key));
+        await Eventually.TrueAsync(() => taken.LostToken.IsCancellationRequested, "the loss");
+        Assert.Equal(2, connector.Made);
+    }
+
+    [Fact]
     public async Task A_server_that_is_silent_to_everybody_is_not_the_connections_fault()
     {
         await using var way = new RedisProxy(Server.Port);
         var connector = new Ways(way.Port, way.Port);
         var connection = new RedisConnection(connector, TimeProvider.System);
-        await using var store = new RedisLockStore(connection, new LockOptions());
+        await using var store = new RedisLockStore(connection, new RedisLockSettings(), new LockOptions());
         await TakeAsync(store, NewKey(), NewId());
         var before = connection.Connected;
         way.Cut();
@@ -92,7 +126,7 @@ public sealed class ReplacedConnectionTests(RedisFixture redis) : RedisTests(red
 
         public string ChannelPrefix => "";
 
-        public Task<IConnectionMultiplexer> ConnectAsync(TimeProvider time) => RedisConnector.From(new LockConnection
+        public Task<IConnectionMultiplexer> ConnectAsync(TimeProvider time) => RedisConnector.From(new RedisLockSettings
         {
             Host = "127.0.0.1", Port = Interlocked.Increment(ref _made) == 1 ? first : later, CommandTimeout = CommandTimeout, ConnectTimeout = ConnectTimeout,
         }).ConnectAsync(time);

@@ -6,8 +6,8 @@ namespace Locking;
 /// <summary>Grants that wait for replicas, and a replica that becomes the master in mid-hold.</summary>
 public sealed class ReplicaTests : IAsyncLifetime
 {
-    private static readonly LockOptions s_one = new() { Replicas = 1, ReplicaTimeout = TimeSpan.FromSeconds(10) };
-    private static readonly LockOptions s_impatient = new() { Replicas = 1, ReplicaTimeout = TimeSpan.FromMilliseconds(300) };
+    private static readonly RedisLockSettings s_one = new() { Replicas = 1, ReplicaTimeout = TimeSpan.FromSeconds(10) };
+    private static readonly RedisLockSettings s_impatient = new() { Replicas = 1, ReplicaTimeout = TimeSpan.FromMilliseconds(300) };
 
     private RedisServer _master = null!;
     private RedisServer _replica = null!;
@@ -126,7 +126,7 @@ public sealed class ReplicaTests : IAsyncLifetime
 /// <summary>The conformance kit where every grant waits for a replica.</summary>
 public sealed class ReplicatedConformanceTests(ReplicatedFixture servers) : LockStoreConformance, IClassFixture<ReplicatedFixture>
 {
-    private static readonly LockOptions s_options = new() { Replicas = 1 };
+    private static readonly RedisLockSettings s_options = new() { Replicas = 1 };
 
     protected override StoreAbilities Abilities => new() { SignalsRelease = true, SignalsLoss = true, ForcesRelease = true };
 

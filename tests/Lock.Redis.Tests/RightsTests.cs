@@ -10,7 +10,7 @@ namespace Locking;
 public sealed partial class RightsTests
 {
     private const string Password = "PASSWORD";
-    private static readonly LockOptions s_prefixed = new() { KeyPrefix = "app:" };
+    private static readonly RedisLockSettings s_prefixed = new() { KeyPrefix = "app:" };
     private static readonly TimeSpan s_never = TimeSpan.FromMinutes(10);
 
     /// <summary>The lines of docs/redis.md, by what they are for.</summary>
@@ -39,9 +39,9 @@ public sealed partial class RightsTests
         foreach (var format in (string[])[LockFormats.Native, LockFormats.DistLock])
         {
             var logs = new Logs();
-            var options = s_prefixed with { Format = format };
-            await using var store = StoreAt(server, options, protocol, logs);
-            await LockAsync(() => StoreAt(server, options, protocol, logs), options, server);
+            var settings = s_prefixed with { Format = format };
+            await using var store = StoreAt(server, settings, protocol, logs);
+            await LockAsync(fair => StoreAt(server, settings with { Fair = fair }, protocol, logs), server);
             if (use == "list")
             {
                 await store.TryAcquireAsync(new AcquireRequest("listed-" + format, "id", "owner", s_never), CancellationToken.None);
@@ -88,14 +88,14 @@ public sealed partial class RightsTests
         await using var server = await RedisServer.StartAsync();
         Assert.Equal("OK", await server.CommandAsync("ACL", "SETUSER", "default", rights));
         var logs = new Logs();
-        await using var store = StoreAt(server, new LockOptions(), "resp3", logs, user: false);
+        await using var store = StoreAt(server, new RedisLockSettings(), "resp3", logs, user: false);
         await using var locks = new StoreLock(store, new LockOptions { RetryDelay = TimeSpan.FromMilliseconds(20) });
         var slow = new LockOptions { Ttl = s_never, PollInterval = s_never };
         for (var i = 0; i < 3; i++)
             Assert.Equal(UnlockOutcome.Released, await (await locks.LockAsync("k")).UnlockAsync());
 
         // Who waits asks now and then.
-        await using var others = new StoreLock(StoreAt(server, new LockOptions(), "resp3", logs, user: false));
+        await using var others = new StoreLock(StoreAt(server, new RedisLockSettings(), "resp3", logs, user: false));
         var held = await others.LockAsync("k", slow);
         var next = locks.LockAsync("k", slow).AsTask();
         Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
@@ -118,14 +118,14 @@ public sealed partial class RightsTests
         await using var server = await RedisServer.StartAsync();
         Assert.Equal("OK", await server.CommandAsync("ACL", "SETUSER", "default", "-subscribe"));
         var logs = new Logs();
-        await using (var store = StoreAt(server, new LockOptions { Wait = WaitMode.Notify }, protocol, logs, user: false))
+        await using (var store = StoreAt(server, new RedisLockSettings(), protocol, logs, user: false, new LockOptions { Wait = WaitMode.Notify }))
         {
             var fault = await Assert.ThrowsAsync<LockStoreException>(async () => await store.WatchAsync("k", CancellationToken.None));
             Assert.Contains("set it to poll", fault.Message, StringComparison.Ordinal);
             Assert.False(fault.IsTransient);
         }
 
-        await using var auto = StoreAt(server, new LockOptions(), protocol, logs, user: false);
+        await using var auto = StoreAt(server, new RedisLockSettings(), protocol, logs, user: false);
         await using var watch = await auto.WatchAsync("k", CancellationToken.None);
         Assert.True(await watch.WaitAsync(s_never, CancellationToken.None));
         Assert.Contains(logs.Entries, static entry => entry.Message.Contains("wait to poll", StringComparison.Ordinal));
@@ -164,13 +164,13 @@ public sealed partial class RightsTests
     }
 
     /// <summary>Everything a lock does: taken, refused, extended, waited for in both lines, given up, released, forced.</summary>
-    private static async Task LockAsync(Func<RedisLockStore> newStore, LockOptions options, RedisServer server)
+    private static async Task LockAsync(Func<bool, RedisLockStore> newStore, RedisServer server)
     {
         foreach (var fair in (bool[])[false, true])
         {
             var call = new LockOptions { Ttl = s_never, PollInterval = s_never };
-            await using var locks = new StoreLock(newStore(), options with { Fair = fair });
-            await using var others = new StoreLock(newStore(), options with { Fair = fair });
+            await using var locks = new StoreLock(newStore(fair));
+            await using var others = new StoreLock(newStore(fair));
             var held = await locks.LockAsync("k", call);
             Assert.Null(await others.TryLockAsync("k", call));
             Assert.Equal(held.Id, (await others.GetAsync("k"))!.Id);
@@ -190,11 +190,12 @@ public sealed partial class RightsTests
         }
     }
 
-    private static RedisLockStore StoreAt(RedisServer server, LockOptions options, string protocol, ILoggerFactory logs, bool user = true)
+    private static RedisLockStore StoreAt(
+        RedisServer server, RedisLockSettings settings, string protocol, ILoggerFactory logs, bool user = true, LockOptions? options = null)
     {
         var text = $"{server.EndPoint},protocol={protocol}" + (user ? $",user=app,password={Password}" : "");
         return (RedisLockStore)new RedisLockProvider().CreateStore(
-            new LockConfig { Connection = new LockConnection { Url = text }, LockOptions = options }, LockProviderContext.Default with { LoggerFactory = logs });
+            settings with { Url = text }, options, LockProviderContext.Default with { LoggerFactory = logs });
     }
 
     private static string Root()

@@ -30,7 +30,7 @@ public sealed class SentinelTests : IAsyncLifetime
     [Fact]
     public async Task A_failover_in_mid_hold_keeps_the_lease_and_who_waits_is_served_by_the_new_master()
     {
-        var options = new LockOptions { Ttl = TimeSpan.FromMinutes(10), RenewInterval = TimeSpan.FromMilliseconds(300), Replicas = 0 };
+        var options = new LockOptions { Ttl = TimeSpan.FromMinutes(10), RenewInterval = TimeSpan.FromMilliseconds(300) };
         await using var locks = new StoreLock(Store("mymaster"), options);
         await using var others = new StoreLock(Store("mymaster"), options);
         await using var held = await locks.LockAsync("k");
@@ -84,5 +84,5 @@ public sealed class SentinelTests : IAsyncLifetime
     }
 
     private ILockStore Store(string service) => new RedisLockProvider().CreateStore(
-        new LockConfig { Connection = new LockConnection { Url = $"127.0.0.1:{_sentinel.Port},serviceName={service}" } }, LockProviderContext.Default);
+        new RedisLockSettings { Url = $"127.0.0.1:{_sentinel.Port},serviceName={service}" }, null, LockProviderContext.Default);
 }

@@ -12,7 +12,7 @@ public sealed class StrangerTests(RedisFixture redis) : RedisTests(redis), IClas
     [InlineData(LockFormats.DistLock, "lock:")]
     public async Task A_key_of_any_foreign_type_is_held_by_a_stranger(string format, string prefix)
     {
-        var store = NewStore(new LockOptions { Format = format });
+        var store = NewStore(new RedisLockSettings { Format = format });
         string[][] writes = [["LPUSH", "?", "a"], ["SADD", "?", "a"], ["ZADD", "?", "1", "a"], ["HSET", "?", "a", "b"], ["XADD", "?", "*", "a", "b"], ["SET", "?", ""]];
         foreach (var write in writes)
         {

@@ -6,7 +6,7 @@ namespace Locking;
 internal static class FormsOnRedis
 {
     public static LockConfig Of(RedisFixture redis) =>
-        new() { Type = "redis", Connection = new LockConnection { Host = "127.0.0.1", Port = redis.Server.Port } };
+        new() { Type = "redis", Connection = new LockSettings { ["host"] = "127.0.0.1", ["port"] = redis.Server.Port } };
 }
 
 public sealed class KuzzleRedisTests(RedisFixture redis) : KuzzleForm, IClassFixture<RedisFixture>

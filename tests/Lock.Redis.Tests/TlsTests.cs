@@ -40,7 +40,7 @@ public sealed class TlsTests : IAsyncLifetime
         if (hasCertificate)
             options.SetUserPemCertificate(server.ClientFiles.Certificate, server.ClientFiles.Key);
         var provider = lent ? new RedisLockProvider(await ConnectionMultiplexer.ConnectAsync(options)) : new RedisLockProvider(options);
-        await using var store = provider.CreateStore(new LockConfig(), LockProviderContext.Default);
+        await using var store = provider.CreateStore(new RedisLockSettings(), null, LockProviderContext.Default);
         if (!hasCertificate)
         {
             var fault = await Eventually.DoneAsync(Assert.ThrowsAsync<LockStoreException>(async () =>
@@ -60,7 +60,7 @@ public sealed class TlsTests : IAsyncLifetime
     [InlineData("localhost:{0},ssl=true,password=" + Secret)]
     public async Task A_certificate_of_an_authority_that_nobody_trusts_is_refused_as_that(string form)
     {
-        var fault = await FaultAsync(new LockConnection { Url = string.Format(null, form, _server.TlsPort) });
+        var fault = await FaultAsync(new RedisLockSettings { Url = string.Format(null, form, _server.TlsPort) });
         Assert.Contains("certificate", fault.Message, StringComparison.Ordinal);
         Assert.False(fault.IsTransient, fault.ToString());
         Assert.False(fault.MayHaveBeenApplied);
@@ -71,7 +71,7 @@ public sealed class TlsTests : IAsyncLifetime
     [Fact]
     public async Task A_certificate_for_another_host_name_is_refused_as_that()
     {
-        var fault = await FaultAsync(new LockConnection { Url = $"127.0.0.1:{_server.TlsPort},ssl=true,sslHost=redis.example" });
+        var fault = await FaultAsync(new RedisLockSettings { Url = $"127.0.0.1:{_server.TlsPort},ssl=true,sslHost=redis.example" });
         Assert.Contains("another host name", fault.Message, StringComparison.Ordinal);
         Assert.False(fault.IsTransient, fault.ToString());
     }
@@ -79,7 +79,7 @@ public sealed class TlsTests : IAsyncLifetime
     [Fact]
     public async Task Tls_to_a_plain_port_names_tls_and_not_the_password()
     {
-        var fault = await FaultAsync(new LockConnection { Host = "localhost", Port = _server.PlainPort, Tls = true, Password = Secret });
+        var fault = await FaultAsync(new RedisLockSettings { Host = "localhost", Port = _server.PlainPort, Tls = true, Password = Secret });
         Assert.Contains("does that port speak TLS?", fault.Message, StringComparison.Ordinal);
         Assert.False(fault.MayHaveBeenApplied);
         Assert.DoesNotContain("refused the user name", fault.Message, StringComparison.Ordinal);
@@ -89,7 +89,7 @@ public sealed class TlsTests : IAsyncLifetime
     [Fact]
     public async Task Plain_to_a_TLS_port_says_that_it_may_want_TLS()
     {
-        var fault = await FaultAsync(new LockConnection { Host = "localhost", Port = _server.TlsPort });
+        var fault = await FaultAsync(new RedisLockSettings { Host = "localhost", Port = _server.TlsPort });
         Assert.Contains("connection.tls", fault.Message, StringComparison.Ordinal);
         Assert.Contains($"localhost:{_server.TlsPort}", fault.Message, StringComparison.Ordinal);
         Assert.False(fault.MayHaveBeenApplied);
@@ -105,10 +105,10 @@ public sealed class TlsTests : IAsyncLifetime
         return chain.Build(copy);
     }
 
-    private static async Task<LockStoreException> FaultAsync(LockConnection connection)
+    private static async Task<LockStoreException> FaultAsync(RedisLockSettings connection)
     {
         await using var store = new RedisLockProvider().CreateStore(
-            new LockConfig { Connection = connection with { ConnectTimeout = TimeSpan.FromSeconds(3) }, LockOptions = new LockOptions() }, LockProviderContext.Default);
+            connection with { ConnectTimeout = TimeSpan.FromSeconds(3) }, new LockOptions(), LockProviderContext.Default);
         return await Eventually.DoneAsync(
             Assert.ThrowsAsync<LockStoreException>(async () => await store.TryAcquireAsync(new AcquireRequest("k", "id", "tester", TimeSpan.FromMinutes(1)), CancellationToken.None)),
             "the fault");

@@ -235,7 +235,7 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     [InlineData(LockFormats.SimpleRedisMutex)]
     public async Task A_flush_while_they_wait_forgets_the_line_and_no_waiter(string format)
     {
-        var options = new LockOptions { Format = format };
+        var options = new RedisLockSettings { Format = format };
         var holding = NewStore(options);
         var (key, holder, passer) = (NewKey(), NewId(), NewId());
         await TakeAsync(holding, key, holder);

@@ -13,7 +13,7 @@ public sealed class FileLockProviderTests : IDisposable
     public async Task A_configuration_of_type_file_makes_locks_in_that_directory()
     {
         await using var locks = Lock.Create(
-            $$"""{ "type": "file", "connection": { "path": {{JsonSerializer.Serialize(_directory.Path)}} }, "namespace": "myApp" }""",
+            $$"""{ "type": "file", "connection": { "directory": {{JsonSerializer.Serialize(_directory.Path)}} }, "namespace": "myApp" }""",
             providers: [new FileLockProvider()]);
         await using var handle = await locks.LockNsAsync("orders/42");
         Assert.Equal("myApp:orders/42", handle.Key);
@@ -25,7 +25,7 @@ public sealed class FileLockProviderTests : IDisposable
     public void A_configuration_without_a_directory_is_refused_by_name()
     {
         var refused = Assert.Throws<LockConfigException>(() => Lock.Create(new LockConfig { Type = "file" }, providers: [new FileLockProvider()]));
-        Assert.Equal("connection.path", refused.Path);
+        Assert.Equal("connection.directory", refused.Path);
     }
 
     [Fact]

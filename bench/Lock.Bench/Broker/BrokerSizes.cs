@@ -80,7 +80,7 @@ internal static class BrokerSizes
     }
 
     private static BrokerLockStore NewStore(string path) =>
-        new(new LockConnection { Path = path, CommandTimeout = TimeSpan.FromSeconds(30), ConnectTimeout = TimeSpan.FromSeconds(30) });
+        new(new BrokerLockSettings { Path = path, CommandTimeout = TimeSpan.FromSeconds(30), ConnectTimeout = TimeSpan.FromSeconds(30) });
 
     private static AcquireRequest Request(string key, string? id = null) =>
         new(key, id ?? Guid.NewGuid().ToString("N"), "bench", TimeSpan.FromMinutes(5));

@@ -47,8 +47,8 @@ internal sealed class BrokerSuite : IBenchSuite
         await using var published = BenchChild.OfNode("client", publishedPort);
         await published.ReadAsync();
         await using var trips = await RawTrips.StartAsync();
-        await using var tcp = new StoreLock(new BrokerLockStore(new LockConnection { Host = "127.0.0.1", Port = port }));
-        await using var unix = new StoreLock(new BrokerLockStore(new LockConnection { Path = path }));
+        await using var tcp = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Host = "127.0.0.1", Port = port }));
+        await using var unix = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }));
         foreach (var keys in (int[])[1, AtOnce])
         {
             if (!report.Wants(keys == 1 ? "one-key" : "many-keys"))
@@ -148,7 +148,7 @@ internal sealed class BrokerSuite : IBenchSuite
         var visits = 0;
         while (!stop.IsCancellationRequested)
         {
-            await using var store = new BrokerLockStore(new LockConnection { Path = path });
+            await using var store = new BrokerLockStore(new BrokerLockSettings { Path = path });
             await store.GetAsync("nothing", CancellationToken.None);
             visits++;
             await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, CancellationToken.None);

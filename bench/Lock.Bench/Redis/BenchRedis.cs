@@ -64,16 +64,12 @@ internal sealed class BenchRedis : IAsyncDisposable
 
     public static StoreLock NewLock(int port) => new(NewStore(port));
 
-    public static ILockStore NewStore(int port) => new RedisLockProvider().CreateStore(
-        new LockConfig { Connection = new LockConnection { Port = port, ConnectTimeout = s_patience }, LockOptions = new LockOptions() }, LockProviderContext.Default);
+    public static ILockStore NewStore(int port) => new RedisLockProvider().CreateStore(new RedisLockSettings { Port = port, ConnectTimeout = s_patience });
 
-    public static ILockStore NewQuorum(IReadOnlyList<int> ports) => new RedLockLockProvider().CreateStore(
-        new LockConfig
-        {
-            Connection = new LockConnection { Endpoints = [.. ports.Select(static port => new LockConnection { Port = port })], ConnectTimeout = s_patience },
-            LockOptions = new LockOptions(),
-        },
-        LockProviderContext.Default);
+    public static ILockStore NewQuorum(IReadOnlyList<int> ports) => new RedLockLockProvider().CreateStore(new RedLockSettings
+    {
+        Endpoints = [.. ports.Select(static port => new RedisLockSettings { Port = port })], ConnectTimeout = s_patience,
+    });
 
     public ValueTask DisposeAsync()
     {

@@ -9,8 +9,11 @@ public interface ILockProvider
     /// <summary>The <c>type</c> of a configuration that this provider serves. Case does not matter.</summary>
     string Type { get; }
 
+    /// <summary>The settings that this backend has besides the engine's.</summary>
+    ISettingsTable Settings { get; }
+
     /// <summary>Makes a store. Does not connect yet: the first request does.</summary>
-    /// <param name="config">The whole configuration, preset and defaults applied, <see cref="LockConfig.LockOptions"/> never null.</param>
+    /// <param name="config">The whole configuration, preset applied: read it with the <see cref="SettingsTable{T}"/>.</param>
     /// <param name="context">Clock and logs.</param>
     /// <exception cref="LockConfigException">A setting does not suit this backend; the message names it, its value and what is allowed.</exception>
     ILockStore CreateStore(LockConfig config, LockProviderContext context);

@@ -16,7 +16,7 @@ namespace Locking.Providers;
 /// </list>
 /// <para>
 /// Optional abilities are small interfaces beside this one, which the engine looks for once: <see cref="IReleaseSignal"/>,
-/// <see cref="IWaitingStore"/>, <see cref="ILossSignal"/>, <see cref="IForceReleaseStore"/>.
+/// <see cref="IWaitingStore"/>, <see cref="IQueueingStore"/>, <see cref="ILossSignal"/>, <see cref="IForceReleaseStore"/>.
 /// </para>
 /// </remarks>
 public interface ILockStore : IAsyncDisposable

@@ -19,8 +19,8 @@ internal enum GuardTaking
 
 /// <summary>The guard of a broker's path: a socket without a file, which no emptied directory and no private /tmp hides. Linux.</summary>
 /// <remarks>
-/// <para>Its name follows from user and path; it is free as soon as its process has ended, however. Everybody may take any name there: whose process
-/// listens is asked of the system, and another user's is passed over, so that nobody keeps another user from locking.</para>
+/// <para>Its name follows from user and path; it is free as soon as its process has ended, however. Everybody may take any name there:
+/// whose process listens is asked of the system, and another user's is passed over, so that nobody keeps another user from locking.</para>
 /// <para>The broker serves there as well, its own user alone: who does not see the file finds it so.</para>
 /// </remarks>
 internal static class PathGuard
@@ -34,8 +34,8 @@ internal static class PathGuard
     /// <summary>Where the guard of a path is.</summary>
     public static UnixDomainSocketEndPoint AddressOf(string path)
     {
-        var bytes = Encoding.UTF8.GetBytes(Path.GetFullPath(path));
-        var first = RecordHash.Of(bytes);
+        byte[] bytes = Encoding.UTF8.GetBytes(Path.GetFullPath(path));
+        ulong first = RecordHash.Of(bytes);
         return new UnixDomainSocketEndPoint($"\0lock-broker-{UnixFiles.UserId}-{first:x16}{RecordHash.Of([.. bytes, 0]):x16}");
     }
 
@@ -48,29 +48,14 @@ internal static class PathGuard
     public static GuardTaking TryTake(string path, out Socket? listener, uint? own = null, UnixDomainSocketEndPoint? at = null)
     {
         listener = null;
-        var user = own ?? UnixFiles.UserId;
-        var address = at ?? AddressOf(path);
-        var began = TimeProvider.System.GetTimestamp();
+        uint user = own ?? UnixFiles.UserId;
+        UnixDomainSocketEndPoint address = at ?? AddressOf(path);
+        long began = TimeProvider.System.GetTimestamp();
         do
         {
-            var socket = NewSocket();
-            try
-            {
-                socket.Bind(address);
-                socket.Listen(1024);
-                listener = socket;
+            listener = Listen(address);
+            if (listener is not null)
                 return GuardTaking.Taken;
-            }
-            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
-            {
-                socket.Dispose();
-            }
-            catch
-            {
-                socket.Dispose();
-                throw;
-            }
-
             switch (IsOf(user, address))
             {
                 case true:
@@ -101,13 +86,35 @@ internal static class PathGuard
             && BitConverter.ToUInt32(credentials[4..]) == user;
     }
 
+    /// <summary>Listens there; null when the name is taken.</summary>
+    private static Socket? Listen(UnixDomainSocketEndPoint address)
+    {
+        Socket socket = NewSocket();
+        try
+        {
+            socket.Bind(address);
+            socket.Listen(1024);
+            return socket;
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            socket.Dispose();
+            return null;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
     private static Socket NewSocket() => new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
 
     /// <summary>Whether who listens there is a process of that user; null when nobody listens.</summary>
     [SupportedOSPlatform("linux")]
     private static bool? IsOf(uint user, UnixDomainSocketEndPoint address)
     {
-        using var socket = NewSocket();
+        using Socket socket = NewSocket();
         socket.Blocking = false; // a queue that is full must not hold up whoever asks
         try
         {

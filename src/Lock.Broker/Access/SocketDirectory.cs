@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>The directory of a broker's socket: nobody but its user may enter it, so that nobody else can be the broker or reach it.</summary>
+/// <summary>The directory of a broker's socket: nobody but its user may enter it, so that nobody else can be the broker or reach
+/// it.</summary>
 internal static class SocketDirectory
 {
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
@@ -37,7 +38,8 @@ internal static class SocketDirectory
             throw Error($"'{directory}' is a symbolic link; the broker's socket must lie in a real directory of this user.");
         if (UnixFiles.OwnerOf(directory) is { } owner && owner != UnixFiles.UserId)
         {
-            throw Error($"The directory '{directory}' for the broker's socket belongs to user {owner}, not to this user ({UnixFiles.UserId}). "
+            throw Error($"The directory '{directory}' for the broker's socket belongs to user {owner}, not to this user "
+                + $"({UnixFiles.UserId}). "
                 + "Have it removed, or choose another connection.path.");
         }
 
@@ -46,7 +48,7 @@ internal static class SocketDirectory
         if ((info.UnixFileMode & others) != UnixFileMode.None)
         {
             // A directory that everybody shares, such as /tmp, must stay as it is.
-            var advice = (info.UnixFileMode & (UnixFileMode.StickyBit | UnixFileMode.OtherWrite)) != UnixFileMode.None
+            string advice = (info.UnixFileMode & (UnixFileMode.StickyBit | UnixFileMode.OtherWrite)) != UnixFileMode.None
                 ? "Choose a directory of this user's own in connection.path (--path), with mode 700."
                 : $"Choose another connection.path (--path), or run: chmod 700 '{directory}'";
             throw Error($"The directory '{directory}' for the broker's socket is open to other users (mode "

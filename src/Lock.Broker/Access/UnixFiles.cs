@@ -21,14 +21,14 @@ internal static partial class UnixFiles
         if (OperatingSystem.IsLinux())
         {
             // struct statx: stx_uid stands at byte 20, the same on every architecture; the struct has 256 bytes.
-            var buffer = stackalloc byte[256];
+            byte* buffer = stackalloc byte[256];
             return Statx(AtFdCwd, path, NoFollow, StatxUid, buffer) == 0 ? *(uint*)(buffer + 20) : null;
         }
 
         if (OperatingSystem.IsMacOS())
         {
             // struct stat with 64-bit inodes: st_uid stands at byte 16; the struct has 144 bytes.
-            var buffer = stackalloc byte[256];
+            byte* buffer = stackalloc byte[256];
             return LinkStat(path, buffer) == 0 ? *(uint*)(buffer + 16) : null;
         }
 
@@ -38,7 +38,7 @@ internal static partial class UnixFiles
     /// <summary>Which file stands at a path, links not followed; null when there is none, or the system cannot tell.</summary>
     public static unsafe (ulong Device, ulong Number)? IdentityOf(string path)
     {
-        var buffer = stackalloc byte[256];
+        byte* buffer = stackalloc byte[256];
         if (OperatingSystem.IsLinux())
             return Statx(AtFdCwd, path, NoFollow, StatxNumber, buffer) == 0 ? IdentityIn(buffer) : null;
         return OperatingSystem.IsMacOS() && LinkStat(path, buffer) == 0 ? IdentityIn(buffer) : null;
@@ -47,8 +47,8 @@ internal static partial class UnixFiles
     /// <summary>Which file is open; null where the system cannot tell.</summary>
     public static unsafe (ulong Device, ulong Number)? IdentityOf(SafeFileHandle file)
     {
-        var buffer = stackalloc byte[256];
-        var number = (int)file.DangerousGetHandle();
+        byte* buffer = stackalloc byte[256];
+        int number = (int)file.DangerousGetHandle();
         if (OperatingSystem.IsLinux())
             return Statx(number, "", EmptyPath, StatxNumber, buffer) == 0 ? IdentityIn(buffer) : null;
         return OperatingSystem.IsMacOS() && FileStat(number, buffer) == 0 ? IdentityIn(buffer) : null;
@@ -63,12 +63,13 @@ internal static partial class UnixFiles
                 return null;
 
             // struct rlimit: the limit that counts, and the one it may be raised to; each a word.
-            var limits = stackalloc nuint[2];
+            nuint* limits = stackalloc nuint[2];
             return GetLimit(OperatingSystem.IsLinux() ? 7 : 8, limits) == 0 ? (long)Math.Min(limits[0], (nuint)int.MaxValue) : null;
         }
     }
 
-    /// <summary>struct statx: stx_ino stands at byte 32, the device's two numbers at 136. struct stat of macOS: st_dev at 0, st_ino at 8.</summary>
+    /// <summary>struct statx: stx_ino stands at byte 32, the device's two numbers at 136. struct stat of macOS: st_dev at 0, st_ino at
+    /// 8.</summary>
     private static unsafe (ulong Device, ulong Number) IdentityIn(byte* buffer) => OperatingSystem.IsLinux()
         ? (*(ulong*)(buffer + 136), *(ulong*)(buffer + 32))
         : (*(uint*)buffer, *(ulong*)(buffer + 8));

@@ -9,7 +9,8 @@ internal static unsafe partial class UnixProcess
     private const int FileSize = 1;
     private const uint OthersNothing = 0x3f; // 077
 
-    /// <summary>Leaves what a broker needs nothing of. Each fails quietly: a leader stays in its session, and only the system's user raises a priority.</summary>
+    /// <summary>Leaves what a broker needs nothing of. Each fails quietly: a leader stays in its session, and only the system's user raises
+    /// a priority.</summary>
     public static void Detach()
     {
         if (OperatingSystem.IsWindows())
@@ -27,7 +28,7 @@ internal static unsafe partial class UnixProcess
     private static void RaiseLimit(int resource)
     {
         // struct rlimit: the limit that counts, and the one it may be raised to; each a word.
-        var limits = stackalloc nuint[2];
+        nuint* limits = stackalloc nuint[2];
         if (GetLimit(resource, limits) != 0)
             return;
         limits[0] = limits[1];

@@ -8,12 +8,13 @@ namespace Locking;
 /// <summary>Where a client looks for its broker.</summary>
 internal sealed record BrokerAddress(string? Path, string Host, int Port)
 {
-    public static BrokerAddress Of(LockConnection? connection)
+    public static BrokerAddress Of(BrokerLockSettings? connection)
     {
         if (connection?.Path is { } path)
         {
             if (connection.Host is not null || connection.Port is not null)
-                throw new LockConfigException("connection.path", "connection.path and connection.host or port exclude each other: give one of them.");
+                throw new LockConfigException("connection.path", "connection.path and connection.host or port exclude each other: give "
+                    + "one of them.");
             return new BrokerAddress(CheckedPath(path), "", 0);
         }
 
@@ -22,13 +23,13 @@ internal sealed record BrokerAddress(string? Path, string Host, int Port)
 
     /// <summary>Whether a broker for it can be started on this machine.</summary>
     public bool IsLocal => Path is not null || string.Equals(Host, "localhost", StringComparison.OrdinalIgnoreCase)
-        || (IPAddress.TryParse(Host, out var address) && IPAddress.IsLoopback(address));
+        || (IPAddress.TryParse(Host, out IPAddress? address) && IPAddress.IsLoopback(address));
 
     /// <summary>Connects. Faults of the network arrive as they are.</summary>
     /// <exception cref="LockStoreException">The directory of this user's own socket is somebody else's.</exception>
     public async ValueTask<Socket> ConnectAsync(bool noDelay, CancellationToken cancellationToken)
     {
-        var (socket, endPoint) = NewSocket(noDelay);
+        (Socket? socket, EndPoint? endPoint) = NewSocket(noDelay);
         try
         {
             return await ConnectAsync(socket, endPoint, cancellationToken).ConfigureAwait(false);
@@ -56,7 +57,7 @@ internal sealed record BrokerAddress(string? Path, string Host, int Port)
     /// <inheritdoc cref="ConnectAsync(bool, CancellationToken)" path="/exception"/>
     public Socket Connect(bool noDelay)
     {
-        var (socket, endPoint) = NewSocket(noDelay);
+        (Socket? socket, EndPoint? endPoint) = NewSocket(noDelay);
         try
         {
             return Connect(socket, endPoint);
@@ -86,7 +87,7 @@ internal sealed record BrokerAddress(string? Path, string Host, int Port)
             return null;
         if (Directory.Exists(Path))
             return "it is a directory, not a socket";
-        for (var directory = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path)); directory is not null;
+        for (string? directory = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path)); directory is not null;
             directory = System.IO.Path.GetDirectoryName(directory))
         {
             if (File.Exists(directory))
@@ -108,8 +109,8 @@ internal sealed record BrokerAddress(string? Path, string Host, int Port)
             return (NewUnixSocket(), new UnixDomainSocketEndPoint(Path));
         }
 
-        EndPoint endPoint = IPAddress.TryParse(Host, out var address) ? new IPEndPoint(address, Port) : new DnsEndPoint(Host, Port);
-        var socket = address is null
+        EndPoint endPoint = IPAddress.TryParse(Host, out IPAddress? address) ? new IPEndPoint(address, Port) : new DnsEndPoint(Host, Port);
+        Socket socket = address is null
             ? new Socket(SocketType.Stream, ProtocolType.Tcp)
             : new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         socket.NoDelay = noDelay;

@@ -42,7 +42,8 @@ internal readonly record struct BrokerAnswer(AnswerKind Kind)
     /// <summary>Granted: time in the queue since the request was last sent.</summary>
     public TimeSpan Queued { get; init; }
 
-    /// <summary>Busy: what is left of the holder's lease. Status: of the pause at the start. Not known yet: how long until it will be.</summary>
+    /// <summary>Busy: what is left of the holder's lease. Status: of the pause at the start. Not known yet: how long until it will
+    /// be.</summary>
     public TimeSpan? Remaining { get; init; }
 
     public LockInfo? Info { get; init; }

@@ -2,70 +2,46 @@ using Microsoft.Extensions.Logging;
 
 namespace Locking;
 
-/// <summary>Keeps one connection to the broker: connects, starts a broker where that is asked for, and after a broken connection
-/// reclaims what is held and asks again for what waits.</summary>
+/// <summary>Keeps one connection to the broker: makes it when somebody asks, and after a broken one reclaims what is held and asks again
+/// for what waits.</summary>
 internal sealed partial class BrokerClient : IAsyncDisposable
 {
     private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan _longestPause = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan _launchPause = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan _shortestTry = TimeSpan.FromMilliseconds(50);
 
     private readonly Lock _gate = new();
     private readonly Dictionary<long, PendingAnswer> _waiting = [];
     private readonly CancellationTokenSource _disposing = new();
     private readonly ILogger _logger;
-    private readonly TimeSpan _connectTimeout;
-    private readonly bool _noDelay;
-    private readonly BrokerLauncher? _launcher;
+    private readonly BrokerConnector _connector;
     private BrokerConnection? _connection;
     private Task<OpenConnection>? _connecting;
-    private long _lastNumber;
     private bool _isReturning;
     private bool _isDisposed;
-    private bool _warned;
 
-    public BrokerClient(LockConnection? connection, BrokerLauncher launcher, LockProviderContext context)
+    public BrokerClient(BrokerLockSettings? connection, BrokerLauncher launcher, LockProviderContext context)
     {
-        Address = BrokerAddress.Of(connection);
-        Secret = connection?.Secret;
-        Time = context.TimeProvider;
-        CommandTimeout = connection?.CommandTimeout ?? TimeSpan.FromSeconds(2);
-        _connectTimeout = connection?.ConnectTimeout ?? TimeSpan.FromSeconds(3);
-        _noDelay = connection?.NoDelay ?? true;
+        Context = new ClientContext(
+            BrokerAddress.Of(connection),
+            connection?.Secret,
+            connection?.NoDelay ?? true,
+            connection?.CommandTimeout ?? TimeSpan.FromSeconds(2),
+            context.TimeProvider);
         _logger = context.LoggerFactory.CreateLogger("Locking.Broker");
-        Leases = new HeldLeases(Time);
-        if (connection?.Launch == true)
+        bool isLaunched = connection?.Launch == true;
+        if (isLaunched && !Context.Address.IsLocal)
         {
-            if (!Address.IsLocal)
-                throw new LockConfigException("connection.launch", $"connection.launch is true, but the broker at {Address} would be on another machine: start it there.");
-            _launcher = launcher;
+            throw new LockConfigException(
+                "connection.launch",
+                $"connection.launch is true, but the broker at {Context.Address} would be on another machine: start it there.");
         }
+
+        _connector = new BrokerConnector(
+            Context, connection?.ConnectTimeout ?? TimeSpan.FromSeconds(3), isLaunched ? launcher : null, _logger);
     }
 
-    /// <summary>Raised for each lease that the broker has taken away.</summary>
-    public event Action<StoreLoss>? Lost;
-
-    public BrokerAddress Address { get; }
-
-    public bool NoDelay => _noDelay;
-
-    public string? Secret { get; }
-
-    public TimeProvider Time { get; }
-
-    public TimeSpan CommandTimeout { get; }
-
-    /// <summary>After this time without a word, a connection with waiting requests is tried.</summary>
-    public static TimeSpan QuietTime => TimeSpan.FromSeconds(5);
-
-    public TimeSpan WatchPeriod => TimeSpan.FromTicks(Math.Clamp(CommandTimeout.Ticks / 8, TimeSpan.TicksPerMillisecond * 5, TimeSpan.TicksPerSecond));
-
-    public HeldLeases Leases { get; }
-
-    public long NextNumber() => Interlocked.Increment(ref _lastNumber);
-
-    public void OnLost(StoreLoss loss) => Lost?.Invoke(loss);
+    /// <summary>What all its connections share.</summary>
+    public ClientContext Context { get; }
 
     /// <summary>The connection; made now if there is none.</summary>
     /// <exception cref="LockStoreException">There is no broker, or it refuses this client.</exception>
@@ -81,7 +57,8 @@ internal sealed partial class BrokerClient : IAsyncDisposable
         }
 
         // When all who wait have given up, nobody else looks at its fault.
-        _ = connecting.ContinueWith(static ended => ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        _ = connecting.ContinueWith(
+            static ended => ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
 
         return new ValueTask<OpenConnection>(connecting.WaitAsync(cancellationToken));
     }
@@ -103,7 +80,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
         }
 
         if (!waiter.IsAnswered)
-            connection?.Forget(waiter);
+            connection?.Dialect.Forget(waiter);
     }
 
     /// <summary>The current connection, or null while there is none.</summary>
@@ -126,16 +103,12 @@ internal sealed partial class BrokerClient : IAsyncDisposable
             if (_connection is { } current && current != connection)
                 return;
             _connection = null;
-            if (_disposing.IsCancellationRequested || (_waiting.Count == 0 && Leases.Living().Count == 0))
+            if (_disposing.IsCancellationRequested || (_waiting.Count == 0 && Context.Leases.Living().Count == 0))
                 return;
-            if (!_isReturning)
-            {
-                _isReturning = true;
-                _ = DetachedFlow.Start(() => Task.Run(ReturnAsync, CancellationToken.None));
-            }
+            BeginReturnUnsynchronized();
         }
 
-        LogBroken(Address, why);
+        LogBroken(Context.Address, why);
     }
 
     public async ValueTask DisposeAsync()
@@ -153,7 +126,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
         }
 
         await _disposing.CancelAsync().ConfigureAwait(false);
-        foreach (var one in waiting)
+        foreach (PendingAnswer one in waiting)
             one.TrySetException(new ObjectDisposedException(nameof(BrokerLockStore)));
 
         // Hung up, not cut: what was sent last, a release for example, still arrives, and the broker sees a clean end.
@@ -161,26 +134,88 @@ internal sealed partial class BrokerClient : IAsyncDisposable
             await connection.HangUpAsync().ConfigureAwait(false);
     }
 
+    private async Task<OpenConnection> EstablishAsync()
+    {
+        try
+        {
+            OpenConnection opened = await _connector.OpenAsync(OnEnded, _disposing.Token).ConfigureAwait(false);
+            BrokerConnection connection = opened.Connection;
+            await ReclaimAsync(connection).ConfigureAwait(false);
+            PendingAnswer[] waiting;
+            lock (_gate)
+            {
+                _connecting = null;
+                if (_isDisposed || connection.HasEnded)
+                {
+                    connection.Cut();
+                    throw ClientContext.NotThere($"The connection to the broker at {Context.Address} ended at once.", null);
+                }
+
+                _connection = connection;
+                waiting = [.. _waiting.Values];
+            }
+
+            foreach (PendingAnswer one in waiting)
+                connection.Dialect.AskAcquire(one);
+            return opened;
+        }
+        catch
+        {
+            lock (_gate)
+                _connecting = null;
+            throw;
+        }
+    }
+
+    /// <summary>Asks for what this client believes to hold, before anything else is asked on a new connection.</summary>
+    private async Task ReclaimAsync(BrokerConnection connection)
+    {
+        if (connection.IsPublished)
+            return; // it releases what a connection held when that ends, and knows no reclaim
+        var asked = new List<(HeldLease Lease, PendingAnswer Answer)>();
+        foreach (HeldLease lease in Context.Leases.Living())
+        {
+            var answer = new PendingAnswer(Context.NextNumber(), null, waits: false);
+            connection.Dialect.AskReclaim(answer, lease, Context.Leases.RemainingOf(lease));
+            asked.Add((lease, answer));
+        }
+
+        foreach ((HeldLease? lease, PendingAnswer? pending) in asked)
+        {
+            BrokerAnswer answer = await pending.Answer.ConfigureAwait(false);
+            if (answer.Kind == AnswerKind.Done)
+                Context.Leases.Reclaimed(lease.Request.HolderId, connection.Number);
+            LostReason? reason = answer.Kind switch
+            {
+                AnswerKind.Other => LostReason.HeldByAnother,
+                AnswerKind.None => LostReason.Removed,
+                _ => default(LostReason?),
+            };
+            if (reason is { } why && Context.Leases.Remove(lease.Request.HolderId))
+                Context.OnLost(new StoreLoss(lease.Request.Key, lease.Request.HolderId, why));
+        }
+    }
+
     /// <summary>Comes back for as long as somebody waits or something is held.</summary>
     private async Task ReturnAsync()
     {
-        var pause = _firstPause;
+        TimeSpan pause = _firstPause;
         while (!_disposing.IsCancellationRequested)
         {
             try
             {
                 await ConnectAsync(_disposing.Token).ConfigureAwait(false);
-                LogReturned(Address);
+                LogReturned(Context.Address);
                 break;
             }
             catch (LockStoreException e)
             {
-                LogStillAway(e, Address);
+                LogStillAway(e, Context.Address);
                 if (!e.IsTransient)
                     FailWaiting(e);
                 lock (_gate)
                 {
-                    if (_waiting.Count == 0 && Leases.Living().Count == 0)
+                    if (_waiting.Count == 0 && Context.Leases.Living().Count == 0)
                         break;
                 }
             }
@@ -189,7 +224,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
                 break;
             }
 
-            await Task.Delay(pause, Time, CancellationToken.None).ConfigureAwait(false);
+            await Task.Delay(pause, Context.Time, CancellationToken.None).ConfigureAwait(false);
             pause = pause * 2 < _longestPause ? pause * 2 : _longestPause;
         }
 
@@ -199,20 +234,25 @@ internal sealed partial class BrokerClient : IAsyncDisposable
 
             // The connection may have ended again before this was set, or somebody may have begun to wait.
             if (_connection is null && !_isDisposed && _waiting.Count > 0)
-            {
-                _isReturning = true;
-                _ = DetachedFlow.Start(() => Task.Run(ReturnAsync, CancellationToken.None));
-            }
+                BeginReturnUnsynchronized();
         }
+    }
+
+    private void BeginReturnUnsynchronized()
+    {
+        if (_isReturning)
+            return;
+        _isReturning = true;
+        _ = DetachedFlow.Start(() => Task.Run(ReturnAsync, CancellationToken.None));
     }
 
     /// <summary>A published broker gives up what a connection held when that ends.</summary>
     private void LoseAll()
     {
-        foreach (var lease in Leases.Living())
+        foreach (HeldLease lease in Context.Leases.Living())
         {
-            if (Leases.Remove(lease.Request.HolderId))
-                OnLost(new StoreLoss(lease.Request.Key, lease.Request.HolderId, LostReason.SessionLost));
+            if (Context.Leases.Remove(lease.Request.HolderId))
+                Context.OnLost(new StoreLoss(lease.Request.Key, lease.Request.HolderId, LostReason.SessionLost));
         }
     }
 
@@ -225,12 +265,9 @@ internal sealed partial class BrokerClient : IAsyncDisposable
             _waiting.Clear();
         }
 
-        foreach (var one in waiting)
+        foreach (PendingAnswer one in waiting)
             one.TrySetException(exception);
     }
-
-    private static LockStoreException NotThere(string message, Exception? inner) =>
-        new(message, isTransient: true, inner) { MayHaveBeenApplied = false };
 
     [LoggerMessage(20, LogLevel.Warning, "The connection to the broker at {Address} broke: {Why}")]
     private partial void LogBroken(BrokerAddress address, string why);

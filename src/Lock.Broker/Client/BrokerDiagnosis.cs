@@ -37,7 +37,7 @@ internal static class BrokerDiagnosis
 
     private static void AddState(List<StoreFinding> findings, BrokerAnswer status)
     {
-        var words = status.Kind == AnswerKind.Status ? (status.Error ?? "").Split(' ') : [];
+        string[] words = status.Kind == AnswerKind.Status ? (status.Error ?? "").Split(' ') : [];
         if (Array.IndexOf(words, StatusWords.Open) >= 0)
         {
             findings.Add(new StoreFinding("open-network", true, "The broker listens beyond its machine and asks for no secret: everybody "
@@ -47,38 +47,40 @@ internal static class BrokerDiagnosis
 
         if (Array.IndexOf(words, StatusWords.NoState) >= 0)
         {
-            findings.Add(new StoreFinding("no-state-file", true, "The broker keeps no record of what is held, or cannot write all of it: one that "
-                + "comes back after it may grant what is held, or nothing for a while. Give it a fixed port or a socket, do not switch the record off, "
-                + "and see that its disk has room."));
+            findings.Add(new StoreFinding("no-state-file", true, "The broker keeps no record of what is held, or cannot write all of it: "
+                + "one that comes back after it may grant what is held, or nothing for a while. Give it a fixed port or a socket, "
+                + "do not switch the record off, and see that its disk has room."));
         }
 
         if (Array.IndexOf(words, StatusWords.Unguarded) >= 0)
         {
-            findings.Add(new StoreFinding("guard-taken", true, "Another user's process has taken the name by which this broker's path is guarded (an "
-                + "abstract socket '@lock-broker-…'; 'ss -xlp' as root shows whose): locks go on, but when the broker's directory is emptied while it lives, "
-                + "a second broker may start. End that process and restart the broker."));
+            findings.Add(new StoreFinding("guard-taken", true, "Another user's process has taken the name by which this broker's path is "
+                + "guarded (an abstract socket '@lock-broker-…'; 'ss -xlp' as root shows whose): locks go on, but when the "
+                + "broker's directory is emptied while it lives, a second broker may start. End that process and restart the broker."));
         }
 
         if (status is { Kind: AnswerKind.Status, Remaining: { } wait } && wait > TimeSpan.Zero)
         {
             findings.Add(new StoreFinding("waiting-after-crash", true, string.Create(CultureInfo.InvariantCulture,
-                $"The broker found its record damaged or incomplete, and grants nothing new for another {wait.TotalSeconds:0.0} s, until what it may "
-                + $"not know of has ended. Holders come back at once; requests stand in line.")));
+                $"The broker found its record damaged or incomplete, and grants nothing new for another {wait.TotalSeconds:0.0} s, until "
+                + $"what it may not know of has ended. Holders come back at once; requests stand in line.")));
         }
     }
 
     private static void AddVersion(List<StoreFinding> findings, string running, AnswerKind status)
     {
-        var own = WireTypes.ProductVersion;
-        var isOlder = Version.TryParse(running, out var theirs) && theirs < Version.Parse(own);
+        string own = WireTypes.ProductVersion;
+        bool isOlder = Version.TryParse(running, out Version? theirs) && theirs < Version.Parse(own);
         if (isOlder || status == AnswerKind.Refused)
         {
-            findings.Add(new StoreFinding("older-broker", true, $"The broker that runs is {(isOlder ? $"version {running}, older than" : "older than")} "
+            findings.Add(new StoreFinding("older-broker", true,
+                $"The broker that runs is {(isOlder ? $"version {running}, older than" : "older than")} "
                 + $"this client ({own}): it lacks what came since. Restart it; holders come back by themselves."));
         }
         else if (running != own)
         {
-            findings.Add(new StoreFinding("newer-broker", false, $"The broker is version {running}, this client is {own}: what both know is used."));
+            findings.Add(new StoreFinding(
+                "newer-broker", false, $"The broker is version {running}, this client is {own}: what both know is used."));
         }
     }
 }

@@ -5,8 +5,9 @@ namespace Locking;
 
 /// <summary>Starts a broker on this machine when nothing listens.</summary>
 /// <remarks>
-/// The new process keeps nothing of the one that needed it: no open file, working directory, file mask, session or terminal, and only a short list
-/// of its environment. Its priority is the usual one where the system allows that. Where several start one at the same time, the one that gets the socket stays and the others end by themselves.
+/// The new process keeps nothing of the one that needed it: no open file, working directory, file mask, session or terminal, and only a
+/// short list of its environment. Its priority is the usual one where the system allows that. Where several start one at the same time, the
+/// one that gets the socket stays and the others end by themselves.
 /// </remarks>
 public sealed record BrokerLauncher
 {
@@ -29,8 +30,9 @@ public sealed record BrokerLauncher
     /// <summary>The name of the environment variable by which a launched broker gets its secret, which no command line must show.</summary>
     public const string SecretVariable = "LOCK_BROKER_SECRET";
 
-    /// <summary>What a launched process calls first: leaves the session of the terminal, the working directory, the file mask, a lowered priority, and
-    /// limits of processor time and file size, all of which it has from whoever happened to need it. What the system refuses stays as it is.</summary>
+    /// <summary>What a launched process calls first: leaves the session of the terminal, the working directory, the file mask, a lowered
+    /// priority, and limits of processor time and file size, all of which it has from whoever happened to need it. What the system refuses
+    /// stays as it is.</summary>
     public static void Detach() => UnixProcess.Detach();
 
     /// <summary>Starts it, and does not wait until it listens.</summary>
@@ -62,7 +64,7 @@ public sealed record BrokerLauncher
     private void StartOnUnix(List<string> arguments, string? secret)
     {
         const string script = "command -v \"$1\" >/dev/null || exit 127; trap '' HUP; cd /; umask 077; \"$@\" </dev/null >/dev/null 2>&1 &";
-        var environment = new ProcessStartInfo().Environment;
+        IDictionary<string, string?> environment = new ProcessStartInfo().Environment;
         Restrict(environment, secret);
         if (DetachedProcess.RunShell(["-c", script, "sh", .. arguments], environment) == 127)
             throw CannotStart($"'{Command[0]}' was not found");
@@ -71,7 +73,7 @@ public sealed record BrokerLauncher
     private static void StartOnWindows(List<string> arguments, string? secret)
     {
         var start = new ProcessStartInfo(arguments[0]) { UseShellExecute = false, CreateNoWindow = true };
-        for (var i = 1; i < arguments.Count; i++)
+        for (int i = 1; i < arguments.Count; i++)
             start.ArgumentList.Add(arguments[i]);
         Restrict(start.Environment, secret);
         using var process = Process.Start(start);
@@ -79,7 +81,7 @@ public sealed record BrokerLauncher
 
     private static void Restrict(IDictionary<string, string?> environment, string? secret)
     {
-        foreach (var name in new List<string>(environment.Keys))
+        foreach (string name in new List<string>(environment.Keys))
         {
             if (!_passedOn.Contains(name, StringComparer.OrdinalIgnoreCase) && !name.StartsWith("LC_", StringComparison.Ordinal))
                 environment.Remove(name);

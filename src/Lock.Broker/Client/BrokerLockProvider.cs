@@ -1,19 +1,22 @@
 namespace Locking;
 
 /// <summary>Makes stores over a broker: type <c>broker</c>.</summary>
-public sealed class BrokerLockProvider : ILockProvider
+public sealed class BrokerLockProvider : LockProvider<BrokerLockSettings>
 {
     /// <summary>How a broker is started where <c>connection.launch</c> asks for it.</summary>
     public BrokerLauncher Launcher { get; init; } = new();
 
     /// <inheritdoc/>
-    public string Type => "broker";
+    public override string Type => "broker";
 
     /// <inheritdoc/>
-    public ILockStore CreateStore(LockConfig config, LockProviderContext context)
+    public override SettingsTable<BrokerLockSettings> Settings => BrokerLockSettings.Table;
+
+    /// <inheritdoc/>
+    protected override ILockStore CreateStoreCore(BrokerLockSettings settings, LockOptions options, LockProviderContext context)
     {
-        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(context);
-        return new BrokerLockStore(config.Connection, Launcher, context);
+        return new BrokerLockStore(settings, Launcher, context);
     }
 }

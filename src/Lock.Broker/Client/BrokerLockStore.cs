@@ -13,19 +13,21 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
 
     /// <summary>Creates a store; the first request connects.</summary>
     /// <param name="connection">Where the broker is; null for the default TCP port on this machine.</param>
-    /// <param name="launcher">How one is started where <see cref="LockConnection.Launch"/> asks for it; null for the default.</param>
+    /// <param name="launcher">How one is started where <see cref="BrokerLockSettings.Launch"/> asks for it; null for the default.</param>
     /// <param name="context">Clock and logs; null for the system's clock and no logs.</param>
     /// <exception cref="LockConfigException">The connection's settings do not fit together.</exception>
-    public BrokerLockStore(LockConnection? connection, BrokerLauncher? launcher = null, LockProviderContext? context = null)
+    public BrokerLockStore(BrokerLockSettings? connection, BrokerLauncher? launcher = null, LockProviderContext? context = null)
     {
+        if (connection is not null)
+            BrokerLockSettings.Table.Check(connection);
         _client = new BrokerClient(connection, launcher ?? new BrokerLauncher(), context ?? LockProviderContext.Default);
     }
 
     /// <inheritdoc/>
     public event Action<StoreLoss>? LeaseLost
     {
-        add => _client.Lost += value;
-        remove => _client.Lost -= value;
+        add => _client.Context.Lost += value;
+        remove => _client.Context.Lost -= value;
     }
 
     /// <inheritdoc/>
@@ -35,8 +37,8 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     public async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var answer = (await AskAsync(
-            request, static (connection, pending, _) => connection.AskAcquire(pending), default, true, cancellationToken)
+        BrokerAnswer answer = (await AskAsync(
+            request, static (dialect, pending, _) => dialect.AskAcquire(pending), default, true, cancellationToken)
             .ConfigureAwait(false)).Answer;
         return answer.Kind switch
         {
@@ -51,23 +53,23 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     {
         ArgumentNullException.ThrowIfNull(request);
         cancellationToken.ThrowIfCancellationRequested();
-        var began = _client.Time.GetTimestamp();
-        var connection = (await _client.ConnectAsync(cancellationToken).ConfigureAwait(false)).Connection;
-        var waiter = new PendingAnswer(_client.NextNumber(), request, waits: true);
+        long began = _client.Context.Time.GetTimestamp();
+        BrokerConnection connection = (await _client.ConnectAsync(cancellationToken).ConfigureAwait(false)).Connection;
+        var waiter = new PendingAnswer(_client.Context.NextNumber(), request, waits: true);
         WaitLimit? limit = null;
         _client.Enlist(waiter);
         try
         {
-            connection.AskAcquire(waiter);
+            connection.Dialect.AskAcquire(waiter);
 
             // After the request: a place cannot be given up before it was asked for.
             if (atMost != Timeout.InfiniteTimeSpan)
                 limit = new WaitLimit(_client, waiter, atMost);
-            var answer = await HearAsync(waiter, cancellationToken).ConfigureAwait(false);
+            BrokerAnswer answer = await HearAsync(waiter, cancellationToken).ConfigureAwait(false);
             if (answer.Kind == AnswerKind.Granted)
             {
                 // Counted since the request was last sent, which may have been on a later connection than the first.
-                var sentAfter = _client.Time.GetElapsedTime(began, waiter.SentAt);
+                TimeSpan sentAfter = _client.Context.Time.GetElapsedTime(began, waiter.SentAt);
                 return AcquireReply.Granted(answer.Token, sentAfter + answer.Queued);
             }
 
@@ -75,7 +77,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
         }
         catch (OperationCanceledException)
         {
-            _client.Current?.TellWithdraw(waiter);
+            _client.Current?.Dialect.TellWithdraw(waiter);
             throw;
         }
         finally
@@ -88,13 +90,13 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
-        var (answer, pending, _) = await AskAsync(
-            null, static (connection, pending, s) => connection.AskExtend(pending, s.Key, s.HolderId, s.Ttl), new Subject(key, holderId, ttl), true,
-            cancellationToken).ConfigureAwait(false);
+        (BrokerAnswer answer, PendingAnswer? pending, Welcome _) = await AskAsync(
+            null, static (dialect, pending, s) => dialect.AskExtend(pending, s.Key, s.HolderId, s.Ttl), new Subject(key, holderId, ttl),
+            true, cancellationToken).ConfigureAwait(false);
         if (answer.Kind == AnswerKind.Done)
-            _client.Leases.Extended(holderId, ttl, pending.SentAt);
+            _client.Context.Leases.Extended(holderId, ttl, pending.SentAt);
         else if (answer.Kind is AnswerKind.None or AnswerKind.Other)
-            _client.Leases.Remove(holderId);
+            _client.Context.Leases.Remove(holderId);
         return ReplyOf(answer);
     }
 
@@ -102,21 +104,22 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
     {
         // First: a lease that is being given back must not be reclaimed for its own sake, whatever becomes of this request.
-        var lease = _client.Leases.BeginRelease(holderId);
-        var mayLive = lease is null || _client.Leases.RemainingOf(lease) != TimeSpan.Zero;
-        var (answer, _, _) = await AskAsync(
-            null, static (connection, pending, s) => connection.AskRelease(pending, s.Key, s.HolderId, s.Lease),
+        HeldLease? lease = _client.Context.Leases.BeginRelease(holderId);
+        bool mayLive = lease is null || _client.Context.Leases.RemainingOf(lease) != TimeSpan.Zero;
+        (BrokerAnswer answer, PendingAnswer _, Welcome _) = await AskAsync(
+            null, static (dialect, pending, s) => dialect.AskRelease(pending, s.Key, s.HolderId, s.Lease),
             new Subject(key, holderId, Lease: lease), false, cancellationToken, mayLive).ConfigureAwait(false);
-        var reply = ReplyOf(answer);
-        _client.Leases.Remove(holderId);
+        StoreReply reply = ReplyOf(answer);
+        _client.Context.Leases.Remove(holderId);
         return reply;
     }
 
     /// <inheritdoc/>
     public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken)
     {
-        var (answer, _, _) = await AskAsync(
-            null, static (connection, pending, s) => connection.AskGet(pending, s.Key), new Subject(key), true, cancellationToken).ConfigureAwait(false);
+        (BrokerAnswer answer, PendingAnswer _, Welcome _) = await AskAsync(
+            null, static (dialect, pending, s) => dialect.AskGet(pending, s.Key), new Subject(key), true, cancellationToken)
+                .ConfigureAwait(false);
         return answer.Kind switch
         {
             AnswerKind.Info => answer.Info,
@@ -128,20 +131,20 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var (answer, pending, _) = await AskAsync(
-            null, static (connection, pending, s) => connection.AskList(pending, s.Key), new Subject(prefix), true, cancellationToken)
+        (BrokerAnswer answer, PendingAnswer? pending, Welcome _) = await AskAsync(
+            null, static (dialect, pending, s) => dialect.AskList(pending, s.Key), new Subject(prefix), true, cancellationToken)
             .ConfigureAwait(false);
         if (answer.Kind != AnswerKind.Done)
             throw Unexpected(answer);
-        foreach (var info in pending.Items)
+        foreach (LockInfo info in pending.Items)
             yield return info;
     }
 
     /// <inheritdoc/>
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
     {
-        var (answer, _, _) = await AskAsync(
-            null, static (connection, pending, s) => connection.AskForce(pending, s.Key), new Subject(key), false, cancellationToken)
+        (BrokerAnswer answer, PendingAnswer _, Welcome _) = await AskAsync(
+            null, static (dialect, pending, s) => dialect.AskForce(pending, s.Key), new Subject(key), false, cancellationToken)
             .ConfigureAwait(false);
         return ReplyOf(answer) == StoreReply.Done;
     }
@@ -149,11 +152,11 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<StoreFinding>> DiagnoseAsync(CancellationToken cancellationToken = default)
     {
-        var (answer, _, welcome) = await AskAsync(
-            null, static (connection, pending, _) => connection.AskStatus(pending), default, true, cancellationToken).ConfigureAwait(false);
+        (BrokerAnswer answer, PendingAnswer _, Welcome welcome) = await AskAsync(
+            null, static (dialect, pending, _) => dialect.AskStatus(pending), default, true, cancellationToken).ConfigureAwait(false);
         if (answer.Kind is not (AnswerKind.Status or AnswerKind.Refused))
             throw Unexpected(answer);
-        return BrokerDiagnosis.Of(_client.Address, welcome, answer);
+        return BrokerDiagnosis.Of(_client.Context.Address, welcome, answer);
     }
 
     /// <summary>Hangs up. The broker gives up what is still held over the connection, but for what was taken with
@@ -163,19 +166,19 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     /// <summary>Asks and hears the answer. What may be asked twice is asked again when the connection breaks before the answer: most
     /// often the broker was restarted, and the next connection knows.</summary>
     private async ValueTask<Answered> AskAsync(
-        AcquireRequest? acquire, Action<BrokerConnection, PendingAnswer, Subject> ask, Subject subject, bool mayRepeat,
+        AcquireRequest? acquire, Action<IBrokerDialect, PendingAnswer, Subject> ask, Subject subject, bool mayRepeat,
         CancellationToken cancellationToken, bool mayUnlock = false)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var isRenewal = StoreThread.Current is not null;
-        var began = _client.Time.GetTimestamp();
+        bool isRenewal = StoreThread.Current is not null;
+        long began = _client.Context.Time.GetTimestamp();
         while (true)
         {
-            var connection = (await _client.ConnectAsync(cancellationToken).ConfigureAwait(false)).Connection;
-            var pending = new PendingAnswer(_client.NextNumber(), acquire, waits: false) { MayUnlock = mayUnlock };
-            var isOnLine = isRenewal && connection.TryRenew(pending, (line, one) => ask(line, one, subject));
+            BrokerConnection connection = (await _client.ConnectAsync(cancellationToken).ConfigureAwait(false)).Connection;
+            var pending = new PendingAnswer(_client.Context.NextNumber(), acquire, waits: false) { MayUnlock = mayUnlock };
+            bool isOnLine = isRenewal && connection.TryRenew(pending, (line, one) => ask(line, one, subject));
             if (!isOnLine)
-                ask(connection, pending, subject);
+                ask(connection.Dialect, pending, subject);
             isRenewal = false;
             BrokerAnswer answer;
             try
@@ -184,15 +187,16 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
             }
             catch (OperationCanceledException)
             {
-                connection.Forget(pending);
+                connection.Dialect.Forget(pending);
                 throw;
             }
 
-            // The line may have met a broker that was started after the grant. Only on the connection itself is it shown what is held, so that it
-            // tells what is true.
+            // The line may have met a broker that was started after the grant. Only on the connection itself is it shown what is held, so
+            // that it tells what is true.
             if (isOnLine && answer.Kind is (AnswerKind.None or AnswerKind.Other))
                 continue;
-            if (answer.Kind != AnswerKind.Lost || !mayRepeat || _client.Time.GetElapsedTime(began) >= _client.CommandTimeout)
+            if (answer.Kind != AnswerKind.Lost || !mayRepeat
+                || _client.Context.Time.GetElapsedTime(began) >= _client.Context.CommandTimeout)
                 return new Answered(answer, pending, connection.Introduction);
             mayRepeat = false;
         }
@@ -204,7 +208,7 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
 
     private static async ValueTask<BrokerAnswer> HearOrGiveUpAsync(PendingAnswer pending, CancellationToken cancellationToken)
     {
-        var registration = cancellationToken.UnsafeRegister(
+        CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
             static (pending, token) => ((PendingAnswer)pending!).TrySetException(new OperationCanceledException(token)), pending);
         try
         {
@@ -227,20 +231,17 @@ public sealed class BrokerLockStore : ILockStore, IWaitingStore, IForceReleaseSt
     private LockStoreException Unexpected(BrokerAnswer answer) => answer.Kind switch
     {
         AnswerKind.Refused => new LockStoreException(
-            $"The broker at {_client.Address} refused the request: {answer.Error}.", isTransient: false) { MayHaveBeenApplied = false },
+            $"The broker at {_client.Context.Address} refused the request: {answer.Error}.", isTransient: false)
+        {
+            MayHaveBeenApplied = false,
+        },
         AnswerKind.NotKnownYet => new LockStoreException(
-            $"The broker at {_client.Address} has come back without knowing all that was held, and whoever held the lock may still reclaim it; it knows in "
+            $"The broker at {_client.Context.Address} has come back without knowing all that was held, and whoever held the lock may "
+            + "still reclaim it; it knows in "
             + $"{answer.Remaining.GetValueOrDefault().TotalSeconds:0.0} s.",
             isTransient: true) { MayHaveBeenApplied = false },
-        _ => NoAnswer(_client, null),
+        _ => _client.Context.NoAnswer(),
     };
-
-    /// <summary>The failure of a request without an answer.</summary>
-    internal static LockStoreException NoAnswer(BrokerClient client, Exception? inner) => new(
-        $"The broker at {client.Address} did not answer: the connection broke, or no answer came within "
-        + $"{client.CommandTimeout.TotalMilliseconds} ms (connection.commandTimeout).",
-        isTransient: true,
-        inner);
 
     /// <summary>What a request is about.</summary>
     private readonly record struct Subject(string Key, string HolderId = "", TimeSpan Ttl = default, HeldLease? Lease = null);

@@ -3,9 +3,10 @@ using System.Text;
 
 namespace Locking;
 
-/// <summary>Starts a shell that keeps nothing of this process: no descriptor but three that lead nowhere, no session, no signal that is blocked or ignored.</summary>
-/// <remarks>A shell cannot close what it inherited beyond nine, and .NET's own start hands on every descriptor that is not marked otherwise, such as the
-/// lock of a <c>flock</c> around this program: it would be held as long as the broker lives.</remarks>
+/// <summary>Starts a shell that keeps nothing of this process: no descriptor but three that lead nowhere, no session, no signal that is
+/// blocked or ignored.</summary>
+/// <remarks>A shell cannot close what it inherited beyond nine, and .NET's own start hands on every descriptor that is not marked
+/// otherwise, such as the lock of a <c>flock</c> around this program: it would be held as long as the broker lives.</remarks>
 internal static unsafe partial class DetachedProcess
 {
     // posix_spawnattr_t is 336 bytes with glibc and musl, file actions 80, sigset_t 128; on macOS they are pointers and a word.
@@ -24,20 +25,21 @@ internal static unsafe partial class DetachedProcess
     /// <exception cref="IOException">It cannot be started.</exception>
     public static int RunShell(IEnumerable<string> arguments, IEnumerable<KeyValuePair<string, string?>> environment)
     {
-        var actions = stackalloc byte[Room];
-        var attributes = stackalloc byte[Room];
-        var signals = stackalloc byte[Room];
+        byte* actions = stackalloc byte[Room];
+        byte* attributes = stackalloc byte[Room];
+        byte* signals = stackalloc byte[Room];
         using var program = new Texts(["/bin/sh"]);
         using var nowhere = new Texts(["/dev/null"]);
         using var words = new Texts(["/bin/sh", .. arguments]);
-        using var variables = new Texts(environment.Where(static one => one.Value is not null).Select(static one => $"{one.Key}={one.Value}"));
+        using var variables = new Texts(
+            environment.Where(static one => one.Value is not null).Select(static one => $"{one.Key}={one.Value}"));
         SpawnActionsInit(actions);
         SpawnAttributesInit(attributes);
         try
         {
-            for (var standard = 0; standard < 3; standard++)
+            for (int standard = 0; standard < 3; standard++)
                 SpawnActionsOpen(actions, standard, nowhere.First, ReadWrite, 0);
-            foreach (var descriptor in Inherited())
+            foreach (int descriptor in Inherited())
                 SpawnActionsClose(actions, descriptor);
             EmptySignals(signals);
             SpawnAttributesMask(attributes, signals);
@@ -45,7 +47,7 @@ internal static unsafe partial class DetachedProcess
             SpawnAttributesDefaults(attributes, signals);
             SpawnAttributesFlags(attributes, (short)(SignalDefaults | SignalMask | (OperatingSystem.IsMacOS() ? 0x400 : 0x80)));
             int child;
-            var error = Spawn(&child, program.First, actions, attributes, words.Pointer, variables.Pointer);
+            int error = Spawn(&child, program.First, actions, attributes, words.Pointer, variables.Pointer);
             if (error != 0)
                 throw new IOException($"/bin/sh: {Marshal.GetPInvokeErrorMessage(error)}");
             return WaitFor(child);
@@ -74,9 +76,9 @@ internal static unsafe partial class DetachedProcess
     private static List<int> Inherited()
     {
         List<int> inherited = [];
-        foreach (var file in Directory.EnumerateFileSystemEntries(OperatingSystem.IsLinux() ? "/proc/self/fd" : "/dev/fd"))
+        foreach (string file in Directory.EnumerateFileSystemEntries(OperatingSystem.IsLinux() ? "/proc/self/fd" : "/dev/fd"))
         {
-            if (int.TryParse(Path.GetFileName(file), out var descriptor) && descriptor > 2
+            if (int.TryParse(Path.GetFileName(file), out int descriptor) && descriptor > 2
                 && DescriptorFlags(descriptor, GetDescriptorFlags) is var flags and >= 0 && (flags & CloseOnExec) == 0)
             {
                 inherited.Add(descriptor);
@@ -138,10 +140,10 @@ internal static unsafe partial class DetachedProcess
         {
             string[] all = [.. texts];
             _array = (byte**)NativeMemory.AllocZeroed((nuint)all.Length + 1, (nuint)sizeof(byte*));
-            foreach (var text in all)
+            foreach (string text in all)
             {
-                var bytes = Encoding.UTF8.GetBytes(text);
-                var copy = (byte*)NativeMemory.AllocZeroed((nuint)bytes.Length + 1);
+                byte[] bytes = Encoding.UTF8.GetBytes(text);
+                byte* copy = (byte*)NativeMemory.AllocZeroed((nuint)bytes.Length + 1);
                 bytes.CopyTo(new Span<byte>(copy, bytes.Length));
                 _array[_count++] = copy;
             }
@@ -153,7 +155,7 @@ internal static unsafe partial class DetachedProcess
 
         public void Dispose()
         {
-            for (var i = 0; i < _count; i++)
+            for (int i = 0; i < _count; i++)
                 NativeMemory.Free(_array[i]);
             NativeMemory.Free(_array);
         }

@@ -13,8 +13,8 @@ internal sealed class HeldLeases(TimeProvider time)
     /// <param name="request">What was granted.</param>
     /// <param name="token">Its number.</param>
     /// <param name="begun">A timestamp not after the beginning of the lease.</param>
-    /// <param name="connection">Over which connection the broker knows of it.</param>
-    public void Add(AcquireRequest request, long? token, long begun, BrokerConnection connection)
+    /// <param name="connection">The number of the connection over which the broker knows of it.</param>
+    public void Add(AcquireRequest request, long? token, long begun, long connection)
     {
         var lease = new HeldLease(request, token) { Ttl = request.Ttl, Begun = begun, Connection = connection };
         lock (_gate)
@@ -33,17 +33,17 @@ internal sealed class HeldLeases(TimeProvider time)
     {
         lock (_gate)
         {
-            if (_leases.TryGetValue(holderId, out var lease))
+            if (_leases.TryGetValue(holderId, out HeldLease? lease))
                 (lease.Ttl, lease.Begun) = (ttl, begun);
         }
     }
 
     /// <summary>Another connection knows of it now.</summary>
-    public void Reclaimed(string holderId, BrokerConnection connection)
+    public void Reclaimed(string holderId, long connection)
     {
         lock (_gate)
         {
-            if (_leases.TryGetValue(holderId, out var lease))
+            if (_leases.TryGetValue(holderId, out HeldLease? lease))
                 lease.Connection = connection;
         }
     }
@@ -55,7 +55,7 @@ internal sealed class HeldLeases(TimeProvider time)
     {
         lock (_gate)
         {
-            if (!_leases.TryGetValue(holderId, out var lease))
+            if (!_leases.TryGetValue(holderId, out HeldLease? lease))
                 return null;
             lease.IsLeaving = true;
             return lease;
@@ -65,7 +65,8 @@ internal sealed class HeldLeases(TimeProvider time)
     public bool Has(string holderId)
     {
         lock (_gate)
-            return _leases.TryGetValue(holderId, out var lease) && !lease.IsLeaving && RemainingUnsynchronized(lease) != TimeSpan.Zero;
+            return _leases.TryGetValue(holderId, out HeldLease? lease) && !lease.IsLeaving
+                && RemainingUnsynchronized(lease) != TimeSpan.Zero;
     }
 
     /// <summary>It is over.</summary>
@@ -73,7 +74,7 @@ internal sealed class HeldLeases(TimeProvider time)
     public bool Remove(string holderId)
     {
         lock (_gate)
-            return _leases.Remove(holderId, out var lease) && !lease.IsLeaving;
+            return _leases.Remove(holderId, out HeldLease? lease) && !lease.IsLeaving;
     }
 
     /// <summary>What may still live and is not being given back. Drops what has run out.</summary>
@@ -94,7 +95,7 @@ internal sealed class HeldLeases(TimeProvider time)
 
     private void DropEndedUnsynchronized()
     {
-        foreach (var (id, lease) in _leases)
+        foreach ((string? id, HeldLease? lease) in _leases)
         {
             // Removing while walking is allowed of a Dictionary.
             if (RemainingUnsynchronized(lease) == TimeSpan.Zero)
@@ -106,7 +107,7 @@ internal sealed class HeldLeases(TimeProvider time)
     {
         if (lease.Ttl == Timeout.InfiniteTimeSpan)
             return lease.Ttl;
-        var left = lease.Ttl - time.GetElapsedTime(lease.Begun);
+        TimeSpan left = lease.Ttl - time.GetElapsedTime(lease.Begun);
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 }
@@ -126,8 +127,8 @@ internal sealed class HeldLease(AcquireRequest request, long? token)
     /// <summary>A timestamp not after its beginning.</summary>
     public long Begun { get; set; }
 
-    /// <summary>Over which connection the broker knows of it.</summary>
-    public required BrokerConnection Connection { get; set; }
+    /// <summary>The number of the connection over which the broker knows of it.</summary>
+    public required long Connection { get; set; }
 
     /// <summary>It is being given back.</summary>
     public bool IsLeaving { get; set; }

@@ -4,25 +4,29 @@ namespace Locking;
 
 /// <summary>A second connection to the same broker, for renewals alone, which a thread of its own makes and reads.</summary>
 /// <remarks>
-/// What a program reads over the runtime's sockets is told on the thread pool: with the pool blocked by other work no renewal would be answered. A
-/// lease is extended by its id from anywhere, so that the connection that holds it is not needed for that. Made with the first renewal, since most
-/// leases never have one, and ended with the connection it belongs to: another one may meet another broker, to which that connection
-/// first shows what it holds.
+/// What a program reads over the runtime's sockets is told on the thread pool: with the pool blocked by other work no renewal would be
+/// answered. A lease is extended by its id from anywhere, so that the connection that holds it is not needed for that. Made with the first
+/// renewal, since most leases never have one, and ended with the connection it belongs to: another one may meet another broker, to which
+/// that connection first shows what it holds.
 /// </remarks>
-internal sealed class RenewalLine(BrokerClient client)
+internal sealed class RenewalLine(ClientContext context)
 {
     private readonly Lock _gate = new();
-    private readonly List<(PendingAnswer Pending, Action<BrokerConnection, PendingAnswer> Ask)> _early = [];
+    private readonly List<(PendingAnswer Pending, Action<IBrokerDialect, PendingAnswer> Ask)> _early = [];
     private BrokerConnection? _connection;
     private bool _isReady;
     private bool _hasEnded;
 
     /// <summary>Begins to connect.</summary>
-    public void Open() => new Thread(Run) { IsBackground = true, Name = "Lock broker renewals", Priority = ThreadPriority.AboveNormal }.UnsafeStart();
+    public void Open()
+    {
+        Thread reader = new(Run) { IsBackground = true, Name = "Lock broker renewals", Priority = ThreadPriority.AboveNormal };
+        reader.UnsafeStart();
+    }
 
     /// <summary>Asks, as soon as the line is there.</summary>
     /// <returns>False when it cannot be used.</returns>
-    public bool TryAsk(PendingAnswer pending, Action<BrokerConnection, PendingAnswer> ask)
+    public bool TryAsk(PendingAnswer pending, Action<IBrokerDialect, PendingAnswer> ask)
     {
         BrokerConnection connection;
         lock (_gate)
@@ -38,7 +42,7 @@ internal sealed class RenewalLine(BrokerClient client)
             connection = _connection!;
         }
 
-        ask(connection, pending);
+        ask(connection.Dialect, pending);
         return true;
     }
 
@@ -59,7 +63,7 @@ internal sealed class RenewalLine(BrokerClient client)
     {
         try
         {
-            var connection = new BrokerConnection(client, client.Address.Connect(client.NoDelay), isRenewalLine: true);
+            var connection = new BrokerConnection(context, context.Address.Connect(context.NoDelay), onEnded: null);
             bool isWanted;
             lock (_gate)
             {
@@ -85,7 +89,7 @@ internal sealed class RenewalLine(BrokerClient client)
             _hasEnded = true;
 
         // Not answered: they are asked again, over the connection itself.
-        foreach (var (pending, _) in _early)
+        foreach ((PendingAnswer? pending, Action<IBrokerDialect, PendingAnswer> _) in _early)
         {
             if (pending.TryDecide(default))
                 pending.GoOnWithoutThePool();
@@ -96,7 +100,7 @@ internal sealed class RenewalLine(BrokerClient client)
     {
         while (true)
         {
-            (PendingAnswer Pending, Action<BrokerConnection, PendingAnswer> Ask)[] early;
+            (PendingAnswer Pending, Action<IBrokerDialect, PendingAnswer> Ask)[] early;
             lock (_gate)
             {
                 early = [.. _early];
@@ -106,8 +110,8 @@ internal sealed class RenewalLine(BrokerClient client)
 
             if (early.Length == 0)
                 return;
-            foreach (var (pending, ask) in early)
-                ask(connection, pending);
+            foreach ((PendingAnswer? pending, Action<IBrokerDialect, PendingAnswer>? ask) in early)
+                ask(connection.Dialect, pending);
         }
     }
 }

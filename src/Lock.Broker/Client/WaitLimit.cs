@@ -15,7 +15,7 @@ internal sealed class WaitLimit : IDisposable
         _waiter = waiter;
 
         // A longer wait is answered busy before its time, and asks again.
-        _timer = client.Time.CreateTimer(
+        _timer = client.Context.Time.CreateTimer(
             static s => ((WaitLimit)s!).TimeIsUp(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _timer.Change(atMost < _longestTimer ? atMost : _longestTimer, Timeout.InfiniteTimeSpan);
     }
@@ -26,7 +26,7 @@ internal sealed class WaitLimit : IDisposable
     {
         if (_waiter.IsGivenUp)
         {
-            _waiter.TrySetException(BrokerLockStore.NoAnswer(_client, null));
+            _waiter.TrySetException(_client.Context.NoAnswer());
             return;
         }
 
@@ -37,7 +37,7 @@ internal sealed class WaitLimit : IDisposable
             return;
         }
 
-        _timer.Change(_client.CommandTimeout, Timeout.InfiniteTimeSpan);
-        connection.TellWithdraw(_waiter);
+        _timer.Change(_client.Context.CommandTimeout, Timeout.InfiniteTimeSpan);
+        connection.Dialect.TellWithdraw(_waiter);
     }
 }

@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>Several keys taken together (<c>acquire-many</c>): all or none. While it waits it holds nothing but a place at one key.</summary>
+/// <summary>Several keys taken together (<c>acquire-many</c>): all or none. While it waits it holds nothing but a place at one
+/// key.</summary>
 /// <remarks>
 /// It tries its keys in their order. Where one is taken it gives back what it has and stands in the queue of that key alone; granted there,
 /// it tries the others again. It may be overtaken, and it never waits while it holds: no two can block each other.
@@ -29,7 +30,8 @@ internal sealed class CompositeLock
         Id = Guid.NewGuid().ToString();
     }
 
-    /// <summary>One of the broker before, to which its members are given back: complete, without a session, and only to be released.</summary>
+    /// <summary>One of the broker before, to which its members are given back: complete, without a session, and only to be
+    /// released.</summary>
     public CompositeLock(PublishedState state, string id)
     {
         _state = state;
@@ -78,9 +80,9 @@ internal sealed class CompositeLock
     /// <summary>Tells the grant of all keys.</summary>
     public void TellGranted()
     {
-        var line = LineWriter.Begin().Raw("{\"type\":\"acquire-many\",\"uuid\":"u8).Raw(_uuid);
+        LineWriter line = LineWriter.Begin().Raw("{\"type\":\"acquire-many\",\"uuid\":"u8).Raw(_uuid);
         WriteKeys(line).Raw(",\"acquired\":true,\"lockUuid\":"u8).Text(Id).Raw(",\"fencingTokens\":{"u8);
-        for (var i = 0; i < _members.Count; i++)
+        for (int i = 0; i < _members.Count; i++)
         {
             if (i > 0)
                 line.Raw(","u8);
@@ -94,7 +96,7 @@ internal sealed class CompositeLock
     public LineWriter WriteKeys(LineWriter line)
     {
         line.Raw(",\"keys\":["u8);
-        for (var i = 0; i < Keys.Count; i++)
+        for (int i = 0; i < Keys.Count; i++)
         {
             if (i > 0)
                 line.Raw(","u8);
@@ -110,7 +112,7 @@ internal sealed class CompositeLock
     {
         lock (_gate)
         {
-            var contended = TryTakeUnsynchronized(null, wait, out waiters);
+            string? contended = TryTakeUnsynchronized(null, wait, out waiters);
 
             // Between a first try and the second, which takes a place, it is not idle.
             _isBegun = wait || contended is null;
@@ -152,7 +154,7 @@ internal sealed class CompositeLock
             _members.Clear();
         }
 
-        foreach (var member in members)
+        foreach (MemberClaim member in members)
             _locks.End(member);
     }
 
@@ -161,7 +163,7 @@ internal sealed class CompositeLock
         waiters = 0;
         _place = null;
         _members.Clear();
-        foreach (var key in Keys)
+        foreach (string key in Keys)
         {
             if (held is not null && key == held.Key)
             {
@@ -171,7 +173,7 @@ internal sealed class CompositeLock
 
             if (TryTakeOne(key))
                 continue;
-            foreach (var member in _members)
+            foreach (MemberClaim member in _members)
                 _locks.End(member);
             if (held is not null && !_members.Contains(held))
                 _locks.End(held);
@@ -189,8 +191,8 @@ internal sealed class CompositeLock
 
     private bool TryTakeOne(string key)
     {
-        var claim = NewClaim(key);
-        var result = _locks.Acquire(claim, default, _session!, 0, out var notices);
+        MemberClaim claim = NewClaim(key);
+        AcquireResult result = _locks.Acquire(claim, default, _session!, 0, out ClaimNotices notices);
         notices.Deliver();
         if (result.Status != AcquireStatus.Granted)
             return false;
@@ -201,8 +203,8 @@ internal sealed class CompositeLock
     /// <summary>Stands in the queue of one key. If it was free by now, the grant is handled like one from the queue.</summary>
     private void Queue(string key)
     {
-        var claim = _place = NewClaim(key);
-        var result = _locks.Acquire(claim, new AcquireTerms { Queue = true }, _session!, 0, out var notices);
+        MemberClaim claim = _place = NewClaim(key);
+        AcquireResult result = _locks.Acquire(claim, new AcquireTerms { Queue = true }, _session!, 0, out ClaimNotices notices);
         notices.Deliver();
         if (result.Status == AcquireStatus.Granted)
             ThreadPool.UnsafeQueueUserWorkItem(static claim => claim.GoOn(), claim, preferLocal: false);

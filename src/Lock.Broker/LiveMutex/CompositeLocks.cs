@@ -12,14 +12,14 @@ internal sealed class CompositeLocks
 
     /// <summary>Forgets one.</summary>
     /// <returns>It; null when there is no such.</returns>
-    public CompositeLock? Remove(string id) => _composites.TryRemove(id, out var composite) ? composite : null;
+    public CompositeLock? Remove(string id) => _composites.TryRemove(id, out CompositeLock? composite) ? composite : null;
 
     /// <summary>Puts one of its keys back that is on record.</summary>
     /// <returns>The claim; null when newer ones hold the key.</returns>
     public BrokerClaim? Restore(PublishedState state, RecordedLease lease, TimeSpan remaining)
     {
-        var composite = _composites.GetValueOrDefault(lease.Id) ?? new CompositeLock(state, lease.Id);
-        if (!composite.TryRestore(lease, remaining, out var member))
+        CompositeLock composite = _composites.GetValueOrDefault(lease.Id) ?? new CompositeLock(state, lease.Id);
+        if (!composite.TryRestore(lease, remaining, out MemberClaim? member))
             return null;
         Add(composite);
         return member;
@@ -28,7 +28,7 @@ internal sealed class CompositeLocks
     /// <summary>Drops those whose members have all ended by time, or with their connection: they are not released by anybody.</summary>
     public void DropIdle()
     {
-        foreach (var (id, composite) in _composites)
+        foreach ((string? id, CompositeLock? composite) in _composites)
         {
             if (composite.IsIdle)
                 _composites.TryRemove(id, out _);

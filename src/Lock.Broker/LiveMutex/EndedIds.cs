@@ -1,8 +1,9 @@
 namespace Locking;
 
-/// <summary>Published leases that ran out or were taken away: their client unlocks once more without hearing an error, as from the original.</summary>
-/// <remarks>Only hashes are kept, 64 bits of a function that is different in each process: what clients call their keys and ids must not decide
-/// how much the broker remembers.</remarks>
+/// <summary>Published leases that ran out or were taken away: their client unlocks once more without hearing an error, as from the
+/// original.</summary>
+/// <remarks>Only hashes are kept, 64 bits of a function that is different in each process: what clients call their keys and ids must not
+/// decide how much the broker remembers.</remarks>
 internal sealed class EndedIds
 {
     private const int Most = 10_000;
@@ -14,7 +15,7 @@ internal sealed class EndedIds
     /// <summary>Remembers one; the oldest is forgotten for it.</summary>
     public void Add(string key, string id)
     {
-        var ended = HashOf(key, id);
+        (int Key, int Id) ended = HashOf(key, id);
         lock (_gate)
         {
             if (!_ids.Add(ended))

@@ -18,7 +18,8 @@ internal sealed class PublishedClaim(PublishedState state, string key, byte[] fo
         init => _hasForeignId = value;
     }
 
-    /// <summary>The id as the client wrote it, where that is not the plain text of <see cref="BrokerClaim.Id"/>: a number, for example.</summary>
+    /// <summary>The id as the client wrote it, where that is not the plain text of <see cref="BrokerClaim.Id"/>: a number, for
+    /// example.</summary>
     public byte[]? ForeignId { get; init; }
 
     /// <summary>A grant out of the queue is acknowledged; until then it may be taken back.</summary>
@@ -34,7 +35,7 @@ internal sealed class PublishedClaim(PublishedState state, string key, byte[] fo
     /// <param name="token">The number of the grant.</param>
     public LineWriter Reply(int waiters, bool granted, ReadOnlySpan<byte> uuid, long token)
     {
-        var line = LineWriter.Begin().Raw("{\"readersCount\":"u8).Integer(state.Readers.Of(Key)).Raw(","u8);
+        LineWriter line = LineWriter.Begin().Raw("{\"readersCount\":"u8).Integer(state.Readers.Of(Key)).Raw(","u8);
         if (HasForeignId)
         {
             // As it was written: clients compare it.

@@ -16,7 +16,7 @@ internal static class PublishedLines
     /// <summary>A request that was not done.</summary>
     public static LineWriter Error(in WireMessage message, string error)
     {
-        var line = LineWriter.Begin().Raw("{"u8);
+        LineWriter line = LineWriter.Begin().Raw("{"u8);
         if (!message.Key.IsMissing)
             line.Raw("\"key\":"u8).Raw(message.Key.Raw).Raw(","u8);
         if (!message.Uuid.IsMissing)

@@ -33,7 +33,7 @@ internal sealed class PublishedLocks(PublishedState state, BrokerServerOptions o
             return byDefault;
         if (message.Ttl.IsNull)
             return Timeout.InfiniteTimeSpan;
-        if (!message.Ttl.TryGetInteger(out var milliseconds) || milliseconds == 0)
+        if (!message.Ttl.TryGetInteger(out long milliseconds) || milliseconds == 0)
             return byDefault;
         return TimeSpan.FromMilliseconds(Math.Clamp(milliseconds, 1, WireTypes.LongestTtl));
     }
@@ -43,7 +43,7 @@ internal sealed class PublishedLocks(PublishedState state, BrokerServerOptions o
         max = 0;
         if (message.Max.IsNull)
             return true;
-        if (message.Max.IsString || !message.Max.TryGetInteger(out var value) || value < 1 || message.Max.Raw.IndexOf((byte)'.') >= 0)
+        if (message.Max.IsString || !message.Max.TryGetInteger(out long value) || value < 1 || message.Max.Raw.IndexOf((byte)'.') >= 0)
             return false;
         max = (int)Math.Min(value, int.MaxValue);
         return true;
@@ -53,9 +53,11 @@ internal sealed class PublishedLocks(PublishedState state, BrokerServerOptions o
     {
         if (message.Key.GetText() is not { } key)
             session.Send(PublishedLines.UnknownType(in message));
-        else if (!TryGetMax(in message, out var max))
-            session.Send(LineWriter.Begin().Raw("{\"type\":\"lock\",\"uuid\":"u8).Raw(PublishedLines.RawOrNull(message.Uuid)).Raw(",\"key\":"u8)
-                .Raw(message.Key.Raw).Raw(",\"acquired\":false,\"lockRequestCount\":0,\"readersCount\":0,\"error\":"u8).Text(BadMax).Raw("}\n"u8));
+        else if (!TryGetMax(in message, out int max))
+            session.Send(LineWriter.Begin().Raw("{\"type\":\"lock\",\"uuid\":"u8).Raw(PublishedLines.RawOrNull(message.Uuid))
+                .Raw(",\"key\":"u8).Raw(message.Key.Raw)
+                .Raw(",\"acquired\":false,\"lockRequestCount\":0,\"readersCount\":0,\"error\":"u8).Text(BadMax)
+                .Raw("}\n"u8));
         else if (!session.HasRoomForClaims(1))
             session.Send(PublishedLines.Error(in message, "This connection has as many locks and waiters as the broker allows."));
         else if (_locks.IsFull(key))
@@ -66,15 +68,15 @@ internal sealed class PublishedLocks(PublishedState state, BrokerServerOptions o
 
     private void Lock(ClientSession session, string key, int max, in WireMessage message)
     {
-        var claim = NewClaim(key, in message);
-        var repeated = message.RetryCount.TryGetInteger(out var count) && count > 0;
+        PublishedClaim claim = NewClaim(key, in message);
+        bool repeated = message.RetryCount.TryGetInteger(out long count) && count > 0;
         var terms = new AcquireTerms
         {
             Queue = !message.Wait.IsFalse,
             Front = message.Force.IsTrue || (repeated && _locks.Table.Find(key, claim.Id) is null),
             Max = max,
         };
-        var result = _locks.Acquire(claim, terms, session, 0, out var notices);
+        AcquireResult result = _locks.Acquire(claim, terms, session, 0, out ClaimNotices notices);
         if (result.Status == AcquireStatus.Busy && terms.Queue)
             session.Send(PublishedLines.Error(in message, "The queue of this key, or the broker, is full."));
         else
@@ -84,9 +86,10 @@ internal sealed class PublishedLocks(PublishedState state, BrokerServerOptions o
 
     private PublishedClaim NewClaim(string key, in WireMessage message)
     {
-        var id = message.Uuid.GetText();
-        var owner = message.Pid.TryGetInteger(out var pid) ? $"pid {pid}" : "";
-        return new PublishedClaim(state, key, message.Key.Raw.ToArray(), id ?? Guid.NewGuid().ToString(), owner, TtlOf(in message, options.DefaultTtl))
+        string? id = message.Uuid.GetText();
+        string owner = message.Pid.TryGetInteger(out long pid) ? $"pid {pid}" : "";
+        TimeSpan ttl = TtlOf(in message, options.DefaultTtl);
+        return new PublishedClaim(state, key, message.Key.Raw.ToArray(), id ?? Guid.NewGuid().ToString(), owner, ttl)
         {
             Keep = message.KeepLocksAfterDeath.IsTrue,
             HasId = id is not null,
@@ -96,8 +99,8 @@ internal sealed class PublishedLocks(PublishedState state, BrokerServerOptions o
 
     private void Answer(ClientSession session, in AcquireResult result, PublishedClaim asked, bool queue, in WireMessage message)
     {
-        var granted = result.Status is AcquireStatus.Granted or AcquireStatus.AlreadyHeld;
-        var waitersBefore = Math.Max(0, result.Waiters - (result.Status == AcquireStatus.Queued ? 1 : 0));
+        bool granted = result.Status is AcquireStatus.Granted or AcquireStatus.AlreadyHeld;
+        int waitersBefore = Math.Max(0, result.Waiters - (result.Status == AcquireStatus.Queued ? 1 : 0));
         CountReader(session, asked.Key, in message);
         session.Send(asked.Reply(waitersBefore, granted, message.Uuid.Raw, result.Claim.FencingToken));
         if (!granted && queue)
@@ -114,10 +117,10 @@ internal sealed class PublishedLocks(PublishedState state, BrokerServerOptions o
 
     private void Unlock(ClientSession session, in WireMessage message)
     {
-        var key = message.Key.GetText() ?? "";
+        string key = message.Key.GetText() ?? "";
         ClaimNotices notices = default;
-        var waiters = 0;
-        var error = Unlocking.Done;
+        int waiters = 0;
+        Unlocking error = Unlocking.Done;
         if (message.Force.IsTrue)
         {
             waiters = _locks.Table.Report(key).Waiters;
@@ -148,8 +151,9 @@ internal sealed class PublishedLocks(PublishedState state, BrokerServerOptions o
 
     private static LineWriter UnlockReply(string key, int waiters, Unlocking outcome, in WireMessage message)
     {
-        var line = LineWriter.Begin().Raw("{\"uuid\":"u8).Raw(message.Uuid.Raw).Raw(",\"key\":"u8).Raw(PublishedLines.RawOrNull(message.Key))
-            .Raw(",\"lockRequestCount\":"u8).Integer(waiters).Raw(",\"type\":\"unlock\",\"unlocked\":"u8).Boolean(outcome != Unlocking.Anothers);
+        LineWriter line = LineWriter.Begin().Raw("{\"uuid\":"u8).Raw(message.Uuid.Raw).Raw(",\"key\":"u8)
+            .Raw(PublishedLines.RawOrNull(message.Key)).Raw(",\"lockRequestCount\":"u8).Integer(waiters)
+            .Raw(",\"type\":\"unlock\",\"unlocked\":"u8).Boolean(outcome != Unlocking.Anothers);
         if (outcome == Unlocking.Anothers)
             line.Raw(",\"error\":"u8).Text(WrongId);
         else if (outcome == Unlocking.Nobodys)

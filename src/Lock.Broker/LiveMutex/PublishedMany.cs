@@ -35,11 +35,11 @@ internal sealed class PublishedMany(PublishedState state, CompositeLocks composi
             return;
         }
 
-        var ttl = PublishedLocks.TtlOf(in message, options.DefaultTtl);
+        TimeSpan ttl = PublishedLocks.TtlOf(in message, options.DefaultTtl);
         var composite = new CompositeLock(state, session, keys, ttl, PublishedLines.RawOrNull(message.Uuid).ToArray());
         composites.Add(composite);
-        var wait = !message.Wait.IsFalse;
-        if (composite.TryTake(wait: false, out var waiters) is not { } contended)
+        bool wait = !message.Wait.IsFalse;
+        if (composite.TryTake(wait: false, out int waiters) is not { } contended)
         {
             composite.TellGranted();
             return;
@@ -56,7 +56,7 @@ internal sealed class PublishedMany(PublishedState state, CompositeLocks composi
 
     private void Release(ClientSession session, in WireMessage message)
     {
-        var id = message.CompositeId.GetText() ?? "";
+        string id = message.CompositeId.GetText() ?? "";
         if (composites.Remove(id) is not { } composite)
         {
             session.Send(PublishedLines.Answer("release-many"u8, in message).Raw(",\"released\":false,\"error\":"u8)
@@ -64,7 +64,7 @@ internal sealed class PublishedMany(PublishedState state, CompositeLocks composi
             return;
         }
 
-        var line = PublishedLines.Answer("release-many"u8, in message).Raw(",\"lockUuid\":"u8).Text(id);
+        LineWriter line = PublishedLines.Answer("release-many"u8, in message).Raw(",\"lockUuid\":"u8).Text(id);
         session.Send(composite.WriteKeys(line).Raw(",\"released\":true}\n"u8));
         composite.Release();
     }
@@ -75,13 +75,14 @@ internal sealed class PublishedMany(PublishedState state, CompositeLocks composi
         if (message.Keys.Kind != JsonTokenType.StartArray)
             return null;
         var keys = new SortedSet<string>(StringComparer.Ordinal);
-        var raw = message.Keys.Raw;
+        ReadOnlySpan<byte> raw = message.Keys.Raw;
         var reader = new Utf8JsonReader(raw);
         reader.Read();
-        var count = 0;
+        int count = 0;
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            if (reader.TokenType != JsonTokenType.String || ++count > MostKeys || WireValue.Read(ref reader, raw).GetText() is not { Length: > 0 } key)
+            if (reader.TokenType != JsonTokenType.String || ++count > MostKeys
+                || WireValue.Read(ref reader, raw).GetText() is not { Length: > 0 } key)
                 return null;
             keys.Add(key);
         }

@@ -45,8 +45,8 @@ internal sealed class PublishedProtocol : IProtocol
             return true;
         else if (!session.Access.IsOpen)
             session.Send(PublishedLines.Error(in message, "This broker asks for a shared secret, which this client cannot give."));
-        else if (!_steps.TryHandle(session, in message) && !_many.TryHandle(session, in message) && !_questions.TryHandle(session, in message)
-            && !_readers.TryHandle(session, in message))
+        else if (!_steps.TryHandle(session, in message) && !_many.TryHandle(session, in message)
+            && !_questions.TryHandle(session, in message) && !_readers.TryHandle(session, in message))
             session.Send(PublishedLines.UnknownType(in message));
         return true;
     }
@@ -63,7 +63,11 @@ internal sealed class PublishedProtocol : IProtocol
             return true;
         }
 
-        var restored = new PublishedClaim(_state, lease.Key, foreignKey, lease.Id, lease.Owner, remaining) { Keep = lease.Keep, HasId = lease.HasForeignId };
+        var restored = new PublishedClaim(_state, lease.Key, foreignKey, lease.Id, lease.Owner, remaining)
+        {
+            Keep = lease.Keep,
+            HasId = lease.HasForeignId,
+        };
         if (_locks.Restore(restored, lease))
             claim = restored;
         return true;
@@ -82,7 +86,7 @@ internal sealed class PublishedProtocol : IProtocol
     /// <inheritdoc/>
     public void KeepHouse(long now)
     {
-        while (_state.Unacknowledged.TryTake(now, out var claim))
+        while (_state.Unacknowledged.TryTake(now, out PublishedClaim? claim))
         {
             // From that one alone, and the next waiter has it directly.
             if (claim.IsUnacknowledged && claim.State == ClaimState.Held)
@@ -92,7 +96,7 @@ internal sealed class PublishedProtocol : IProtocol
             }
         }
 
-        while (_broken.TryTake(now, out var session))
+        while (_broken.TryTake(now, out ClientSession? session))
             _state.Readers.Forget(session);
         if (_locks.Records.Time.GetElapsedTime(_sweptAt, now) < _sweepPeriod)
             return;
@@ -104,13 +108,13 @@ internal sealed class PublishedProtocol : IProtocol
     /// <summary>The rule of the original: the same first number, and the same first character of the second.</summary>
     private static void CheckVersion(ClientSession session, in WireMessage message)
     {
-        var version = message.Value.IsString ? message.Value.GetText()! : "";
-        var parts = version.Split('.');
+        string version = message.Value.IsString ? message.Value.GetText()! : "";
+        string[] parts = version.Split('.');
         if (parts.Length > 1 && parts[0] == "0" && parts[1].StartsWith('2'))
             return;
 
         // Its client reconnects at once, for ever, when the connection ends: it is kept for the whole time that the original allows.
-        session.Refuse(LineWriter.Begin().Raw("{\"type\":\"version-mismatch\",\"versions\":{\"clientVersion\":"u8).Raw(PublishedLines.RawOrNull(message.Value))
-            .Raw(",\"brokerVersion\":"u8).Text(WireTypes.PublishedVersion).Raw("}}\n"u8));
+        session.Refuse(LineWriter.Begin().Raw("{\"type\":\"version-mismatch\",\"versions\":{\"clientVersion\":"u8)
+            .Raw(PublishedLines.RawOrNull(message.Value)).Raw(",\"brokerVersion\":"u8).Text(WireTypes.PublishedVersion).Raw("}}\n"u8));
     }
 }

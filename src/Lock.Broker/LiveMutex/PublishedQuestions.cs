@@ -1,3 +1,4 @@
+
 namespace Locking;
 
 /// <summary>The questions of the published protocol, with true answers.</summary>
@@ -34,9 +35,9 @@ internal sealed class PublishedQuestions(BrokerLocks locks, BrokerServerOptions 
 
     private void ListKeys(ClientSession session, in WireMessage message)
     {
-        var line = LineWriter.Begin().Raw("{\"ls_result\":["u8);
-        var left = ListedKeys;
-        foreach (var info in locks.Table.List(""))
+        LineWriter line = LineWriter.Begin().Raw("{\"ls_result\":["u8);
+        int left = ListedKeys;
+        foreach (LockInfo info in locks.Table.List(""))
         {
             if (left < ListedKeys)
                 line.Raw(","u8);
@@ -50,10 +51,10 @@ internal sealed class PublishedQuestions(BrokerLocks locks, BrokerServerOptions 
 
     private void LockInfo(ClientSession session, in WireMessage message)
     {
-        var report = locks.Table.Report(message.Key.GetText() ?? "");
-        var line = LineWriter.Begin().Raw("{\"key\":"u8).Raw(PublishedLines.RawOrNull(message.Key)).Raw(",\"uuid\":"u8)
+        KeyReport report = locks.Table.Report(message.Key.GetText() ?? "");
+        LineWriter line = LineWriter.Begin().Raw("{\"key\":"u8).Raw(PublishedLines.RawOrNull(message.Key)).Raw(",\"uuid\":"u8)
             .Raw(PublishedLines.RawOrNull(message.Uuid)).Raw(",\"lockholderUUIDs\":["u8);
-        for (var i = 0; i < report.HolderIds.Count; i++)
+        for (int i = 0; i < report.HolderIds.Count; i++)
         {
             if (i > 0)
                 line.Raw(","u8);
@@ -66,8 +67,9 @@ internal sealed class PublishedQuestions(BrokerLocks locks, BrokerServerOptions 
 
     private void Ping(ClientSession session, in WireMessage message)
     {
-        var now = locks.Records.Time.GetUtcNow().ToUnixTimeMilliseconds();
-        session.Send(LineWriter.Begin().Raw("{\"uuid\":"u8).Raw(PublishedLines.RawOrNull(message.Uuid)).Raw(",\"type\":\"pong\",\"timestamp\":"u8)
+        long now = locks.Records.Time.GetUtcNow().ToUnixTimeMilliseconds();
+        session.Send(LineWriter.Begin().Raw("{\"uuid\":"u8).Raw(PublishedLines.RawOrNull(message.Uuid))
+            .Raw(",\"type\":\"pong\",\"timestamp\":"u8)
             .Raw(PublishedLines.RawOrNull(message.Timestamp)).Raw(",\"serverTimestamp\":"u8).Integer(now).Raw(",\"ping\":true}\n"u8));
     }
 

@@ -7,7 +7,7 @@ internal sealed class PublishedReaders(ReaderCounts readers, BrokerLimits limits
     /// <returns>False when it is another one.</returns>
     public bool TryHandle(ClientSession session, in WireMessage message)
     {
-        var key = message.Key.GetText() ?? "";
+        string key = message.Key.GetText() ?? "";
         if (message.Type.TextEquals("increment-readers"u8))
             Reply(session, "increment-readers-success"u8, in message, readers.Add(key, 1, session, limits));
         else if (message.Type.TextEquals("decrement-readers"u8))
@@ -32,7 +32,8 @@ internal sealed class PublishedReaders(ReaderCounts readers, BrokerLimits limits
 
     private void CheckForWriter(ClientSession session, string key, in WireMessage message, bool isWriter)
     {
-        var waiter = new ReaderWaiter(session, isWriter, PublishedLines.RawOrNull(message.Key).ToArray(), PublishedLines.RawOrNull(message.Uuid).ToArray());
+        var waiter = new ReaderWaiter(
+            session, isWriter, PublishedLines.RawOrNull(message.Key).ToArray(), PublishedLines.RawOrNull(message.Uuid).ToArray());
         if (readers.Check(key, isWriter, waiter, limits) is not { } before)
             return;
         session.Send(Begin(isWriter ? "register-write-flag-and-readers-check-success"u8 : "register-write-flag-success"u8, in message)

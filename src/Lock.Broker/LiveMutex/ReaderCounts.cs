@@ -1,15 +1,9 @@
 namespace Locking;
 
-/// <summary>A request that waits for a broadcast of its key.</summary>
-internal sealed record ReaderWaiter(ClientSession Session, bool IsWriter, byte[] Key, byte[] Uuid)
-{
-    /// <summary>Tells it that it may go on.</summary>
-    public void Tell() => Session.Send(
-        LineWriter.Begin().Raw("{\"type\":\"broadcast-result\",\"key\":"u8).Raw(Key).Raw(",\"uuid\":"u8).Raw(Uuid).Raw("}\n"u8));
-}
-
-/// <summary>Readers and writer flags of keys, as published clients keep them at the broker. Nothing is kept of a key without either.</summary>
-/// <remarks>What a client has counted goes with its connection: the original keeps the flag of a writer that is gone, and its readers wait for ever.</remarks>
+/// <summary>Readers and writer flags of keys, as published clients keep them at the broker. Nothing is kept of a key without
+/// either.</summary>
+/// <remarks>What a client has counted goes with its connection: the original keeps the flag of a writer that is gone, and its readers wait
+/// for ever.</remarks>
 internal sealed class ReaderCounts
 {
     private readonly Lock _gate = new();
@@ -22,7 +16,7 @@ internal sealed class ReaderCounts
         if (!_isUsed)
             return 0;
         lock (_gate)
-            return _keys.TryGetValue(key, out var state) ? state.Readers : 0;
+            return _keys.TryGetValue(key, out State? state) ? state.Readers : 0;
     }
 
     /// <summary>Counts a reader in or out; never below zero.</summary>
@@ -32,7 +26,7 @@ internal sealed class ReaderCounts
         lock (_gate)
         {
             // Nobody waits at a key that is not there, so that there is nothing to count down and nobody to tell.
-            if ((count < 0 && !_keys.ContainsKey(key)) || !TryGetUnsynchronized(key, limits.Keys, out var state))
+            if ((count < 0 && !_keys.ContainsKey(key)) || !TryGetUnsynchronized(key, limits.Keys, out State? state))
                 return 0;
             if (count > 0)
                 state.AddReader(session);
@@ -50,9 +44,9 @@ internal sealed class ReaderCounts
     {
         lock (_gate)
         {
-            if (!TryGetUnsynchronized(key, limits.Keys, out var state))
+            if (!TryGetUnsynchronized(key, limits.Keys, out State? state))
                 return (false, 0);
-            var before = (state.Writer is not null, state.Readers);
+            (bool, int Readers) before = (state.Writer is not null, state.Readers);
             if (state.Writer is null && !(isWriter && state.Readers > 1))
             {
                 state.GoOn(waiter);
@@ -70,7 +64,7 @@ internal sealed class ReaderCounts
     {
         lock (_gate)
         {
-            if (!_keys.TryGetValue(key, out var state))
+            if (!_keys.TryGetValue(key, out State? state))
                 return 0;
             state.Writer = null;
             state.MustTell = true;
@@ -84,10 +78,10 @@ internal sealed class ReaderCounts
         List<ReaderWaiter> waiting = [];
         lock (_gate)
         {
-            if (!_keys.TryGetValue(key, out var state) || !state.MustTell)
+            if (!_keys.TryGetValue(key, out State? state) || !state.MustTell)
                 return;
             state.MustTell = false;
-            foreach (var one in state.Waiting)
+            foreach (ReaderWaiter one in state.Waiting)
             {
                 if (one.Session.HasEnded)
                     continue;
@@ -99,7 +93,7 @@ internal sealed class ReaderCounts
             ForgetIdleUnsynchronized(key, state);
         }
 
-        foreach (var one in waiting)
+        foreach (ReaderWaiter one in waiting)
             one.Tell();
     }
 
@@ -111,7 +105,7 @@ internal sealed class ReaderCounts
         List<string> told = [];
         lock (_gate)
         {
-            foreach (var (key, state) in _keys)
+            foreach ((string? key, State? state) in _keys)
             {
                 if (state.Forget(session))
                     told.Add(key);
@@ -119,7 +113,7 @@ internal sealed class ReaderCounts
             }
         }
 
-        foreach (var key in told)
+        foreach (string key in told)
             Broadcast(key);
     }
 
@@ -130,7 +124,7 @@ internal sealed class ReaderCounts
             return;
         lock (_gate)
         {
-            foreach (var (key, state) in _keys)
+            foreach ((string? key, State? state) in _keys)
             {
                 if (!state.Waiting.Any(static one => one.Session.HasEnded))
                     continue;
@@ -184,12 +178,13 @@ internal sealed class ReaderCounts
             Readers++;
         }
 
-        /// <summary>Its own; or, of a client that came back over another connection, one of a connection that is gone; or anybody's, as in the original.</summary>
+        /// <summary>Its own; or, of a client that came back over another connection, one of a connection that is gone; or anybody's, as in
+        /// the original.</summary>
         public void RemoveReader(ClientSession session)
         {
             if (Readers == 0)
                 return;
-            var whose = _readers.ContainsKey(session) ? session
+            ClientSession whose = _readers.ContainsKey(session) ? session
                 : _readers.Keys.FirstOrDefault(static other => other.HasEnded) ?? _readers.Keys.First();
             Readers--;
             if (--_readers[whose] == 0)
@@ -200,12 +195,12 @@ internal sealed class ReaderCounts
         /// <returns>Whether others may go on now.</returns>
         public bool Forget(ClientSession session)
         {
-            var wasWriter = Writer == session;
+            bool wasWriter = Writer == session;
             if (wasWriter)
                 Writer = null;
-            if (_readers.Remove(session, out var count))
+            if (_readers.Remove(session, out int count))
                 Readers -= count;
-            var isToTell = wasWriter || (count > 0 && Readers == 0);
+            bool isToTell = wasWriter || (count > 0 && Readers == 0);
             MustTell |= isToTell;
             return isToTell;
         }

@@ -15,7 +15,7 @@ internal static class OwnLines
     /// <summary>An answer with what is left of something: -1 without expiry, null when it is not known.</summary>
     public static LineWriter Remaining(ReadOnlySpan<byte> what, long number, TimeSpan? remaining)
     {
-        var line = LineWriter.Begin().Raw("{\"type\":\"lk-"u8).Raw(what).Raw("\",\"n\":"u8).Integer(number).Raw(",\"remaining\":"u8);
+        LineWriter line = LineWriter.Begin().Raw("{\"type\":\"lk-"u8).Raw(what).Raw("\",\"n\":"u8).Integer(number).Raw(",\"remaining\":"u8);
         if (remaining is not { } left)
             line.Raw("null"u8);
         else
@@ -43,13 +43,14 @@ internal static class OwnLines
     public static LineWriter Denied(string why) => LineWriter.Begin().Raw("{\"type\":\"lk-denied\",\"error\":"u8).Text(why).Raw("}\n"u8);
 
     /// <summary>What the client has to answer before it may come in.</summary>
-    public static LineWriter Challenge(string nonce) => LineWriter.Begin().Raw("{\"type\":\"lk-challenge\",\"nonce\":"u8).Text(nonce).Raw("}\n"u8);
+    public static LineWriter Challenge(string nonce) =>
+        LineWriter.Begin().Raw("{\"type\":\"lk-challenge\",\"nonce\":"u8).Text(nonce).Raw("}\n"u8);
 
     /// <summary>The client may come in.</summary>
     public static LineWriter Welcome(string? proof)
     {
-        var line = LineWriter.Begin().Raw("{\"type\":\"lk-welcome\",\"version\":"u8).Text(WireTypes.ProductVersion).Raw(",\"wire\":"u8)
-            .Integer(WireTypes.Wire);
+        LineWriter line = LineWriter.Begin().Raw("{\"type\":\"lk-welcome\",\"version\":"u8).Text(WireTypes.ProductVersion)
+            .Raw(",\"wire\":"u8).Integer(WireTypes.Wire);
         if (proof is not null)
             line.Raw(",\"mac\":"u8).Text(proof);
         return line.Raw("}\n"u8);
@@ -58,7 +59,8 @@ internal static class OwnLines
     /// <summary>One lease.</summary>
     public static LineWriter Info(ReadOnlySpan<byte> type, long number, LockInfo info)
     {
-        var line = LineWriter.Begin().Raw("{\"type\":\""u8).Raw(type).Raw("\",\"n\":"u8).Integer(number).Raw(",\"key\":"u8).Text(info.Key)
+        LineWriter line = LineWriter.Begin().Raw("{\"type\":\""u8).Raw(type).Raw("\",\"n\":"u8).Integer(number).Raw(",\"key\":"u8)
+            .Text(info.Key)
             .Raw(",\"id\":"u8).Text(info.Id).Raw(",\"owner\":"u8).Text(info.Owner).Raw(",\"token\":"u8).Integer(info.FencingToken ?? 0)
             .Raw(",\"remaining\":"u8);
         line.Integer(info.Remaining == TimeSpan.MaxValue ? -1 : (long)Math.Ceiling(info.Remaining.TotalMilliseconds));
@@ -68,7 +70,7 @@ internal static class OwnLines
     /// <summary>How the broker is.</summary>
     public static LineWriter Status(long number, TimeSpan pause, string weaknesses)
     {
-        var line = LineWriter.Begin().Raw("{\"type\":\"lk-status\",\"n\":"u8).Integer(number).Raw(",\"remaining\":"u8)
+        LineWriter line = LineWriter.Begin().Raw("{\"type\":\"lk-status\",\"n\":"u8).Integer(number).Raw(",\"remaining\":"u8)
             .Integer((long)Math.Ceiling(pause.TotalMilliseconds));
         if (weaknesses.Length > 0)
             line.Raw(",\"warning\":"u8).Text(weaknesses);

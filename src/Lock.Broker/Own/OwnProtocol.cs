@@ -21,7 +21,7 @@ internal sealed class OwnProtocol(BrokerLocks locks, Func<string> weaknesses) : 
             Authenticate(session, in message);
         else if (!session.Access.IsOpen)
             session.Refuse(OwnLines.Denied("this broker asks for a secret: set connection.secret"));
-        else if (!message.Number.TryGetInteger(out var number))
+        else if (!message.Number.TryGetInteger(out long number))
             session.Send(OwnLines.Refused(-1, "a request needs a number n"));
         else if (!_questions.TryHandle(session, number, in message))
             HandleStep(session, number, in message);
@@ -63,7 +63,7 @@ internal sealed class OwnProtocol(BrokerLocks locks, Func<string> weaknesses) : 
     {
         if (session.Access.IsOpen)
             return;
-        if (session.Access.TryProve(message.Mac.GetText(), out var proof))
+        if (session.Access.TryProve(message.Mac.GetText(), out string? proof))
             session.Send(OwnLines.Welcome(proof));
         else
             session.Refuse(OwnLines.Denied("wrong secret"));

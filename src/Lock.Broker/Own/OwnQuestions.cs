@@ -1,3 +1,4 @@
+
 namespace Locking;
 
 /// <summary>What is asked in our own messages about a broker, or a key as a whole: who holds it, what is held, how the broker is.</summary>
@@ -24,7 +25,7 @@ internal sealed class OwnQuestions(BrokerLocks locks, Func<string> weaknesses)
     /// <summary>Published clients can take the empty key, so that it must be possible to see and to break it.</summary>
     private bool TryHandleKey(ClientSession session, long number, in WireMessage message)
     {
-        var isGet = message.Type.TextEquals("lk-get"u8);
+        bool isGet = message.Type.TextEquals("lk-get"u8);
         if ((!isGet && !message.Type.TextEquals("lk-force"u8)) || message.Key.GetText() is not { } key)
             return false;
         if (isGet)
@@ -46,7 +47,7 @@ internal sealed class OwnQuestions(BrokerLocks locks, Func<string> weaknesses)
 
     private void Force(ClientSession session, long number, string key)
     {
-        var count = locks.Table.Force(key, out var notices);
+        int count = locks.Table.Force(key, out ClaimNotices notices);
         if (count == 0 && locks.Pause.IsOn)
             session.Send(OwnLines.Remaining("unknown"u8, number, locks.Pause.Left));
         else
@@ -57,10 +58,10 @@ internal sealed class OwnQuestions(BrokerLocks locks, Func<string> weaknesses)
     /// <summary>One line for each lease, then a last one.</summary>
     private void List(ClientSession session, long number, string prefix)
     {
-        var infos = locks.Table.List(prefix).GetEnumerator();
+        IEnumerator<LockInfo> infos = locks.Table.List(prefix).GetEnumerator();
         session.SendInParts(() =>
         {
-            for (var left = PartOfList; left > 0; left--)
+            for (int left = PartOfList; left > 0; left--)
             {
                 if (!infos.MoveNext())
                 {

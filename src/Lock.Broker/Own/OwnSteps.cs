@@ -7,7 +7,7 @@ internal sealed class OwnSteps(BrokerLocks locks)
 
     public void Acquire(ClientSession session, long number, string key, string id, in WireMessage message)
     {
-        if (!TryGetTtl(in message, out var ttl))
+        if (!TryGetTtl(in message, out TimeSpan ttl))
         {
             session.Send(OwnLines.Refused(number, BadTtl));
             return;
@@ -25,15 +25,16 @@ internal sealed class OwnSteps(BrokerLocks locks)
             return;
         }
 
-        var queue = message.Queue.IsTrue;
-        var result = locks.Acquire(NewClaim(key, id, ttl, in message), new AcquireTerms { Queue = queue }, session, number, out var notices);
+        bool queue = message.Queue.IsTrue;
+        OwnClaim claim = NewClaim(key, id, ttl, in message);
+        AcquireResult result = locks.Acquire(claim, new AcquireTerms { Queue = queue }, session, number, out ClaimNotices notices);
         Answer(session, number, queue, in result);
         notices.Deliver();
     }
 
     public void Reclaim(ClientSession session, long number, string key, string id, in WireMessage message)
     {
-        if (TryGetTtl(in message, out var ttl) && message.Token.TryGetInteger(out var token))
+        if (TryGetTtl(in message, out TimeSpan ttl) && message.Token.TryGetInteger(out long token))
             session.Send(OwnLines.Reply(number, locks.Reclaim(NewClaim(key, id, ttl, in message), token, session, number)));
         else
             session.Send(OwnLines.Refused(number, "a reclaim needs ttl and token"));
@@ -41,19 +42,20 @@ internal sealed class OwnSteps(BrokerLocks locks)
 
     public void Release(ClientSession session, long number, string key, string id)
     {
-        Answer(session, number, key, id, locks.Release(key, id, out _, out var notices));
+        Answer(session, number, key, id, locks.Release(key, id, out _, out ClaimNotices notices));
         notices.Deliver();
     }
 
     public void Extend(ClientSession session, long number, string key, string id, in WireMessage message)
     {
-        if (TryGetTtl(in message, out var ttl))
+        if (TryGetTtl(in message, out TimeSpan ttl))
             Answer(session, number, key, id, locks.Extend(key, id, ttl));
         else
             session.Send(OwnLines.Refused(number, BadTtl));
     }
 
-    /// <summary>Answers the acquire of that number: busy when the place was given up. A grant that was faster stays, and has been told.</summary>
+    /// <summary>Answers the acquire of that number: busy when the place was given up. A grant that was faster stays, and has been
+    /// told.</summary>
     public void Withdraw(ClientSession session, long number, string key, string id) => session.Send(
         locks.TryWithdraw(key, id, session, number) ? OwnLines.Remaining("busy"u8, number, null) : OwnLines.Result(number, "kept"u8));
 
@@ -62,7 +64,7 @@ internal sealed class OwnSteps(BrokerLocks locks)
         ttl = Timeout.InfiniteTimeSpan;
         if (message.Ttl.IsNull)
             return true;
-        if (!message.Ttl.TryGetInteger(out var milliseconds) || milliseconds < 1)
+        if (!message.Ttl.TryGetInteger(out long milliseconds) || milliseconds < 1)
             return false;
         ttl = TimeSpan.FromMilliseconds(Math.Min(milliseconds, WireTypes.LongestTtl));
         return true;
@@ -99,7 +101,7 @@ internal sealed class OwnSteps(BrokerLocks locks)
 
     private OwnClaim NewClaim(string key, string id, TimeSpan ttl, in WireMessage message)
     {
-        var owner = message.Owner.GetText() is { Length: > 0 and <= 256 } text ? text : "";
+        string owner = message.Owner.GetText() is { Length: > 0 and <= 256 } text ? text : "";
         return new OwnClaim(locks.Records, key, id, owner, ttl) { Keep = message.Keep.IsTrue };
     }
 }

@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Locking;
 
-/// <summary>The lock server: speaks the live-mutex protocol, and our own messages on the same lines, over a Unix socket, TCP, or both.</summary>
+/// <summary>The lock server: speaks the live-mutex protocol, and our own messages on the same lines, over a Unix socket, TCP, or
+/// both.</summary>
 /// <remarks>
 /// <para>No thread is blocked per connection, and a bad line, a slow reader or a client that dies never harms another client.</para>
 /// <para>
@@ -14,7 +15,8 @@ namespace Locking;
 /// </remarks>
 public sealed partial class BrokerServer : IAsyncDisposable
 {
-    /// <summary>A broker that cannot see whether another one lives, whose files were removed, grants nothing for so long: that one looks for them each second.</summary>
+    /// <summary>A broker that cannot see whether another one lives, whose files were removed, grants nothing for so long: that one looks
+    /// for them each second.</summary>
     private static readonly TimeSpan _blindPause = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan _filesPeriod = TimeSpan.FromSeconds(1);
@@ -113,9 +115,12 @@ public sealed partial class BrokerServer : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or Win32Exception or ArgumentException)
         {
-            var where = Where();
+            string where = Where();
             CloseFiles();
-            throw new LockStoreException($"The broker cannot listen on {where}: {e.Message}", isTransient: false, e) { MayHaveBeenApplied = false };
+            throw new LockStoreException($"The broker cannot listen on {where}: {e.Message}", isTransient: false, e)
+            {
+                MayHaveBeenApplied = false,
+            };
         }
         catch
         {
@@ -134,7 +139,8 @@ public sealed partial class BrokerServer : IAsyncDisposable
     public ValueTask DisposeAsync() => new(StopAsync());
 
     private static bool IsLoopback(string host) =>
-        string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+        string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase)
+            || (IPAddress.TryParse(host, out IPAddress? address) && IPAddress.IsLoopback(address));
 
     private string RecordPath()
     {
@@ -155,7 +161,8 @@ public sealed partial class BrokerServer : IAsyncDisposable
         _ => $"'{Options.Path}' and {Options.Host}:{(Port == 0 ? Options.Port : Port)}",
     };
 
-    /// <summary>What is weak about the way this broker runs: words of <see cref="StatusWords"/> with spaces between them, or empty.</summary>
+    /// <summary>What is weak about the way this broker runs: words of <see cref="StatusWords"/> with spaces between them, or
+    /// empty.</summary>
     private string Weaknesses()
     {
         List<string> words = [];
@@ -173,8 +180,8 @@ public sealed partial class BrokerServer : IAsyncDisposable
         // The port first: where another broker has it, that one's state is not touched.
         if (Options.Host is not null)
             _listener.ListenTcp(Options.Host);
-        var isDurable = Options.Host is not null && !IsLoopback(Options.Host);
-        var pause = _locks.Records.Open(RecordPath(), isDurable, _locks.Table, Restore);
+        bool isDurable = Options.Host is not null && !IsLoopback(Options.Host);
+        TimeSpan pause = _locks.Records.Open(RecordPath(), isDurable, _locks.Table, Restore);
         if (_listener.IsBlind)
         {
             _locks.Records.PauseAll(_blindPause);
@@ -198,7 +205,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
     private void KeepHouse(long now)
     {
         _locks.Pause.EndWhenDue();
-        foreach (var protocol in _protocols)
+        foreach (IProtocol protocol in _protocols)
             protocol.KeepHouse(now);
         _sessions.KeepHouse(now);
         if (_time.GetElapsedTime(_filesSeenAt, now) >= _filesPeriod)
@@ -243,7 +250,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
         await _listener.StopAcceptingAsync().ConfigureAwait(false);
         await _sessions.StopAsync().ConfigureAwait(false);
         _locks.Table.Dispose();
-        var where = Where();
+        string where = Where();
 
         // The record before the place: whoever has the place next reads it.
         _locks.Records.Close();
@@ -267,6 +274,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
     [LoggerMessage(6, LogLevel.Information, "No connection and no lock for {Idle}: the broker ends.")]
     private partial void LogIdle(TimeSpan idle);
 
-    [LoggerMessage(17, LogLevel.Error, "Another broker has begun at '{Path}', whose files were removed: this one ends, and its clients go there.")]
+    [LoggerMessage(17, LogLevel.Error, "Another broker has begun at '{Path}', whose files were removed: this one ends, and its clients "
+        + "go there.")]
     private partial void LogReplaced(string path);
 }

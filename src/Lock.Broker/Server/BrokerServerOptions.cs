@@ -28,8 +28,8 @@ public sealed record BrokerServerOptions
     /// <summary>Ends the broker when it had no connection and held no lock for so long; null: never. At least 1 ms.</summary>
     public TimeSpan? IdleExit { get; init => field = value is { } v ? OptionRange.Positive(v, nameof(IdleExit)) : null; }
 
-    /// <summary>The record of every lease that lives, which the next broker goes on with. Default: beside the socket, or for TCP alone in this user's
-    /// own directory; an empty string: none, and a broker that comes back may grant what is still held.</summary>
+    /// <summary>The record of every lease that lives, which the next broker goes on with. Default: beside the socket, or for TCP alone in
+    /// this user's own directory; an empty string: none, and a broker that comes back may grant what is still held.</summary>
     public string? StatePath { get; init; }
 
     /// <summary>The lease of a published client that names none. At least 1 ms. Default 5 s, as the original.</summary>

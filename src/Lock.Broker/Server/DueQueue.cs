@@ -9,7 +9,7 @@ internal sealed class DueQueue<T>(TimeProvider time, TimeSpan after)
     /// <summary>Puts it off.</summary>
     public void Add(T item)
     {
-        var at = time.GetTimestamp() + (long)(after.TotalSeconds * time.TimestampFrequency);
+        long at = time.GetTimestamp() + (long)(after.TotalSeconds * time.TimestampFrequency);
         lock (_gate)
             _queue.Enqueue((item, at));
     }
@@ -19,7 +19,7 @@ internal sealed class DueQueue<T>(TimeProvider time, TimeSpan after)
     {
         lock (_gate)
         {
-            if (_queue.TryPeek(out var head) && head.At <= now)
+            if (_queue.TryPeek(out (T Item, long At) head) && head.At <= now)
             {
                 item = _queue.Dequeue().Item;
                 return true;

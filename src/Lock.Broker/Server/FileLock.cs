@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>A file that one process at a time has for itself. It is never removed: two could then hold two different files of the same name.</summary>
+/// <summary>A file that one process at a time has for itself. It is never removed: two could then hold two different files of the same
+/// name.</summary>
 internal static class FileLock
 {
     /// <summary>Takes it, or throws an exception of which <see cref="IsTaken"/> says so when somebody else has it.</summary>
@@ -10,7 +11,7 @@ internal static class FileLock
     public static bool IsTaken(Exception e)
     {
         // EWOULDBLOCK on Linux (11) and macOS (35); ERROR_SHARING_VIOLATION on Windows.
-        var code = e.HResult & 0xffff;
+        int code = e.HResult & 0xffff;
         return OperatingSystem.IsWindows() ? code is 32 or 33 : code == (OperatingSystem.IsMacOS() ? 35 : 11);
     }
 }

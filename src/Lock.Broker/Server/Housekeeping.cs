@@ -24,7 +24,8 @@ internal sealed partial class Housekeeping(TimeProvider time, ILogger logger, Ac
         return _timer?.DisposeAsync() ?? default;
     }
 
-    /// <summary>Called by a timer, where a fault would end the process and with it every lease: it is told, and what is left is done next time.</summary>
+    /// <summary>Called by a timer, where a fault would end the process and with it every lease: it is told, and what is left is done next
+    /// time.</summary>
     private void Work()
     {
         // A timer does not wait for the turn before it.

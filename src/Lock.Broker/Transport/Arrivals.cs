@@ -15,7 +15,8 @@ internal abstract class Arrivals : IDisposable
     /// <summary>Told of it again. Called by whoever waits.</summary>
     public abstract void Resume(long number, Socket socket);
 
-    /// <summary>Waits until something has come, or <see cref="Wake"/> is called, and puts the numbers of the connections into the list.</summary>
+    /// <summary>Waits until something has come, or <see cref="Wake"/> is called, and puts the numbers of the connections into the
+    /// list.</summary>
     /// <param name="numbers">Emptied first.</param>
     /// <param name="sleep">Waits as long as it takes; otherwise only looks.</param>
     public abstract void Wait(List<long> numbers, bool sleep);

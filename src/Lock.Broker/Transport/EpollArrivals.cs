@@ -6,7 +6,8 @@ using System.Runtime.InteropServices;
 namespace Locking;
 
 /// <summary>Linux: asks the kernel itself.</summary>
-/// <remarks>The runtime's sockets wake a thread of theirs for every piece that arrives, also when somebody looks anyway (decision 0035).</remarks>
+/// <remarks>The runtime's sockets wake a thread of theirs for every piece that arrives, also when somebody looks anyway (decision
+/// 0035).</remarks>
 internal sealed partial class EpollArrivals : Arrivals
 {
     private const int Most = 256;
@@ -56,9 +57,9 @@ internal sealed partial class EpollArrivals : Arrivals
         int count;
         fixed (byte* events = _events)
             count = EpollWait(_epoll, events, Most, sleep ? -1 : 0);
-        for (var i = 0; i < count; i++)
+        for (int i = 0; i < count; i++)
         {
-            var number = BinaryPrimitives.ReadInt64LittleEndian(_events.AsSpan((i * _stride) + _stride - 8));
+            long number = BinaryPrimitives.ReadInt64LittleEndian(_events.AsSpan((i * _stride) + _stride - 8));
             if (number == WakeNumber)
                 _ = Read(_wake, out _, sizeof(ulong));
             else
@@ -70,7 +71,7 @@ internal sealed partial class EpollArrivals : Arrivals
     {
         lock (_gate)
         {
-            var one = 1UL;
+            ulong one = 1UL;
             if (!_isDisposed)
                 _ = Write(_wake, in one, sizeof(ulong));
         }
@@ -102,7 +103,7 @@ internal sealed partial class EpollArrivals : Arrivals
 
     private unsafe int Control(int operation, int file, uint interest, long number)
     {
-        var one = stackalloc byte[16];
+        byte* one = stackalloc byte[16];
         *(uint*)one = interest;
         *(long*)(one + _stride - 8) = number;
         return EpollControl(_epoll, operation, file, one);

@@ -18,7 +18,8 @@ internal static class FlushScope
     /// <summary>Whether this thread has put off something beyond its scope.</summary>
     public static bool HasLate => t_late is { Count: > 0 };
 
-    /// <summary>Opens a scope of this thread; within another one, that one counts. No await may stand between this and <see cref="Close"/>.</summary>
+    /// <summary>Opens a scope of this thread; within another one, that one counts. No await may stand between this and <see
+    /// cref="Close"/>.</summary>
     public static void Open()
     {
         t_open++;
@@ -34,7 +35,8 @@ internal static class FlushScope
             t_dirty.Add(output);
     }
 
-    /// <summary>Flushes with what is flushed next there, or when this thread calls <see cref="FlushLate"/>; at once where no scope is open.</summary>
+    /// <summary>Flushes with what is flushed next there, or when this thread calls <see cref="FlushLate"/>; at once where no scope is
+    /// open.</summary>
     public static void FlushLater(OutputQueue output)
     {
         if (t_open == 0)
@@ -46,7 +48,7 @@ internal static class FlushScope
     /// <summary>Flushes what was put off beyond its scope.</summary>
     public static void FlushLate()
     {
-        foreach (var output in t_late ?? [])
+        foreach (OutputQueue output in t_late ?? [])
             output.Flush();
         t_late?.Clear();
     }
@@ -58,7 +60,7 @@ internal static class FlushScope
             return;
 
         // The last ones first: who caused a grant is answered before the one who is granted, and it is the latter who is waiting.
-        for (var i = t_dirty!.Count - 1; i >= 0; i--)
+        for (int i = t_dirty!.Count - 1; i >= 0; i--)
             t_dirty[i].Flush();
         t_dirty.Clear();
     }

@@ -20,7 +20,7 @@ internal sealed class LineBuffer(int longestLine)
         get
         {
             // A carriage return may be the first half of a line end whose second half is on its way.
-            var begun = _end - _start;
+            int begun = _end - _start;
             return _hasTooLong || begun > longestLine + 1 || (begun > longestLine && _bytes[_end - 1] != (byte)'\r');
         }
     }
@@ -43,7 +43,7 @@ internal sealed class LineBuffer(int longestLine)
     /// <returns>False when there is none, or when it <see cref="IsTooLong"/>.</returns>
     public bool TryTake(out ReadOnlySpan<byte> line)
     {
-        var at = _bytes.AsSpan(_seen, _end - _seen).IndexOf((byte)'\n');
+        int at = _bytes.AsSpan(_seen, _end - _seen).IndexOf((byte)'\n');
         if (at < 0)
         {
             // What was searched once is not searched again: a long line in many pieces costs its length, not its square.
@@ -85,8 +85,8 @@ internal sealed class LineBuffer(int longestLine)
 
     private void MakeRoom()
     {
-        var length = _end - _start;
-        var target = _bytes;
+        int length = _end - _start;
+        byte[] target = _bytes;
         if (_bytes.Length - length < Math.Max(SmallestRead, _bytes.Length / 2))
             target = ArrayPool<byte>.Shared.Rent(Math.Max(FirstSize, _bytes.Length * 2));
         _bytes.AsSpan(_start, length).CopyTo(target);

@@ -64,7 +64,7 @@ internal abstract class LineConnection
         }
 
         Input.Added(bytes);
-        while (!IsCut && Input.TryTake(out var line))
+        while (!IsCut && Input.TryTake(out ReadOnlySpan<byte> line))
         {
             if (line.Length > 0)
                 OnLine(line);

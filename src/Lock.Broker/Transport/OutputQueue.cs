@@ -26,7 +26,8 @@ internal sealed class OutputQueue
         _limit = limit;
     }
 
-    /// <summary>Called before anything leaves that was added before: what must be on the disk first is forced there. Null: nothing.</summary>
+    /// <summary>Called before anything leaves that was added before: what must be on the disk first is forced there. Null:
+    /// nothing.</summary>
     public Action? BeforeSend { get; init; }
 
     /// <summary>Adds lines; they leave with the next <see cref="Flush"/>.</summary>
@@ -60,7 +61,7 @@ internal sealed class OutputQueue
 
         try
         {
-            while (Next(out var batch))
+            while (Next(out ReadOnlyMemory<byte> batch))
             {
                 if (!TrySend(ref batch))
                 {
@@ -112,7 +113,7 @@ internal sealed class OutputQueue
     {
         while (batch.Length > 0)
         {
-            var sent = _socket.Send(batch.Span, SocketFlags.None, out var error);
+            int sent = _socket.Send(batch.Span, SocketFlags.None, out SocketError error);
             if (error == SocketError.WouldBlock)
                 return false;
             if (error != SocketError.Success)

@@ -24,7 +24,7 @@ internal sealed class RuntimeArrivals : Arrivals
 
     public override void Resume(long number, Socket socket)
     {
-        if (_arrivals.TryGetValue(number, out var arrival))
+        if (_arrivals.TryGetValue(number, out Arrival? arrival))
             arrival.Arm();
     }
 
@@ -33,7 +33,7 @@ internal sealed class RuntimeArrivals : Arrivals
         numbers.Clear();
 
         // Those that were told last time have been read from meanwhile: what is left there is told at once.
-        foreach (var number in _toArm)
+        foreach (long number in _toArm)
             _arrivals.GetValueOrDefault(number)?.Arm();
         _toArm.Clear();
         if (sleep)
@@ -46,7 +46,7 @@ internal sealed class RuntimeArrivals : Arrivals
             }
         }
 
-        while (_arrived.TryDequeue(out var number))
+        while (_arrived.TryDequeue(out long number))
         {
             numbers.Add(number);
             _toArm.Add(number);

@@ -32,7 +32,7 @@ internal abstract class ServedConnection : LineConnection
             this,
             static connection =>
             {
-                var received = connection.Socket.Receive(connection.Input.Room().Span, SocketFlags.None, out var error);
+                int received = connection.Socket.Receive(connection.Input.Room().Span, SocketFlags.None, out SocketError error);
                 return error == SocketError.WouldBlock || connection.OnReceived(received, error);
             },
             isReading: true);

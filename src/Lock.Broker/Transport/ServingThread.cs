@@ -2,10 +2,11 @@ using System.Collections.Concurrent;
 
 namespace Locking;
 
-/// <summary>The one thread that reads all connections of a broker and handles their lines, so that a hand-off meets no other thread.</summary>
+/// <summary>The one thread that reads all connections of a broker and handles their lines, so that a hand-off meets no other
+/// thread.</summary>
 /// <remarks>
-/// After something came it looks again for a moment before it sleeps, and lets others run in between: going to sleep and being woken costs more
-/// than a hand-off. It stops looking when that was in vain too often.
+/// After something came it looks again for a moment before it sleeps, and lets others run in between: going to sleep and being woken costs
+/// more than a hand-off. It stops looking when that was in vain too often.
 /// </remarks>
 internal sealed class ServingThread
 {
@@ -30,8 +31,8 @@ internal sealed class ServingThread
 
     /// <summary>Begins to serve.</summary>
     /// <param name="arrivals">How it hears of what comes.</param>
-    /// <param name="answersTogether">Whether all that has come is handled before anything is answered: what the answers need is forced to the disk
-    /// once for all of them.</param>
+    /// <param name="answersTogether">Whether all that has come is handled before anything is answered: what the answers need is forced to
+    /// the disk once for all of them.</param>
     public ServingThread(Arrivals arrivals, bool answersTogether = false)
     {
         _arrivals = arrivals;
@@ -118,7 +119,7 @@ internal sealed class ServingThread
             _connections.Clear();
         }
 
-        foreach (var connection in left)
+        foreach (ServedConnection connection in left)
             connection.Close();
         _arrivals.Dispose();
         _ended.TrySetResult();
@@ -126,9 +127,9 @@ internal sealed class ServingThread
 
     private void ServeAll()
     {
-        var lastCame = TimeProvider.System.GetTimestamp();
-        var lateSince = lastCame;
-        var looks = false;
+        long lastCame = TimeProvider.System.GetTimestamp();
+        long lateSince = lastCame;
+        bool looks = false;
         while (!_isStopping)
         {
             // What nobody waits for leaves before this sleeps, and soon in any case.
@@ -137,8 +138,8 @@ internal sealed class ServingThread
             if (!FlushScope.HasLate)
                 lateSince = TimeProvider.System.GetTimestamp();
             _arrivals.Wait(_numbers, sleep: !looks && _goOn.IsEmpty);
-            var wentOn = GoOn();
-            var now = TimeProvider.System.GetTimestamp();
+            bool wentOn = GoOn();
+            long now = TimeProvider.System.GetTimestamp();
             if (wentOn && _numbers.Count == 0)
                 continue;
             if (_numbers.Count == 0)
@@ -161,7 +162,7 @@ internal sealed class ServingThread
     {
         if (_answersTogether)
             FlushScope.Open();
-        foreach (var number in _numbers)
+        foreach (long number in _numbers)
         {
             if (Find(number) is { } connection)
                 connection.Serve();
@@ -174,9 +175,9 @@ internal sealed class ServingThread
     /// <summary>One turn for each that has more to say.</summary>
     private bool GoOn()
     {
-        var left = _goOn.Count;
-        var any = left > 0;
-        for (; left > 0 && _goOn.TryDequeue(out var connection); left--)
+        int left = _goOn.Count;
+        bool any = left > 0;
+        for (; left > 0 && _goOn.TryDequeue(out ServedConnection? connection); left--)
         {
             if (Find(connection.Number) is not null)
                 connection.GoOn();

@@ -11,7 +11,8 @@ internal sealed class LineWriter
     private static LineWriter? t_ofThread;
 
     private static readonly SearchValues<char> _mustEscape = SearchValues.Create(
-        "\"\\\0\u0001\u0002\u0003\u0004\u0005\u0006\a\b\t\n\v\f\r\u000e\u000f\u0010\u0011\u0012\u0013\u0014\u0015\u0016\u0017\u0018\u0019\u001a\u001b\u001c\u001d\u001e\u001f");
+        "\"\\\0\u0001\u0002\u0003\u0004\u0005\u0006\a\b\t\n\v\f\r\u000e\u000f"
+        + "\u0010\u0011\u0012\u0013\u0014\u0015\u0016\u0017\u0018\u0019\u001a\u001b\u001c\u001d\u001e\u001f");
 
     private byte[] _buffer = new byte[512];
     private int _length;
@@ -38,7 +39,7 @@ internal sealed class LineWriter
 
     public LineWriter Integer(long value)
     {
-        Utf8Formatter.TryFormat(value, Room(20), out var written);
+        Utf8Formatter.TryFormat(value, Room(20), out int written);
         _length += written;
         return this;
     }
@@ -55,7 +56,7 @@ internal sealed class LineWriter
         }
         else
         {
-            foreach (ref readonly var unit in text)
+            foreach (ref readonly char unit in text)
                 Unit(in unit);
         }
 

@@ -70,12 +70,12 @@ internal ref struct WireMessage
         message = default;
         if (!Utf8.IsValid(line))
             return WireLine.Unreadable;
-        var kind = Read(line, out message);
+        WireLine kind = Read(line, out message);
         if (kind != WireLine.Unreadable)
             return kind;
 
         // The original skips whatever stands before the first brace.
-        var brace = line.IndexOf((byte)'{');
+        int brace = line.IndexOf((byte)'{');
         return brace <= 0 ? WireLine.Unreadable : Read(line[brace..], out message);
     }
 
@@ -95,7 +95,7 @@ internal ref struct WireMessage
 
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                var name = reader.ValueIsEscaped ? Unescaped(ref reader) : reader.ValueSpan;
+                ReadOnlySpan<byte> name = reader.ValueIsEscaped ? Unescaped(ref reader) : reader.ValueSpan;
                 reader.Read();
                 var value = WireValue.Read(ref reader, line);
                 message.Set(name, value);
@@ -112,7 +112,7 @@ internal ref struct WireMessage
 
     private static ReadOnlySpan<byte> Unescaped(ref Utf8JsonReader reader)
     {
-        var name = new byte[reader.ValueSpan.Length];
+        byte[] name = new byte[reader.ValueSpan.Length];
         try
         {
             return name.AsSpan(0, reader.CopyString(name));
@@ -129,11 +129,9 @@ internal ref struct WireMessage
     {
         switch (name.Length)
         {
-            case 1:
-                SetIf(ref Number, "n"u8, name, value);
-                break;
-            case 2:
-                SetIf(ref Id, "id"u8, name, value);
+            case <= 2:
+                if (!SetIf(ref Number, "n"u8, name, value))
+                    SetIf(ref Id, "id"u8, name, value);
                 break;
             case 3:
                 if (!SetIf(ref Key, "key"u8, name, value) && !SetIf(ref Ttl, "ttl"u8, name, value) && !SetIf(ref Max, "max"u8, name, value)
@@ -162,6 +160,16 @@ internal ref struct WireMessage
                 }
 
                 break;
+            default:
+                SetLong(name, value);
+                break;
+        }
+    }
+
+    private void SetLong(scoped ReadOnlySpan<byte> name, WireValue value)
+    {
+        switch (name.Length)
+        {
             case 6:
                 if (!SetIf(ref Queued, "queued"u8, name, value) && !SetIf(ref Prefix, "prefix"u8, name, value))
                     SetIf(ref Reason, "reason"u8, name, value);

@@ -6,7 +6,8 @@ internal static class WireTypes
     /// <summary>The version of the published protocol that both sides keep to.</summary>
     public const string PublishedVersion = "0.2.25";
 
-    /// <summary>The version of our own messages. Rises when an old peer could misunderstand a new one; additions are capabilities.</summary>
+    /// <summary>The version of our own messages. Rises when an old peer could misunderstand a new one; additions are
+    /// capabilities.</summary>
     public const int Wire = 1;
 
     /// <summary>The longest lease, in milliseconds: 10,000 days. A longer one is taken for one of so long.</summary>

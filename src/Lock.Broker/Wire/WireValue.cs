@@ -36,9 +36,9 @@ internal readonly ref struct WireValue
     /// <summary>Reads the value that the reader stands on, and leaves the reader at its end.</summary>
     public static WireValue Read(scoped ref Utf8JsonReader reader, ReadOnlySpan<byte> line)
     {
-        var kind = reader.TokenType;
-        var escaped = kind == JsonTokenType.String && reader.ValueIsEscaped;
-        var start = (int)reader.TokenStartIndex;
+        JsonTokenType kind = reader.TokenType;
+        bool escaped = kind == JsonTokenType.String && reader.ValueIsEscaped;
+        int start = (int)reader.TokenStartIndex;
         if (kind is JsonTokenType.StartObject or JsonTokenType.StartArray)
             reader.Skip();
         return new WireValue(line[start..(int)reader.BytesConsumed], kind, escaped);
@@ -51,7 +51,7 @@ internal readonly ref struct WireValue
             return null;
         if (!IsString)
             return Encoding.UTF8.GetString(Raw);
-        var inner = Raw[1..^1];
+        ReadOnlySpan<byte> inner = Raw[1..^1];
         return _escaped ? Unescape(inner) : Encoding.UTF8.GetString(inner);
     }
 
@@ -67,10 +67,10 @@ internal readonly ref struct WireValue
         value = 0;
         if (Kind is not (JsonTokenType.Number or JsonTokenType.String))
             return false;
-        var digits = IsString ? Raw[1..^1] : Raw;
-        if (Utf8Parser.TryParse(digits, out value, out var used) && used == digits.Length)
+        ReadOnlySpan<byte> digits = IsString ? Raw[1..^1] : Raw;
+        if (Utf8Parser.TryParse(digits, out value, out int used) && used == digits.Length)
             return true;
-        if (!double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) || double.IsNaN(number))
+        if (!double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) || double.IsNaN(number))
             return false;
         value = number >= MaxExact ? MaxExact : number <= -MaxExact ? -MaxExact : (long)number;
         return true;
@@ -85,7 +85,7 @@ internal readonly ref struct WireValue
         var text = new StringBuilder(inner.Length);
         while (!inner.IsEmpty)
         {
-            var next = inner.IndexOf((byte)'\\');
+            int next = inner.IndexOf((byte)'\\');
             if (next < 0)
             {
                 text.Append(Encoding.UTF8.GetString(inner));
@@ -93,7 +93,7 @@ internal readonly ref struct WireValue
             }
 
             text.Append(Encoding.UTF8.GetString(inner[..next]));
-            var code = inner[next + 1];
+            byte code = inner[next + 1];
             if (code == (byte)'u')
             {
                 _ = Utf8Parser.TryParse(inner.Slice(next + 2, 4), out ushort unit, out _, 'x');

@@ -6,6 +6,13 @@ internal static class ConfigurationCheck
     private static readonly TimeSpan _default = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan _shortest = TimeSpan.FromSeconds(1);
 
+    /// <summary>The names of the settings that are never shown, of all backends.</summary>
+    private static readonly HashSet<string> s_secrets = BuiltInProvidersExtensions.Providers
+        .SelectMany(static provider => provider.Settings.Rows)
+        .Where(static row => row.IsSecret)
+        .Select(static row => row.Name)
+        .ToHashSet(StringComparer.OrdinalIgnoreCase);
+
     /// <summary>Looks at a configuration in the light of what the backend has shown.</summary>
     public static List<StoreFinding> Of(Configured configured, ProbeResult result)
     {
@@ -48,7 +55,8 @@ internal static class ConfigurationCheck
         return HasSecret(configured.Config.Connection) && File.Exists(file) && (File.GetUnixFileMode(file) & others) != UnixFileMode.None ? file : null;
     }
 
-    private static bool HasSecret(LockConnection? connection) => connection is not null
-        && (connection.Secret is not null || connection.Password is not null || connection.Url is { } url && url.Contains('@', StringComparison.Ordinal)
-            || (connection.Endpoints?.Any(HasSecret) ?? false));
+    /// <summary>Whether a setting that is never shown is there; an address is one only with credentials in it.</summary>
+    private static bool HasSecret(LockSettings? settings) => settings is not null && settings.Any(static one =>
+        one.Value is IEnumerable<LockSettings> list ? list.Any(HasSecret)
+        : one.Value is string text && s_secrets.Contains(one.Key) && (!text.Contains("://", StringComparison.Ordinal) || text.Contains('@', StringComparison.Ordinal)));
 }

@@ -9,6 +9,8 @@ internal sealed record Configured(LockConfig Config, string? Text)
 {
     private const string Variable = LockConfigExtensions.EnvironmentVariable;
 
+    private static readonly BrokerLockProvider s_broker = new();
+
     /// <summary>Reads <c>--config</c>, else <c>LOCK_CONFIG</c>, else takes this user's own broker.</summary>
     /// <exception cref="LockConfigException">The configuration is wrong, or one that makes no sense here.</exception>
     public static Configured Read(ParsedArguments arguments)
@@ -19,10 +21,10 @@ internal sealed record Configured(LockConfig Config, string? Text)
         text ??= GivenText.Variable(Variable);
         if (string.IsNullOrWhiteSpace(text))
         {
-            var own = new LockConnection { Path = BrokerPaths.DefaultSocket, Launch = true };
+            var own = new BrokerLockSettings { Path = BrokerPaths.DefaultSocket, Launch = true };
             if (arguments.Has(SharedOptions.Verbose))
                 Streams.Error($"the backend is this user's own broker at {own.Path}, since there is neither --config nor {Variable}.");
-            return new Configured(new LockConfig { Type = "broker", Connection = own }, null);
+            return new Configured(s_broker.Settings.Write(new LockConfig { Type = s_broker.Type }, own), null);
         }
 
         // @file is relative to where we are; so is it for the watcher, which starts in the same directory.
@@ -35,7 +37,7 @@ internal sealed record Configured(LockConfig Config, string? Text)
         }
 
         if (string.Equals(config.Type, "broker", StringComparison.OrdinalIgnoreCase))
-            config = config with { Connection = WithLaunch(config.Connection ?? new LockConnection()) };
+            config = config with { Connection = WithLaunch(config.Connection) };
         if (arguments.Has(SharedOptions.Verbose))
             Streams.Error($"the backend is {config.Type}, as {(arguments.Value(SharedOptions.Config) is null ? Variable : "--config")} says.");
         return new Configured(config, text);
@@ -67,15 +69,21 @@ internal sealed record Configured(LockConfig Config, string? Text)
     }
 
     /// <summary>A broker of this machine is started when it is absent, unless that is forbidden; one elsewhere cannot be.</summary>
-    private static LockConnection WithLaunch(LockConnection connection)
+    private static LockSettings WithLaunch(LockSettings? said)
     {
+        var connection = new LockSettings();
+        foreach (var (name, value) in said ?? [])
+            connection[name] = value;
+
         // A broker that is launched works in another directory.
-        if (connection.Path is { Length: > 0 } path)
-            connection = connection with { Path = GivenText.FullPath(path) };
-        return connection.Launch is null && IsHere(connection) ? connection with { Launch = true } : connection;
+        if (connection["path"] is string { Length: > 0 } path)
+            connection["path"] = GivenText.FullPath(path);
+        if (connection["launch"] is null && IsHere(connection))
+            connection["launch"] = true;
+        return connection;
     }
 
-    private static bool IsHere(LockConnection connection) =>
-        connection.Path is not null || connection.Host is null or "localhost"
-        || (IPAddress.TryParse(connection.Host, out var address) && IPAddress.IsLoopback(address));
+    private static bool IsHere(LockSettings connection) =>
+        connection["path"] is not null || connection["host"] is null or "localhost"
+        || (connection["host"] is string host && IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
 }

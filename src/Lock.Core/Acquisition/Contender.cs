@@ -394,7 +394,7 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
 
     private AcquireRequest NewRequest(string key) => new(key, HolderIds.New(), Options.Owner, PermanentLocks.FirstTtl(Options))
     {
-        Queue = Options.Fair == true && !Options.IsSingleAttempt,
+        Queue = _store.Queues && !Options.IsSingleAttempt,
         Progress = _store.Waits ? _timed : null,
         KeepOnDisconnect = Options.KeepOnDisconnect,
     };

@@ -17,7 +17,6 @@ internal sealed class EffectiveOptions
         RetryJitter = given.RetryJitter ?? defaults.RetryJitter ?? TimeSpan.FromMilliseconds(100);
         Wait = given.Wait ?? defaults.Wait ?? WaitMode.Auto;
         PollInterval = given.PollInterval ?? defaults.PollInterval ?? TimeSpan.FromSeconds(5);
-        Fair = defaults.Fair;
         DriftFactor = given.DriftFactor ?? defaults.DriftFactor ?? 0.01;
         LostMargin = given.LostMargin ?? defaults.LostMargin;
         Owner = given.Owner ?? defaults.Owner ?? defaultOwner;
@@ -51,9 +50,6 @@ internal sealed class EffectiveOptions
     public WaitMode Wait { get; }
 
     public TimeSpan PollInterval { get; }
-
-    /// <summary>As configured: a call cannot change it.</summary>
-    public bool? Fair { get; }
 
     public double DriftFactor { get; }
 

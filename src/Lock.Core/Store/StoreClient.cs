@@ -20,6 +20,7 @@ internal sealed class StoreClient
         _store = store;
         _signal = store as IReleaseSignal;
         _waiting = store as IWaitingStore;
+        Queues = store is IQueueingStore { IsQueueing: true };
         Type = store.Type;
         Logger = logger;
         Alarms = AlarmClock.For(time);
@@ -38,6 +39,9 @@ internal sealed class StoreClient
 
     /// <summary>Whether the store keeps the queue, so that a call makes no attempts of its own.</summary>
     public bool Waits => _waiting is not null;
+
+    /// <summary>Whether the store keeps a place in line for who waits with attempts.</summary>
+    public bool Queues { get; }
 
     /// <summary>Whether releases can be watched.</summary>
     public bool CanBeWatched => _signal is not null;

@@ -5,7 +5,7 @@ using StackExchange.Redis;
 
 namespace Locking;
 
-/// <summary>A connection of our own, from a <see cref="LockConnection"/>.</summary>
+/// <summary>A connection of our own, from a <see cref="RedisLockSettings"/>.</summary>
 internal sealed class RedisConnector : IRedisConnector
 {
     private const int DefaultPort = 6379;
@@ -51,9 +51,10 @@ internal sealed class RedisConnector : IRedisConnector
     /// <param name="path">Where these stand, for messages.</param>
     /// <param name="shared">What it shares with other servers; or null.</param>
     /// <exception cref="LockConfigException">A setting does not suit Redis or this version of its client.</exception>
-    public static RedisConnector From(LockConnection connection, string path = "connection", LockConnection? shared = null)
+    public static RedisConnector From(RedisLockSettings connection, string path = "connection", RedisLockSettings? shared = null)
     {
-        RefuseForeign(connection, path);
+        if (connection.NoDelay is false)
+            throw new LockConfigException(path + ".noDelay", "must be true: the Redis client always sends at once.");
         var connectTimeout = connection.ConnectTimeout ?? TimeSpan.FromSeconds(3);
         var commandTimeout = connection.CommandTimeout ?? TimeSpan.FromSeconds(2);
         var options = connection.Url is { } url ? FromUrl(connection, url, path) : FromParts(connection, path);
@@ -236,7 +237,7 @@ internal sealed class RedisConnector : IRedisConnector
         : errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "it has none"
         : "this machine does not trust who signed it, or its time is over; add that authority to the machine's trusted ones (or name its file in SSL_CERT_FILE)";
 
-    private static ConfigurationOptions FromParts(LockConnection connection, string path)
+    private static ConfigurationOptions FromParts(RedisLockSettings connection, string path)
     {
         var options = NewOptions(connection.Username);
         if (connection.Path is { } socket)
@@ -253,7 +254,7 @@ internal sealed class RedisConnector : IRedisConnector
         return options;
     }
 
-    private static ConfigurationOptions FromUrl(LockConnection connection, string url, string path)
+    private static ConfigurationOptions FromUrl(RedisLockSettings connection, string url, string path)
     {
         if (connection.Host is not null || connection.Port is not null || connection.Path is not null)
             throw new LockConfigException(path + ".url", "give a url or host, port and path, not both.");
@@ -261,7 +262,7 @@ internal sealed class RedisConnector : IRedisConnector
     }
 
     /// <summary><c>redis://[user[:password]@]host[:port][/db]</c>.</summary>
-    private static ConfigurationOptions FromUri(LockConnection connection, string url, string path)
+    private static ConfigurationOptions FromUri(RedisLockSettings connection, string url, string path)
     {
         const string Form = "redis://[user[:password]@]host[:port][/db], or rediss:// for TLS";
         if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("redis" or "rediss") || uri.Host.Length == 0)
@@ -285,7 +286,7 @@ internal sealed class RedisConnector : IRedisConnector
         return options;
     }
 
-    private static ConfigurationOptions FromClientsOwn(LockConnection connection, string text, string path)
+    private static ConfigurationOptions FromClientsOwn(RedisLockSettings connection, string text, string path)
     {
         if (connection.Username is not null)
             throw new LockConfigException(path + ".username", "goes into the client's own connection string as user=….");
@@ -313,23 +314,5 @@ internal sealed class RedisConnector : IRedisConnector
             options.EndPoints.Add(address, port);
         else
             options.EndPoints.Add(host, port);
-    }
-
-    private static void RefuseForeign(LockConnection connection, string path)
-    {
-        Refuse(connection.Endpoints, "endpoints", "redLock");
-        Refuse(connection.Database, "database", "mongo; Redis numbers its databases: db");
-        Refuse(connection.Collection, "collection", "mongo");
-        Refuse(connection.WriteConcern, "writeConcern", "mongo");
-        Refuse(connection.Launch, "launch", "broker");
-        Refuse(connection.Secret, "secret", "broker; use password");
-        if (connection.NoDelay is false)
-            throw new LockConfigException(path + ".noDelay", "must be true: the Redis client always sends at once.");
-
-        void Refuse(object? value, string name, string belongs)
-        {
-            if (value is not null)
-                throw new LockConfigException($"{path}.{name}", $"is not for redis (it belongs to {belongs}).");
-        }
     }
 }

@@ -15,7 +15,7 @@ internal static class StatedSettings
     /// <param name="shared">Those of all servers; or null.</param>
     /// <param name="path">Where <paramref name="own"/> stands, for messages.</param>
     /// <exception cref="LockConfigException">The address and the settings beside it contradict each other.</exception>
-    public static void Apply(ConfigurationOptions options, LockConnection own, LockConnection? shared, string path)
+    public static void Apply(ConfigurationOptions options, RedisLockSettings own, RedisLockSettings? shared, string path)
     {
         // Whoever is named there is nobody's secret, but may be a password in the wrong place.
         var user = Once(options.User, own.Username, path + ".username", "names another user than the url: give it once.");

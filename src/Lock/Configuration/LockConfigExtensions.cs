@@ -2,27 +2,28 @@ using Microsoft.Extensions.Configuration;
 
 namespace Locking;
 
-/// <summary>Reads and writes a <see cref="LockConfig"/>: <c>LockConfig.Parse(…)</c>, <c>LockConfig.FromEnvironment()</c>,
-/// <c>LockConfig.FromConfiguration(…)</c>.</summary>
+/// <summary>Reads and writes a <see cref="LockConfig"/> with the settings of all backends that are in the box: <c>LockConfig.Parse(…)</c>,
+/// <c>LockConfig.FromEnvironment()</c>, <c>LockConfig.FromConfiguration(…)</c>.</summary>
 public static class LockConfigExtensions
 {
     /// <summary>The environment variable that is read unless another is named.</summary>
-    public const string EnvironmentVariable = "LOCK_CONFIG";
+    public const string EnvironmentVariable = LockBuilderExtensions.EnvironmentVariable;
 
     /// <summary>The section of <c>IConfiguration</c> that is read unless a section is given.</summary>
-    public const string SectionName = "Lock";
+    public const string SectionName = LockBuilderExtensions.SectionName;
 
     extension(LockConfig)
     {
         /// <summary>Reads a configuration from JSON, or from the file that is named after an <c>@</c>.</summary>
         /// <param name="json">JSON with comments and trailing commas allowed, or <c>@</c> and the path of a file that holds it.</param>
-        /// <returns>What the text says; the preset is named and not yet applied.</returns>
+        /// <returns>What the text says; the preset is named and not yet applied. What a type that is not in the box has of settings is judged when
+        /// the lock is created.</returns>
         /// <exception cref="LockConfigException">The text is empty or not JSON, the file cannot be read, or a setting is unknown, of the wrong
         /// type or out of range. The message names the setting, the value (never a secret) and what is allowed.</exception>
         public static LockConfig Parse(string json)
         {
             ArgumentNullException.ThrowIfNull(json);
-            return ConfigText.Read(json, source: null);
+            return ConfigText.Read(json, source: null, BuiltInProviders.Known);
         }
 
         /// <summary>Reads a configuration from an environment variable, in the form of <see cref="Parse"/>.</summary>
@@ -33,8 +34,7 @@ public static class LockConfigExtensions
         public static LockConfig? FromEnvironment(string variable = EnvironmentVariable)
         {
             ArgumentException.ThrowIfNullOrEmpty(variable);
-            var text = Environment.GetEnvironmentVariable(variable);
-            return string.IsNullOrWhiteSpace(text) ? null : ConfigText.Read(text, $"the environment variable {variable}");
+            return ConfigSources.FromEnvironment(variable, BuiltInProviders.Known);
         }
 
         /// <summary>Reads a configuration from <c>IConfiguration</c>: the same shape and the same rules as JSON.</summary>
@@ -45,14 +45,7 @@ public static class LockConfigExtensions
         public static LockConfig? FromConfiguration(IConfiguration configuration)
         {
             ArgumentNullException.ThrowIfNull(configuration);
-            var section = configuration as IConfigurationSection ?? configuration.GetSection(SectionName);
-            var source = $"the configuration section {section.Path}";
-            return SectionNodes.Read(section) switch
-            {
-                ScalarNode scalar when string.IsNullOrWhiteSpace(scalar.Text) => null,
-                ScalarNode { Text: var text } => ConfigText.Read(text, source),
-                var node => ConfigText.Read(node, source),
-            };
+            return ConfigSources.FromConfiguration(configuration, BuiltInProviders.Known);
         }
     }
 
@@ -63,15 +56,15 @@ public static class LockConfigExtensions
     public static LockConfig ApplyPreset(this LockConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
-        return ConfigResolver.ApplyPreset(config);
+        return ConfigResolver.ApplyPreset(config, BuiltInProviders.Known);
     }
 
     /// <summary>Writes the configuration as JSON that <c>LockConfig.Parse</c> reads, without its secrets: passwords and shared secrets are
-    /// left out, and so is an address that may hold one.</summary>
+    /// left out, and so is an address that may hold one, and what no backend in the box has.</summary>
     /// <param name="config">The configuration.</param>
     public static string ToJson(this LockConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
-        return ConfigWriter.Write(config);
+        return ConfigWriter.Write(config, BuiltInProviders.Known);
     }
 }

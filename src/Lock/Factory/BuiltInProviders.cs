@@ -6,9 +6,11 @@ internal static class BuiltInProviders
     public static IReadOnlyList<ILockProvider> All { get; } =
     [
         new InMemoryLockProvider(),
+        new BrokerLockProvider(),
         new RedisLockProvider(),
         new RedLockLockProvider(),
-        new BrokerLockProvider(),
         new MongoLockProvider(),
     ];
+
+    public static KnownProviders Known { get; } = new(All);
 }

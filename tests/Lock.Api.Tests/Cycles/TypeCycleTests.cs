@@ -8,15 +8,6 @@ public sealed class TypeCycleTests
     /// <summary>The larger circles that stand today. Nothing may join them; strike out what has left.</summary>
     private static readonly Dictionary<string, string[][]> Standing = new(StringComparer.Ordinal)
     {
-        ["Lock.Broker"] =
-        [
-            ["Arrivals", "EpollArrivals", "RuntimeArrivals", "ServedConnection", "ServingThread"],
-            [
-                "BrokerClaim", "BrokerServer", "ClientSession", "CompositeLock", "LeaseRecord", "ReaderCounts", "ReaderWaiter", "RecordKeeper",
-                "RecordSegment", "RecordedLease", "StartPause",
-            ],
-            ["BrokerClient", "BrokerConnection", "BrokerLockStore", "HeldLease", "HeldLeases", "OpenConnection", "RenewalLine", "WaitLimit"],
-        ],
         ["Lock.InMemory"] =
         [
             ["AcquireResult", "Claim", "ClaimNotices", "DeadlineHeap", "KeyEntry", "KeyQueue", "LockTable", "Stripe"],
@@ -44,6 +35,19 @@ public sealed class TypeCycleTests
             .Where(circle => !standing.Any(known => !circle.Except(known, StringComparer.Ordinal).Any()))
             .Select(static circle => string.Join(", ", circle))];
         Assert.True(grown.Count == 0, $"Circles of types in {assembly}:\n{string.Join('\n', grown)}");
+    }
+
+    /// <summary>The published protocol stands in a folder that could be deleted whole, each type in a file of its name: who composes names it, nobody else.</summary>
+    [Fact]
+    public void The_brokers_published_protocol_is_named_by_two_types_alone()
+    {
+        string folder = Path.Combine(Libraries.RepositoryRoot, "src", "Lock.Broker", "LiveMutex");
+        HashSet<string> published = [.. Directory.GetFiles(folder, "*.cs").Select(static file => Path.GetFileNameWithoutExtension(file))];
+        IReadOnlyDictionary<string, HashSet<string>> graph = TypeGraph.Read(Path.Combine(AppContext.BaseDirectory, "Lock.Broker.dll"));
+        Assert.True(published.Count > 10 && published.IsSubsetOf(graph.Keys), string.Join(", ", published.Except(graph.Keys)));
+        Assert.Equal(
+            ["BrokerConnection", "BrokerServer"],
+            graph.Where(one => !published.Contains(one.Key) && one.Value.Overlaps(published)).Select(static one => one.Key).Order(StringComparer.Ordinal));
     }
 
     [Theory]

@@ -28,7 +28,7 @@ public sealed class GuardTests : IAsyncDisposable
     {
         var server = Start(out var began);
         Assert.True(began);
-        await using (var client = new BrokerLockStore(new LockConnection { Path = SocketPath }))
+        await using (var client = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath }))
             Assert.True((await client.TryAcquireAsync(Request("k", "A", keep: true), default)).IsGranted);
         if (renamed)
             Directory.Move(Place, Place + ".old");
@@ -39,7 +39,7 @@ public sealed class GuardTests : IAsyncDisposable
 
         // Nobody sees a socket now.
         File.Delete(SocketPath);
-        await using (var other = new BrokerLockStore(new LockConnection { Path = SocketPath }))
+        await using (var other = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath }))
         {
             Assert.False((await other.TryAcquireAsync(Request("k", "B"), default)).IsGranted);
             Assert.Equal("A", (await other.GetAsync("k", default))!.Id);
@@ -52,7 +52,7 @@ public sealed class GuardTests : IAsyncDisposable
         await server.DisposeAsync();
         Start(out began);
         Assert.True(began);
-        await using var last = new BrokerLockStore(new LockConnection { Path = SocketPath });
+        await using var last = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath });
         Assert.Equal("A", (await last.GetAsync("k", default))!.Id);
     }
 
@@ -84,7 +84,7 @@ public sealed class GuardTests : IAsyncDisposable
             MakePlace();
             Start(out var began);
             Assert.True(began);
-            await using var store = new BrokerLockStore(new LockConnection { Path = SocketPath });
+            await using var store = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath });
             Assert.True((await store.TryAcquireAsync(Request("k", "A"), default)).IsGranted);
             Assert.Contains("guard-taken", (await store.DiagnoseAsync(default)).Select(static finding => finding.Code));
 
@@ -115,14 +115,14 @@ public sealed class GuardTests : IAsyncDisposable
     {
         MakePlace();
         var first = Start(out _, usesGuard: false);
-        var holder = new BrokerLockStore(new LockConnection { Path = SocketPath });
+        var holder = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath });
         await using var held = holder;
         Assert.True((await holder.TryAcquireAsync(Request("k", "A"), default)).IsGranted);
         Directory.Delete(Place, recursive: true);
         var second = Start(out var began, usesGuard: false);
         Assert.True(began);
         Assert.InRange(second.Locks.Pause.Left.TotalSeconds, 1.5, 2);
-        await using var other = new BrokerLockStore(new LockConnection { Path = SocketPath });
+        await using var other = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath });
         Assert.False((await other.TryAcquireAsync(Request("k", "B"), default)).IsGranted);
         _time.Advance(TimeSpan.FromSeconds(1.3));
         await first.Completion.WaitAsync(TimeSpan.FromSeconds(30));

@@ -72,7 +72,7 @@ public sealed class SocketDirectoryTests : IDisposable
         Assert.True(first.TryStart());
         await using var second = new BrokerServer(new BrokerServerOptions { Path = path });
         Assert.False(second.TryStart());
-        await using var store = new BrokerLockStore(new LockConnection { Path = path });
+        await using var store = new BrokerLockStore(new BrokerLockSettings { Path = path });
         Assert.Null(await store.GetAsync("k", default));
     }
 
@@ -83,7 +83,7 @@ public sealed class SocketDirectoryTests : IDisposable
         var path = Path.Combine("/proc/self", "broker.sock");
         await using var server = new BrokerServer(new BrokerServerOptions { Path = path });
         Assert.Contains("/proc/self", Assert.Throws<LockStoreException>(() => server.TryStart()).Message);
-        await using var store = new BrokerLockStore(new LockConnection { Path = path, Launch = true });
+        await using var store = new BrokerLockStore(new BrokerLockSettings { Path = path, Launch = true });
         var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
         Assert.Contains("/proc/self", refused.Message);
     }

@@ -29,10 +29,10 @@ public sealed class BrokerLockStoreConformanceTests(SharedBroker shared) : LockS
     protected override ILockStore CreateStore(TimeProvider processClock) =>
         new BrokerLockStore(shared.Broker.Connection, context: LockProviderContext.Default with { TimeProvider = processClock });
 
-    protected override ILockStore? CreateUnreachableStore(int closedPort) => new BrokerLockStore(new LockConnection { Port = closedPort });
+    protected override ILockStore? CreateUnreachableStore(int closedPort) => new BrokerLockStore(new BrokerLockSettings { Port = closedPort });
 
     protected override ILockStore? CreateSilentStore(int silentPort, TimeSpan limit) =>
-        new BrokerLockStore(new LockConnection { Port = silentPort, ConnectTimeout = limit, CommandTimeout = limit });
+        new BrokerLockStore(new BrokerLockSettings { Port = silentPort, ConnectTimeout = limit, CommandTimeout = limit });
 }
 
 public sealed class BrokerLockStoreModelTests(SharedBroker shared) : LockStoreModelConformance, IClassFixture<SharedBroker>

@@ -126,7 +126,7 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
     [Fact]
     public async Task A_secret_is_not_given_to_it()
     {
-        var store = new BrokerLockStore(new LockConnection { Port = _port, Secret = "hidden" });
+        var store = new BrokerLockStore(new BrokerLockSettings { Port = _port, Secret = "hidden" });
         _stores.Add(store);
         var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(Request("k", out _), default).AsTask());
         Assert.Contains("connection.secret", refused.Message);
@@ -165,7 +165,7 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
 
     private BrokerLockStore Store()
     {
-        var store = new BrokerLockStore(new LockConnection { Port = _port });
+        var store = new BrokerLockStore(new BrokerLockSettings { Port = _port });
         _stores.Add(store);
         return store;
     }

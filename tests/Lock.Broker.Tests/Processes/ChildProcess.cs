@@ -58,6 +58,20 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     public Task ResumeAsync() => SignalAsync("-CONT");
 
+    /// <summary>Ends its input and waits for its end, which must be a good one: no task of it ended with a fault that nobody looked at, either.</summary>
+    public async Task EndAsync()
+    {
+        _process.StandardInput.Close();
+        await ExpectSuccessAsync();
+    }
+
+    /// <summary>Waits for its end, however, and gives what it said of it.</summary>
+    public async Task<(int ExitCode, string Errors)> EndedAsync()
+    {
+        await _process.WaitForExitAsync().WaitAsync(_patience);
+        return (_process.ExitCode, await _errors);
+    }
+
     /// <summary>Waits for its end, which must be a good one.</summary>
     public async Task ExpectSuccessAsync()
     {
@@ -70,6 +84,7 @@ internal sealed class ChildProcess : IAsyncDisposable
         if (!_process.HasExited)
             await KillAsync();
         _process.Dispose();
+        Assert.DoesNotContain("unobserved:", await _errors.WaitAsync(_patience), StringComparison.Ordinal);
     }
 
     /// <summary>Sends a signal; a process that is gone meanwhile is no error.</summary>

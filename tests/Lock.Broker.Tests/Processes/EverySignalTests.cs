@@ -35,7 +35,7 @@ public sealed class EverySignalTests : IAsyncLifetime
         await StartAsync();
         var published = await RawAsync();
         Assert.True((await published.AskAsync("""{"type":"lock","uuid":"P","key":"published","ttl":3600000}""")).GetProperty("acquired").GetBoolean());
-        var holder = new BrokerLockStore(new LockConnection { Path = SocketPath });
+        var holder = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath });
         _clients.Add(holder);
         foreach (var (key, ttl) in (ReadOnlySpan<(string, TimeSpan)>)[("held", TimeSpan.FromHours(1)), ("never", Timeout.InfiniteTimeSpan)])
             Assert.True(holder.TryAcquireAsync(new AcquireRequest(key, $"holder of {key}", "test", ttl), default).AsTask().GetAwaiter().GetResult().IsGranted);
@@ -81,7 +81,7 @@ public sealed class EverySignalTests : IAsyncLifetime
 
         if (phase == Phase.Pausing)
             await StartAsync();
-        var other = new BrokerLockStore(new LockConnection { Path = SocketPath });
+        var other = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath });
         _clients.Add(other);
         foreach (var key in (string[])["published", "held", "never"])
             Assert.False((await other.TryAcquireAsync(Request(key), default)).IsGranted, key);

@@ -22,30 +22,46 @@ public sealed class HolderProcessTests
     [Fact]
     public async Task A_holder_that_was_paused_past_its_lease_knows_it_first_thing_and_its_late_write_is_refused()
     {
-        await using var broker = new TestBroker();
+        var time = new TestClock();
+        await using var broker = new TestBroker(clock: time);
         var resource = new FencedResource();
-
-        // A machine that is too busy for a lease this short has a longer one.
-        var ttl = 600;
-        var holder = ChildProcess.Start(Config(broker, ttl), "hold", "k");
-        var token = TokenOf(await holder.ReadLineAsync());
-        for (; await holder.AskAsync("check") != "fine"; token = TokenOf(await holder.ReadLineAsync()))
+        var clock = Path.GetTempFileName();
+        try
         {
-            Assert.InRange(ttl *= 2, 0, 60_000);
-            await holder.DisposeAsync();
-            holder = ChildProcess.Start(Config(broker, ttl), "hold", "k");
+            await File.WriteAllTextAsync(clock, "0");
+            var ttl = TimeSpan.FromMinutes(10);
+            await using var holder = ChildProcess.Start(Config(broker, (int)ttl.TotalMilliseconds), "hold", "k", clock);
+            var token = TokenOf(await holder.ReadLineAsync());
+            Assert.Equal("fine", await holder.AskAsync("check"));
+            Assert.True(resource.TryWrite(token, "before"));
+
+            // While it stands still the time of its lease goes by, at the broker and on its own machine.
+            await holder.PauseAsync();
+            await File.WriteAllTextAsync(clock, $"{ttl.TotalSeconds + 1}");
+            time.Advance(ttl);
+            await using var next = await broker.Lock().LockAsync("k").AsTask().WaitAsync(Eventually.Patience);
+            Assert.True(resource.TryWrite(next.FencingToken!.Value, "next"));
+            await holder.ResumeAsync();
+
+            Assert.StartsWith("lost", await holder.AskAsync("check"));
+            Assert.False(resource.TryWrite(long.Parse(await holder.AskAsync("token")), "late"));
+            Assert.Equal("next", resource.Value);
+            await holder.EndAsync();
         }
+        finally
+        {
+            File.Delete(clock);
+        }
+    }
 
-        await using var paused = holder;
-        Assert.True(resource.TryWrite(token, "before"));
-        await holder.PauseAsync();
-        await using var next = await broker.Lock().LockAsync("k").AsTask().WaitAsync(Eventually.Patience);
-        Assert.True(resource.TryWrite(next.FencingToken!.Value, "next"));
-        await holder.ResumeAsync();
-
-        Assert.StartsWith("lost", await holder.AskAsync("check"));
-        Assert.False(resource.TryWrite(long.Parse(await holder.AskAsync("token")), "late"));
-        Assert.Equal("next", resource.Value);
+    [Fact]
+    public async Task A_child_that_leaves_a_fault_behind_that_nobody_looks_at_fails_its_test()
+    {
+        var child = ChildProcess.Start(null, "fault");
+        var (code, errors) = await child.EndedAsync();
+        Assert.Equal(70, code);
+        Assert.Contains("left behind", errors, StringComparison.Ordinal);
+        await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(async () => await child.DisposeAsync());
     }
 
     [Fact]
@@ -57,8 +73,8 @@ public sealed class HolderProcessTests
         {
             var broker = ChildProcess.Start(null, "broker", "--path", path, "--idle-exit", "60000");
             Assert.Equal("listening", await broker.ReadLineAsync());
-            await using var locks = new StoreLock(new BrokerLockStore(new LockConnection { Path = path }));
-            await using var others = new StoreLock(new BrokerLockStore(new LockConnection { Path = path }));
+            await using var locks = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }));
+            await using var others = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }));
             var handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromSeconds(30), AutoRenew = true });
             var waiting = others.LockAsync("k").AsTask();
             await others.GetAsync("k");

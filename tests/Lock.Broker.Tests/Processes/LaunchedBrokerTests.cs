@@ -73,7 +73,7 @@ public sealed class LaunchedBrokerTests : IDisposable
         var socket = Path.Combine(_directory, "sub", "broker.sock");
         var launcher = new BrokerLauncher { Command = ["dotnet", ChildProcess.Program, "broker"], IdleExit = TimeSpan.FromSeconds(1) };
         await using (var store = new BrokerLockStore(
-            new LockConnection { Path = socket, Launch = true, ConnectTimeout = TimeSpan.FromMinutes(1) }, launcher))
+            new BrokerLockSettings { Path = socket, Launch = true, ConnectTimeout = TimeSpan.FromMinutes(1) }, launcher))
         {
             Assert.Null(await store.GetAsync("k", default));
         }

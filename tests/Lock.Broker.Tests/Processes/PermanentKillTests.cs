@@ -24,7 +24,7 @@ public sealed class PermanentKillTests : IDisposable
         await using var next = await StartAsync();
 
         // Nobody else gets it.
-        await using var others = new StoreLock(new BrokerLockStore(new LockConnection { Path = SocketPath }));
+        await using var others = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = SocketPath }));
         Assert.Null(await others.TryLockAsync("k"));
         Assert.Equal(token, (await others.GetAsync("k"))!.FencingToken);
         await holder.ResumeAsync();
@@ -43,7 +43,7 @@ public sealed class PermanentKillTests : IDisposable
         var turns = 0;
         for (var kill = 0; kill < 12; kill++)
         {
-            var stores = Enumerable.Range(0, 4).Select(_ => new BrokerLockStore(new LockConnection { Path = SocketPath })).ToList();
+            var stores = Enumerable.Range(0, 4).Select(_ => new BrokerLockStore(new BrokerLockSettings { Path = SocketPath })).ToList();
             var workers = stores.Select((store, number) => Task.Run(() => WorkAsync(store, $"key{number}", () => Interlocked.Increment(ref turns)))).ToList();
             var until = Volatile.Read(ref turns) + random.Next(1, 400);
             while (Volatile.Read(ref turns) < until)
@@ -55,7 +55,7 @@ public sealed class PermanentKillTests : IDisposable
                 await store.DisposeAsync();
 
             broker = await StartAsync();
-            await using var asking = new BrokerLockStore(new LockConnection { Path = SocketPath });
+            await using var asking = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath });
             for (var number = 0; number < known.Length; number++)
             {
                 var found = (await asking.GetAsync($"key{number}", default))?.Id;

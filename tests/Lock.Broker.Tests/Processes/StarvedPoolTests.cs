@@ -17,7 +17,7 @@ public sealed class StarvedPoolTests
             var path = Path.Combine(directory, "broker.sock");
             await using var broker = ChildProcess.Start(null, "broker", "--path", path, "--idle-exit", "60000");
             Assert.Equal("listening", await broker.ReadLineAsync());
-            await using var locks = new StoreLock(new BrokerLockStore(new LockConnection { Path = path }), new LockOptions { Ttl = ttl });
+            await using var locks = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }), new LockOptions { Ttl = ttl });
             var handles = new List<ILockHandle>();
             for (var i = 0; i < 12; i++)
                 handles.Add(await locks.LockAsync($"k{i}"));

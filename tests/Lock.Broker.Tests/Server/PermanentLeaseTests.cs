@@ -180,7 +180,7 @@ public sealed class PermanentLeaseTests
             var path = Path.Combine(directory, "state");
             await using var first = new BrokerServer(new BrokerServerOptions { Host = "127.0.0.1", Port = 0, StatePath = path });
             Assert.True(first.TryStart());
-            await using var store = new BrokerLockStore(new LockConnection { Port = first.Port });
+            await using var store = new BrokerLockStore(new BrokerLockSettings { Port = first.Port });
             await store.TryAcquireAsync(Request("k", "H", TimeSpan.FromHours(1)), default);
             await store.TryAcquireAsync(Request("never", "H"), default);
             var before = RecordFile.Keys(path);
@@ -208,7 +208,7 @@ public sealed class PermanentLeaseTests
             await using (var server = new BrokerServer(options, LockProviderContext.Default with { TimeProvider = clock }))
             {
                 Assert.True(server.TryStart());
-                await using var store = new BrokerLockStore(new LockConnection { Path = options.Path });
+                await using var store = new BrokerLockStore(new BrokerLockSettings { Path = options.Path });
                 await store.TryAcquireAsync(Request("k", "H", keep: true), default);
                 await store.TryAcquireAsync(Request("stays", "H", keep: true), default);
 

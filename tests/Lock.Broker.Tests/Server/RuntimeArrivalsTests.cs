@@ -13,7 +13,7 @@ public sealed class RuntimeArrivalsTests : IDisposable
         var path = Path.Combine(_directory, "broker.sock");
         await using var server = new BrokerServer(new BrokerServerOptions { Path = path }) { NewArrivals = static () => new RuntimeArrivals() };
         Assert.True(server.TryStart());
-        await using (var store = new BrokerLockStore(new LockConnection { Path = path }))
+        await using (var store = new BrokerLockStore(new BrokerLockSettings { Path = path }))
         {
             await Task.WhenAll(Enumerable.Range(0, 5_000).Select(i =>
                 store.TryAcquireAsync(new AcquireRequest($"many/{i}", $"id{i}", "test", TimeSpan.FromMinutes(5)), default).AsTask()));
@@ -23,8 +23,8 @@ public sealed class RuntimeArrivalsTests : IDisposable
             Assert.Equal(5_000, listed);
         }
 
-        await using var first = new StoreLock(new BrokerLockStore(new LockConnection { Path = path }));
-        await using var second = new StoreLock(new BrokerLockStore(new LockConnection { Path = path }));
+        await using var first = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }));
+        await using var second = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }));
         var inside = 0;
         var turns = 0;
         await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(async () =>
@@ -48,7 +48,7 @@ public sealed class RuntimeArrivalsTests : IDisposable
         await using var server = new BrokerServer(new BrokerServerOptions { Path = path }) { NewArrivals = static () => new RuntimeArrivals() };
         Assert.True(server.TryStart());
         await using var lister = await RawClient.UnixAsync(path);
-        await using var store = new BrokerLockStore(new LockConnection { Path = path });
+        await using var store = new BrokerLockStore(new BrokerLockSettings { Path = path });
         var padding = new string('p', 900);
         await Task.WhenAll(Enumerable.Range(0, 2_000).Select(i =>
             store.TryAcquireAsync(new AcquireRequest($"{padding}{i}", $"id{i}", "test", TimeSpan.FromMinutes(1)), default).AsTask()));

@@ -27,6 +27,28 @@ public sealed class MutationTests
     }
 
     [Fact]
+    public async Task A_store_that_rounds_ttls_up_passes_when_it_says_so()
+    {
+        var second = TimeSpan.FromSeconds(1);
+        Assert.Empty(await SuiteRunner.FailuresAsync(() => new Store(Mistake.S32_A_ttl_below_a_second_is_rounded_up, second), "S"));
+        Assert.Empty(await SuiteRunner.FailuresAsync(() => new Model(Mistake.S32_A_ttl_below_a_second_is_rounded_up, second), "S"));
+    }
+
+    [Theory]
+    [InlineData(Mistake.S03_Asking_again_leaves_the_ttl)]
+    [InlineData(Mistake.S04_Extending_adds_to_the_ttl)]
+    [InlineData(Mistake.S04_Extending_never_shortens)]
+    [InlineData(Mistake.S06_Never_expires)]
+    [InlineData(Mistake.S06_Expires_early)]
+    [InlineData(Mistake.S07_Extending_revives)]
+    [InlineData(Mistake.S32_Ttl_in_milliseconds_overflows)]
+    public async Task A_store_that_may_round_up_is_caught_all_the_same(Mistake mistake)
+    {
+        Eventually.HavePatience(TimeSpan.FromMilliseconds(1500));
+        Assert.NotEmpty(await SuiteRunner.FailuresAsync(() => new Store(mistake, TimeSpan.FromSeconds(1)), mistake.ToString()[..3]));
+    }
+
+    [Fact]
     public async Task A_broken_model_run_tells_its_seed_and_its_steps()
     {
         var (_, fault) = Assert.Single(
@@ -74,7 +96,7 @@ public sealed class MutationTests
             new TinyLockStore(_table ??= new TinyTable(_time), mistake), defaults, ns, LockProviderContext.Default with { TimeProvider = _time });
     }
 
-    private sealed class Store(Mistake mistake) : LockStoreConformance
+    private sealed class Store(Mistake mistake, TimeSpan? ttlStep = null) : LockStoreConformance
     {
         private readonly FakeTimeProvider _time = new();
         private TinyTable? _table;
@@ -83,6 +105,7 @@ public sealed class MutationTests
 
         protected override StoreAbilities Abilities => new()
         {
+            TtlStep = ttlStep ?? TimeSpan.FromMilliseconds(1),
             IsFair = true,
             QueuesWaiters = true,
             SignalsRelease = true,
@@ -107,12 +130,14 @@ public sealed class MutationTests
         protected override ILockStore CreateSilentStore(int silentPort, TimeSpan limit) => new TinyLockStore(Table, mistake, backend: TinyBackend.IsSilent);
     }
 
-    private sealed class Model(Mistake mistake) : LockStoreModelConformance
+    private sealed class Model(Mistake mistake, TimeSpan? ttlStep = null) : LockStoreModelConformance
     {
         private readonly FakeTimeProvider _time = new();
         private TinyTable? _table;
 
         protected override TimeProvider Clock => _time;
+
+        protected override StoreAbilities Abilities => new() { TtlStep = ttlStep ?? TimeSpan.FromMilliseconds(1) };
 
         protected override int Runs => 1000;
 

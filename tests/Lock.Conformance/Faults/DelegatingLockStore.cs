@@ -12,7 +12,7 @@ namespace Locking.Conformance;
 public abstract class DelegatingLockStore : ILockStore
 {
     private static readonly Type[] Abilities =
-        [typeof(IReleaseSignal), typeof(IWaitingStore), typeof(ILossSignal), typeof(IForceReleaseStore)];
+        [typeof(IReleaseSignal), typeof(IWaitingStore), typeof(ILossSignal), typeof(IForceReleaseStore), typeof(IQueueingStore)];
 
     private static readonly ModuleBuilder Module = AssemblyBuilder
         .DefineDynamicAssembly(new AssemblyName("Lock.Conformance.Delegating"), AssemblyBuilderAccess.Run)
@@ -66,6 +66,9 @@ public abstract class DelegatingLockStore : ILockStore
     /// <inheritdoc/>
     public virtual IAsyncEnumerable<LockInfo> ListAsync(string prefix, CancellationToken cancellationToken) =>
         Inner.ListAsync(prefix, cancellationToken);
+
+    /// <inheritdoc cref="IQueueingStore.IsQueueing"/>
+    public virtual bool IsQueueing => ((IQueueingStore)Inner).IsQueueing;
 
     /// <inheritdoc cref="IReleaseSignal.WatchAsync"/>
     public virtual ValueTask<IReleaseWatch> WatchAsync(string key, CancellationToken cancellationToken) =>

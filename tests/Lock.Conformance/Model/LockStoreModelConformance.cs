@@ -67,7 +67,7 @@ public abstract class LockStoreModelConformance : LockStoreSuite
                     var (same, last) = model.Expected(key);
                     var token = TokenOf(reply);
                     Judge(() => Assert.True(!Abilities.IssuesFencingTokens || (same ? token == last : token > last), $"token {token} after {last}"), model);
-                    model.Acquired(key, new StoreModel.Row(id, id, token, End(sent, ttl), End(Now + Margin, ttl)));
+                    model.Acquired(key, new StoreModel.Row(id, id, token, End(sent, ttl), End(Now + Margin, RoundedUp(ttl))));
                 }
 
                 break;
@@ -75,7 +75,7 @@ public abstract class LockStoreModelConformance : LockStoreSuite
                 var extended = await store.TryExtendAsync(key, id, ttl, CancellationToken.None);
                 Judge(() => Assert.Equal(model.Reply(key, id), extended), model);
                 if (extended == StoreReply.Done)
-                    model.Extended(key, End(sent, ttl), End(Now + Margin, ttl));
+                    model.Extended(key, End(sent, ttl), End(Now + Margin, RoundedUp(ttl)));
                 break;
             case ModelStep.What.Release:
                 var released = await store.TryReleaseAsync(key, id, CancellationToken.None);

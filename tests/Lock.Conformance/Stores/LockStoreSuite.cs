@@ -13,6 +13,9 @@ public abstract class LockStoreSuite : ConformanceSuite
     protected ILockStore Store => _store ??= NewStore();
 
     /// <inheritdoc/>
+    protected sealed override TimeSpan TtlStep => Abilities.TtlStep;
+
+    /// <inheritdoc/>
     public override async Task DisposeAsync()
     {
         if (_store is not null)

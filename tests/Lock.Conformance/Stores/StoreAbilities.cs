@@ -10,6 +10,10 @@ public sealed record StoreAbilities
     /// <see cref="ArgumentException"/> and changes nothing. Default true.</summary>
     public bool SupportsNoExpiry { get; init; } = true;
 
+    /// <summary>The unit of leases, above zero: the backend rounds a ttl up to a whole number of these, and may do so from both sides of the seam
+    /// (what a lease has left is counted from the rounded ttl). Never down. Default 1 ms.</summary>
+    public TimeSpan TtlStep { get; init; } = TimeSpan.FromMilliseconds(1);
+
     /// <summary>Whether the owner is kept and shown. Without: it is empty. Default true.</summary>
     public bool KeepsOwner { get; init; } = true;
 

@@ -263,34 +263,6 @@ public sealed class WaitingTests : EngineTest
         await Assert.ThrowsAsync<InvalidOperationException>(async () => await without.TryLockNsAsync("k"));
     }
 
-    /// <summary>The settings that all users of a key must agree on.</summary>
-    public static TheoryData<string, LockOptions> OfTheStore => new()
-    {
-        { "fair", new() { Fair = true } },
-        { "format", new() { Format = LockFormats.DistLock } },
-        { "keyPrefix", new() { KeyPrefix = "other:" } },
-        { "fenceRetention", new() { FenceRetention = TimeSpan.FromMinutes(1) } },
-        { "nodeTimeout", new() { NodeTimeout = TimeSpan.FromSeconds(1) } },
-        { "quorum", new() { Quorum = 2 } },
-        { "replicas", new() { Replicas = 1 } },
-        { "replicaTimeout", new() { ReplicaTimeout = TimeSpan.FromSeconds(1) } },
-    };
-
-    [Theory]
-    [MemberData(nameof(OfTheStore))]
-    public async Task A_call_cannot_change_what_belongs_to_the_store_but_may_repeat_it(string name, LockOptions options)
-    {
-        var error = await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.LockAsync("k", options));
-        Assert.StartsWith($"lockOptions.{name} ", error.Message, StringComparison.Ordinal);
-        Assert.Contains("scripted", error.Message, StringComparison.Ordinal);
-        Assert.Empty(Store.Steps);
-        await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.TryLockAsync("k", options));
-
-        await using var configured = new StoreLock(new ScriptedStore(Time), options, context: new LockProviderContext(Time, Logs));
-        await using var handle = await configured.LockAsync("k", options);
-        Assert.Equal("k", handle.Key);
-    }
-
     private Func<string, Task<ILockHandle?>>[] BareTime(TimeSpan time) =>
     [
         async key => await Locks.LockAsync(key, time),

@@ -51,7 +51,7 @@ public sealed class WakingTests : EngineTest
             step();
             return ValueTask.FromResult(AcquireReply.Granted(null));
         };
-        await using var fair = new StoreLock(Store, new LockOptions { Fair = true }, context: new LockProviderContext(Time, Logs));
+        await using var fair = new StoreLock(new Queueing(Store), context: new LockProviderContext(Time, Logs));
         var handle = await fair.LockAsync("k");
         Assert.Null(handle.FencingToken);
         await Eventually.SettleAsync();
@@ -113,4 +113,9 @@ public sealed class WakingTests : EngineTest
 
     private StoreLock Watched(Func<CancellationToken, ValueTask<IReleaseWatch>> watch) =>
         new(new WatchedStore(Store, watch), context: new LockProviderContext(Time, Logs));
+
+    private sealed class Queueing(ILockStore inner) : DelegatingLockStore(inner), IQueueingStore
+    {
+        public override bool IsQueueing => true;
+    }
 }

@@ -154,7 +154,6 @@ public sealed class SameOutcomesTests
             await s.SayAsync(() => s.Locks.LockAsync(string.Empty).AsTask());
             await s.SayAsync(() => s.Locks.LockAsync(new string('x', 1025)).AsTask());
             await s.SayAsync(() => s.Locks.LockAsync("half \udc00 of a character").AsTask());
-            await s.SayAsync(() => s.Locks.LockAsync("k", new LockOptions { KeyPrefix = "p" }).AsTask());
             await s.SayAsync(() => s.Locks.LockNsAsync("k").AsTask());
             await s.SayAsync(() => s.Locks.LockAsync("k", new LockOptions { Ttl = Seconds(1), RenewInterval = Seconds(0.6) }).AsTask());
         },

@@ -262,15 +262,6 @@ public sealed class LeaseTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_setting_of_a_store_is_refused_in_a_call()
-    {
-        var refused = await Assert.ThrowsAsync<ArgumentException>(
-            async () => await _locks.LockAsync("k", new LockOptions { KeyPrefix = "p" }));
-        Assert.Contains("lockOptions.keyPrefix", refused.Message, StringComparison.Ordinal);
-        Assert.Null(await _locks.GetAsync("k"));
-    }
-
-    [Fact]
     public async Task Two_locks_with_tables_of_their_own_do_not_exclude_each_other()
     {
         using var table = new InMemoryLockTable();

@@ -18,7 +18,7 @@ public sealed class SharedTablesTests
         await using var direct = new InMemoryLock(context: Context);
         await using var made = provider.CreateLock(new LockConfig(), Context);
         await using var overStore = new StoreLock(new InMemoryLockStore(_time), context: Context);
-        var shared = new LockConfig { Connection = new LockConnection { Isolated = false } };
+        var shared = new LockConfig { Connection = new LockSettings { ["isolated"] = false } };
         await using var overMade = new StoreLock(provider.CreateStore(shared, Context), context: Context);
         ILock[] all = [direct, made, overStore, overMade];
         foreach (var holding in all)
@@ -149,5 +149,5 @@ public sealed class SharedTablesTests
     }
 
     private ILock Named(string? name, bool? isolated) => new InMemoryLockProvider().CreateLock(
-        new LockConfig { Connection = new LockConnection { Name = name, Isolated = isolated } }, Context);
+        new LockConfig { Connection = new LockSettings { ["name"] = name, ["isolated"] = isolated } }, Context);
 }

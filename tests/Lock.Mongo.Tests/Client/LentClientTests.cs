@@ -25,11 +25,11 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
     {
         using var client = new MongoClient(server.Uri);
         var provider = new MongoLockProvider(client.GetDatabase("lock_tests"));
-        LockConfigException e = Assert.Throws<LockConfigException>(() => provider.CreateStore(Config(database: "other"), LockProviderContext.Default));
+        LockConfigException e = Assert.Throws<LockConfigException>(() => provider.CreateStore(Config(database: "other"), null, LockProviderContext.Default));
         Assert.Equal("connection.database", e.Path);
         Assert.Contains("'lock_tests'", e.Message, StringComparison.Ordinal);
 
-        await using ILockStore store = provider.CreateStore(Config(), LockProviderContext.Default);
+        await using ILockStore store = provider.CreateStore(Config(), null, LockProviderContext.Default);
         await using var others = new TestStore(server.Uri, server.SharedCollection);
         string key = TestStore.NewId();
         string id = TestStore.NewId();
@@ -44,7 +44,7 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
         await using MongoGateway primary = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
         secondary.OtherPrimary = primary.Address;
         using var client = new MongoClient($"mongodb://{secondary.Address},{primary.Address}/?replicaSet=rs0&readPreference=secondary&w=0");
-        await using ILockStore store = new MongoLockProvider(client).CreateStore(Config("lock_tests"), LockProviderContext.Default);
+        await using ILockStore store = new MongoLockProvider(client).CreateStore(Config("lock_tests"), null, LockProviderContext.Default);
         string key = TestStore.NewId();
         Assert.True((await store.TryAcquireAsync(new AcquireRequest(key, "a", "", TimeSpan.FromMinutes(1)), default)).IsGranted);
         Assert.Equal("a", (await store.GetAsync(key, default))!.Id);
@@ -56,7 +56,7 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
     public async Task A_client_that_is_disposed_is_told_at_once_and_for_good()
     {
         var client = new MongoClient(server.Uri);
-        await using var locks = new StoreLock(new MongoLockProvider(client).CreateStore(Config("lock_tests"), LockProviderContext.Default));
+        await using var locks = new StoreLock(new MongoLockProvider(client).CreateStore(Config("lock_tests"), null, LockProviderContext.Default));
         string key = TestStore.NewId();
         await (await locks.LockAsync(key)).UnlockAsync();
         client.Dispose();
@@ -133,7 +133,7 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
         gateway.OtherMember = closed.LocalEndPoint!.ToString();
         using var client = new MongoClient(gateway.Uri + "?replicaSet=rs0");
-        await using var store = (MongoLockStore)new MongoLockProvider(client).CreateStore(Config("lock_tests"), LockProviderContext.Default);
+        await using var store = (MongoLockStore)new MongoLockProvider(client).CreateStore(Config("lock_tests"), null, LockProviderContext.Default);
         await store.GetAsync("k", default);
         await Eventually.TrueAsync(
             async () => (await store.DiagnoseAsync()).Any(finding => finding.Code == "member-not-reachable" && finding.Text.Contains(gateway.OtherMember!, StringComparison.Ordinal)), "the member is named");
@@ -141,7 +141,7 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
 
     private async Task BurstAsync(MongoLockProvider provider, string? uri)
     {
-        await using var locks = new StoreLock(provider.CreateStore(Config("lock_tests", uri), LockProviderContext.Default));
+        await using var locks = new StoreLock(provider.CreateStore(Config("lock_tests", uri), null, LockProviderContext.Default));
         string keys = TestStore.NewId();
         ILockHandle[] handles = await Task.WhenAll(Enumerable.Range(0, 2000).Select(i => locks.LockAsync($"{keys}/{i}", new LockOptions { Ttl = TimeSpan.FromMinutes(10), AutoRenew = false }).AsTask()));
         Assert.Equal(2000, handles.Select(handle => handle.Key).Distinct().Count());
@@ -152,18 +152,17 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
     private async Task<LockStoreException> FailAsync(string uri, TimeSpan connectTimeout)
     {
         using var client = new MongoClient(uri);
-        LockConfig config = Config("lock_tests");
-        config = config with { Connection = config.Connection! with { ConnectTimeout = connectTimeout } };
-        await using ILockStore store = new MongoLockProvider(client).CreateStore(config, LockProviderContext.Default);
+        MongoLockSettings config = Config("lock_tests") with { ConnectTimeout = connectTimeout };
+        await using ILockStore store = new MongoLockProvider(client).CreateStore(config, null, LockProviderContext.Default);
         return await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(new AcquireRequest("k", "a", "", TimeSpan.FromMinutes(1)), default).AsTask());
     }
 
     private static DriverCommandRunner Runner(IMongoClient client) =>
         new(new MongoClientSource(client, MongoTarget.OfLent(client.Settings, TestStore.Patience, TestStore.Patience)), TimeProvider.System);
 
-    private LockConfig Config(string? database = null, string? uri = null) => new()
+    private MongoLockSettings Config(string? database = null, string? uri = null) => new()
     {
-        Connection = new LockConnection { Url = uri, Database = database, Collection = server.SharedCollection, ConnectTimeout = TestStore.Patience, CommandTimeout = TestStore.Patience },
+        Url = uri, Database = database, Collection = server.SharedCollection, ConnectTimeout = TestStore.Patience, CommandTimeout = TestStore.Patience,
     };
 }
 

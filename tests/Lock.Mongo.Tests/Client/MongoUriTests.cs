@@ -22,7 +22,7 @@ public sealed class MongoUriTests
     [Fact]
     public async Task A_host_and_a_port_are_enough_and_limits_are_ours()
     {
-        MongoClientPlan plan = MongoConnectionRules.Client(new LockConnection { Host = "::1", Port = 27020, Username = "a@b", Password = "p:/w?%", Tls = true, ConnectTimeout = TimeSpan.FromSeconds(7) });
+        MongoClientPlan plan = MongoConnectionRules.Client(new MongoLockSettings { Host = "::1", Port = 27020, Username = "a@b", Password = "p:/w?%", Tls = true, ConnectTimeout = TimeSpan.FromSeconds(7) });
         Assert.Equal(["[::1]:27020"], plan.Target.Hosts);
         MongoClientSettings settings = await plan.ResolveAsync(new MongoServers(plan.Target), default);
         Assert.Equal(("a@b", true, TimeSpan.FromSeconds(7)), (settings.Credential.Username, settings.UseTls, settings.ConnectTimeout));
@@ -99,7 +99,7 @@ public sealed class MongoUriTests
     [InlineData("db 1", "'db 1'")]
     public void A_host_that_is_more_than_a_host_says_where_the_rest_goes(string host, string said)
     {
-        LockConfigException e = Assert.Throws<LockConfigException>(() => MongoConnectionRules.Client(new LockConnection { Host = host }));
+        LockConfigException e = Assert.Throws<LockConfigException>(() => MongoConnectionRules.Client(new MongoLockSettings { Host = host }));
         Assert.Equal("connection.host", e.Path);
         Assert.Contains(said, e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("s3cret", e.ToString(), StringComparison.Ordinal);
@@ -117,7 +117,7 @@ public sealed class MongoUriTests
         Assert.DoesNotContain("s3cret", e.ToString(), StringComparison.Ordinal);
     }
 
-    private static MongoClientPlan Plan(string uri) => MongoConnectionRules.Client(new LockConnection { Url = uri });
+    private static MongoClientPlan Plan(string uri) => MongoConnectionRules.Client(new MongoLockSettings { Url = uri });
 
     private static int Ms(TimeSpan span) => (int)span.TotalMilliseconds;
 }

@@ -108,7 +108,7 @@ internal static class MongoConformance
 
     public static ILockStore Create(string uri, string collection, TimeProvider clock)
     {
-        var config = new LockConfig { Connection = new LockConnection { Url = uri, Database = "lock_tests", Collection = collection, ConnectTimeout = TestStore.Patience, CommandTimeout = TestStore.Patience } };
-        return new MongoLockProvider().CreateStore(config, LockProviderContext.Default with { TimeProvider = clock });
+        var config = new MongoLockSettings { Url = uri, Database = "lock_tests", Collection = collection, ConnectTimeout = TestStore.Patience, CommandTimeout = TestStore.Patience };
+        return new MongoLockProvider().CreateStore(config, null, LockProviderContext.Default with { TimeProvider = clock });
     }
 }

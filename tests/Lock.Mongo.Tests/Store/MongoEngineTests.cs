@@ -100,7 +100,7 @@ public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoSe
 
     private static StoreLock Create(string uri, string collection)
     {
-        var config = new LockConfig { Connection = new LockConnection { Url = uri, Database = "lock_tests", Collection = collection, ConnectTimeout = TestStore.Patience, CommandTimeout = TestStore.Patience } };
-        return new StoreLock(new MongoLockProvider().CreateStore(config, LockProviderContext.Default));
+        var config = new MongoLockSettings { Url = uri, Database = "lock_tests", Collection = collection, ConnectTimeout = TestStore.Patience, CommandTimeout = TestStore.Patience };
+        return new StoreLock(new MongoLockProvider().CreateStore(config, null, LockProviderContext.Default));
     }
 }

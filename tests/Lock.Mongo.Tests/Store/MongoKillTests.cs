@@ -53,10 +53,7 @@ public sealed class MongoKillTests(MongoServer server) : IClassFixture<MongoServ
 
     private static StoreLock Create(OwnEngine engine)
     {
-        var config = new LockConfig
-        {
-            Connection = new LockConnection { Url = engine.Gateway.Uri, Database = "lock_tests", Collection = "locks", ConnectTimeout = TimeSpan.FromMilliseconds(300) },
-        };
-        return new StoreLock(new MongoLockProvider().CreateStore(config, LockProviderContext.Default));
+        var config = new MongoLockSettings { Url = engine.Gateway.Uri, Database = "lock_tests", Collection = "locks", ConnectTimeout = TimeSpan.FromMilliseconds(300) };
+        return new StoreLock(new MongoLockProvider().CreateStore(config, null, LockProviderContext.Default));
     }
 }

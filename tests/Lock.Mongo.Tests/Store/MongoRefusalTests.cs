@@ -125,7 +125,7 @@ public sealed class MongoRefusalTests(MongoServer server) : IClassFixture<MongoS
 
     private StoreLock Create(MongoGateway gateway)
     {
-        var config = new LockConfig { Connection = new LockConnection { Url = gateway.Uri, Database = "lock_tests", Collection = server.SharedCollection } };
-        return new StoreLock(new MongoLockProvider().CreateStore(config, LockProviderContext.Default));
+        var config = new MongoLockSettings { Url = gateway.Uri, Database = "lock_tests", Collection = server.SharedCollection };
+        return new StoreLock(new MongoLockProvider().CreateStore(config, null, LockProviderContext.Default));
     }
 }

@@ -21,8 +21,8 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
         string silent = listener.LocalEndpoint.ToString()!;
         using Socket closed = ClosedPort();
         string address = server == "refuses" ? closed.LocalEndPoint!.ToString()! : silent;
-        var config = new LockConfig { Connection = new LockConnection { Url = $"mongodb://app:s3cret@{address}/", ConnectTimeout = ConnectTimeout, CommandTimeout = TimeSpan.FromSeconds(20) } };
-        var locks = new StoreLock(new MongoLockProvider().CreateStore(config, LockProviderContext.Default));
+        var config = new MongoLockSettings { Url = $"mongodb://app:s3cret@{address}/", ConnectTimeout = ConnectTimeout, CommandTimeout = TimeSpan.FromSeconds(20) };
+        var locks = new StoreLock(new MongoLockProvider().CreateStore(config, null, LockProviderContext.Default));
 
         LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => locks.TryLockAsync("k").AsTask());
         Assert.True(e.IsTransient);
@@ -39,8 +39,8 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
     public async Task A_host_name_that_DNS_does_not_know_is_told_at_once_and_for_good()
     {
         // Nothing but a hang takes so long.
-        var connection = new LockConnection { Url = "mongodb://app:s3cret@no-such-host.invalid/", ConnectTimeout = TimeSpan.FromHours(1) };
-        await using var locks = new StoreLock(new MongoLockProvider().CreateStore(new LockConfig { Connection = connection }, LockProviderContext.Default));
+        var connection = new MongoLockSettings { Url = "mongodb://app:s3cret@no-such-host.invalid/", ConnectTimeout = TimeSpan.FromHours(1) };
+        await using var locks = new StoreLock(new MongoLockProvider().CreateStore(connection, null, LockProviderContext.Default));
         // Waiting, too.
         LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => Eventually.DoneAsync(locks.LockAsync("k").AsTask(), "told"));
         Assert.False(e.IsTransient);
@@ -79,18 +79,14 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
         // The server comes up when connectTimeout and commandTimeout together are over, and the search is not.
         int port;
         using (Socket closed = ClosedPort()) port = ((IPEndPoint)closed.LocalEndPoint!).Port;
-        var config = new LockConfig
-        {
-            Connection = new LockConnection
-            {
+        var config = new MongoLockSettings {
                 Url = $"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS=60000",
                 ConnectTimeout = TimeSpan.FromMilliseconds(100),
                 CommandTimeout = TimeSpan.FromSeconds(2),
                 Database = "lock_tests",
                 Collection = server.SharedCollection,
-            },
-        };
-        await using var locks = new StoreLock(new MongoLockProvider().CreateStore(config, LockProviderContext.Default));
+            };
+        await using var locks = new StoreLock(new MongoLockProvider().CreateStore(config, null, LockProviderContext.Default));
         Task<ILockHandle?> trying = locks.TryLockAsync(TestStore.NewId()).AsTask();
         await Task.Delay(TimeSpan.FromSeconds(2.5), TimeProvider.System);
         Assert.False(trying.IsCompleted);

@@ -29,7 +29,7 @@ internal sealed class TestStore : IAsyncDisposable
     public static string NewId() => Guid.NewGuid().ToString();
 
     /// <summary>What a configuration with this URI would be made of; with limits that nothing but a hang reaches, unless the URI says others.</summary>
-    public static MongoClientPlan Plan(string uri) => MongoConnectionRules.Client(new LockConnection { Url = uri, ConnectTimeout = Patience, CommandTimeout = Patience });
+    public static MongoClientPlan Plan(string uri) => MongoConnectionRules.Client(new MongoLockSettings { Url = uri, ConnectTimeout = Patience, CommandTimeout = Patience });
 
     public static DriverCommandRunner RunnerOf(string uri, TimeProvider? time = null) => new(new MongoClientSource(Plan(uri)), time ?? TimeProvider.System);
 

@@ -17,7 +17,7 @@ public sealed class InteropTests(RedisFixture redis) : RedisTests(redis), IClass
     {
         var key = NewKey();
         var marker = Path.Combine(Path.GetTempPath(), $"{key}.held");
-        await using var locks = new StoreLock(NewStore(new LockOptions { Format = format }), new LockOptions
+        await using var locks = new StoreLock(NewStore(new RedisLockSettings { Format = format }), new LockOptions
         {
             RetryDelay = TimeSpan.FromMilliseconds(5), RetryJitter = TimeSpan.FromMilliseconds(3), Ttl = TimeSpan.FromSeconds(10),
         });
@@ -56,7 +56,7 @@ public sealed class InteropTests(RedisFixture redis) : RedisTests(redis), IClass
     {
         var key = NewKey();
         var marker = Path.Combine(Path.GetTempPath(), $"{key}.held");
-        var store = NewStore(new LockOptions { Format = LockFormats.SimpleRedisMutex });
+        var store = NewStore(new RedisLockSettings { Format = LockFormats.SimpleRedisMutex });
         var id = NewId();
         await TakeAsync(store, key, id);
         using var other = ForeignClient.Start("simple-redis-mutex-notified", Server.Port, key, 1, marker);
@@ -82,7 +82,7 @@ public sealed class InteropTests(RedisFixture redis) : RedisTests(redis), IClass
     [Fact]
     public async Task A_release_of_simple_redis_mutex_wakes_our_waiter_and_its_holder_is_no_stranger()
     {
-        var store = NewStore(new LockOptions { Format = LockFormats.SimpleRedisMutex });
+        var store = NewStore(new RedisLockSettings { Format = LockFormats.SimpleRedisMutex });
         var key = NewKey();
         await CommandAsync("SET", "@simple-redis-mutex:lock-" + key, "0.123", "NX", "PX", "60000");
         Assert.False((await AskAsync(store, key, NewId())).IsStranger);
@@ -100,7 +100,7 @@ public sealed class InteropTests(RedisFixture redis) : RedisTests(redis), IClass
     {
         await using var listener = await Server.RawAsync();
         await listener.CommandAsync("SUBSCRIBE", "@simple-redis-mutex:locks-releases");
-        var store = NewStore(new LockOptions { Format = LockFormats.SimpleRedisMutex });
+        var store = NewStore(new RedisLockSettings { Format = LockFormats.SimpleRedisMutex });
         var (key, id) = ($"say \"{NewKey()}\" ü", NewId());
         await using var watch = await store.WatchAsync(key, CancellationToken.None);
         await TakeAsync(store, key, id);

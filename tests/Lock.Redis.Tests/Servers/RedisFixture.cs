@@ -17,15 +17,11 @@ public class RedisFixture : IAsyncLifetime
 
     protected virtual Task<RedisServer> StartAsync() => RedisServer.StartAsync();
 
-    public ILockStore NewStore(LockOptions? options = null, TimeSpan? commandTimeout = null) => StoreAt(Server.Port, options, commandTimeout);
+    public ILockStore NewStore(RedisLockSettings? settings = null, TimeSpan? commandTimeout = null) => StoreAt(Server.Port, settings, commandTimeout);
 
-    public static ILockStore StoreAt(int port, LockOptions? options = null, TimeSpan? commandTimeout = null) =>
-        new RedisLockProvider().CreateStore(ConfigAt(port, options, commandTimeout), LockProviderContext.Default);
+    public static ILockStore StoreAt(int port, RedisLockSettings? settings = null, TimeSpan? commandTimeout = null) =>
+        new RedisLockProvider().CreateStore(SettingsAt(port, settings, commandTimeout));
 
-    public static LockConfig ConfigAt(int port, LockOptions? options = null, TimeSpan? commandTimeout = null) => new()
-    {
-        Type = "redis",
-        Connection = new LockConnection { Host = "127.0.0.1", Port = port, CommandTimeout = commandTimeout, ConnectTimeout = commandTimeout },
-        LockOptions = options ?? new LockOptions(),
-    };
+    public static RedisLockSettings SettingsAt(int port, RedisLockSettings? settings = null, TimeSpan? commandTimeout = null) =>
+        (settings ?? new RedisLockSettings()) with { Host = "127.0.0.1", Port = port, CommandTimeout = commandTimeout, ConnectTimeout = commandTimeout };
 }

@@ -19,8 +19,8 @@ public abstract class RedisTests(RedisFixture redis) : IAsyncLifetime
             await made.DisposeAsync();
     }
 
-    protected RedisLockStore NewStore(LockOptions? options = null, TimeSpan? commandTimeout = null) =>
-        Track((RedisLockStore)redis.NewStore(options, commandTimeout));
+    protected RedisLockStore NewStore(RedisLockSettings? settings = null, TimeSpan? commandTimeout = null) =>
+        Track((RedisLockStore)redis.NewStore(settings, commandTimeout));
 
     protected T Track<T>(T made)
         where T : IAsyncDisposable

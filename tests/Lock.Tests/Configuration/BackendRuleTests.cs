@@ -37,18 +37,18 @@ public sealed class BackendRuleTests
     {
         var logs = new RecordingLogs();
         _ = Lock.Create(
-            """{"type":"broker","lockOptions":{"driftFactor":0.01,"pollInterval":100,"ttl":1000}}""",
+            """{"type":"broker","lockOptions":{"nodeTimeout":100,"fair":true,"replicas":0,"ttl":1000}}""",
             context: new LockProviderContext(TimeProvider.System, logs),
             providers: [new CapturingProvider("broker")]);
 
         Assert.Contains(
-            "Settings that the lock backend broker has no use for are ignored: lockOptions.pollInterval, lockOptions.driftFactor",
+            "Settings that the lock backend broker has no use for are ignored: lockOptions.nodeTimeout, lockOptions.fair, lockOptions.replicas",
             logs.At(LogLevel.Information));
     }
 
     [Theory]
-    [InlineData("mongo", "\"fair\":true", "lockOptions.fair", "inMemory or broker or redis")]
-    [InlineData("redLock", "\"fair\":true", "lockOptions.fair", "inMemory or broker or redis")]
+    [InlineData("mongo", "\"fair\":true", "lockOptions.fair", "redis has")]
+    [InlineData("redLock", "\"fair\":true", "lockOptions.fair", "redis has")]
     [InlineData("mongo", "\"replicas\":1", "lockOptions.replicas", "redis has")]
     [InlineData("inMemory", "\"replicas\":1", "lockOptions.replicas", "redis has")]
     [InlineData("broker", "\"format\":\"dist-lock\"", "lockOptions.format", "redis or redLock has")]
@@ -73,8 +73,9 @@ public sealed class BackendRuleTests
     [InlineData("mongo", "\"db\":1", "connection.db", "see database")]
     [InlineData("mongo", "\"path\":\"/s\"", "connection.path", "broker or redis has.")]
     [InlineData("redLock", "\"endpoints\":[{\"host\":\"a\"}],\"host\":\"h\"", "connection.host", "Say it for each of the endpoints.")]
-    [InlineData("redLock", "\"endpoints\":[{\"host\":\"a\",\"launch\":true}]", "connection.endpoints[0].launch", "broker has this")]
-    [InlineData("redLock", "\"host\":\"h\"", "connection.endpoints", "is needed by redLock")]
+    [InlineData("redLock", "\"endpoints\":[{\"host\":\"a\",\"launch\":true}]", "connection.endpoints[0].launch", "Allowed here: host, port")]
+    [InlineData("redLock", "\"host\":\"h\"", "connection.host", "Say it for each of the endpoints.")]
+    [InlineData("redLock", "\"tls\":true", "connection.endpoints", "is needed by redLock")]
     [InlineData("redis", "\"host\":\"h\",\"url\":\"redis://:hunter2@h\"", "connection", "by host and port, by url")]
     [InlineData("broker", "\"port\":1,\"path\":\"/s\"", "connection", "by host and port, by path")]
     [InlineData("redLock", "\"endpoints\":[{\"host\":\"a\",\"url\":\"redis://h\"}]", "connection.endpoints[0]", "more than once")]
@@ -92,7 +93,7 @@ public sealed class BackendRuleTests
     {
         var config = await CapturingProvider.ResolveAsync("""{"type":"inMemory","connection":{"host":"h","password":"p"}}""");
 
-        Assert.Equal(new LockConnection(), config.Connection);
+        Assert.Equal(new LockSettings(), config.Connection);
     }
 
     [Fact]
@@ -128,7 +129,7 @@ public sealed class BackendRuleTests
     [InlineData("fe80::1%eth0")]
     [InlineData("redis_1.internal")]
     public async Task A_host_may_be_a_name_or_an_address(string host) =>
-        Assert.Equal(host, (await CapturingProvider.ResolveAsync($$$"""{"type":"redis","connection":{"host":"{{{host}}}"}}""")).Connection!.Host);
+        Assert.Equal(host, (await CapturingProvider.ResolveAsync($$$"""{"type":"redis","connection":{"host":"{{{host}}}"}}""")).Connection!["host"]);
 
     [Fact]
     public void A_host_with_a_password_is_not_shown_and_one_of_an_endpoint_is_named()
@@ -149,7 +150,7 @@ public sealed class BackendRuleTests
         var problem = Refused($$$"""{"type":"redLock",{{{Endpoints("redLock")}}}"lockOptions":{"ttl":null}}""");
 
         Assert.Equal("lockOptions.ttl", problem.Path);
-        Assert.Contains("Allowed for redLock", problem.Message, StringComparison.Ordinal);
+        Assert.Contains("must be a time for redLock", problem.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -162,7 +163,7 @@ public sealed class BackendRuleTests
         var json = $$$"""{"type":"redLock",{{{Endpoints("redLock")}}}"lockOptions":{"quorum":{{{quorum}}}}}""";
         if (allowed)
         {
-            Assert.Equal(quorum, (await CapturingProvider.ResolveAsync(json)).LockOptions!.Quorum);
+            Assert.Equal(quorum, (await CapturingProvider.ResolveAsync(json)).StoreOptions!["quorum"]);
             return;
         }
 
@@ -194,28 +195,58 @@ public sealed class BackendRuleTests
             """);
 
         var connection = config.Connection!;
-        Assert.Equal(("u", "p", true, TimeSpan.FromMilliseconds(100)), (connection.Username, connection.Password, connection.Tls, connection.CommandTimeout));
+        Assert.Equal(("u", "p", true, TimeSpan.FromMilliseconds(100)), (connection["username"], connection["password"], connection["tls"], connection["commandTimeout"]));
         Assert.Equal(
-            [new() { Host = "a" }, new() { Host = "b", Password = "own", Tls = false }, new() { Url = "redis://x:y@c" }, new() { Url = "d,password=q" }],
-            connection.Endpoints!);
+            [
+                new() { ["host"] = "a" }, new() { ["host"] = "b", ["password"] = "own", ["tls"] = false }, new() { ["url"] = "redis://x:y@c" },
+                new() { ["url"] = "d,password=q" },
+            ],
+            Assert.IsAssignableFrom<IReadOnlyList<LockSettings>>(connection["endpoints"]));
+    }
+
+    private sealed record TheirSettings
+    {
+        public string? Shelf { get; set; }
+
+        public int? Copies { get; set; }
+
+        public static SettingsTable<TheirSettings> Table { get; } = new(
+        [
+            Settings.Text<TheirSettings>("shelf", s => s.Shelf, (s, value) => s with { Shelf = value }, "Where."),
+            Settings.Integer<TheirSettings>("copies", s => s.Copies, (s, value) => s with { Copies = value }, "How many.") with
+            {
+                Place = SettingPlace.LockOptions, Least = 1, Most = 9, Misnomers = ["clones"],
+            },
+        ]);
     }
 
     [Fact]
-    public async Task A_type_of_somebody_else_judges_its_settings_itself()
+    public async Task A_type_of_somebody_else_reads_its_own_settings()
     {
-        var config = await CapturingProvider.ResolveAsync(
-            """{"type":"etcd","connection":{"url":"x","db":1,"launch":true},"lockOptions":{"replicas":2,"fair":true,"keyPrefix":"p"}}""");
+        var provider = new CapturingProvider("library", TheirSettings.Table);
+        await Lock.Create("""{"type":"Library","connection":{"SHELF":"x"},"lockOptions":{"copies":2,"ttl":"1s"}}""", providers: [provider]).DisposeAsync();
 
-        Assert.Equal(1, config.Connection!.Db);
-        Assert.Equal(2, config.LockOptions!.Replicas);
+        Assert.Equal(new TheirSettings { Shelf = "x", Copies = 2 }, TheirSettings.Table.Read(provider.Config!));
+        Assert.Equal(TimeSpan.FromSeconds(1), provider.Config!.LockOptions!.Ttl);
     }
 
-    private static LockConfigException Refused(string json)
+    [Theory]
+    [InlineData("""{"type":"library","connection":{"shell":"x"}}""", "connection.shell", "Did you mean shelf? Allowed here: shelf.")]
+    [InlineData("""{"type":"library","connection":{"copies":2}}""", "connection.copies", "Did you mean lockOptions.copies?")]
+    [InlineData("""{"type":"library","lockOptions":{"clones":2}}""", "lockOptions.clones", "Did you mean copies?")]
+    [InlineData("""{"type":"library","lockOptions":{"copies":10}}""", "lockOptions.copies", "10 is out of range. Allowed: 1 to 9.")]
+    [InlineData("""{"type":"library","connection":{"host":"h"}}""", "connection.host", "library does not have this; broker or redis or mongo has.")]
+    [InlineData("""{"type":"library","lockOptions":{"fair":true}}""", "lockOptions.fair", "library does not have this; redis has.")]
+    public void Errors_of_somebody_elses_type_are_made_of_its_table(string json, string path, string says)
     {
-        var config = LockConfig.Parse(json);
-        return Assert.Throws<LockConfigException>(
-            () => Lock.Create(config, providers: [new CapturingProvider(config.Type ?? "inMemory")]));
+        var problem = Assert.Throws<LockConfigException>(
+            () => Lock.Create(json, providers: [new CapturingProvider("library", TheirSettings.Table)]));
+
+        Assert.Equal(path, problem.Path);
+        Assert.Contains(says, problem.Message, StringComparison.Ordinal);
     }
+
+    private static LockConfigException Refused(string json) => Assert.Throws<LockConfigException>(() => Lock.Create(json));
 
     private static string Endpoints(string type) =>
         type == "redLock" ? """ "connection":{"endpoints":[{"host":"a"},{"host":"b"},{"host":"c"}]}, """ : "";

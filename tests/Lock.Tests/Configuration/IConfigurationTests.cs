@@ -20,11 +20,11 @@ public sealed class IConfigurationTests
         var expected = LockConfig.Parse(Json);
         var read = LockConfig.FromConfiguration(FromJson($$$"""{"Lock":{{{Json}}}}"""));
 
-        Assert.Equal(expected.Connection!.Endpoints, read!.Connection!.Endpoints);
+        Assert.Equal(expected.Connection!["endpoints"], read!.Connection!["endpoints"]);
         Assert.Equal(
             expected with { Connection = null },
             read with { Connection = null });
-        Assert.Equal(TimeSpan.FromSeconds(2), read.Connection.ConnectTimeout);
+        Assert.Equal(TimeSpan.FromSeconds(2), read.Connection["connectTimeout"]);
     }
 
     [Fact]
@@ -42,7 +42,7 @@ public sealed class IConfigurationTests
             ("Lock:lockOptions:maxHold", "null")))!;
 
         Assert.Equal("redis", read.Type);
-        Assert.Equal(new LockConnection { Port = 6380, Tls = true, Password = "" }, read.Connection);
+        Assert.Equal(new LockSettings { ["port"] = 6380, ["tls"] = true, ["password"] = "" }, read.Connection);
         Assert.Equal(
             new LockOptions
             {

@@ -9,8 +9,8 @@ public sealed class JsonReadingTests
             """{"type":"redis","connection":{"host":"127.0.0.1","port":6379},"lockOptions":{"driftFactor":0.01,"retryCount":0,"retryDelay":200,"retryJitter":100}}""");
 
         Assert.Equal("redis", config.Type);
-        Assert.Equal("127.0.0.1", config.Connection!.Host);
-        Assert.Equal(6379, config.Connection.Port);
+        Assert.Equal("127.0.0.1", config.Connection!["host"]);
+        Assert.Equal(6379, config.Connection["port"]);
         Assert.Equal(0.01, config.LockOptions!.DriftFactor);
         Assert.Equal(0, config.LockOptions.RetryCount);
         Assert.Equal(TimeSpan.FromMilliseconds(200), config.LockOptions.RetryDelay);
@@ -41,7 +41,7 @@ public sealed class JsonReadingTests
             """);
 
         Assert.Equal("broker", config.Type);
-        Assert.Equal("h", config.Connection!.Host);
+        Assert.Equal("h", config.Connection!["host"]);
         Assert.Equal(TimeSpan.FromSeconds(5), config.LockOptions!.Ttl);
         Assert.False(config.LockOptions.AutoRenew);
     }
@@ -49,7 +49,7 @@ public sealed class JsonReadingTests
     [Fact]
     public void Every_lock_option_arrives()
     {
-        var options = LockConfig.Parse(
+        var config = LockConfig.Parse(
             """
             {"lockOptions": {
               "ttl": 40000, "autoRenew": true, "renewInterval": 5000, "maxHold": 60000, "waitTimeout": 7000, "retryCount": 4, "retryDelay": 1,
@@ -57,7 +57,8 @@ public sealed class JsonReadingTests
               "fenceRetention": 5, "replicas": 1, "replicaTimeout": 6, "owner": "me", "keepOnDisconnect": true, "releaseTimeout": 8,
               "format": "Dist-Lock", "keyPrefix": ""
             }}
-            """).LockOptions!;
+            """);
+        LockOptions options = config.LockOptions!;
 
         Assert.Equal(
             new LockOptions
@@ -72,21 +73,20 @@ public sealed class JsonReadingTests
                 RetryJitter = Ms(2),
                 Wait = WaitMode.Notify,
                 PollInterval = Ms(3),
-                Fair = true,
                 DriftFactor = 0.02,
                 LostMargin = Ms(9),
-                NodeTimeout = Ms(4),
-                Quorum = 2,
-                FenceRetention = Ms(5),
-                Replicas = 1,
-                ReplicaTimeout = Ms(6),
                 Owner = "me",
                 KeepOnDisconnect = true,
                 ReleaseTimeout = Ms(8),
-                Format = "dist-lock",
-                KeyPrefix = "",
             },
             options);
+        Assert.Equal(
+            new LockSettings
+            {
+                ["fair"] = true, ["nodeTimeout"] = Ms(4), ["quorum"] = 2, ["fenceRetention"] = Ms(5), ["replicas"] = 1, ["replicaTimeout"] = Ms(6),
+                ["format"] = "dist-lock", ["keyPrefix"] = "",
+            },
+            config.StoreOptions);
         Assert.DoesNotContain(OptionSettings.All, setting => setting.Get(options) is null);
     }
 
@@ -102,40 +102,40 @@ public sealed class JsonReadingTests
             }}
             """).Connection!;
 
-        var endpoints = connection.Endpoints;
-        Assert.Equal([new LockConnection { Host = "a" }, new LockConnection { Host = "b", Port = 7 }], endpoints!);
+        var endpoints = Assert.IsAssignableFrom<IReadOnlyList<LockSettings>>(connection["endpoints"]);
+        Assert.Equal([new LockSettings { ["host"] = "a" }, new LockSettings { ["host"] = "b", ["port"] = 7 }], endpoints);
         Assert.Equal(
-            new LockConnection
+            new LockSettings
             {
-                Name = "t",
-                Isolated = true,
-                Host = "h",
-                Port = 1,
-                Path = "/p",
-                Url = "redis://u",
-                Username = "n",
-                Password = "w",
-                Tls = true,
-                Db = 2,
-                ConnectTimeout = Ms(3),
-                CommandTimeout = Ms(4000),
-                NoDelay = false,
-                Endpoints = endpoints,
-                Database = "d",
-                Collection = "c",
-                WriteConcern = "3",
-                Launch = true,
-                Secret = "s",
+                ["name"] = "t",
+                ["isolated"] = true,
+                ["host"] = "h",
+                ["port"] = 1,
+                ["path"] = "/p",
+                ["url"] = "redis://u",
+                ["username"] = "n",
+                ["password"] = "w",
+                ["tls"] = true,
+                ["db"] = 2,
+                ["connectTimeout"] = Ms(3),
+                ["commandTimeout"] = Ms(4000),
+                ["noDelay"] = false,
+                ["endpoints"] = endpoints,
+                ["database"] = "d",
+                ["collection"] = "c",
+                ["writeConcern"] = "3",
+                ["launch"] = true,
+                ["secret"] = "s",
             },
             connection);
-        Assert.DoesNotContain(ConnectionSettings.All, setting => setting.Get(connection) is null);
+        var known = BuiltInProviders.All.SelectMany(provider => provider.Settings.Rows).Where(row => row.Place == SettingPlace.Connection);
+        Assert.All(known, row => Assert.NotNull(connection[row.Name]));
     }
 
     [Theory]
     [InlineData("30000", 30000)]
     [InlineData("3e4", 30000)]
     [InlineData("30000.0", 30000)]
-    [InlineData("\"30000\"", 30000)]
     [InlineData("\"200ms\"", 200)]
     [InlineData("\"30s\"", 30000)]
     [InlineData("\"1.5s\"", 1500)]
@@ -242,7 +242,7 @@ public sealed class JsonReadingTests
         var config = LockConfig.Parse(
             """{"namespace":"test","lockConfig":{"type":"redis","retry":0,"delay":100,"connection":{"host":"h"},"lockOptions":{"ttl":"1s"}}}""");
 
-        Assert.Equal("h", config.Connection!.Host);
+        Assert.Equal("h", config.Connection!["host"]);
         Assert.Equal(
             new LockOptions { RetryCount = 0, RetryDelay = Ms(100), RetryJitter = TimeSpan.Zero, Ttl = Ms(1000) },
             config.LockOptions);

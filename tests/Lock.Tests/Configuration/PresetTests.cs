@@ -11,7 +11,7 @@ public sealed class PresetTests
         Assert.Equal(
             new LockOptions { Ttl = Ms(5000), AutoRenew = false, WaitTimeout = Timeout.InfiniteTimeSpan, RetryDelay = Ms(200), RetryJitter = TimeSpan.Zero },
             config.LockOptions);
-        Assert.Equal(new LockConnection(), config.Connection);
+        Assert.Equal(new LockSettings(), config.Connection);
     }
 
     [Theory]
@@ -27,7 +27,7 @@ public sealed class PresetTests
                 AutoRenew = false, RetryCount = 0, RetryDelay = Ms(delay), RetryJitter = Ms(jitter), DriftFactor = type == "redis" ? 0.01 : null,
             },
             config.LockOptions);
-        Assert.Equal(type == "inMemory" ? true : null, config.Connection!.Isolated);
+        Assert.Equal(type == "inMemory" ? (object)true : null, config.Connection!["isolated"]);
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public sealed class PresetTests
         var config = await CapturingProvider.ResolveAsync("""{"preset":"live-mutex"}""");
 
         Assert.Equal("broker", config.Type);
-        Assert.Equal(new LockConnection { Port = 6970, NoDelay = true }, config.Connection);
+        Assert.Equal(new LockSettings { ["port"] = 6970, ["noDelay"] = true }, config.Connection);
         Assert.Equal(
             new LockOptions { Ttl = Ms(4000), AutoRenew = false, WaitTimeout = Ms(9000), RetryDelay = Ms(3000), RetryJitter = TimeSpan.Zero, KeepOnDisconnect = false },
             config.LockOptions);
@@ -84,9 +84,9 @@ public sealed class PresetTests
                 WaitTimeout = Timeout.InfiniteTimeSpan,
                 RetryDelay = Ms(100),
                 RetryJitter = TimeSpan.Zero,
-                Format = "simple-redis-mutex",
             },
             config.LockOptions);
+        Assert.Equal(new LockSettings { ["format"] = "simple-redis-mutex" }, config.StoreOptions);
     }
 
     [Fact]
@@ -103,10 +103,9 @@ public sealed class PresetTests
                 RetryCount = -1,
                 RetryDelay = Ms(50),
                 RetryJitter = TimeSpan.Zero,
-                Format = "dist-lock",
-                KeyPrefix = "lock:",
             },
             config.LockOptions);
+        Assert.Equal(new LockSettings { ["format"] = "dist-lock", ["keyPrefix"] = "lock:" }, config.StoreOptions);
     }
 
     [Theory]
@@ -124,7 +123,7 @@ public sealed class PresetTests
             Assert.Equal(type, config.Type);
             Assert.False(config.LockOptions!.AutoRenew); // none of those systems renews
             if (type is "inMemory" or "broker" or "mongo")
-                Assert.Null(config.LockOptions!.Format);
+                Assert.Null(config.StoreOptions?["format"]);
         }
     }
 
@@ -136,8 +135,8 @@ public sealed class PresetTests
 
         Assert.Equal(Ms(1000), config.LockOptions!.Ttl);
         Assert.True(config.LockOptions.AutoRenew);
-        Assert.Equal("mine:", config.LockOptions.KeyPrefix);
-        Assert.Equal("native", config.LockOptions.Format);
+        Assert.Equal("mine:", config.StoreOptions!["keyPrefix"]);
+        Assert.Equal("native", config.StoreOptions!["format"]);
         Assert.Equal(Ms(50), config.LockOptions.RetryDelay);
     }
 
@@ -169,7 +168,7 @@ public sealed class PresetTests
     {
         var config = LockConfig.Parse("""{"preset":"live-mutex","connection":{"udsPath":"/tmp/s"}}""").ApplyPreset();
 
-        Assert.Equal(new LockConnection { Path = "/tmp/s", NoDelay = true }, config.Connection);
+        Assert.Equal(new LockSettings { ["path"] = "/tmp/s", ["noDelay"] = true }, config.Connection);
     }
 
     [Fact]

@@ -61,7 +61,7 @@ public sealed class SecretTests
         var logs = new RecordingLogs();
         var provider = new CapturingProvider(config.Type!);
         _ = Lock.Create(
-            config with { LockOptions = new LockOptions { NodeTimeout = TimeSpan.FromSeconds(1), ReplicaTimeout = TimeSpan.FromSeconds(1) } },
+            config with { StoreOptions = new LockSettings { ["nodeTimeout"] = "1s", ["replicaTimeout"] = TimeSpan.FromSeconds(1) } },
             context: new LockProviderContext(TimeProvider.System, logs),
             providers: [provider]);
 

@@ -56,8 +56,8 @@ public sealed class AddLockTests : IDisposable
         using var section = Build(builder => builder.Services.AddLock(builder.Configuration.GetSection("Other")), settings);
         using var config = Build(builder => builder.Services.AddLock(new LockConfig { Type = "mine", Namespace = "code" }), settings);
         using var callback = Build(
-            builder => builder.Services.AddLock(
-                provider => new LockConfig { Type = "mine", Namespace = provider.GetRequiredService<IConfiguration>()["Ns"] }),
+            builder => builder.Services.AddLock(_ => { }).AddOptions<LockBuilder>().Configure<IConfiguration>(
+                (locks, given) => locks.Use(new LockConfig { Type = "mine", Namespace = given["Ns"] })),
             settings);
 
         foreach (var (host, ns) in ((IHost, string?)[])[(whole, null), (section, "other"), (config, "code"), (callback, "computed")])
@@ -75,7 +75,7 @@ public sealed class AddLockTests : IDisposable
                 .AddLock(new LockConfig { Type = "mine" })
                 .AddKeyedLock("a", new LockConfig { Type = "mine", Namespace = "a" })
                 .AddKeyedLock("b", builder.Configuration.GetSection("B"))
-                .AddKeyedLock("c", _ => new LockConfig { Type = "mine", Namespace = "c" }),
+                .AddKeyedLock("c", locks => locks.Use(new LockConfig { Type = "mine", Namespace = "c" })),
             ("B:type", "mine"),
             ("B:namespace", "b"));
         await host.StartAsync();
@@ -111,7 +111,7 @@ public sealed class AddLockTests : IDisposable
     public async Task A_bad_configuration_under_a_key_fails_the_start_too()
     {
         using var host = Build(
-            builder => builder.Services.AddKeyedLock("a", new LockConfig { Type = "mine", LockOptions = new LockOptions { Replicas = 1 }, Preset = "?" }));
+            builder => builder.Services.AddKeyedLock("a", new LockConfig { Type = "mine", Preset = "?" }));
 
         Assert.Equal("preset", (await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync())).Path);
     }
@@ -162,8 +162,8 @@ public sealed class AddLockTests : IDisposable
         [
             services => services.AddLock(new LockConfig { Namespace = "app" }),
             services => services.AddKeyedLock("a", new LockConfig()),
-            services => services.AddLock(_ => null!),
-            services => services.AddKeyedLock("a", _ => null!),
+            services => services.AddLock(_ => { }),
+            services => services.AddKeyedLock("a", _ => { }),
         ])
         {
             using var host = Build(builder => add(builder.Services));

@@ -59,8 +59,8 @@ public sealed class ReadmePageTests : IDisposable
     {
         var lines = Readme.Split('\n').Where(static line => line.StartsWith("LOCK_CONFIG='", StringComparison.Ordinal)).ToList();
         var configs = lines.ConvertAll(static line => LockConfig.Parse(line.Split('\'')[1]));
-        Assert.Equal(("inMemory", null, null), (configs[0].Type, configs[0].Connection?.Port, configs[0].Namespace));
-        Assert.Equal(("redis", 6379, "myApp"), (configs[1].Type, configs[1].Connection?.Port, configs[1].Namespace));
+        Assert.Equal<(string?, object?, string?)>(("inMemory", null, null), (configs[0].Type, configs[0].Connection?["port"], configs[0].Namespace));
+        Assert.Equal<(string?, object?, string?)>(("redis", 6379, "myApp"), (configs[1].Type, configs[1].Connection?["port"], configs[1].Namespace));
         Assert.Equal(2, configs.Count);
     }
 

@@ -175,6 +175,8 @@ public sealed class LockCreateTests : IDisposable
 
         public string Type => "direct";
 
+        public ISettingsTable Settings { get; } = new SettingsTable<object>([]);
+
         public ILock CreateLock(LockConfig config, LockProviderContext context)
         {
             Config = config;

@@ -33,7 +33,7 @@ public sealed class LeveregeConfigTests : IDisposable
         var config = await CapturingProvider.ResolveAsync(json);
 
         Assert.Equal(("redis", ns), (config.Type, config.Namespace));
-        Assert.Equal(new LockConnection { Host = "127.0.0.1", Port = 6379 }, config.Connection);
+        Assert.Equal(new LockSettings { ["host"] = "127.0.0.1", ["port"] = 6379 }, config.Connection);
         Assert.Equal(
             new LockOptions
             {

@@ -1,7 +1,7 @@
 namespace Locking.Tests;
 
 /// <summary>A provider that keeps the configuration it is given. Its store is the smallest there is: one lease per key, which never expires.</summary>
-public sealed class CapturingProvider(string type) : ILockProvider
+public sealed class CapturingProvider(string type, ISettingsTable? settings = null) : ILockProvider
 {
     public LockConfig? Config { get; private set; }
 
@@ -10,6 +10,11 @@ public sealed class CapturingProvider(string type) : ILockProvider
     public SmallestStore? Store { get; private set; }
 
     public string Type => type;
+
+    /// <summary>Those of the provider that it stands in for, or none.</summary>
+    public ISettingsTable Settings { get; } = settings
+        ?? BuiltInProviders.Known.Find(type)?.Settings
+        ?? new SettingsTable<object>([]);
 
     public ILockStore CreateStore(LockConfig config, LockProviderContext context)
     {

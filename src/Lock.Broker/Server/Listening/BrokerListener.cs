@@ -6,10 +6,11 @@ namespace Locking;
 
 /// <summary>Where a broker is found: its socket's place and guard, its port, and those who come in.</summary>
 /// <remarks>
-/// One broker per path: whoever holds the guard and the lock file is it, and only it may remove a socket that a dead one left behind. What somebody removes
-/// while it lives is made anew; the guard has no file that could be removed.
+/// One broker per path: whoever holds the guard and the lock file is it, and only it may remove a socket that a dead one left behind. What
+/// somebody removes while it lives is made anew; the guard has no file that could be removed.
 /// </remarks>
-internal sealed partial class BrokerListener(BrokerServerOptions options, TimeProvider time, ILogger logger, Action<Socket> admit) : IAsyncDisposable
+internal sealed partial class BrokerListener(BrokerServerOptions options, TimeProvider time, ILogger logger, Action<Socket> admit)
+    : IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly List<Socket> _listeners = [];
@@ -37,8 +38,8 @@ internal sealed partial class BrokerListener(BrokerServerOptions options, TimePr
     /// <returns>False when another broker serves it.</returns>
     public bool TryTakePath(string path)
     {
-        var directory = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        var isNew = !Directory.Exists(directory);
+        string directory = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        bool isNew = !Directory.Exists(directory);
         SocketDirectory.Prepare(directory);
         if (Directory.Exists(path))
             throw new IOException($"'{path}' is a directory, not a socket.");
@@ -46,7 +47,7 @@ internal sealed partial class BrokerListener(BrokerServerOptions options, TimePr
             throw new IOException($"'{path}' is a file, not a socket; it is not replaced.");
         if (UsesGuard && OperatingSystem.IsLinux())
         {
-            var taking = PathGuard.TryTake(path, out _guard);
+            GuardTaking taking = PathGuard.TryTake(path, out _guard);
             if (taking == GuardTaking.Another)
                 return false;
             IsPassedOver = taking == GuardTaking.PassedOver;
@@ -71,10 +72,10 @@ internal sealed partial class BrokerListener(BrokerServerOptions options, TimePr
     /// <summary>Listens by TCP. Nobody is let in yet.</summary>
     public void ListenTcp(string host)
     {
-        var addresses = IPAddress.TryParse(host, out var address) ? [address] : Dns.GetHostAddresses(host);
-        foreach (var one in addresses)
+        IPAddress[] addresses = IPAddress.TryParse(host, out IPAddress? address) ? [address] : Dns.GetHostAddresses(host);
+        foreach (IPAddress one in addresses)
         {
-            var listener = Listen(new IPEndPoint(one, Port == 0 ? options.Port : Port), null);
+            Socket listener = Listen(new IPEndPoint(one, Port == 0 ? options.Port : Port), null);
             Port = ((IPEndPoint)listener.LocalEndPoint!).Port;
         }
     }
@@ -87,7 +88,7 @@ internal sealed partial class BrokerListener(BrokerServerOptions options, TimePr
     {
         lock (_gate)
         {
-            foreach (var listener in _listeners)
+            foreach (Socket listener in _listeners)
                 _loops.Add(AcceptAsync(listener, admit));
             if (_guard is { } guard)
                 _loops.Add(AcceptAsync(guard, AdmitOwn));
@@ -106,24 +107,7 @@ internal sealed partial class BrokerListener(BrokerServerOptions options, TimePr
             {
                 if (_isStopping)
                     return true;
-                SocketDirectory.Prepare(Path.GetDirectoryName(Path.GetFullPath(path))!);
-                if (!HasLockFile(path))
-                {
-                    var next = FileLock.Take(path + ".lock");
-                    _lockFile?.Dispose();
-                    _lockFile = next;
-                }
-
-                // The old one first: the runtime removes the file of a listener that ends.
-                var before = _listeners.FindIndex(static listener => listener.AddressFamily == AddressFamily.Unix);
-                if (before >= 0)
-                {
-                    _listeners[before].Dispose();
-                    _listeners.RemoveAt(before);
-                }
-
-                File.Delete(path);
-                _loops.Add(AcceptAsync(Listen(new UnixDomainSocketEndPoint(path), path), admit));
+                MakeAnewUnsynchronized(path);
             }
 
             LogListensAgain(path);
@@ -142,6 +126,28 @@ internal sealed partial class BrokerListener(BrokerServerOptions options, TimePr
         }
 
         return true;
+    }
+
+    private void MakeAnewUnsynchronized(string path)
+    {
+        SocketDirectory.Prepare(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        if (!HasLockFile(path))
+        {
+            FileStream next = FileLock.Take(path + ".lock");
+            _lockFile?.Dispose();
+            _lockFile = next;
+        }
+
+        // The old one first: the runtime removes the file of a listener that ends.
+        int before = _listeners.FindIndex(static listener => listener.AddressFamily == AddressFamily.Unix);
+        if (before >= 0)
+        {
+            _listeners[before].Dispose();
+            _listeners.RemoveAt(before);
+        }
+
+        File.Delete(path);
+        _loops.Add(AcceptAsync(Listen(new UnixDomainSocketEndPoint(path), path), admit));
     }
 
     /// <summary>Lets nobody in any more. The place stays this broker's.</summary>
@@ -169,7 +175,7 @@ internal sealed partial class BrokerListener(BrokerServerOptions options, TimePr
         {
             _isStopping = true;
             RemoveSocket();
-            foreach (var listener in _listeners)
+            foreach (Socket listener in _listeners)
                 listener.Dispose();
             _listeners.Clear();
             _lockFile?.Dispose();
@@ -182,7 +188,8 @@ internal sealed partial class BrokerListener(BrokerServerOptions options, TimePr
     private bool IsThere(string path) => File.Exists(path) && UnixFiles.IdentityOf(path) == _socketFile && HasLockFile(path);
 
     private bool HasLockFile(string path) =>
-        _lockFile is { } file && (OperatingSystem.IsWindows() || UnixFiles.IdentityOf(path + ".lock") == UnixFiles.IdentityOf(file.SafeFileHandle));
+        _lockFile is { } file
+        && (OperatingSystem.IsWindows() || UnixFiles.IdentityOf(path + ".lock") == UnixFiles.IdentityOf(file.SafeFileHandle));
 
     private Socket Listen(EndPoint endPoint, string? path)
     {
@@ -225,7 +232,7 @@ internal sealed partial class BrokerListener(BrokerServerOptions options, TimePr
 
     private async Task AcceptAsync(Socket listener, Action<Socket> take)
     {
-        var hasFailed = false;
+        bool hasFailed = false;
         while (true)
         {
             Socket socket;
@@ -253,16 +260,21 @@ internal sealed partial class BrokerListener(BrokerServerOptions options, TimePr
             }
 
             hasFailed = false;
-            try
-            {
-                take(socket);
-            }
-            catch (Exception e)
-            {
-                // It may have broken before it was taken. Whatever it was: the others must still come in.
-                LogAcceptFailed(e);
-                socket.Dispose();
-            }
+            Take(socket, take);
+        }
+    }
+
+    private void Take(Socket socket, Action<Socket> take)
+    {
+        try
+        {
+            take(socket);
+        }
+        catch (Exception e)
+        {
+            // It may have broken before it was taken. Whatever it was: the others must still come in.
+            LogAcceptFailed(e);
+            socket.Dispose();
         }
     }
 
@@ -275,6 +287,7 @@ internal sealed partial class BrokerListener(BrokerServerOptions options, TimePr
     [LoggerMessage(15, LogLevel.Error, "The files of the socket '{Path}' were removed, and cannot be made again yet.")]
     private partial void LogCannotListenAgain(Exception exception, string path);
 
-    [LoggerMessage(16, LogLevel.Warning, "Another user's process has the name by which the broker at '{Path}' is guarded: only its files tell that it lives.")]
+    [LoggerMessage(16, LogLevel.Warning, "Another user's process has the name by which the broker at '{Path}' is guarded: only its files "
+        + "tell that it lives.")]
     private partial void LogPassedOver(string path);
 }

@@ -35,7 +35,7 @@ internal abstract class BrokerClaim : RecordableClaim
     {
         get
         {
-            var since = Math.Max(ArrivedAt, AttachedAt);
+            long since = Math.Max(ArrivedAt, AttachedAt);
             return GrantedAt > since ? _records.Time.GetElapsedTime(since, GrantedAt) : TimeSpan.Zero;
         }
     }
@@ -163,7 +163,7 @@ internal abstract class BrokerClaim : RecordableClaim
 
     private void OnLost(ReadOnlySpan<byte> reason)
     {
-        var listener = Listener;
+        IClaimListener? listener = Listener;
         _records.Update(this);
         TellLoss(listener, reason);
         Ended();

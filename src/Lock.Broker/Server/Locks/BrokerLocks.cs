@@ -24,7 +24,7 @@ internal sealed class BrokerLocks(LockTable table, RecordKeeper records, StartPa
     public AcquireResult Acquire(BrokerClaim claim, AcquireTerms terms, IClaimListener listener, long number, out ClaimNotices notices)
     {
         terms = terms with { MaxWaiters = limits.WaitersPerKey };
-        if (pause.TryHoldBack(claim, terms, listener, number, out var heldBack))
+        if (pause.TryHoldBack(claim, terms, listener, number, out AcquireResult heldBack))
         {
             notices = default;
             return heldBack;
@@ -32,7 +32,7 @@ internal sealed class BrokerLocks(LockTable table, RecordKeeper records, StartPa
 
         // Before the step, since the grant may come on another thread before the step has returned here.
         claim.Attach(listener, number);
-        var result = table.Acquire(claim, terms, out notices);
+        AcquireResult result = table.Acquire(claim, terms, out notices);
         if (!ReferenceEquals(result.Claim, claim) || result.Status == AcquireStatus.Busy)
             claim.Ended();
         if (result.Status is AcquireStatus.AlreadyHeld or AcquireStatus.AlreadyQueued)
@@ -45,7 +45,8 @@ internal sealed class BrokerLocks(LockTable table, RecordKeeper records, StartPa
         return result;
     }
 
-    /// <summary>Puts a lease back that a broker before this one had granted, or gives one that lives here to the listener that has come back.</summary>
+    /// <summary>Puts a lease back that a broker before this one had granted, or gives one that lives here to the listener that has come
+    /// back.</summary>
     public StoreReply Reclaim(BrokerClaim claim, long token, IClaimListener listener, long number)
     {
         if (Find(claim.Key, claim.Id) is { State: ClaimState.Held } living)
@@ -55,7 +56,8 @@ internal sealed class BrokerLocks(LockTable table, RecordKeeper records, StartPa
             return StoreReply.Done;
         }
 
-        // The record tells what was held. Only while it may not know everything, a client is believed; later somebody else may have had the lock.
+        // The record tells what was held. Only while it may not know everything, a client is believed; later somebody else may have had the
+        // lock.
         if (!pause.IsOn || token <= 0)
             return table.Report(claim.Key).HolderIds.Count > 0 ? StoreReply.HeldByAnother : StoreReply.NotHeld;
         claim.Attach(listener, number);
@@ -83,7 +85,7 @@ internal sealed class BrokerLocks(LockTable table, RecordKeeper records, StartPa
     /// <summary>Restarts the TTL of a lease that lives.</summary>
     public StoreReply Extend(string key, string id, TimeSpan ttl)
     {
-        var reply = table.TryExtend(key, id, ttl);
+        StoreReply reply = table.TryExtend(key, id, ttl);
         if (reply == StoreReply.Done && table.Find(key, id) is BrokerClaim claim)
             records.Update(claim);
         return reply;
@@ -102,7 +104,7 @@ internal sealed class BrokerLocks(LockTable table, RecordKeeper records, StartPa
             return StoreReply.Done;
         }
 
-        var reply = table.Release(key, id, out waiters, out notices);
+        StoreReply reply = table.Release(key, id, out waiters, out notices);
         records.Update(claim);
         if (claim.State == ClaimState.Withdrawn)
             claim.TellWithdrawn();
@@ -119,7 +121,7 @@ internal sealed class BrokerLocks(LockTable table, RecordKeeper records, StartPa
         }
         else
         {
-            table.End(claim, out _, out var notices);
+            table.End(claim, out _, out ClaimNotices notices);
             records.Update(claim);
             notices.Deliver();
         }

@@ -12,11 +12,11 @@ internal sealed class KeyLimit(LockTable table, int most)
     {
         if (Interlocked.Decrement(ref _roomAtLeast) >= 0)
             return false;
-        var room = most - table.KeyCount;
+        int room = most - table.KeyCount;
         Volatile.Write(ref _roomAtLeast, Math.Max(room, 1) - 1);
         if (room > 0)
             return false;
-        var report = table.Report(key);
+        KeyReport report = table.Report(key);
         return report.HolderIds.Count == 0 && report.Waiters == 0;
     }
 }

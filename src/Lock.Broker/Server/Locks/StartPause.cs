@@ -2,7 +2,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Locking;
 
-/// <summary>The time after a start in which anything may be held that this broker does not know of: nothing is granted, requests stand in line.</summary>
+/// <summary>The time after a start in which anything may be held that this broker does not know of: nothing is granted, requests stand in
+/// line.</summary>
 /// <remarks>Seldom: the record tells what is held, key by key. It is for what the record could not take, or lost, or never saw.</remarks>
 internal sealed partial class StartPause(LockTable table, TimeProvider time, int mostInLine, ILogger logger)
 {
@@ -23,7 +24,7 @@ internal sealed partial class StartPause(LockTable table, TimeProvider time, int
         {
             if (!_isOn)
                 return TimeSpan.Zero;
-            var left = time.GetElapsedTime(time.GetTimestamp(), _until);
+            TimeSpan left = time.GetElapsedTime(time.GetTimestamp(), _until);
             return left > TimeSpan.Zero ? left : TimeSpan.Zero;
         }
     }
@@ -48,7 +49,7 @@ internal sealed partial class StartPause(LockTable table, TimeProvider time, int
         {
             if (!_isOn)
                 return false;
-            if (_byId.TryGetValue((claim.Key, claim.Id), out var node))
+            if (_byId.TryGetValue((claim.Key, claim.Id), out LinkedListNode<(BrokerClaim Claim, AcquireTerms Terms)>? node))
             {
                 queued = node.Value.Claim;
             }
@@ -66,16 +67,17 @@ internal sealed partial class StartPause(LockTable table, TimeProvider time, int
             }
         }
 
-        var subject = queued ?? claim;
-        var status = queued is not null ? AcquireStatus.AlreadyQueued : claim.IsHeldBack ? AcquireStatus.Queued : AcquireStatus.Busy;
+        BrokerClaim subject = queued ?? claim;
+        AcquireStatus status = queued is not null ? AcquireStatus.AlreadyQueued
+            : claim.IsHeldBack ? AcquireStatus.Queued : AcquireStatus.Busy;
         if (status != AcquireStatus.Busy)
             subject.Attach(listener, number);
         result = new AcquireResult(status, subject, Left, 1, 1);
         return true;
     }
 
-    /// <summary>Whether a holder that is not here held nothing at the broker before either. During the pause that is known only of those who
-    /// asked for the lock since: a client reclaims what it holds before it asks for anything.</summary>
+    /// <summary>Whether a holder that is not here held nothing at the broker before either. During the pause that is known only of those
+    /// who asked for the lock since: a client reclaims what it holds before it asks for anything.</summary>
     public bool IsKnownFree(string key, string id)
     {
         if (!_isOn)
@@ -90,7 +92,9 @@ internal sealed partial class StartPause(LockTable table, TimeProvider time, int
         if (!_isOn)
             return null;
         lock (_gate)
-            return _byId.TryGetValue((key, id), out var node) ? node.Value.Claim : null;
+            return _byId.TryGetValue((key, id), out LinkedListNode<(BrokerClaim Claim, AcquireTerms Terms)>? node)
+                ? node.Value.Claim
+                : null;
     }
 
     /// <summary>Takes a request out of the line.</summary>
@@ -98,7 +102,7 @@ internal sealed partial class StartPause(LockTable table, TimeProvider time, int
     {
         lock (_gate)
         {
-            if (!_byId.Remove((claim.Key, claim.Id), out var node))
+            if (!_byId.Remove((claim.Key, claim.Id), out LinkedListNode<(BrokerClaim Claim, AcquireTerms Terms)>? node))
                 return;
             _line.Remove(node);
         }
@@ -128,7 +132,7 @@ internal sealed partial class StartPause(LockTable table, TimeProvider time, int
                 }
 
                 // The whole move is under the gate, so that a release by id finds the claim in the line or in the table.
-                (claim, var terms) = first.Value;
+                (claim, AcquireTerms terms) = first.Value;
                 _line.RemoveFirst();
                 _byId.Remove((claim.Key, claim.Id));
                 claim.IsHeldBack = false;

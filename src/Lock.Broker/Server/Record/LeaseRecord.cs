@@ -1,17 +1,20 @@
 namespace Locking;
 
-/// <summary>Every lease that this broker has granted and that has not ended, for the broker after it: one place each in a mapped file.</summary>
+/// <summary>Every lease that this broker has granted and that has not ended, for the broker after it: one place each in a mapped
+/// file.</summary>
 /// <remarks>
 /// <para>
-/// A grant stands here before it is answered, and so does each new end of it. Storing one number puts it on record, storing zero takes it off; a
-/// place is never written over while a lease stands there. So the file is right whenever this process is killed, and needs nothing written
-/// at the end or at the start: whoever comes next reads what stands there.
+/// A grant stands here before it is answered, and so does each new end of it. Storing one number puts it on record, storing zero takes it
+/// off; a place is never written over while a lease stands there. So the file is right whenever this process is killed, and needs nothing
+/// written at the end or at the start: whoever comes next reads what stands there.
 /// </para>
 /// <para>
 /// The room is allocated before it is used. Where there is none for a further lease, the file says in its head, whose room is there, until
-/// when anything may be held: the next broker then grants nothing for so long. The file grows and shrinks with the leases that live at one time.
+/// when anything may be held: the next broker then grants nothing for so long. The file grows and shrinks with the leases that live at one
+/// time.
 /// </para>
-/// <para>A killed process loses nothing. What a power loss must not take is forced to the disk by <see cref="Sync"/> before it is answered.</para>
+/// <para>A killed process loses nothing. What a power loss must not take is forced to the disk by <see cref="Sync"/> before it is
+/// answered.</para>
 /// </remarks>
 internal sealed class LeaseRecord : IDisposable
 {
@@ -79,14 +82,14 @@ internal sealed class LeaseRecord : IDisposable
     {
         lock (_gate)
         {
-            var now = _clock.Now;
+            long now = _clock.Now;
             var scan = new RecordScan(_room, now);
             IsDamaged |= scan.Damaged.Count > 0;
 
             // First that anything may be held, then the places that say what they cannot say any more.
             Pause = _cover.BeginPause(_room, now, IsDamaged);
             Thread.MemoryBarrier();
-            foreach (var (segment, place) in scan.Damaged)
+            foreach ((RecordSegment? segment, int place) in scan.Damaged)
                 _room.Clear(segment, place);
             return scan.Leases;
         }
@@ -139,16 +142,19 @@ internal sealed class LeaseRecord : IDisposable
         {
             if (_isClosed)
                 return;
-            foreach (var claim in together)
+            foreach (RecordableClaim claim in together)
             {
                 if (claim.State == ClaimState.Held)
                     PutUnsynchronized(claim, isFinished: false);
             }
 
-            foreach (var claim in together)
+            foreach (RecordableClaim claim in together)
             {
                 if (claim is { RecordedIn: { } segment, State: ClaimState.Held })
-                    Volatile.Write(ref segment.Word(claim.RecordedAt, RecordedLease.StateOffset), RecordedLease.StateOf(segment, claim.RecordedAt));
+                {
+                    ref long state = ref segment.Word(claim.RecordedAt, RecordedLease.StateOffset);
+                    Volatile.Write(ref state, RecordedLease.StateOf(segment, claim.RecordedAt));
+                }
             }
         }
     }
@@ -162,7 +168,8 @@ internal sealed class LeaseRecord : IDisposable
         Sync();
     }
 
-    /// <summary>Forces to the disk what was written, where a power loss must not take it. To be called before anything of it is told.</summary>
+    /// <summary>Forces to the disk what was written, where a power loss must not take it. To be called before anything of it is
+    /// told.</summary>
     public void Sync()
     {
         if (!IsDurable || Volatile.Read(ref _room).Written == Volatile.Read(ref _synced))
@@ -180,7 +187,7 @@ internal sealed class LeaseRecord : IDisposable
             }
 
             // Not under the gate that grants need: those that come meanwhile go with the next one.
-            foreach (var segment in dirty)
+            foreach (RecordSegment segment in dirty)
                 segment.Flush();
             Syncs++;
             Volatile.Write(ref _synced, written);
@@ -220,10 +227,11 @@ internal sealed class LeaseRecord : IDisposable
             {
                 if (_isClosed)
                     return;
-                List<RecordableClaim> claims = [.. _room.Segments.SelectMany(static segment => segment.Owners).OfType<RecordableClaim>(), .. _owed];
+                IEnumerable<RecordableClaim?> standing = _room.Segments.SelectMany(static segment => segment.Owners);
+                List<RecordableClaim> claims = [.. standing.OfType<RecordableClaim>(), .. _owed];
 
                 // Beside its place until it is complete: whoever opens it there finds all or nothing.
-                var before = _room;
+                RecordRoom before = _room;
                 Volatile.Write(ref _room, new RecordRoom(_path + ".new", isNew: true));
                 Volatile.Write(ref _synced, -1);
                 CopyUnsynchronized(before.Head, claims);
@@ -256,7 +264,7 @@ internal sealed class LeaseRecord : IDisposable
         _cover.Copy(from, _room.Head);
         _owed.Clear();
         _count = 0;
-        foreach (var claim in claims)
+        foreach (RecordableClaim claim in claims)
         {
             claim.RecordedIn = null;
             if (claim.State == ClaimState.Held)
@@ -268,11 +276,11 @@ internal sealed class LeaseRecord : IDisposable
 
     private void PutUnsynchronized(RecordableClaim claim, bool isFinished)
     {
-        var until = claim.Deadline == Claim.Never ? RecordCover.Never : _clock.Of(claim.Deadline);
+        long until = claim.Deadline == Claim.Never ? RecordCover.Never : _clock.Of(claim.Deadline);
         _cover.Raise(_room, claim.FencingToken, until);
         if (claim.RecordedIn is { } stands)
         {
-            ref var end = ref stands.Word(claim.RecordedAt, RecordedLease.UntilOffset);
+            ref long end = ref stands.Word(claim.RecordedAt, RecordedLease.UntilOffset);
             if (end == until)
                 return;
             Volatile.Write(ref end, until);
@@ -280,7 +288,7 @@ internal sealed class LeaseRecord : IDisposable
             return;
         }
 
-        if (!_room.TryTake(RecordedLease.SizeOf(claim), out var segment, out var place))
+        if (!_room.TryTake(RecordedLease.SizeOf(claim), out RecordSegment? segment, out int place))
         {
             _owed.Add(claim);
             RecordCover.Owe(_room, until);
@@ -288,7 +296,7 @@ internal sealed class LeaseRecord : IDisposable
             return;
         }
 
-        var state = RecordedLease.Write(segment.Place(place), claim);
+        long state = RecordedLease.Write(segment.Place(place), claim);
         segment.Word(place, RecordedLease.UntilOffset) = until;
         Volatile.Write(ref segment.Word(place, RecordedLease.StateOffset), isFinished ? state : state ^ RecordedLease.Unfinished);
         segment.Owners[place] = claim;
@@ -315,7 +323,7 @@ internal sealed class LeaseRecord : IDisposable
     private void PayUnsynchronized()
     {
         _room.IsFull = false;
-        foreach (var claim in _owed.ToArray())
+        foreach (RecordableClaim? claim in _owed.ToArray())
         {
             _owed.Remove(claim);
             if (claim.State != ClaimState.Held)

@@ -4,8 +4,9 @@ namespace Locking;
 
 /// <summary>The milliseconds of a record: they go on while brokers come and go, also over a start of the machine.</summary>
 /// <remarks>
-/// Within one boot the monotonic clock is the same for every process, so that a step of the wall clock changes nothing. After another boot only the
-/// wall clock is left: its distance to these milliseconds is on record. Two entries are written in turn, so that a torn one leaves the other.
+/// Within one boot the monotonic clock is the same for every process, so that a step of the wall clock changes nothing. After another boot
+/// only the wall clock is left: its distance to these milliseconds is on record. Two entries are written in turn, so that a torn one leaves
+/// the other.
 /// </remarks>
 internal sealed class RecordClock
 {
@@ -42,12 +43,12 @@ internal sealed class RecordClock
     /// <param name="skew">How far the wall clock was ahead.</param>
     public void Begin(Span<byte> entries, long skew)
     {
-        var last = 0L;
-        var at = 0;
-        for (var i = 0; i < 2; i++)
+        long last = 0L;
+        int at = 0;
+        for (int i = 0; i < 2; i++)
         {
-            var entry = entries.Slice(i * EntryLength, EntryLength);
-            var number = MemoryMarshal.Read<long>(entry);
+            Span<byte> entry = entries.Slice(i * EntryLength, EntryLength);
+            long number = MemoryMarshal.Read<long>(entry);
             if (MemoryMarshal.Read<ulong>(entry[32..]) != RecordHash.Of(entry[..32]) || number <= last)
                 continue;
             (last, at) = (number, i);
@@ -58,7 +59,7 @@ internal sealed class RecordClock
             return;
         _base = 0;
         _base = _time.GetUtcNow().ToUnixTimeMilliseconds() - skew - Now;
-        var next = entries.Slice((1 - at) * EntryLength, EntryLength);
+        Span<byte> next = entries.Slice((1 - at) * EntryLength, EntryLength);
         MemoryMarshal.Write(next[32..], 0L);
         MemoryMarshal.Write(next, last + 1);
         MemoryMarshal.Write(next[8..], _base);
@@ -70,6 +71,8 @@ internal sealed class RecordClock
     private static Guid BootId()
     {
         const string path = "/proc/sys/kernel/random/boot_id";
-        return OperatingSystem.IsLinux() && File.Exists(path) && Guid.TryParse(File.ReadAllText(path).Trim(), out var boot) ? boot : Guid.Empty;
+        return OperatingSystem.IsLinux() && File.Exists(path) && Guid.TryParse(File.ReadAllText(path).Trim(), out Guid boot)
+            ? boot
+            : Guid.Empty;
     }
 }

@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>What a record says of all leases at once, in its head: raised before a lease needs it, lowered late. Under the record's gate.</summary>
+/// <summary>What a record says of all leases at once, in its head: raised before a lease needs it, lowered late. Under the record's
+/// gate.</summary>
 internal sealed class RecordCover(RecordClock clock)
 {
     /// <summary>The end of a lease that has none.</summary>
@@ -36,7 +37,7 @@ internal sealed class RecordCover(RecordClock clock)
     /// <summary>Covers a lease that is about to be put on record.</summary>
     public void Raise(RecordRoom room, long token, long until)
     {
-        var head = room.Head;
+        RecordHead head = room.Head;
         if (token > _tokens)
         {
             head.Token = _tokens = token + TokensAhead;
@@ -53,7 +54,7 @@ internal sealed class RecordCover(RecordClock clock)
     /// <summary>Covers a lease for which there is no place: anything may be held until its end.</summary>
     public static void Owe(RecordRoom room, long until)
     {
-        var head = room.Head;
+        RecordHead head = room.Head;
         if (until == Never)
             head.UnknownPermanent = 1;
         else if (until > head.AnythingUntil)
@@ -71,8 +72,8 @@ internal sealed class RecordCover(RecordClock clock)
     /// <summary>How long nothing may be granted, because of what is not there or cannot be read. The record says so from here on.</summary>
     public TimeSpan BeginPause(RecordRoom room, long now, bool isDamaged)
     {
-        var head = room.Head;
-        var until = head.AnythingUntil;
+        RecordHead head = room.Head;
+        long until = head.AnythingUntil;
         if (isDamaged)
         {
             until = Math.Max(until, head.Latest);
@@ -98,7 +99,7 @@ internal sealed class RecordCover(RecordClock clock)
     /// <summary>Once everything is on record and the pause is over, the next broker need not wait for those who never expire.</summary>
     public void ForgetPause(RecordRoom room)
     {
-        var head = room.Head;
+        RecordHead head = room.Head;
         if (head.UnknownPermanent == 0 || clock.Now < _pausedUntil)
             return;
         head.UnknownPermanent = 0;
@@ -108,15 +109,15 @@ internal sealed class RecordCover(RecordClock clock)
     /// <summary>A damaged place holds everything back until the latest end: that is not to be one of long ago.</summary>
     public void LowerLatest(RecordRoom room)
     {
-        var head = room.Head;
-        var now = clock.Now;
+        RecordHead head = room.Head;
+        long now = clock.Now;
         if (now < _lowerAt || head.Latest <= now + MillisecondsAhead)
             return;
         _lowerAt = now + MillisecondsAhead;
-        var needed = 0L;
-        foreach (var segment in room.Segments)
+        long needed = 0L;
+        foreach (RecordSegment segment in room.Segments)
         {
-            for (var place = 1; place < segment.Owners.Length; place++)
+            for (int place = 1; place < segment.Owners.Length; place++)
             {
                 if (segment.Owners[place] is not null && segment.Word(place, RecordedLease.UntilOffset) is var until and not Never)
                     needed = Math.Max(needed, until + MillisecondsAhead);
@@ -130,7 +131,7 @@ internal sealed class RecordCover(RecordClock clock)
     /// <summary>Notes how far the two clocks are apart.</summary>
     public void KeepClock(RecordHead head)
     {
-        var now = clock.Skew;
+        long now = clock.Skew;
         if (Math.Abs(head.Skew - now) < 50)
             return;
         head.Skew = now;

@@ -8,14 +8,14 @@ internal static class RecordHash
     /// <summary>Of so many bytes; their number is part of it.</summary>
     public static ulong Of(ReadOnlySpan<byte> bytes)
     {
-        var hash = 14695981039346656037UL ^ (ulong)bytes.Length;
+        ulong hash = 14695981039346656037UL ^ (ulong)bytes.Length;
         while (bytes.Length >= 8)
         {
             hash = Mix(hash, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
             bytes = bytes[8..];
         }
 
-        foreach (var one in bytes)
+        foreach (byte one in bytes)
             hash = Mix(hash, one);
         return hash == 0 ? 1 : hash;
     }

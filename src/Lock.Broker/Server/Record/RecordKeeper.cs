@@ -22,7 +22,8 @@ internal sealed partial class RecordKeeper(TimeProvider time, ILogger logger)
     /// <summary>The clock by which leases end.</summary>
     public TimeProvider Time => time;
 
-    /// <summary>Opens the record and puts every lease in it back where it was. Nobody hears of them until their clients come back.</summary>
+    /// <summary>Opens the record and puts every lease in it back where it was. Nobody hears of them until their clients come
+    /// back.</summary>
     /// <param name="path">Where it stands; an empty string: there is none.</param>
     /// <param name="isDurable">Whether it is to survive a power loss.</param>
     /// <param name="table">Gives out no token that was given out before.</param>
@@ -46,18 +47,20 @@ internal sealed partial class RecordKeeper(TimeProvider time, ILogger logger)
         {
             throw new IOException(
                 FileLock.IsTaken(e)
-                    ? $"The record '{path}' is used by another broker that runs: one on another address of this port, or with the same file."
-                    : $"The record '{path}' cannot be used: {e.Message} It is what keeps a broker that comes back from granting what is still held.", e);
+                    ? $"The record '{path}' is used by another broker that runs: one on another address of this port, or with the same "
+                        + "file."
+                    : $"The record '{path}' cannot be used: {e.Message} It is what keeps a broker that comes back from granting what is "
+                        + "still held.", e);
         }
 
         Volatile.Write(ref _record, record);
         table.RaiseTokens(record.LastToken);
-        var leases = record.Load();
+        List<RecordedLease> leases = record.Load();
         if (record.IsDamaged)
             LogDamaged(path, record.Pause);
 
         // The newest first: an older one, whose end was not recorded any more, gives way to it.
-        foreach (var lease in leases)
+        foreach (RecordedLease lease in leases)
         {
             if (restore(lease, record.RemainingOf(lease)) is { } claim)
                 record.Adopt(lease, claim);
@@ -68,7 +71,8 @@ internal sealed partial class RecordKeeper(TimeProvider time, ILogger logger)
         return record.Pause;
     }
 
-    /// <summary>Makes sure that the next broker knows of this lease as it is now, or that it has ended. To be called before anybody is told.</summary>
+    /// <summary>Makes sure that the next broker knows of this lease as it is now, or that it has ended. To be called before anybody is
+    /// told.</summary>
     public void Update(RecordableClaim claim)
     {
         if (Volatile.Read(ref _record) is not { } record)
@@ -82,7 +86,7 @@ internal sealed partial class RecordKeeper(TimeProvider time, ILogger logger)
     {
         if (Volatile.Read(ref _record) is not { } record)
             return;
-        foreach (var claim in together)
+        foreach (RecordableClaim claim in together)
             claim.NoteMax();
         record.Update(together);
     }
@@ -131,7 +135,7 @@ internal sealed partial class RecordKeeper(TimeProvider time, ILogger logger)
         {
             if (UnixFiles.IdentityOf(_path + ".lock") != UnixFiles.IdentityOf(_recordLock!.SafeFileHandle))
             {
-                var before = _recordLock;
+                FileStream before = _recordLock;
                 _recordLock = FileLock.Take(_path + ".lock");
                 before.Dispose();
             }
@@ -164,13 +168,15 @@ internal sealed partial class RecordKeeper(TimeProvider time, ILogger logger)
             LogFailed(exception, _path);
     }
 
-    [LoggerMessage(7, LogLevel.Error, "The record '{Path}' cannot take everything that is held: a broker that follows will grant nothing until that has ended.")]
+    [LoggerMessage(7, LogLevel.Error, "The record '{Path}' cannot take everything that is held: a broker that follows will grant nothing "
+        + "until that has ended.")]
     private partial void LogFailed(Exception? exception, string path);
 
     [LoggerMessage(10, LogLevel.Information, "The record '{Path}' is complete again.")]
     private partial void LogMended(string path);
 
-    [LoggerMessage(13, LogLevel.Error, "The record '{Path}' is damaged: nothing is granted for {Pause}, until all that it may have told of has ended.")]
+    [LoggerMessage(13, LogLevel.Error, "The record '{Path}' is damaged: nothing is granted for {Pause}, until all that it may have told "
+        + "of has ended.")]
     private partial void LogDamaged(string path, TimeSpan pause);
 
     [LoggerMessage(14, LogLevel.Warning, "The record '{Path}' was removed; it is made anew with all that is held.")]

@@ -2,7 +2,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Locking;
 
-/// <summary>The file of a <see cref="LeaseRecord"/>: it grows by segments, and gives the last one back when the leases fit into the others.</summary>
+/// <summary>The file of a <see cref="LeaseRecord"/>: it grows by segments, and gives the last one back when the leases fit into the
+/// others.</summary>
 /// <remarks>
 /// Its places are allocated before they are used: a disk that fills up later cannot refuse them. Everything under the record's gate.
 /// </remarks>
@@ -56,7 +57,8 @@ internal sealed class RecordRoom : IDisposable
     /// <summary>Whether something in the file was damaged when it was opened.</summary>
     public bool IsDamaged { get; private set; }
 
-    /// <summary>Whether it could not grow. Tried again by the housekeeping alone: each grant would fail the same way, and pay for it.</summary>
+    /// <summary>Whether it could not grow. Tried again by the housekeeping alone: each grant would fail the same way, and pay for
+    /// it.</summary>
     public bool IsFull { get; set; }
 
     /// <summary>Whether the file at that path is another one, or none.</summary>
@@ -73,7 +75,7 @@ internal sealed class RecordRoom : IDisposable
     public List<RecordSegment> TakeDirty()
     {
         List<RecordSegment> dirty = [];
-        foreach (var segment in _segments)
+        foreach (RecordSegment segment in _segments)
         {
             if (!segment.IsDirty)
                 continue;
@@ -95,10 +97,10 @@ internal sealed class RecordRoom : IDisposable
     /// <returns>False when there is none, and no room for more.</returns>
     public bool TryTake(int size, out RecordSegment segment, out int place)
     {
-        var placeSize = RecordSegment.SmallestPlace;
+        int placeSize = RecordSegment.SmallestPlace;
         while (placeSize < size)
             placeSize *= 4;
-        var free = FreeOf(placeSize);
+        Stack<(RecordSegment Segment, int Place)> free = FreeOf(placeSize);
         if (free.Count == 0 && !TryGrow(placeSize))
         {
             (segment, place) = (null!, 0);
@@ -115,11 +117,12 @@ internal sealed class RecordRoom : IDisposable
     /// <summary>All places of a segment in which nothing stands, the first ones to be taken first.</summary>
     public void FreeAll(RecordSegment segment)
     {
-        for (var place = segment.Owners.Length - 1; place > 0; place--)
+        for (int place = segment.Owners.Length - 1; place > 0; place--)
             Free(segment, place);
     }
 
-    /// <summary>Takes what stands there off the record. A power loss may bring it back, until its end: nothing is forced to the disk for it.</summary>
+    /// <summary>Takes what stands there off the record. A power loss may bring it back, until its end: nothing is forced to the disk for
+    /// it.</summary>
     public void Clear(RecordSegment segment, int place)
     {
         Volatile.Write(ref segment.Word(place, RecordedLease.StateOffset), 0);
@@ -133,12 +136,12 @@ internal sealed class RecordRoom : IDisposable
     {
         if (_segments.Count < 2)
             return;
-        var last = _segments[^1];
-        var places = last.Owners.Length - 1;
-        var free = FreeOf(last.PlaceSize);
-        var inUse = last.Owners.Count(static owner => owner is not null);
-        var elsewhere = free.Count - (places - inUse);
-        var isOnly = inUse == 0 && !_segments.Exists(segment => segment != last && segment.PlaceSize == last.PlaceSize);
+        RecordSegment last = _segments[^1];
+        int places = last.Owners.Length - 1;
+        Stack<(RecordSegment Segment, int Place)> free = FreeOf(last.PlaceSize);
+        int inUse = last.Owners.Count(static owner => owner is not null);
+        int elsewhere = free.Count - (places - inUse);
+        bool isOnly = inUse == 0 && !_segments.Exists(segment => segment != last && segment.PlaceSize == last.PlaceSize);
 
         // Not at once when it just fits: what is given back now would be asked for again.
         if (!isOnly && elsewhere < inUse + (places / 4))
@@ -159,7 +162,7 @@ internal sealed class RecordRoom : IDisposable
 
     public void Dispose()
     {
-        foreach (var segment in _segments)
+        foreach (RecordSegment segment in _segments)
             segment.Dispose();
         _segments.Clear();
         _file.Dispose();
@@ -167,7 +170,7 @@ internal sealed class RecordRoom : IDisposable
 
     private static SafeFileHandle Open(string path, FileMode mode)
     {
-        var file = File.OpenHandle(path, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        SafeFileHandle file = File.OpenHandle(path, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
 
         // Whoever knows an id can release its lock.
         if (!OperatingSystem.IsWindows())
@@ -179,11 +182,11 @@ internal sealed class RecordRoom : IDisposable
 
     private void MoveAll(RecordSegment from, Stack<(RecordSegment Segment, int Place)> places)
     {
-        for (var place = 1; place < from.Owners.Length; place++)
+        for (int place = 1; place < from.Owners.Length; place++)
         {
             if (from.Owners[place] is not { } claim)
                 continue;
-            var (segment, to) = places.Pop();
+            (RecordSegment? segment, int to) = places.Pop();
             from.Place(place)[8..].CopyTo(segment.Place(to)[8..]);
 
             // There first: for a moment it stands twice, which the next broker takes for one.
@@ -196,7 +199,7 @@ internal sealed class RecordRoom : IDisposable
 
     private Stack<(RecordSegment Segment, int Place)> FreeOf(int placeSize)
     {
-        if (!_free.TryGetValue(placeSize, out var free))
+        if (!_free.TryGetValue(placeSize, out Stack<(RecordSegment Segment, int Place)>? free))
             _free.Add(placeSize, free = new Stack<(RecordSegment, int)>());
         return free;
     }
@@ -207,7 +210,7 @@ internal sealed class RecordRoom : IDisposable
             return false;
         try
         {
-            var least = placeSize == RecordSegment.SmallestPlace ? LargerLength : RecordSegment.Unit;
+            int least = placeSize == RecordSegment.SmallestPlace ? LargerLength : RecordSegment.Unit;
             FreeAll(Add(Math.Max(least, RoundUp(2 * placeSize)), placeSize));
             return true;
         }
@@ -221,10 +224,10 @@ internal sealed class RecordRoom : IDisposable
     /// <summary>Allocates a segment at the end of the file. It is none before its head is there.</summary>
     private RecordSegment Add(int length, int placeSize)
     {
-        var zeros = new byte[RecordSegment.Unit];
+        byte[] zeros = new byte[RecordSegment.Unit];
         try
         {
-            for (var done = 0; done < length; done += zeros.Length)
+            for (int done = 0; done < length; done += zeros.Length)
                 RandomAccess.Write(_file, zeros, _length + done);
         }
         catch
@@ -255,7 +258,7 @@ internal sealed class RecordRoom : IDisposable
     /// <summary>Whether nothing but zeros stands where the head would: its maker was killed before it was one.</summary>
     private bool IsFresh()
     {
-        var head = new byte[RecordSegment.SmallestPlace];
+        byte[] head = new byte[RecordSegment.SmallestPlace];
         RandomAccess.Read(_file, head, 0);
         if (head.AsSpan(0, 8).ContainsAnyExcept((byte)0))
             return false;
@@ -266,16 +269,20 @@ internal sealed class RecordRoom : IDisposable
 
     private void MapAll()
     {
-        var head = new byte[RecordSegment.SmallestPlace];
-        var at = 0L;
+        byte[] head = new byte[RecordSegment.SmallestPlace];
+        long at = 0L;
         while (at < _length)
         {
             head.AsSpan().Clear();
             RandomAccess.Read(_file, head, at);
-            if (!RecordSegment.TryReadHead(head, out var length, out var placeSize) || at + length > _length)
+            if (!RecordSegment.TryReadHead(head, out int length, out int placeSize) || at + length > _length)
             {
                 if (at == 0)
-                    throw new IOException("it is damaged, or no record of a broker. Where nothing is held that it could tell of, remove it.");
+                {
+                    throw new IOException(
+                        "it is damaged, or no record of a broker. Where nothing is held that it could tell of, remove it.");
+                }
+
 
                 // A segment whose maker was killed before it was one has no head; anything else was one.
                 IsDamaged |= head.AsSpan(0, 8).ContainsAnyExcept((byte)0);

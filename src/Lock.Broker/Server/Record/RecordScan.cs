@@ -19,13 +19,13 @@ internal sealed class RecordScan
         _now = now;
 
         // From the end: the first places are the next to be used, so that the last segment empties.
-        foreach (var segment in room.Segments.Reverse())
+        foreach (RecordSegment? segment in room.Segments.Reverse())
         {
-            for (var place = segment.Owners.Length - 1; place > 0; place--)
+            for (int place = segment.Owners.Length - 1; place > 0; place--)
                 Read(segment, place);
         }
 
-        foreach (var lease in _unfinished)
+        foreach (RecordedLease lease in _unfinished)
         {
             if (_finished.Contains(lease.Id))
                 _leases.Add(lease);
@@ -44,14 +44,14 @@ internal sealed class RecordScan
 
     private void Read(RecordSegment segment, int place)
     {
-        var state = segment.Word(place, RecordedLease.StateOffset);
+        long state = segment.Word(place, RecordedLease.StateOffset);
         if (state == 0)
         {
             _room.Free(segment, place);
             return;
         }
 
-        var lease = RecordedLease.Read(segment.Place(place), out var whole);
+        var lease = RecordedLease.Read(segment.Place(place), out long whole);
         if (lease is null || (state != whole && state != (whole ^ RecordedLease.Unfinished)))
         {
             Damaged.Add((segment, place));

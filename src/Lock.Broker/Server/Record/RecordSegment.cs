@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Locking;
 
 /// <summary>A mapped part of a <see cref="LeaseRecord"/>: places of one size, the first of which says what the segment is.</summary>
-/// <remarks>What is stored here is in the system's hands at once, so that a kill of this process at any instruction loses nothing. The room was
-/// written before it was mapped: a disk that fills up later cannot refuse it. Everything under the record's gate.</remarks>
+/// <remarks>What is stored here is in the system's hands at once, so that a kill of this process at any instruction loses nothing. The room
+/// was written before it was mapped: a disk that fills up later cannot refuse it. Everything under the record's gate.</remarks>
 internal sealed unsafe class RecordSegment : IDisposable
 {
     /// <summary>The smallest place.</summary>
@@ -67,7 +67,7 @@ internal sealed unsafe class RecordSegment : IDisposable
         MemoryMarshal.Write(head, Magic);
         MemoryMarshal.Write(head[8..], Length);
         MemoryMarshal.Write(head[12..], PlaceSize);
-        var bytes = Bytes(0, HeadLength);
+        Span<byte> bytes = Bytes(0, HeadLength);
         head[8..].CopyTo(bytes[8..]);
         MemoryMarshal.Write(bytes[16..], RecordHash.Of(head));
         Word(0) = unchecked((long)Magic);

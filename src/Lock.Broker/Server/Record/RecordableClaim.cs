@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>A claim whose lease can stand in a <see cref="LeaseRecord"/>: what is written there besides key, end and number, and where it stands.</summary>
+/// <summary>A claim whose lease can stand in a <see cref="LeaseRecord"/>: what is written there besides key, end and number, and where it
+/// stands.</summary>
 internal abstract class RecordableClaim(string key, TimeSpan ttl) : Claim(key, ttl)
 {
     /// <summary>Whether the lease outlives the connection even when the client closes it.</summary>

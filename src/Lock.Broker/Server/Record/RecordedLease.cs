@@ -15,8 +15,8 @@ namespace Locking;
 /// <param name="Keep">Whether it outlives its connection.</param>
 /// <param name="IsMember">Whether it was taken together with others, under the same id.</param>
 /// <remarks>
-/// A place: state, end, token, max, flags, three lengths, then key, id and owner. The state is zero while nothing stands there, and the hash of
-/// what follows the end once all of it was written: storing that one number is the moment in which the lease is on record.
+/// A place: state, end, token, max, flags, three lengths, then key, id and owner. The state is zero while nothing stands there, and the
+/// hash of what follows the end once all of it was written: storing that one number is the moment in which the lease is on record.
 /// </remarks>
 internal sealed record RecordedLease(
     string Key, byte[]? ForeignKey, bool HasForeignId, string Id, string Owner, long Token, int Max, bool Keep, bool IsMember)
@@ -63,9 +63,10 @@ internal sealed record RecordedLease(
     /// <returns>The state of a place where it stands.</returns>
     public static long Write(Span<byte> place, RecordableClaim claim)
     {
-        var traits = (claim.ForeignKey is not null ? Traits.Foreign : Traits.None) | (claim.HasForeignId ? Traits.ForeignId : Traits.None)
+        Traits traits = (claim.ForeignKey is not null ? Traits.Foreign : Traits.None)
+            | (claim.HasForeignId ? Traits.ForeignId : Traits.None)
             | (claim.Keep ? Traits.Keep : Traits.None) | (claim.IsMember ? Traits.Member : Traits.None);
-        var at = TextFrom;
+        int at = TextFrom;
         int key;
         if (claim.ForeignKey is { Length: > 0 } raw)
         {
@@ -78,9 +79,9 @@ internal sealed record RecordedLease(
         }
 
         at += key;
-        var id = WriteText(place[at..], claim.Id, Traits.WideId, ref traits);
+        int id = WriteText(place[at..], claim.Id, Traits.WideId, ref traits);
         at += id;
-        var owner = WriteText(place[at..], claim.Owner, Traits.WideOwner, ref traits);
+        int owner = WriteText(place[at..], claim.Owner, Traits.WideOwner, ref traits);
         at += owner;
         MemoryMarshal.Write(place[HashedFrom..], claim.FencingToken);
         MemoryMarshal.Write(place[24..], claim.RecordedMax);
@@ -99,22 +100,29 @@ internal sealed record RecordedLease(
     {
         state = 0;
         var traits = (Traits)MemoryMarshal.Read<int>(place[28..]);
-        var lengths = MemoryMarshal.Cast<byte, int>(place[32..44]);
+        ReadOnlySpan<int> lengths = MemoryMarshal.Cast<byte, int>(place[32..44]);
         if (lengths[0] < 0 || lengths[1] < 0 || lengths[2] < 0 || (long)lengths[0] + lengths[1] + lengths[2] > place.Length - TextFrom)
             return null;
         state = (long)RecordHash.Of(place[HashedFrom..(TextFrom + lengths[0] + lengths[1] + lengths[2])]);
-        var key = place.Slice(TextFrom, lengths[0]);
-        var id = place.Slice(TextFrom + lengths[0], lengths[1]);
-        var owner = place.Slice(TextFrom + lengths[0] + lengths[1], lengths[2]);
-        var isForeign = (traits & Traits.Foreign) != Traits.None;
+        ReadOnlySpan<byte> key = place.Slice(TextFrom, lengths[0]);
+        ReadOnlySpan<byte> id = place.Slice(TextFrom + lengths[0], lengths[1]);
+        ReadOnlySpan<byte> owner = place.Slice(TextFrom + lengths[0] + lengths[1], lengths[2]);
+        bool isForeign = (traits & Traits.Foreign) != Traits.None;
 
         // The members of several keys have the key alone, without the form in which it was written.
-        var isMember = (traits & Traits.Member) != Traits.None;
-        var raw = isForeign && !isMember ? key.ToArray() : isForeign ? [] : null;
-        var text = raw is { Length: > 0 } ? TextOf(raw) : ReadText(key, (traits & Traits.WideKey) != Traits.None);
+        bool isMember = (traits & Traits.Member) != Traits.None;
+        byte[]? raw = isForeign && !isMember ? key.ToArray() : isForeign ? [] : null;
+        string? text = raw is { Length: > 0 } ? TextOf(raw) : ReadText(key, (traits & Traits.WideKey) != Traits.None);
         return text is null ? null : new RecordedLease(
-            text, raw, (traits & Traits.ForeignId) != Traits.None, ReadText(id, (traits & Traits.WideId) != Traits.None), ReadText(owner, (traits & Traits.WideOwner) != Traits.None),
-            MemoryMarshal.Read<long>(place[HashedFrom..]), MemoryMarshal.Read<int>(place[24..]), (traits & Traits.Keep) != Traits.None, isMember)
+            text,
+            raw,
+            (traits & Traits.ForeignId) != Traits.None,
+            ReadText(id, (traits & Traits.WideId) != Traits.None),
+            ReadText(owner, (traits & Traits.WideOwner) != Traits.None),
+            MemoryMarshal.Read<long>(place[HashedFrom..]),
+            MemoryMarshal.Read<int>(place[24..]),
+            (traits & Traits.Keep) != Traits.None,
+            isMember)
         {
             Until = MemoryMarshal.Read<long>(place[UntilOffset..]),
         };
@@ -123,7 +131,7 @@ internal sealed record RecordedLease(
     /// <summary>The state of what stands at a place, were it finished.</summary>
     public static long StateOf(RecordSegment segment, int place)
     {
-        _ = Read(segment.Place(place), out var state);
+        _ = Read(segment.Place(place), out long state);
         return state;
     }
 
@@ -146,10 +154,10 @@ internal sealed record RecordedLease(
     /// <summary>As it is, in two bytes for each unit where it is not plain ASCII: a lone surrogate stays what it is.</summary>
     private static int WriteText(Span<byte> room, string text, Traits wide, ref Traits traits)
     {
-        if (Ascii.FromUtf16(text, room, out var written) == System.Buffers.OperationStatus.Done)
+        if (Ascii.FromUtf16(text, room, out int written) == System.Buffers.OperationStatus.Done)
             return written;
         traits |= wide;
-        var bytes = MemoryMarshal.AsBytes(text.AsSpan());
+        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(text.AsSpan());
         bytes.CopyTo(room);
         return bytes.Length;
     }

@@ -69,10 +69,10 @@ internal sealed class ClientSession : ServedConnection, IClaimListener
     /// <inheritdoc/>
     protected override void OnLine(ReadOnlySpan<byte> line)
     {
-        var kind = WireMessage.Parse(line, out var message);
+        WireLine kind = WireMessage.Parse(line, out WireMessage message);
         if (kind == WireLine.Unreadable || Access.IsRefused)
             return;
-        foreach (var protocol in _sessions.Protocols)
+        foreach (IProtocol protocol in _sessions.Protocols)
         {
             if (protocol.TryHandle(this, kind, in message))
                 return;
@@ -94,8 +94,8 @@ internal sealed class ClientSession : ServedConnection, IClaimListener
     {
         if (Stays)
             end = ConnectionEnd.Broken;
-        var claims = _claims.End();
-        foreach (var claim in claims)
+        BrokerClaim[] claims = _claims.End();
+        foreach (BrokerClaim claim in claims)
             End(claim, end);
         _sessions.OnEnded(this, end, why, claims.Length);
     }
@@ -110,7 +110,7 @@ internal sealed class ClientSession : ServedConnection, IClaimListener
     {
         if (!claim.Detach(this))
             return;
-        var locks = _sessions.Locks;
+        BrokerLocks locks = _sessions.Locks;
         if (end == ConnectionEnd.Broken && claim.EndsAfterBreak)
         {
             if (!_sessions.IsClosing)

@@ -44,7 +44,7 @@ internal sealed partial class ClientSessions(
     /// <summary>From now on they can be admitted.</summary>
     public void Begin(Arrivals arrivals)
     {
-        var isDurable = locks.Records.IsDurable;
+        bool isDurable = locks.Records.IsDurable;
         BeforeSend = isDurable ? locks.Records.Sync : null;
         _idleSince = time.GetTimestamp();
         _serving = new ServingThread(arrivals, isDurable);
@@ -83,7 +83,7 @@ internal sealed partial class ClientSessions(
         ClientSession[] sessions;
         lock (_gate)
             sessions = [.. _sessions];
-        for (var i = 0; i < sessions.Length - except; i++)
+        for (int i = 0; i < sessions.Length - except; i++)
             sessions[i].Cut();
     }
 
@@ -93,7 +93,7 @@ internal sealed partial class ClientSessions(
     /// <summary>Cuts those whose time has come.</summary>
     public void KeepHouse(long now)
     {
-        while (_refused.TryTake(now, out var session))
+        while (_refused.TryTake(now, out ClientSession? session))
             session.Cut();
     }
 
@@ -140,7 +140,7 @@ internal sealed partial class ClientSessions(
             _idleSince = time.GetTimestamp();
         }
 
-        foreach (var protocol in Protocols)
+        foreach (IProtocol protocol in Protocols)
             protocol.OnEnded(session, end);
         if (end == ConnectionEnd.Broken && !_isClosing)
             LogBroken(why, claims);
@@ -155,7 +155,8 @@ internal sealed partial class ClientSessions(
     [LoggerMessage(4, LogLevel.Information, "A connection broke ({Why}); its {Claims} locks stand until their TTL.")]
     private partial void LogBroken(string why, int claims);
 
-    [LoggerMessage(5, LogLevel.Warning, "A client did not read {Limit} bytes; its connection {Connection} is cut, its locks stand until their TTL.")]
+    [LoggerMessage(5, LogLevel.Warning, "A client did not read {Limit} bytes; its connection {Connection} is cut, its locks stand until "
+        + "their TTL.")]
     private partial void LogSlowReader(int limit, int connection);
 
     [LoggerMessage(9, LogLevel.Error, "A line could not be handled; its connection is cut, its locks stand until their TTL.")]

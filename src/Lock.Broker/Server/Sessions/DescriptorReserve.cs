@@ -3,7 +3,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Locking;
 
-/// <summary>Descriptors are left over for the runtime: where it finds none for a new thread or a part of the program, it ends the process.</summary>
+/// <summary>Descriptors are left over for the runtime: where it finds none for a new thread or a part of the program, it ends the
+/// process.</summary>
 internal sealed partial class DescriptorReserve(ILogger logger)
 {
     private const int MostKeptFree = 32;
@@ -28,6 +29,7 @@ internal sealed partial class DescriptorReserve(ILogger logger)
         return true;
     }
 
-    [LoggerMessage(12, LogLevel.Warning, "Connections are closed at once: nearly all of the {Limit} files that the process may have open are in use.")]
+    [LoggerMessage(12, LogLevel.Warning, "Connections are closed at once: nearly all of the {Limit} files that the process may have open "
+        + "are in use.")]
     private partial void LogReached(long limit);
 }

@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>Whether one client may ask for locks: from the start where the broker has no secret, else once it has shown that it knows it.</summary>
+/// <summary>Whether one client may ask for locks: from the start where the broker has no secret, else once it has shown that it knows
+/// it.</summary>
 internal sealed class SessionAccess(string? secret)
 {
     private string? _nonce;
@@ -33,7 +34,8 @@ internal sealed class SessionAccess(string? secret)
     public bool TryProve(string? mac, out string proof)
     {
         proof = "";
-        if (secret is null || _nonce is not { } nonce || mac is null || !SharedSecret.AreSame(SharedSecret.ClientProof(secret, _clientNonce, nonce), mac))
+        if (secret is null || _nonce is not { } nonce || mac is null
+            || !SharedSecret.AreSame(SharedSecret.ClientProof(secret, _clientNonce, nonce), mac))
             return false;
         IsOpen = true;
         proof = SharedSecret.BrokerProof(secret, _clientNonce, nonce);

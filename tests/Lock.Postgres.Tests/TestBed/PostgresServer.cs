@@ -1,0 +1,144 @@
+using System.Diagnostics;
+using System.Globalization;
+using Locking.Conformance;
+using Npgsql;
+
+namespace Locking;
+
+/// <summary>A PostgreSQL server with data of its own, to be stopped, killed, followed and started again.</summary>
+internal sealed class PostgresServer : IAsyncDisposable
+{
+    private readonly List<string> _settings;
+    private Process? _process;
+
+    private PostgresServer(string folder, IEnumerable<string> settings)
+    {
+        Folder = folder;
+        Port = ServerProcess.FreePort();
+        _settings = [.. settings];
+        Source = NpgsqlDataSource.Create(ConnectionString + ";Include Error Detail=true");
+    }
+
+    public string Folder { get; }
+
+    public int Port { get; }
+
+    /// <summary>For a role of this name.</summary>
+    public string ConnectionStringOf(string role) => ConnectionString.Replace("Username=postgres", "Username=" + role, StringComparison.Ordinal);
+
+    public string ConnectionString => $"Host=127.0.0.1;Port={Port};Username=postgres;Database=postgres;Timeout=30";
+
+    /// <summary>The superuser's connections, for what a test does beside the locks.</summary>
+    public NpgsqlDataSource Source { get; }
+
+    /// <summary>Starts a new server. The role needs_password has to show one, needs_tls to come by TLS; all others are trusted.</summary>
+    /// <param name="settings">Lines of postgresql.conf.</param>
+    public static async Task<PostgresServer> StartAsync(params string[] settings)
+    {
+        var server = new PostgresServer(ServerProcess.CreateFolder(), settings);
+        await ServerProcess.RunAsync(Program("initdb"), "-D", server.Data, "-U", "postgres", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8");
+        await File.WriteAllTextAsync(Path.Combine(server.Data, "pg_hba.conf"), """
+            host all needs_password all scram-sha-256
+            hostnossl all needs_tls all reject
+            local all all trust
+            host all all all trust
+            host replication all all trust
+            """);
+        await server.StartAgainAsync();
+        return server;
+    }
+
+    /// <summary>Starts a standby that follows this server.</summary>
+    public async Task<PostgresServer> StartStandbyAsync()
+    {
+        var standby = new PostgresServer(ServerProcess.CreateFolder(), []);
+        await ServerProcess.RunAsync(
+            Program("pg_basebackup"), "-D", standby.Data, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-h", "127.0.0.1", "-p", Port.ToString(CultureInfo.InvariantCulture), "-U", "postgres");
+        await standby.StartAgainAsync();
+        return standby;
+    }
+
+    /// <summary>Starts the stopped server on its port and data.</summary>
+    public async Task StartAgainAsync()
+    {
+        File.Delete(Path.Combine(Data, "postmaster.pid"));
+        string[] settings = ["fsync=off", "max_connections=200", "max_wal_senders=4", "wal_level=replica", "listen_addresses=127.0.0.1", $"unix_socket_directories={Folder}", "jit=off", .. _settings];
+        await Eventually.TrueAsync(async () =>
+        {
+            if (_process is not { HasExited: false })
+            {
+                _process = ServerProcess.StartServer(
+                    Path.Combine(Folder, "log"), Program("postgres"), ["-D", Data, "-p", Port.ToString(CultureInfo.InvariantCulture), .. settings.SelectMany(static one => (string[])["-c", one])]);
+            }
+
+            return await AnswersAsync();
+        }, "the server has started: " + Path.Combine(Folder, "log"));
+    }
+
+    /// <summary>Lets the server speak TLS too.</summary>
+    public async Task UseTlsAsync(string certificate, string key)
+    {
+        foreach ((string name, string text) in ((string, string)[])[("server.crt", certificate), ("server.key", key)])
+        {
+            string file = Path.Combine(Data, name);
+            await File.WriteAllTextAsync(file, text);
+            await ServerProcess.RunAsync("chmod", "600", file);
+            if (Environment.IsPrivilegedProcess) await ServerProcess.RunAsync("chown", "65534:65534", file);
+        }
+
+        await ExecuteAsync("ALTER SYSTEM SET ssl = on");
+        await ExecuteAsync("SELECT pg_reload_conf()");
+        await Eventually.TrueAsync(async () => await ReadAsync<string>("SHOW ssl") == "on", "the server speaks TLS");
+    }
+
+    /// <summary>Stops it as an operator does: sessions are told (57P01) and ended.</summary>
+    public async Task StopAsync() => await SignalAsync("-INT");
+
+    /// <summary>Ends it as a crash does.</summary>
+    public async Task KillAsync() => await SignalAsync("-QUIT");
+
+    public async Task ExecuteAsync(string statement)
+    {
+        await using NpgsqlCommand command = Source.CreateCommand(statement);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    public async Task<T> ReadAsync<T>(string statement)
+    {
+        await using NpgsqlCommand command = Source.CreateCommand(statement);
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Source.DisposeAsync();
+        await KillAsync();
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    private string Data => Path.Combine(Folder, "data");
+
+    private static string Program(string name) => Path.Combine(ServerProcess.Programs, name);
+
+    private async Task SignalAsync(string signal)
+    {
+        if (_process is not { HasExited: false }) return;
+        await ServerProcess.RunAsync("kill", signal, _process.Id.ToString(CultureInfo.InvariantCulture));
+        await _process.WaitForExitAsync();
+        Source.Clear();
+    }
+
+    private async Task<bool> AnswersAsync()
+    {
+        try
+        {
+            await using NpgsqlConnection connection = new(ConnectionString + ";Pooling=false");
+            await connection.OpenAsync();
+            return true;
+        }
+        catch (NpgsqlException)
+        {
+            return false;
+        }
+    }
+}
