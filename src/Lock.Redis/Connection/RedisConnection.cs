@@ -40,7 +40,7 @@ internal sealed partial class RedisConnection : IAsyncDisposable
         _channelPrefix = connector.ChannelPrefix;
         Database = connector.Database;
         CommandTimeout = connector.CommandTimeout;
-        Deadlines = new Deadlines(CommandTimeout, time);
+        Alarms = AlarmClock.For(SystemClock.InPlaceOf(time));
         Server = connector.Server;
         Forced = new ForcedChannel(this);
     }
@@ -53,7 +53,7 @@ internal sealed partial class RedisConnection : IAsyncDisposable
         _lent = lent;
         Database = database;
         CommandTimeout = commandTimeout;
-        Deadlines = new Deadlines(CommandTimeout, time);
+        Alarms = AlarmClock.For(SystemClock.InPlaceOf(time));
         Server = $"Redis at {string.Join(", ", lent.GetEndPoints(configuredOnly: true).Select(EndPointNames.Of))}";
         Forced = new ForcedChannel(this);
         Listen(lent);
@@ -68,8 +68,8 @@ internal sealed partial class RedisConnection : IAsyncDisposable
     /// <summary>The limit of one request.</summary>
     public TimeSpan CommandTimeout { get; }
 
-    /// <summary>The limits of the requests under way.</summary>
-    public Deadlines Deadlines { get; }
+    /// <summary>Rings when the time of a request is up.</summary>
+    public AlarmClock Alarms { get; }
 
     /// <summary>Whether the application lends the client.</summary>
     public bool IsLent => _lent is not null;

@@ -10,7 +10,7 @@ public sealed class TypeCycleTests
     {
         ["Lock.InMemory"] =
         [
-            ["AcquireResult", "Claim", "ClaimNotices", "DeadlineHeap", "KeyEntry", "KeyQueue", "LockTable", "Stripe"],
+            ["AcquireResult", "Claim", "ClaimNotices", "KeyEntry", "KeyQueue", "LockTable", "Stripe"],
             ["GrantWait", "InMemoryLock", "LossWatch", "MemoryHandle", "MemoryLease"],
         ],
         ["Lock.Redis"] =

@@ -1,27 +1,24 @@
 namespace Locking;
 
-/// <summary>The time limit of one step, whatever runs the commands, and one place where malformed replies become store failures.</summary>
-internal sealed class StepLimit : IDisposable
+/// <summary>One step: what is known of its commands, and one place where malformed replies become store failures.</summary>
+internal sealed class MongoStep : IDisposable
 {
     private readonly MongoStoreSettings _settings;
     private readonly CancellationToken _caller;
-    private readonly CancellationTokenSource _end;
-    private readonly CancellationTokenRegistration _givenUp;
+    private readonly CallLimit _limit;
     private bool _isSending;
     private bool _hasChanged;
     private LockStoreException? _last;
 
-    public StepLimit(MongoStoreSettings settings, TimeProvider time, CancellationToken cancellationToken)
+    public MongoStep(MongoStoreSettings settings, TimeProvider time, CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
         _settings = settings;
         _caller = cancellationToken;
-        _end = new CancellationTokenSource(settings.StepTimeout, time);
-        _givenUp = cancellationToken.UnsafeRegister(static end => ((CancellationTokenSource)end!).Cancel(), _end);
+        _limit = new CallLimit(settings.StepTimeout, time, cancellationToken);
     }
 
     /// <summary>Cancelled when the time is up or the caller gives up.</summary>
-    public CancellationToken Token => _end.Token;
+    public CancellationToken Token => _limit.Token;
 
     /// <summary>A command of the step is about to be sent: what becomes of it is not known from here on.</summary>
     public void Sending() => _isSending = true;
@@ -43,7 +40,7 @@ internal sealed class StepLimit : IDisposable
     /// <remarks>A failure of its last command says that the step may have been applied also when only an earlier command may have been.</remarks>
     /// <exception cref="LockStoreException">No answer within the limit, or one that cannot be understood.</exception>
     /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
-    public async ValueTask<T> RunAsync<T>(Func<StepLimit, ValueTask<T>> step)
+    public async ValueTask<T> RunAsync<T>(Func<MongoStep, ValueTask<T>> step)
     {
         try
         {
@@ -72,10 +69,5 @@ internal sealed class StepLimit : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        // Waits for a cancellation that is under way: nothing cancels what is disposed.
-        _givenUp.Dispose();
-        _end.Dispose();
-    }
+    public void Dispose() => _limit.Dispose();
 }

@@ -21,7 +21,7 @@ internal abstract class AlarmClock
     private static readonly ConditionalWeakTable<TimeProvider, AlarmClock> OfProviders = [];
 
     private readonly Lock _gate = new();
-    private readonly AlarmHeap _heap = new();
+    private readonly DueHeap<Alarm, Alarm.Set> _heap = new();
     private long _lastLook;
     private DateTimeOffset _lastWall;
 
@@ -73,14 +73,14 @@ internal abstract class AlarmClock
     {
         lock (_gate)
         {
-            if (_heap.First is not { } first)
+            if (_heap.Count == 0)
             {
                 _looksAt = long.MaxValue;
                 return null;
             }
 
             var now = Time.GetTimestamp();
-            var left = Time.GetElapsedTime(now, first.Due);
+            var left = Time.GetElapsedTime(now, _heap.Earliest);
             left = left < TimeSpan.Zero ? TimeSpan.Zero : left < LongestSleep ? left : LongestSleep;
             _looksAt = now + Clock.ToTimestampTicks(left);
             return left;
@@ -109,7 +109,7 @@ internal abstract class AlarmClock
     {
         lock (_gate)
         {
-            if (_heap.First is not { } first || first.Due > Time.GetTimestamp())
+            if (_heap.First is not { } first || _heap.Earliest > Time.GetTimestamp())
                 return null;
             _heap.Remove(first);
             return first;
