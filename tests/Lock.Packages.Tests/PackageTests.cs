@@ -74,8 +74,8 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
                 Path.Combine(output, "Consumer"),
                 [
                     """{"type":"inMemory"}""",
-                    $$"""{"type":"broker","connection":{"path":"{{socket}}","launch":false,"connectTimeout":"60s"}}""",
-                    $$"""{"type":"redis","connection":{"host":"127.0.0.1","port":{{redis.Port}}}}""",
+                    $$"""{"type":"broker","connection":{"path":"{{socket}}","launch":false,"connectTimeout":"60s"} }""",
+                    $$"""{"type":"redis","connection":{"host":"127.0.0.1","port":{{redis.Port}}} }""",
                 ]);
             Assert.Equal(["True True Released", "True True Released", "True True Released"], said.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         }
@@ -98,7 +98,7 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
         {
             var variables = new Dictionary<string, string?>
             {
-                ["LOCK_CONFIG"] = $$"""{"type":"broker","connection":{"path":"{{socket}}","launch":false,"connectTimeout":"60s"}}""",
+                ["LOCK_CONFIG"] = $$"""{"type":"broker","connection":{"path":"{{socket}}","launch":false,"connectTimeout":"60s"} }""",
             };
             string said = await Commands.RunAsync(Path.Combine(tool, "lock"), ["run", "packed", "--", "sh", "-c", "echo $LOCK_KEY"], variables);
             Assert.Equal("packed\n", said);
