@@ -49,8 +49,8 @@ public sealed record LockOptions
     public double? DriftFactor { get; init => field = OptionRules.Between(value, 0, 0.5, nameof(DriftFactor)); }
 
     /// <summary>A loss is announced so long before the backend may grant the lock to another. Not negative, below the TTL; where it is shorter than
-    /// the allowance for drift, that counts. Default: that allowance (<see cref="DriftFactor"/> of the TTL and 2 ms); in memory nothing is
-    /// needed, and it is not acted on.</summary>
+    /// the allowance for drift, that counts. Default: that allowance (<see cref="DriftFactor"/> of the TTL and 2 ms); in memory, where none is
+    /// needed, zero.</summary>
     public TimeSpan? LostMargin { get; init => field = OptionRules.NotNegative(value, nameof(LostMargin)); }
 
     /// <summary>Who takes the lock, shown to people, never compared. At most 256 bytes of UTF-8. Default <c>host/pid</c>.</summary>

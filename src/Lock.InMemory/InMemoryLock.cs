@@ -55,6 +55,8 @@ public sealed class InMemoryLock : LockBase
     private protected override ValueTask<ILockHandle?> AcquireCoreAsync(
         string key, EffectiveOptions options, CancellationToken cancellationToken)
     {
+        if (options.LostMargin is not null)
+            options.RefuseWideMargin();
         if (LockTelemetry.MeasuresAcquire || LogsDebug)
             return AcquireObservedAsync(key, options, cancellationToken);
         return AcquireAsync(key, options, cancellationToken);

@@ -86,6 +86,23 @@ public sealed partial class DiagnosisTests
     }
 
     [Fact]
+    public async Task A_node_whose_rest_nobody_has_found_out_yet_is_said_not_to_vote()
+    {
+        await using var quorum = await Quorum.StartAsync(3, "--appendonly", "yes");
+        await using var store = quorum.NewStore(commandTimeout: TimeSpan.FromSeconds(5));
+        // A new quorum: all of them vote when they are asked.
+        Assert.DoesNotContain(await store.DiagnoseAsync(), static one => one.Code == "node-abstains");
+        await UseAsync(store);
+        await quorum.Servers[1].CommandAsync("FLUSHALL");
+        quorum.Servers[0].Kill();
+        var findings = await store.DiagnoseAsync();
+        var finding = Find(findings, "node-abstains");
+        Assert.Contains($"127.0.0.1:{quorum.Servers[1].Port}", finding.Text, StringComparison.Ordinal);
+        Assert.Contains("1 of 3 nodes vote, 2 are needed. Nothing is granted", finding.Text, StringComparison.Ordinal);
+        Assert.Contains("1 of 3 nodes vote, 2 are needed. Nothing is granted", Find(findings, "node-down").Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task One_server_under_two_names_is_found_and_never_votes_twice()
     {
         await using var quorum = await Quorum.StartAsync(2);

@@ -20,6 +20,7 @@ internal sealed class BrokerConnection : LineConnection
     private readonly AnswerReceiver _receiver;
     private readonly Greeting _greeting;
     private RenewalLine? _renewals;
+    private volatile bool _hangsUp;
 
     /// <summary>Takes a connection over.</summary>
     /// <param name="context">What all connections of the client share.</param>
@@ -90,6 +91,7 @@ internal sealed class BrokerConnection : LineConnection
     /// <summary>Closes this side properly: all that was sent arrives, and the other side sees that we went by ourselves.</summary>
     public async Task HangUpAsync()
     {
+        _hangsUp = true;
         try
         {
             Output.Flush();
@@ -136,6 +138,9 @@ internal sealed class BrokerConnection : LineConnection
     /// <inheritdoc/>
     protected override void OnEnded(ConnectionEnd end, string why)
     {
+        // It may be somebody in between who closed it, and not the broker, which would take this side's end for its wish.
+        if (end == ConnectionEnd.Closed && _greeting.IsOver && !_hangsUp)
+            Dialect.TellStay();
         List<PendingAnswer> pending = _requests.End();
         Dialect.OnEnded();
         _greeting.End();

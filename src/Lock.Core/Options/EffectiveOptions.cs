@@ -99,19 +99,29 @@ internal sealed class EffectiveOptions
     public static EffectiveOptions Resolve(LockOptions defaults, LockOptions? call, bool isTry, string defaultOwner) =>
         new(defaults, call, isTry, defaultOwner);
 
-    /// <summary>A lease that its own drift leaves nothing of could only ever be granted too late.</summary>
+    /// <summary>A lease that its margin leaves nothing of is lost from the start.</summary>
+    /// <exception cref="ArgumentException">The margin must be below the ttl, and below maxHold.</exception>
+    public void RefuseWideMargin()
+    {
+        if (LostMargin is { } margin && FirstTtl != Timeout.InfiniteTimeSpan && FirstTtl <= margin)
+        {
+            throw new ArgumentException(
+                $"lockOptions.lostMargin of {margin.TotalMilliseconds} ms must be below the ttl (or maxHold), which is {FirstTtl.TotalMilliseconds} ms.", "options");
+        }
+    }
+
+    /// <summary>A lease that its margin, or the allowance for drift, leaves nothing of could only ever be granted too late.</summary>
     /// <exception cref="ArgumentException">Neither the ttl nor maxHold may be so short.</exception>
     public void RefuseWithoutValidity()
     {
-        TimeSpan ttl = FirstTtl;
-        if (ttl == Timeout.InfiniteTimeSpan || ttl > LostMarginOf(ttl))
-            return;
-        throw new ArgumentException(
-            LostMarginOf(ttl) == LostMargin
-                ? $"lockOptions.lostMargin of {LostMargin.Value.TotalMilliseconds} ms must be below the ttl (or maxHold), which is {ttl.TotalMilliseconds} ms."
-                : $"lockOptions.ttl (or maxHold) of {ttl.TotalMilliseconds} ms leaves nothing after the allowance for drift, which is "
-                    + $"{DriftFactor} of it and 2 ms. Give at least a few milliseconds more.",
-            "options");
+        RefuseWideMargin();
+        if (FirstTtl != Timeout.InfiniteTimeSpan && FirstTtl <= LostMarginOf(FirstTtl))
+        {
+            throw new ArgumentException(
+                $"lockOptions.ttl (or maxHold) of {FirstTtl.TotalMilliseconds} ms leaves nothing after the allowance for drift, which is "
+                + $"{DriftFactor} of it and 2 ms. Give at least a few milliseconds more.",
+                "options");
+        }
     }
 
     /// <summary>

@@ -7,9 +7,7 @@ namespace Locking;
 internal sealed class LossWatch(MemoryLease lease) : Alarm
 {
     private readonly CancellationTokenSource _source = new();
-
-    /// <summary>Taken around a look at the lease and the setting of this alarm.</summary>
-    public Lock AlarmGate { get; } = new();
+    private readonly Lock _alarmGate = new();
 
     public CancellationToken Token => _source.Token;
 
@@ -17,6 +15,24 @@ internal sealed class LossWatch(MemoryLease lease) : Alarm
 
     /// <summary>Sets the flag here and now, once it returns to anybody; callbacks run on the pool, since user code may block.</summary>
     public void Signal() => _ = _source.CancelAsync();
+
+    /// <summary>Sets the alarm for the moment at which the loss is to be announced.</summary>
+    public void SetAlarm(AlarmClock alarms)
+    {
+        // The look at the lease and the alarm are one step: otherwise a moment from before an extension could be set after it.
+        lock (_alarmGate)
+        {
+            long due = lease.LatestLoss;
+            if (due == Claim.Never)
+                alarms.Cancel(this);
+            else
+                alarms.Set(this, due);
+
+            // The lease may have ended between the look at it and the alarm.
+            if (lease.State != ClaimState.Held)
+                alarms.Cancel(this);
+        }
+    }
 
     internal override void Ring() => lease.OnDeadline(this);
 }

@@ -20,12 +20,14 @@ namespace Locking;
 internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
 {
     private readonly EffectiveOptions _options;
-    private object? _handle; // MemoryHandle, GrantWait, WeakReference<MemoryHandle>, or null once the handle was dropped
+    private HandleReference<MemoryHandle, GrantWait> _handle;
     private string? _id;
     private LossWatch? _watch;
     private byte _outcome;
     private byte _dropReason;
-    private volatile bool _detached;
+
+    /// <summary>The reason why it is lost although the table keeps it until its deadline, plus one; 0 for none. The first one counts.</summary>
+    private byte _lapsed;
 
     public MemoryLease(InMemoryLock locks, string key, EffectiveOptions options, out MemoryHandle handle)
         : base(key, options.Ttl)
@@ -33,7 +35,7 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
         Locks = locks;
         _options = options;
         handle = new MemoryHandle(this);
-        _handle = handle;
+        _handle.Set(handle);
     }
 
     public InMemoryLock Locks { get; }
@@ -41,16 +43,7 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
     public override string Owner => _options.Owner;
 
     /// <summary>Made when somebody asks: most leases end before anybody does.</summary>
-    public override string Id
-    {
-        get
-        {
-            if (Volatile.Read(ref _id) is { } id)
-                return id;
-            var made = HolderIds.New();
-            return Interlocked.CompareExchange(ref _id, made, null) ?? made;
-        }
-    }
+    public override string Id => Volatile.Read(ref _id) ?? LazyInitializer.EnsureInitialized(ref _id, HolderIds.New)!;
 
     public TimeSpan AcquireDelay => Table.Clock.ToSpan(GrantedAt - ArrivedAt);
 
@@ -70,10 +63,12 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
     {
         get
         {
-            if (_detached)
+            if (HasLapsed)
                 return TimeSpan.Zero;
             var left = IsRenewing ? Table.RenewedRemaining(this) : Table.Remaining(this);
-            return left == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : left;
+            if (left == Timeout.InfiniteTimeSpan)
+                return TimeSpan.MaxValue;
+            return _options.LostMargin is not { } margin ? left : left > margin ? left - margin : TimeSpan.Zero;
         }
     }
 
@@ -82,8 +77,8 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
         get
         {
             // A lease that renews itself cannot run out while its handle asks.
-            if (State == ClaimState.Held && !IsTimeless && Table.IsOver(Deadline))
-                Table.EndIfOver(this);
+            if (State == ClaimState.Held && !IsTimeless && Table.IsOver(LostAt))
+                EndIfOver();
             return KnownLostReason;
         }
     }
@@ -92,19 +87,10 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
     {
         get
         {
-            var watch = Volatile.Read(ref _watch);
-            if (watch is null)
-            {
-                var made = new LossWatch(this);
-                watch = Interlocked.CompareExchange(ref _watch, made, null) ?? made;
-            }
+            LossWatch watch = Volatile.Read(ref _watch) ?? LazyInitializer.EnsureInitialized(ref _watch, () => new LossWatch(this))!;
 
             // Through the gate: either whoever ends the lease has seen the watch and signals it, or its end is seen here.
-            Table.EndIfOver(this);
-            if (KnownLostReason is not null)
-                watch.Signal();
-            else
-                SetAlarm(watch);
+            OnDeadline(watch);
             return watch.Token;
         }
     }
@@ -119,8 +105,10 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
 
     private LockTable Table => Locks.Table;
 
-    /// <summary>Detached comes first: what becomes of the lease after that is nothing that its holder could lose.</summary>
-    private LostReason? KnownLostReason => _detached ? Locking.LostReason.LockDisposed : State switch
+    private bool HasLapsed => Volatile.Read(ref _lapsed) != 0;
+
+    /// <summary>That comes first: what becomes of the lease after that is nothing that its holder could lose.</summary>
+    private LostReason? KnownLostReason => HasLapsed ? (LostReason)(_lapsed - 1) : State switch
     {
         ClaimState.Expired => IsAtMaxHold ? Locking.LostReason.MaxHoldReached : Locking.LostReason.Expired,
         ClaimState.Forced => Locking.LostReason.Forced,
@@ -130,25 +118,31 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
 
     private bool IsAtMaxHold => _options.MaxHold != Timeout.InfiniteTimeSpan && Deadline >= LatestDeadline(Table);
 
-    private bool IsRenewing => _options.Renews && Volatile.Read(ref _handle) is not null;
+    /// <summary>When its loss is announced, as a timestamp: its deadline, or the margin before it.</summary>
+    private long LostAt => BeforeMargin(Deadline);
+
+    /// <summary>When its loss is to be announced if nothing more becomes of it, as a timestamp.</summary>
+    internal long LatestLoss => BeforeMargin(IsRenewing ? LatestDeadline(Table) : Deadline);
+
+    private bool IsRenewing => _options.Renews && !_handle.WasDropped;
 
     /// <summary>Whether the lease cannot run out while its handle is alive.</summary>
     private bool IsTimeless =>
-        Deadline == Never || (_options.Renews && _options.MaxHold == Timeout.InfiniteTimeSpan && !_detached);
+        Deadline == Never || (_options.Renews && _options.MaxHold == Timeout.InfiniteTimeSpan && !HasLapsed);
 
     /// <summary>Makes the wait for this lease, before it is queued.</summary>
     public GrantWait PrepareWait(MemoryHandle handle, TimeSpan limit, CancellationToken cancellationToken)
     {
         var wait = new GrantWait(this, handle, limit, cancellationToken);
-        _handle = wait;
+        _handle.Set(wait);
         return wait;
     }
 
     /// <summary>Granted after all without a wait.</summary>
-    public void ForgetWait(MemoryHandle handle) => Volatile.Write(ref _handle, handle);
+    public void ForgetWait(MemoryHandle handle) => _handle.Set(handle);
 
     /// <summary>Ends the wait for this lease, if it waits, because its <see cref="InMemoryLock"/> is disposed.</summary>
-    public void EndWait() => (Volatile.Read(ref _handle) as GrantWait)?.OnDisposed();
+    public void EndWait() => _handle.Wait?.OnDisposed();
 
     public void ThrowIfLost()
     {
@@ -159,10 +153,14 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
 
     public bool TryExtend(TimeSpan ttl)
     {
-        if (_detached || !Table.TryExtend(this, ttl))
+        if (_options.LostMargin >= ttl && ttl != Timeout.InfiniteTimeSpan)
+            throw new ArgumentOutOfRangeException(nameof(ttl), ttl, $"Must be above lostMargin, which is {_options.LostMargin.Value.TotalMilliseconds} ms.");
+
+        // It may lapse while it is extended: lost is final.
+        if (LostReason is not null || !Table.TryExtend(this, ttl) || HasLapsed)
             return false;
         if (Volatile.Read(ref _watch) is { } watch)
-            SetAlarm(watch);
+            watch.SetAlarm(Locks.Alarms);
         return true;
     }
 
@@ -172,6 +170,9 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
     /// <summary>Gives the lease back. Called by its handle, which is alive.</summary>
     public UnlockOutcome Unlock()
     {
+        if (_options.LostMargin is not null && !IsTimeless)
+            EndIfOver();
+
         // With a waiter the clock must be read for the next lease; without one it need not be read at all.
         if (LockTable.SeemsAwaited(this))
             return UnlockContended(Locks.Now);
@@ -193,28 +194,26 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
         Interlocked.CompareExchange(ref _dropReason, (byte)reason, 0);
         var was = Table.End(this, ClaimState.Dropped, Locks.Now, out _, out var notices);
         notices.Deliver();
-        if (was == ClaimState.Held)
-            ReportLoss(reason);
+        if (was == ClaimState.Held && !HasLapsed)
+            ReportLoss(reason, TimeSpan.Zero);
         return was;
     }
 
     /// <summary>Its <see cref="InMemoryLock"/> is disposed, but the lock stays until its deadline.</summary>
     public void Detach()
     {
-        Table.RenewedRemaining(this);
-        _detached = true;
-        Volatile.Read(ref _watch)?.Signal();
-        ReportLoss(Locking.LostReason.LockDisposed);
+        if (Table.WhileHeld(this, static (lease, now) => ((MemoryLease)lease).LapseUnsynchronized(now, Locking.LostReason.LockDisposed)))
+            TellLapse(TimeSpan.Zero);
     }
 
     /// <summary>The alarm rings: on the alarm clock's thread.</summary>
     public void OnDeadline(LossWatch watch)
     {
-        Table.EndIfOver(this);
+        EndIfOver();
         if (KnownLostReason is not null)
             watch.Signal();
         else
-            SetAlarm(watch);
+            watch.SetAlarm(Locks.Alarms);
     }
 
     protected internal override long LatestDeadline(LockTable table) =>
@@ -224,27 +223,18 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
 
     protected internal override void RenewUnsynchronized(LockTable table, long now)
     {
-        if (!_options.Renews || Ttl == Timeout.InfiniteTimeSpan || _detached || !IsHandleAlive())
+        if (!_options.Renews || Ttl == Timeout.InfiniteTimeSpan || HasLapsed || !_handle.IsAlive)
             return;
         var ttl = table.Clock.ToUnits(Ttl);
-        if (Deadline - now <= ttl - (ttl / 3))
+        var validity = BeforeMargin(ttl);
+        if (BeforeMargin(Deadline) - now <= validity - (validity / 3))
             Deadline = Math.Min(now + ttl, LatestDeadline(table));
     }
 
     protected internal override bool SweepUnsynchronized(LockTable table, long now)
     {
         RenewUnsynchronized(table, now);
-        switch (_handle)
-        {
-            case MemoryHandle handle when now - GrantedAt >= table.YouthUnits:
-                _handle = new WeakReference<MemoryHandle>(handle);
-                return false;
-            case WeakReference<MemoryHandle> reference when !reference.TryGetTarget(out _):
-                Volatile.Write(ref _handle, null);
-                return true;
-            default:
-                return false;
-        }
+        return _handle.Sweep(isYoung: now - GrantedAt < table.YouthUnits);
     }
 
     protected internal override void OnSwept()
@@ -253,36 +243,60 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
         ThreadPool.UnsafeQueueUserWorkItem(
             static lease => Log.Dropped(lease.Locks.Logger, lease.Key, lease.Id), this, preferLocal: false);
         if (Volatile.Read(ref _watch) is { } watch)
-            SetAlarm(watch); // it has a deadline now
+            watch.SetAlarm(Locks.Alarms); // it has a deadline now
     }
 
     protected internal override void OnGranted()
     {
-        var wait = (GrantWait)_handle!;
+        GrantWait wait = _handle.Wait!;
 
         // The lease must not keep its handle alive through the wait and its result.
-        Volatile.Write(ref _handle, wait.Handle);
+        _handle.Set(wait.Handle);
         wait.OnGranted();
     }
 
     protected internal override void OnExpired()
     {
-        if (!_detached)
-            ReportLoss(KnownLostReason ?? Locking.LostReason.Expired);
+        if (!HasLapsed)
+            ReportLoss(KnownLostReason ?? Locking.LostReason.Expired, Late());
     }
 
     protected internal override void OnForced()
     {
-        if (!_detached)
-            ReportLoss(Locking.LostReason.Forced);
+        if (!HasLapsed)
+            ReportLoss(Locking.LostReason.Forced, TimeSpan.Zero);
     }
 
-    private bool IsHandleAlive() => _handle switch
+    /// <summary>Ends the lease when its time is over: in the table, or, where the margin begins, for its holder alone.</summary>
+    private void EndIfOver()
     {
-        MemoryHandle or GrantWait => true,
-        WeakReference<MemoryHandle> reference => reference.TryGetTarget(out _),
-        _ => false,
-    };
+        if (_options.LostMargin is not null && Table.WhileHeld(this, static (lease, now) => ((MemoryLease)lease).LapseUnsynchronized(now, null)))
+            TellLapse(Late());
+        Table.EndIfOver(this);
+    }
+
+    /// <summary>Makes it lost for its holder, once; the lock stays until its deadline.</summary>
+    /// <param name="now">This moment.</param>
+    /// <param name="reason">Why; null: because its time is over, if it is.</param>
+    private bool LapseUnsynchronized(long now, LostReason? reason)
+    {
+        RenewUnsynchronized(Table, now);
+        if (HasLapsed || (reason is null && LostAt > now))
+            return false;
+        reason ??= IsAtMaxHold ? Locking.LostReason.MaxHoldReached : Locking.LostReason.Expired;
+        Volatile.Write(ref _lapsed, (byte)(reason + 1));
+        return true;
+    }
+
+    private void TellLapse(TimeSpan late)
+    {
+        Volatile.Read(ref _watch)?.Signal();
+        ReportLoss(KnownLostReason!.Value, late);
+    }
+
+    /// <summary>What the margin leaves of a timestamp, or of a span of the clock's units.</summary>
+    private long BeforeMargin(long deadline) =>
+        _options.LostMargin is { } margin && deadline != Never ? deadline - Table.Clock.ToUnits(margin) : deadline;
 
     private UnlockOutcome UnlockContended(long now)
     {
@@ -313,34 +327,16 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
             Log.Released(Locks.Logger, Key, Id, UnlockOutcome.Released);
     }
 
-    private void SetAlarm(LossWatch watch)
-    {
-        // The look at the lease and the alarm are one step: otherwise a moment from before an extension could be set after it.
-        lock (watch.AlarmGate)
-        {
-            var due = IsRenewing ? LatestDeadline(Table) : Deadline;
-            if (due == Never)
-                Locks.Alarms.Cancel(watch);
-            else
-                Locks.Alarms.Set(watch, due);
-
-            // The lease may have ended between the look at it and the alarm.
-            if (State != ClaimState.Held)
-                Locks.Alarms.Cancel(watch);
-        }
-    }
-
-    private void ReportLoss(LostReason reason)
+    private void ReportLoss(LostReason reason, TimeSpan late)
     {
         if (Volatile.Read(ref _watch) is { } watch)
             Locks.Alarms.Cancel(watch);
-        LossReport.Queue(
-            this, InMemoryLock.BackendType, Locks.Logger, reason, HeldFor(), State == ClaimState.Expired ? Late() : TimeSpan.Zero);
+        LossReport.Queue(this, InMemoryLock.BackendType, Locks.Logger, reason, HeldFor(), late);
     }
 
     private TimeSpan Late()
     {
-        var late = Locks.Context.TimeProvider.GetElapsedTime(Deadline);
+        var late = Locks.Context.TimeProvider.GetElapsedTime(LostAt);
         return late > TimeSpan.Zero ? late : TimeSpan.Zero;
     }
 

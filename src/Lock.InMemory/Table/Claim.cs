@@ -21,6 +21,7 @@ internal abstract class Claim
     /// <summary>Hash of the key, once the claim was given to a table.</summary>
     internal int Hash;
     private long _deadline;
+    private Links<Claim> _links;
 
     /// <summary>Creates a claim.</summary>
     /// <param name="key">The whole key.</param>
@@ -83,10 +84,18 @@ internal abstract class Claim
     internal KeyEntry? Entry { get; set; }
 
     /// <summary>Neighbours among the holders or among the waiters of the key. Under the gate.</summary>
-    internal Claim? Next { get; set; }
+    internal Claim? Next
+    {
+        get => _links.After;
+        set => _links.After = value;
+    }
 
     /// <inheritdoc cref="Next"/>
-    internal Claim? Previous { get; set; }
+    internal Claim? Previous
+    {
+        get => _links.Before;
+        set => _links.Before = value;
+    }
 
     /// <summary>A queued claim was granted. Not called for a grant on arrival.</summary>
     protected internal virtual void OnGranted()
@@ -133,5 +142,11 @@ internal abstract class Claim
                 or (ClaimState.Held, ClaimState.Released or ClaimState.Expired or ClaimState.Forced or ClaimState.Dropped),
             $"{State} → {state}");
         Volatile.Write(ref _state, (int)state);
+    }
+
+    /// <summary>The waiters of a key.</summary>
+    internal readonly struct InQueue : ILinks<Claim>
+    {
+        public static ref Links<Claim> Of(Claim item) => ref item._links;
     }
 }

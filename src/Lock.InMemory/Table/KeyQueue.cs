@@ -8,43 +8,33 @@ internal sealed class KeyQueue(KeyEntry entry)
     // Below this many claims a walk is cheaper than an index.
     private const int IndexFrom = 32;
 
+    private IntrusiveList<Claim, Claim.InQueue> _waiters;
+
+    /// <summary>The key's place among those whose holders' deadlines somebody waits for.</summary>
+    private HeapSlot _slot;
+
     public KeyEntry Entry { get; } = entry;
 
-    public Claim? Head { get; private set; }
-
-    public Claim? Tail { get; private set; }
+    public Claim? Head => _waiters.First;
 
     public int Count { get; private set; }
 
     /// <summary>Holders and waiters by id, once there were many; null before that.</summary>
     public Dictionary<string, Claim>? Index { get; private set; }
 
-    /// <summary>Place in <see cref="DeadlineHeap"/>, or -1.</summary>
-    public int HeapIndex { get; set; } = -1;
+    /// <summary>Whether the stripe is to look at the key by itself.</summary>
+    public bool IsScheduled => _slot.IsIn;
 
     /// <summary>When the stripe is to look at the key, as a timestamp; not later than it must.</summary>
-    public long DueAt { get; set; }
+    public long DueAt => _slot.Due;
 
     public void Add(Claim claim, bool front)
     {
         claim.Entry = Entry;
-        if (Head is null)
-        {
-            Head = Tail = claim;
-        }
-        else if (front)
-        {
-            claim.Next = Head;
-            Head.Previous = claim;
-            Head = claim;
-        }
+        if (front)
+            _waiters.AddFirst(claim);
         else
-        {
-            claim.Previous = Tail;
-            Tail!.Next = claim;
-            Tail = claim;
-        }
-
+            _waiters.AddLast(claim);
         Count++;
         if (Index is not null)
             Enlist(claim);
@@ -55,15 +45,7 @@ internal sealed class KeyQueue(KeyEntry entry)
     public void Remove(Claim claim)
     {
         Debug.Assert(claim.Entry == Entry, "Not a waiter of this key.");
-        if (claim.Previous is { } previous)
-            previous.Next = claim.Next;
-        else
-            Head = claim.Next;
-        if (claim.Next is { } next)
-            next.Previous = claim.Previous;
-        else
-            Tail = claim.Previous;
-        claim.Next = claim.Previous = null;
+        _waiters.Remove(claim);
         claim.Entry = null;
         Count--;
     }
@@ -91,5 +73,11 @@ internal sealed class KeyQueue(KeyEntry entry)
             Enlist(claim);
         for (var claim = Head; claim is not null; claim = claim.Next)
             Enlist(claim);
+    }
+
+    /// <summary>The keys of a stripe that it is to look at by itself.</summary>
+    internal readonly struct ByDeadline : IHeapSlot<KeyQueue>
+    {
+        public static ref HeapSlot Of(KeyQueue item) => ref item._slot;
     }
 }

@@ -109,4 +109,16 @@ internal sealed partial class LockTable
 
     private LockInfo Describe(Claim claim, long deadline, long now) =>
         new(claim.Key, claim.Id, claim.Owner, claim.FencingToken, Clock.Until(deadline, now));
+
+    /// <summary>Lets a claim decide something about itself under the gate, while it holds.</summary>
+    /// <returns>What it decided; false when it does not hold.</returns>
+    internal bool WhileHeld(Claim claim, Func<Claim, long, bool> decide)
+    {
+        long now = TimeProvider.GetTimestamp();
+        Stripe stripe = StripeOf(claim.Hash);
+        stripe.Gate.Enter();
+        bool decided = claim.State == ClaimState.Held && decide(claim, now);
+        stripe.Gate.Exit();
+        return decided;
+    }
 }

@@ -117,7 +117,7 @@ internal sealed partial class LockTable
         var queue = entry.GetQueue();
         claim.MoveTo(ClaimState.Waiting);
         queue.Add(claim, terms.Front);
-        stripe.Deadlines.EnsureBy(queue, entry.FirstDeadline);
+        stripe.LookBy(queue, entry.FirstDeadline);
         return new AcquireResult(AcquireStatus.Queued, claim, HolderRemaining(entry, now), entry.HolderCount, queue.Count);
     }
 
@@ -145,7 +145,7 @@ internal sealed partial class LockTable
         }
 
         if (queue.Count > 0)
-            stripe.Deadlines.EnsureBy(queue, entry.FirstDeadline);
+            stripe.LookBy(queue, entry.FirstDeadline);
     }
 
     private void RestartUnsynchronized(Stripe stripe, Claim claim, TimeSpan ttl, long now)
@@ -157,7 +157,7 @@ internal sealed partial class LockTable
             stripe.PaceSweep(pace, now);
         var entry = claim.Entry!;
         if (entry.WaiterCount > 0 || claim.WantsPromptExpiry)
-            stripe.Deadlines.EnsureBy(entry.GetQueue(), claim.Deadline);
+            stripe.LookBy(entry.GetQueue(), claim.Deadline);
     }
 
     private static void RemoveHolderUnsynchronized(KeyEntry entry, Claim claim)

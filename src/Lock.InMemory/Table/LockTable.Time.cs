@@ -9,6 +9,7 @@ internal sealed partial class LockTable
     private static readonly TimeSpan ShortestSweep = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan LongestSweep = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(1);
+    private static readonly TimeSpan OneMillisecond = TimeSpan.FromMilliseconds(1);
 
     /// <summary>The slowest pace: for long leases, and for those that never expire but are looked at all the same.</summary>
     internal long LongestSweepPace { get; }
@@ -23,14 +24,12 @@ internal sealed partial class LockTable
         return Math.Max(period, Clock.ToUnits(TimeSpan.FromMicroseconds(keys)));
     }
 
-    /// <summary>Time until a timestamp for a timer: rounded up to its milliseconds, and not beyond what timers can do.</summary>
+    /// <summary>Time until a timestamp for a timer: rounded up to its milliseconds, and not beyond what timers can do. At least one, so that no clock
+    /// rings inside of the call that sets its timer, where a gate is held.</summary>
     internal TimeSpan TimerDue(long at)
     {
-        var due = Clock.Until(at, TimeProvider.GetTimestamp());
-        if (due >= LongestTimer)
-            return LongestTimer;
-        var rest = due.Ticks % TimeSpan.TicksPerMillisecond;
-        return rest == 0 ? due : new TimeSpan(due.Ticks - rest + TimeSpan.TicksPerMillisecond);
+        TimeSpan due = Clock.Until(at, TimeProvider.GetTimestamp());
+        return due >= LongestTimer ? LongestTimer : due <= OneMillisecond ? OneMillisecond : TimerSpan.For(due);
     }
 
     private long PaceOf(Claim claim) =>
@@ -66,7 +65,7 @@ internal sealed partial class LockTable
             var isDue = stripe.Deadlines.Earliest <= now;
             if (isDue)
             {
-                var entry = stripe.Deadlines.First.Entry;
+                var entry = stripe.Deadlines.First!.Entry;
                 ended = SettleUnsynchronized(stripe, entry, now, ref notices);
                 if (ended is null && !RemoveIfIdleUnsynchronized(stripe, entry))
                     RescheduleUnsynchronized(stripe, entry);
@@ -92,7 +91,7 @@ internal sealed partial class LockTable
                 next = Math.Min(next, claim.Deadline);
         }
 
-        stripe.Deadlines.EnsureBy(queue, next);
+        stripe.LookBy(queue, next);
     }
 
     private void Sweep(Stripe stripe, long now)

@@ -30,7 +30,9 @@ internal sealed class Stripe(LockTable table)
     /// <summary>How many keys are in use.</summary>
     public int Count { get; private set; }
 
-    public DeadlineHeap Deadlines { get; } = new();
+    /// <summary>Keys whose holders' deadlines somebody waits for. A key stays where it is while its holders change: one that comes due too early is
+    /// looked at and put back, so that a busy key costs nothing here.</summary>
+    public DueHeap<KeyQueue, KeyQueue.ByDeadline> Deadlines { get; } = new();
 
     /// <summary>The shortest lease that the sweep is paced for; leases at least as long need no more. <see cref="Claim.Never"/>: no sweep.</summary>
     public long SweepPace { get; private set; } = Claim.Never;
@@ -104,6 +106,13 @@ internal sealed class Stripe(LockTable table)
             Resize(_buckets.Length / 4);
     }
 
+    /// <summary>Makes sure that the key is looked at no later than <paramref name="dueAt"/>.</summary>
+    public void LookBy(KeyQueue queue, long dueAt)
+    {
+        if (dueAt != Claim.Never && !(queue.IsScheduled && queue.DueAt <= dueAt))
+            Deadlines.Set(queue, dueAt);
+    }
+
     /// <summary>Paces the sweep for a lease of this length.</summary>
     public void PaceSweep(long ttl, long now)
     {
@@ -135,7 +144,7 @@ internal sealed class Stripe(LockTable table)
     /// <summary>The timer has fired and is not armed any more.</summary>
     public void TimerFired() => _armedFor = Claim.Never;
 
-    /// <summary>Sets the timer to what was last decided. Outside the gate: a clock made for tests may call back at once.</summary>
+    /// <summary>Sets the timer to what was last decided. Outside the gate: making and setting timers is the clock's code.</summary>
     public void SetTimer()
     {
         lock (_timerGate)
@@ -188,7 +197,7 @@ internal sealed class Stripe(LockTable table)
         Debug.Assert(queue.Head is not { State: not ClaimState.Waiting }, "A waiter that does not wait.");
         Debug.Assert(queue.Count == 0 || entry.HolderCount >= entry.Max, "Waiters beside a free place.");
         Debug.Assert(
-            queue.Count == 0 || entry.FirstDeadline == Claim.Never || (queue.HeapIndex >= 0 && queue.DueAt <= entry.FirstDeadline),
+            queue.Count == 0 || entry.FirstDeadline == Claim.Never || (queue.IsScheduled && queue.DueAt <= entry.FirstDeadline),
             "Waiters whom no timer will serve.");
     }
 

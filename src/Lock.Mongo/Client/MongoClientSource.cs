@@ -59,7 +59,7 @@ internal sealed class MongoClientSource : IDisposable
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             // Of two that come at once one makes it, on behalf of neither.
-            using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow()) making = _making ??= Task.Run(MakeAsync, CancellationToken.None);
+            using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow()) making = _making ??= Observed(Task.Run(MakeAsync, CancellationToken.None));
         }
 
         return new ValueTask<IMongoClient>(making.WaitAsync(cancellationToken));
@@ -90,6 +90,13 @@ internal sealed class MongoClientSource : IDisposable
     private static MongoClient Make(MongoClientSettings settings)
     {
         using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow()) return new MongoClient(settings);
+    }
+
+    /// <summary>Those who wait may all have left when it fails.</summary>
+    private static Task<IMongoClient> Observed(Task<IMongoClient> making)
+    {
+        _ = making.ContinueWith(static made => made.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return making;
     }
 
     private async Task<IMongoClient> MakeAsync()

@@ -110,14 +110,14 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
         return ValueTask.CompletedTask;
     }
 
-    private async ValueTask<T> StepAsync<T>(Func<StepLimit, ValueTask<T>> step, CancellationToken cancellationToken)
+    private async ValueTask<T> StepAsync<T>(Func<MongoStep, ValueTask<T>> step, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         await _queue.EnterAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            using var limit = new StepLimit(_settings, _time, cancellationToken);
-            return await limit.RunAsync(step).ConfigureAwait(false);
+            using var limited = new MongoStep(_settings, _time, cancellationToken);
+            return await limited.RunAsync(step).ConfigureAwait(false);
         }
         finally
         {
@@ -125,7 +125,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
         }
     }
 
-    private async ValueTask<AcquireReply> AcquireAsync(AcquireRequest request, StepLimit step)
+    private async ValueTask<AcquireReply> AcquireAsync(AcquireRequest request, MongoStep step)
     {
         await _index.EnsureAsync(step.Token).ConfigureAwait(false);
         TimeSpan first = FirstOf(request.Ttl);
@@ -150,7 +150,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
 
     /// <summary>Lets the holder's lease last so long from now.</summary>
     /// <returns>The document as it is then, or null when there is none.</returns>
-    private async ValueTask<MongoLockDocument?> ExtendAsync(string key, string holderId, TimeSpan ttl, StepLimit step)
+    private async ValueTask<MongoLockDocument?> ExtendAsync(string key, string holderId, TimeSpan ttl, MongoStep step)
     {
         (BsonDocument reply, _) = await RunAsync(_commands.Extend(key, holderId, FirstOf(ttl)), "the extension of", key, step).ConfigureAwait(false);
         MongoLockDocument? document = MongoLockDocument.FromValue(reply);
@@ -159,7 +159,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
 
     /// <summary>The first command leaves a lease that lasts at least as long as asked for, or has an end where none was asked for. This makes it exact, where it must.</summary>
     /// <returns>The document as it is then, or null when there is none.</returns>
-    private async ValueTask<MongoLockDocument?> SetEndAsync(string key, string holderId, TimeSpan ttl, MongoLockDocument document, StepLimit step)
+    private async ValueTask<MongoLockDocument?> SetEndAsync(string key, string holderId, TimeSpan ttl, MongoLockDocument document, MongoStep step)
     {
         for (int attempt = 0; attempt <= MostRepeats; attempt++)
         {
@@ -179,7 +179,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
     private static bool IsAsAsked(TimeSpan left, TimeSpan ttl) =>
         ttl == Timeout.InfiniteTimeSpan ? left == ttl : left != Timeout.InfiniteTimeSpan && left < ttl + OneMillisecond;
 
-    private async ValueTask<StoreReply> ReleaseAsync(string key, string holderId, StepLimit step)
+    private async ValueTask<StoreReply> ReleaseAsync(string key, string holderId, MongoStep step)
     {
         (BsonDocument reply, bool repeated) = await RunAsync(_commands.Release(key, holderId), "the release of", key, step).ConfigureAwait(false);
         if (reply.Long("nModified") > 0) return StoreReply.Done;
@@ -194,7 +194,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
         throw MongoFailure.Create($"The lease of '{key}' came back to life while it was released: the server's clock stepped back.", isTransient: true, mayHaveRun: false);
     }
 
-    private async ValueTask<bool> ForceReleaseAsync(string key, StepLimit step)
+    private async ValueTask<bool> ForceReleaseAsync(string key, MongoStep step)
     {
         for (int attempt = 0; attempt <= MostRepeats; attempt++)
         {
@@ -209,7 +209,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
         return false;
     }
 
-    private async ValueTask<MongoLockDocument?> ReadAsync(string key, StepLimit step)
+    private async ValueTask<MongoLockDocument?> ReadAsync(string key, MongoStep step)
     {
         (BsonDocument reply, _) = await RunAsync(_commands.Get(key), "the look-up of", key, step).ConfigureAwait(false);
         IReadOnlyList<MongoLockDocument> documents = MongoDocuments.Parse(reply);
@@ -218,7 +218,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
 
     private static TimeSpan FirstOf(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? FirstLease : ttl;
 
-    private async ValueTask<MongoLockDocument> UpsertAsync(string key, BsonDocument command, StepLimit step)
+    private async ValueTask<MongoLockDocument> UpsertAsync(string key, BsonDocument command, MongoStep step)
     {
         for (int attempt = 1; ; attempt++)
         {
@@ -241,7 +241,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
         }
     }
 
-    private async ValueTask RefuseForeignAsync(string key, StepLimit step)
+    private async ValueTask RefuseForeignAsync(string key, MongoStep step)
     {
         (BsonDocument reply, _) = await RunAsync(_commands.Look(key), "the look at", key, step).ConfigureAwait(false);
         if (reply.Batch().FirstOrDefault() is not { } found || MongoLockDocument.ProblemOf(found) is not { } problem) return;
@@ -251,7 +251,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
     }
 
     /// <summary>Servers that do not say which index has the duplicate are asked for all.</summary>
-    private async ValueTask RefuseUniqueAsync(string key, StepLimit step)
+    private async ValueTask RefuseUniqueAsync(string key, MongoStep step)
     {
         (BsonDocument reply, _) = await RunAsync(MongoIndexFact.List(_settings.Collection), "the look at the indexes for", key, step).ConfigureAwait(false);
         if (MongoIndexFact.Parse(reply).FirstOrDefault(index => index is { IsUnique: true } && index.Fields is not ["_id"]) is { } index)
@@ -264,7 +264,7 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
 
     /// <summary>Runs a command that may be repeated without harm, and repeats it when it failed in a way that may pass.</summary>
     /// <returns>The reply, and whether an earlier try may have been carried out.</returns>
-    private async ValueTask<(BsonDocument Reply, bool Repeated)> RunAsync(BsonDocument command, string what, string? key, StepLimit step)
+    private async ValueTask<(BsonDocument Reply, bool Repeated)> RunAsync(BsonDocument command, string what, string? key, MongoStep step)
     {
         bool mayHaveRun = false;
         for (int repeat = 0; ; repeat++)

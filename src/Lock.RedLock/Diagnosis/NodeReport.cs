@@ -11,6 +11,9 @@ internal sealed record NodeReport(string Name, RedisConnector Connector)
     /// <summary>Why it did not answer.</summary>
     public string? Fault { get; init; }
 
-    /// <summary>For how long still it does not vote; null when it votes, or nobody has asked it yet.</summary>
-    public TimeSpan? AbstainsFor { get; init; }
+    /// <summary>What is noted about its vote; null when it did not tell.</summary>
+    public RedisLife? Life { get; init; }
+
+    /// <summary>For how long still it does not vote; null when it votes, or nothing is noted.</summary>
+    public TimeSpan? AbstainsFor => Life is { IsNoted: true } life && life.Rest > TimeSpan.Zero ? life.Rest : null;
 }

@@ -47,13 +47,23 @@ internal static class QuorumDiagnosis
     {
         var down = nodes.Where(static node => node.Server is null).ToList();
         var abstaining = nodes.Where(static node => node.AbstainsFor is not null).ToList();
-        var voting = nodes.Count - down.Count - abstaining.Count;
+        // Where nobody is noted the quorum is new.
+        var isUsed = nodes.Any(static node => node.Life is { IsNoted: true });
+        var forgetful = nodes.Where(node => isUsed && node.Life is { IsNoted: false }).ToList();
+        var voting = nodes.Count - down.Count - abstaining.Count - forgetful.Count;
         var left = voting < quorum ? "Nothing is granted until there are more"
             : voting == quorum ? "Not one more may fail" : string.Create(CultureInfo.InvariantCulture, $"{voting - quorum} more may fail");
         foreach (var node in down)
         {
             findings.Add(new StoreFinding("node-down", true, string.Create(CultureInfo.InvariantCulture,
                 $"{node.Name} does not answer: {voting} of {nodes.Count} nodes vote, {quorum} are needed. {left}. ({node.Fault})")));
+        }
+
+        foreach (var node in forgetful)
+        {
+            findings.Add(new StoreFinding("node-abstains", true, string.Create(CultureInfo.InvariantCulture,
+                $"{node.Name} has restarted without its data, or was flushed, and does not vote: the next acquire finds out for how long, provided that enough of the other nodes ")
+                + string.Create(CultureInfo.InvariantCulture, $"answer: {voting} of {nodes.Count} nodes vote, {quorum} are needed. {left}.")));
         }
 
         foreach (var node in abstaining)

@@ -15,7 +15,7 @@ internal static class QuorumInspection
             var server = servers.FirstOrDefault(static server => server is { Answers: true, IsReplica: false }) ?? servers.FirstOrDefault(static server => server.Answers);
             return server is null
                 ? report with { Fault = "it does not answer" }
-                : report with { Server = server, AbstainsFor = await AbstentionAsync(node, server, cancellationToken).ConfigureAwait(false) };
+                : report with { Server = server, Life = await LifeAsync(node, server, cancellationToken).ConfigureAwait(false) };
         }
         catch (LockStoreException fault)
         {
@@ -23,12 +23,7 @@ internal static class QuorumInspection
         }
     }
 
-    /// <summary>What is noted about its vote, on its own clock.</summary>
-    private static async Task<TimeSpan?> AbstentionAsync(RedisLockStore node, ServerFacts server, CancellationToken cancellationToken)
-    {
-        if (!server.IsOpen)
-            return null;
-        var life = await new RedisVoter(node).ReadLifeAsync(cancellationToken).ConfigureAwait(false);
-        return life.IsNoted && life.Rest > TimeSpan.Zero ? life.Rest : null;
-    }
+    /// <summary>What is noted about its vote.</summary>
+    private static async Task<RedisLife?> LifeAsync(RedisLockStore node, ServerFacts server, CancellationToken cancellationToken) =>
+        server.IsOpen ? await new RedisVoter(node).ReadLifeAsync(cancellationToken).ConfigureAwait(false) : null;
 }

@@ -7,7 +7,7 @@ namespace Locking;
 /// What an asynchronous method with a time limit would do, without its timer, its token source and its hops over the pool. It ends once: with the
 /// answer, a fault, the time limit, or the caller's cancellation; a later answer of the client goes nowhere.
 /// </remarks>
-internal sealed class ScriptRequest<T> : Request
+internal sealed class ScriptRequest<T> : Alarm
 {
     private readonly RedisConnection _connection;
     private readonly IConnectionMultiplexer _multiplexer;
@@ -47,7 +47,7 @@ internal sealed class ScriptRequest<T> : Request
         CancellationToken cancellationToken)
     {
         var request = new ScriptRequest<T>(connection, multiplexer, script, keys, values, read);
-        connection.Deadlines.Add(request);
+        connection.Alarms.Set(request, connection.Alarms.Clock.TimestampIn(connection.CommandTimeout));
         if (cancellationToken.CanBeCanceled)
         {
             request._cancellation = cancellationToken.UnsafeRegister(
@@ -58,7 +58,8 @@ internal sealed class ScriptRequest<T> : Request
         return request._done.Task;
     }
 
-    internal override void Expire() => EndElsewhere(new TimeoutException());
+    /// <summary>The time is up. It is over in this moment; what comes of it goes through the client, which needs the pool in any case.</summary>
+    internal override void Ring() => EndElsewhere(new TimeoutException());
 
     private void Cancel(CancellationToken token) => EndElsewhere(new OperationCanceledException(token));
 
@@ -149,7 +150,7 @@ internal sealed class ScriptRequest<T> : Request
     private async Task FailExplainedAsync(Exception fault) =>
         _done.SetException(await LentClient.ExplainAsync(_multiplexer, fault, _script.Step, _connection.Server, _connection.Time).ConfigureAwait(false));
 
-    /// <summary>Ends it on a thread of its own: here a timer runs, or somebody's cancellation.</summary>
+    /// <summary>Ends it on the pool: here the alarm clock runs, or somebody's cancellation.</summary>
     private void EndElsewhere(Exception fault)
     {
         if (TryEnd())
@@ -160,7 +161,7 @@ internal sealed class ScriptRequest<T> : Request
     {
         if (Interlocked.Exchange(ref _ended, 1) != 0)
             return false;
-        _connection.Deadlines.Remove(this);
+        _connection.Alarms.Cancel(this);
         _cancellation.Unregister();
         return true;
     }

@@ -10,6 +10,7 @@ internal static class BuiltInProviders
         new RedisLockProvider(),
         new RedLockLockProvider(),
         new MongoLockProvider(),
+        new EtcdLockProvider(),
     ];
 
     public static KnownProviders Known { get; } = new(All);

@@ -201,6 +201,18 @@ public sealed class RestartTests : IAsyncDisposable
         Assert.Equal(before, far.Locks.Records.Syncs);
     }
 
+    [Fact]
+    public async Task One_of_several_keys_that_is_asked_for_again_has_its_new_end_on_record()
+    {
+        await using RawClient client = await RawClient.UnixAsync(SocketPath);
+        JsonElement many = await client.AskAsync("""{"type":"acquire-many","uuid":"M","keys":["a","b"],"ttl":10000}""");
+        string id = many.GetProperty("lockUuid").GetString()!;
+        _time.Advance(TimeSpan.FromSeconds(8));
+        Assert.True(IsGranted(await client.AskAsync($$"""{"type":"lock","uuid":"{{id}}","key":"a","ttl":60000}""")));
+        _time.Advance(TimeSpan.FromSeconds(8));
+        Assert.Equal(["a"], Recorded());
+    }
+
     private static string? TypeOf(JsonElement answer) => answer.GetProperty("type").GetString();
 
     private static bool IsGranted(JsonElement answer) => answer.GetProperty("acquired").GetBoolean();

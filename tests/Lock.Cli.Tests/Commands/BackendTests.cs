@@ -20,11 +20,13 @@ public sealed class BackendTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task LOCK_CONFIG_alone_moves_run_through_all_five_backends()
+    public async Task LOCK_CONFIG_alone_moves_run_through_all_backends()
     {
         var inMemory = """{"type":"inMemory"}""";
         await using var mongoServer = await MongoAddress.StartAsync();
         var mongo = $$"""{"type":"mongo","connection":{"url":{{JsonSerializer.Serialize(mongoServer.Uri)}},"database":"lock_tests","collection":"cli{{Guid.NewGuid():N}}"} }""";
+        await using var etcdServer = await EtcdServer.StartAsync();
+        var etcd = $$"""{"type":"etcd","connection":{"port":{{etcdServer.Port.ToString(CultureInfo.InvariantCulture)}}} }""";
         var broker = _sandbox.Config;
         for (var i = 0; i < 4; i++)
             _servers.Add(await RedisServer.StartAsync());
@@ -36,7 +38,7 @@ public sealed class BackendTests : IAsyncLifetime
         Assert.Contains("type: inMemory locks end with the process that takes them", refused.Error, StringComparison.Ordinal);
         Assert.Contains("Allowed here: broker, redis, redLock, mongo", refused.Error, StringComparison.Ordinal);
         foreach (var (type, config, servers) in new[]
-            { ("broker", broker, Array.Empty<int>()), ("redis", redis, [0]), ("redLock", quorum, [1, 2, 3]), ("mongo", mongo, []) })
+            { ("broker", broker, Array.Empty<int>()), ("redis", redis, [0]), ("redLock", quorum, [1, 2, 3]), ("mongo", mongo, []), ("etcd", etcd, []) })
         {
             _sandbox.Config = config;
             var id = await RunsTakeTurnsAsync(type);

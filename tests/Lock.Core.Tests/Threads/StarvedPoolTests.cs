@@ -1,42 +1,14 @@
-using System.Collections.Concurrent;
 using Locking.Conformance;
+using Locking.Testing;
 
 namespace Locking.Core.Tests;
 
 /// <summary>A thread pool that other work blocks: waits end, and leases go on.</summary>
 [Collection(nameof(StarvedPoolTests))]
 [CollectionDefinition(nameof(StarvedPoolTests), DisableParallelization = true)]
-public sealed class StarvedPoolTests
+public sealed class StarvedPoolTests : StarvedPool
 {
-    [Fact]
-    public void Waits_of_callers_that_block_end_while_the_pool_is_blocked()
-    {
-        const int Callers = 60;
-        var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
-        var held = locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromMinutes(5) }).AsTask().GetAwaiter().GetResult();
-        var ended = new ConcurrentQueue<Exception?>();
-        using var all = new CountdownEvent(Callers);
-        using (new BlockedPool())
-        {
-            for (var i = 0; i < Callers; i++)
-            {
-                new Thread(() =>
-                {
-                    ended.Enqueue(Record.Exception(() =>
-                    {
-                        _ = locks.LockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(300) }).AsTask().GetAwaiter().GetResult();
-                    }));
-                    all.Signal();
-                }) { IsBackground = true }.Start();
-            }
-
-            Assert.True(all.Wait(Eventually.Patience), $"{all.CurrentCount} waits did not end while the pool was blocked");
-        }
-
-        Assert.All(ended, end => Assert.IsType<LockTimeoutException>(end));
-        held.DisposeAsync().AsTask().Wait(Eventually.Patience);
-        locks.DisposeAsync().AsTask().Wait(Eventually.Patience);
-    }
+    protected override ILock NewLocks() => new StoreLock(new ScriptedStore(TimeProvider.System));
 
     [Fact]
     public void A_grant_that_comes_after_its_caller_has_left_is_given_back()

@@ -1,44 +1,14 @@
-using System.Collections.Concurrent;
 using Locking.Conformance;
+using Locking.Testing;
 
 namespace Locking.InMemory.Tests.Leases;
 
 /// <summary>A thread pool that other work blocks: waits end, and leases go on, in memory too.</summary>
 [Collection(nameof(StarvedPoolTests))]
 [CollectionDefinition(nameof(StarvedPoolTests), DisableParallelization = true)]
-public sealed class StarvedPoolTests
+public sealed class StarvedPoolTests : StarvedPool
 {
-    [Fact]
-    public void Waits_of_callers_that_block_end_while_the_pool_is_blocked_and_name_their_own_holder()
-    {
-        const int Callers = 60;
-        using var table = new InMemoryLockTable();
-        var locks = new InMemoryLock(table: table);
-        var held = locks.LockAsync("k", new LockOptions { Owner = "tester" }).AsTask().GetAwaiter().GetResult();
-        var ended = new ConcurrentQueue<Exception?>();
-        using var all = new CountdownEvent(Callers);
-        using (new BlockedPool())
-        {
-            for (var i = 0; i < Callers; i++)
-            {
-                new Thread(() =>
-                {
-                    ended.Enqueue(Record.Exception(() =>
-                    {
-                        _ = locks.LockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(300) }).AsTask().GetAwaiter().GetResult();
-                    }));
-                    all.Signal();
-                }) { IsBackground = true }.Start();
-            }
-
-            Assert.True(all.Wait(TimeSpan.FromSeconds(30)), $"{all.CurrentCount} waits did not end while the pool was blocked");
-        }
-
-        Assert.All(ended, end => Assert.Contains(
-            $"the same ILock object holds it (owner 'tester', id {held.Id}", Assert.IsType<LockTimeoutException>(end).Message, StringComparison.Ordinal));
-        held.DisposeAsync().AsTask().Wait(Eventually.Patience);
-        locks.DisposeAsync().AsTask().Wait(Eventually.Patience);
-    }
+    protected override ILock NewLocks() => new InMemoryLock(table: new InMemoryLockTable());
 
     [Fact]
     public void A_lease_goes_on_while_the_pool_is_blocked()

@@ -93,7 +93,7 @@ internal static class OptionSettings
         "A loss is announced this long before the backend may grant to another; below the ttl; where it is shorter than the allowance for drift "
         + "(`driftFactor` of the ttl and 2 ms), that counts. `Remaining` is what is left until the announcement.") with
     {
-        Least = 0, Default = "the allowance for drift; in memory none is needed, and it is not acted on",
+        Least = 0, Default = "the allowance for drift; in memory, where none is needed, 0",
     };
 
     public static Setting<LockOptions> Owner { get; } = new()

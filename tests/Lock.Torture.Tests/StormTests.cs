@@ -1,0 +1,29 @@
+namespace Locking.Torture.Tests;
+
+/// <summary>The short form of the torture: real processes, a few seconds of faults, the whole specification.</summary>
+public class StormTests
+{
+    [Theory]
+    [InlineData("inMemory", "worker-pause,worker-pause-short,worker-starve,worker-collect")]
+    [InlineData("broker", "worker-kill,worker-pause,store-kill-twice,store-term-twice,network-half")]
+    [InlineData("redis", "worker-kill,worker-pause,store-kill,network-answers-lost,network-break")]
+    public async Task A_short_storm_breaks_nothing(string backend, string faults)
+    {
+        var folder = Directory.CreateTempSubdirectory("lock-torture-").FullName;
+        var options = new StormOptions(backend, Seed: 1, TimeSpan.FromSeconds(6), folder)
+        {
+            Workers = 3,
+            Keys = 3,
+            Faults = faults.Split(','),
+            // What is tried here is not how busy the machine is.
+            Margin = TimeSpan.FromMilliseconds(400),
+            Bound = TimeSpan.FromMinutes(1),
+        };
+        var history = await Storm.RunAsync(options);
+        var violations = Specification.Check(history);
+        Assert.True(history.Attempts.Count(static one => one.Granted is not null) > 20);
+        Assert.Contains(history.Events, static one => one.Kind == EventKind.Fault);
+        Assert.True(violations.Count == 0, violations.Count == 0 ? "" : $"{Timeline.Of(history, violations[0], TimeSpan.FromMilliseconds(100))}\nThe history is in {folder}.");
+        Directory.Delete(folder, recursive: true);
+    }
+}

@@ -1,0 +1,139 @@
+using System.Globalization;
+
+namespace Locking.Torture;
+
+/// <summary>A broker in a process of its own; every second worker reaches it through a TCP network, the others over its socket.</summary>
+internal sealed class BrokerBackend : IBackend
+{
+    private string _folder = "";
+    private int _port;
+    private ChildProcess? _server;
+    private FaultProxy? _network;
+
+    public IReadOnlyDictionary<string, Func<Nemesis, Task>> Faults => new Dictionary<string, Func<Nemesis, Task>>(StringComparer.Ordinal)
+    {
+        ["store-kill"] = async nemesis =>
+        {
+            await _server!.KillAsync();
+            await nemesis.RestAsync();
+            await ServeAsync();
+        },
+        ["store-kill-twice"] = async nemesis =>
+        {
+            await _server!.KillAsync();
+            await ServeAsync();
+            await nemesis.RestAsync(0.2);
+            await _server.KillAsync();
+            await ServeAsync();
+        },
+        ["store-term"] = nemesis => TermAsync(nemesis, 0.5),
+        ["store-term-twice"] = async nemesis =>
+        {
+            await TermAsync(nemesis, 0);
+            await nemesis.RestAsync(0.1);
+            await TermAsync(nemesis, 0);
+        },
+        ["store-kill-then-term"] = async nemesis =>
+        {
+            await _server!.KillAsync();
+            await ServeAsync();
+            await TermAsync(nemesis, 0);
+        },
+        ["store-freeze"] = async nemesis =>
+        {
+            _server!.Freeze();
+            await nemesis.RestAsync(1.5);
+            _server.Thaw();
+        },
+        ["store-directory"] = async nemesis =>
+        {
+            foreach (var file in Directory.GetFiles(Path.Combine(_folder, "run")))
+                File.Delete(file);
+            await nemesis.RestAsync(0.3);
+        },
+        ["store-descriptors"] = async nemesis =>
+        {
+            var now = Directory.GetFiles(string.Create(CultureInfo.InvariantCulture, $"/proc/{_server!.Id}/fd")).Length;
+            await nemesis.RunAsync("prlimit", $"--pid={_server.Id}", $"--nofile={now}:65536");
+            _network!.Break(half: false);
+            await nemesis.RestAsync();
+            await nemesis.RunAsync("prlimit", $"--pid={_server.Id}", "--nofile=65536:65536");
+        },
+        ["network-cut"] = nemesis => nemesis.WeatherAsync(_network!, Weather.Cut),
+        ["network-silent"] = nemesis => nemesis.WeatherAsync(_network!, Weather.Silent),
+        ["network-slow"] = nemesis => nemesis.WeatherAsync(_network!, Weather.Slow),
+        ["network-answers-lost"] = nemesis => nemesis.WeatherAsync(_network!, Weather.AnswersLost),
+        ["network-break"] = nemesis => nemesis.BreakAsync(_network!, half: false),
+        ["network-half"] = nemesis => nemesis.BreakAsync(_network!, half: true),
+    };
+
+    private string SocketPath => Path.Combine(_folder, "run", "broker.sock");
+
+    public async Task StartAsync(string folder, int seed)
+    {
+        _folder = folder;
+        await ServeAsync();
+        _network = new FaultProxy(_port, seed);
+    }
+
+    public string Config(int worker) => worker % 2 == 0
+        ? string.Create(CultureInfo.InvariantCulture, $$"""{"type":"broker","connection":{"host":"127.0.0.1","port":{{_network!.Port}} } }""")
+        : $$"""{"type":"broker","connection":{"path":"{{SocketPath}}"} }""";
+
+    public async Task<IReadOnlyList<string>> LeftoversAsync()
+    {
+        await using var locks = Lock.Create(Config(1));
+        List<string> left = [];
+        await foreach (var info in locks.ListAsync(""))
+            left.Add($"the lock {info.Key} of {info.Owner}, {info.Remaining.TotalMilliseconds:0} ms");
+        return left;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_network is not null)
+            await _network.DisposeAsync();
+        _server?.Dispose();
+    }
+
+    private async Task TermAsync(Nemesis nemesis, double rest)
+    {
+        if (!await _server!.TermAsync(TimeSpan.FromSeconds(10)))
+            nemesis.Left("a broker that did not end within 10 s of TERM");
+        await nemesis.RestAsync(rest);
+        await ServeAsync();
+    }
+
+    private async Task ServeAsync()
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            _server?.Dispose();
+            var first = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+            List<string> said = [];
+            _server = ChildProcess.Own(
+                ["broker", SocketPath, _port.ToString(CultureInfo.InvariantCulture)],
+                hear: line =>
+                {
+                    lock (said)
+                        said.Add(line);
+                    if (line.StartsWith("listening ", StringComparison.Ordinal))
+                        first.TrySetResult(line["listening ".Length..]);
+                });
+            var ended = _server.EndAsync(CancellationToken.None);
+            if (await Task.WhenAny(first.Task, ended).WaitAsync(TimeSpan.FromSeconds(60)) == first.Task)
+            {
+                _port = int.Parse(await first.Task, CultureInfo.InvariantCulture);
+                return;
+            }
+
+            lock (said)
+            {
+                if (attempt == 20)
+                    throw new InvalidOperationException("The broker does not start: " + string.Join("; ", said));
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+using System.Globalization;
+
+namespace Locking.Torture;
+
+/// <summary>A quorum over three servers without persistence, of which a minority, one at a time, is emptied, frozen, killed or cut off.</summary>
+internal sealed class RedLockBackend : IBackend
+{
+    /// <summary>The longest lease that workers of a ttl of one second ask for: so long a node that restarted does not vote.</summary>
+    private const int LongestTtl = 1500;
+
+    private readonly List<RedisNode> _nodes = [];
+
+    public IReadOnlyList<int> Ports => [.. _nodes.Select(static node => node.Network.Port)];
+
+    public IReadOnlyDictionary<string, Func<Nemesis, Task>> Faults => new Dictionary<string, Func<Nemesis, Task>>(StringComparer.Ordinal)
+    {
+        ["minority-kill"] = nemesis => RestartAsync(nemesis, Any(nemesis), 0.5),
+        ["minority-kill-twice"] = async nemesis =>
+        {
+            var node = Any(nemesis);
+            await RestartAsync(nemesis, node, 0);
+            await RestartAsync(nemesis, node, 0.1);
+        },
+        ["minority-flush"] = async nemesis =>
+        {
+            await Any(nemesis).AskAsync("FLUSHALL");
+            await WaitOutAsync(nemesis);
+        },
+        ["minority-freeze"] = async nemesis =>
+        {
+            var node = Any(nemesis);
+            node.Process.Freeze();
+            await nemesis.RestAsync(1.5);
+            node.Process.Thaw();
+        },
+        ["minority-cut"] = nemesis => nemesis.WeatherAsync(Any(nemesis).Network, Weather.Cut),
+        ["minority-silent"] = nemesis => nemesis.WeatherAsync(Any(nemesis).Network, Weather.Silent),
+        ["minority-answers-lost"] = nemesis => nemesis.WeatherAsync(Any(nemesis).Network, Weather.AnswersLost),
+        ["network-slow"] = async nemesis =>
+        {
+            foreach (var node in _nodes)
+                node.Network.Set(Weather.Slow);
+            await nemesis.RestAsync(2);
+            foreach (var node in _nodes)
+                node.Network.Set(Weather.Fair);
+        },
+        ["network-break"] = async nemesis =>
+        {
+            foreach (var node in _nodes)
+                await nemesis.BreakAsync(node.Network, half: false);
+        },
+        ["majority-silent"] = async nemesis =>
+        {
+            await Task.WhenAll(_nodes.Take(2).Select(node => nemesis.WeatherAsync(node.Network, Weather.Silent)));
+        },
+    };
+
+    public async Task StartAsync(string folder, int seed)
+    {
+        for (var i = 0; i < 3; i++)
+            _nodes.Add(new RedisNode(Path.Combine(folder, $"node{i}"), seed + i, persists: false));
+        await Task.WhenAll(_nodes.Select(static node => node.StartAsync()));
+    }
+
+    public string Config(int worker) => $$"""{"type":"redLock","connection":{"endpoints":[{{string.Join(',', _nodes.Select(static node =>
+        string.Create(CultureInfo.InvariantCulture, $$"""{"host":"127.0.0.1","port":{{node.Network.Port}} }""")))}}] },"lockOptions":{"ttl":{{LongestTtl}}} }""";
+
+    public async Task<IReadOnlyList<string>> LeftoversAsync() => [.. (await Task.WhenAll(_nodes.Select(static node => node.LeftoversAsync()))).SelectMany(static left => left)];
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var node in _nodes)
+            await node.DisposeAsync();
+    }
+
+    private RedisNode Any(Nemesis nemesis) => _nodes[nemesis.Random.Next(_nodes.Count)];
+
+    private static async Task RestartAsync(Nemesis nemesis, RedisNode node, double rest)
+    {
+        await node.Process.KillAsync();
+        await nemesis.RestAsync(rest);
+        await node.ServeAsync();
+        await WaitOutAsync(nemesis);
+    }
+
+    /// <summary>A minority: the next node is not hurt before the leases that this one forgot have ended.</summary>
+    private static Task WaitOutAsync(Nemesis nemesis) => Task.Delay(TimeSpan.FromMilliseconds(LongestTtl + 500), TimeProvider.System);
+}

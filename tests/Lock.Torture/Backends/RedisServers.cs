@@ -1,0 +1,89 @@
+using System.Net;
+using System.Net.Sockets;
+using Locking.Testing;
+
+namespace Locking.Torture;
+
+/// <summary>A Redis server of a torture, behind a network.</summary>
+internal sealed class RedisNode(string folder, int seed, bool persists) : IAsyncDisposable
+{
+    /// <summary>Ends of companions that stay: token counters, a node's note of its life, the longest lease that was asked for.</summary>
+    private static readonly string[] _kept = ["f", "life", "ttls"];
+
+    private ChildProcess? _process;
+
+    public int Port { get; } = FreePort();
+
+    public FaultProxy Network { get; private set; } = null!;
+
+    public ChildProcess Process => _process!;
+
+    private IEnumerable<string> Words =>
+    [
+        "--port", $"{Port}", "--bind", "127.0.0.1", "--daemonize", "no", "--save", "", "--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0",
+        .. persists ? ["--appendonly", "yes", "--appendfsync", "always"] : Array.Empty<string>(),
+    ];
+
+    public async Task StartAsync()
+    {
+        Directory.CreateDirectory(folder);
+        await ServeAsync();
+        Network = new FaultProxy(Port, seed);
+    }
+
+    public async Task ServeAsync()
+    {
+        _process?.Dispose();
+        _process = new ChildProcess(Environment.GetEnvironmentVariable("LOCK_TEST_REDIS_SERVER") ?? "redis-server", Words, folder: folder);
+        var limit = HistoryLog.Now + TimeSpan.FromSeconds(30).Ticks;
+        while (await AskAsync("PING") is not "PONG")
+        {
+            if (HistoryLog.Now > limit || _process.HasEnded)
+                throw new InvalidOperationException($"redis-server on port {Port} does not answer.");
+            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
+        }
+    }
+
+    /// <summary>One command on a connection of its own, around the network; null when there is no answer.</summary>
+    public async Task<object?> AskAsync(params string[] words)
+    {
+        try
+        {
+            await using var raw = await RawRedis.ConnectAsync(Port, null);
+            return await raw.CommandAsync(words);
+        }
+        catch (Exception problem) when (problem is SocketException or IOException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What is not a token counter or a note of the quorum, and who still listens for a key.</summary>
+    public async Task<IReadOnlyList<string>> LeftoversAsync()
+    {
+        List<string> left = [];
+        foreach (var key in (await AskAsync("KEYS", "*") as object?[] ?? []).OfType<string>())
+        {
+            if (_kept.Any(end => key.EndsWith("\uFFFD" + end, StringComparison.Ordinal)))
+                continue;
+            var (type, life) = (await AskAsync("TYPE", key), await AskAsync("PTTL", key));
+            left.Add($"{key} ({type}, {life} ms) on port {Port}");
+        }
+
+        return left;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Network is not null)
+            await Network.DisposeAsync();
+        _process?.Dispose();
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

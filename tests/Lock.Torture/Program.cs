@@ -1,0 +1,3 @@
+using Locking.Torture;
+
+return await CommandLine.RunAsync(args);
