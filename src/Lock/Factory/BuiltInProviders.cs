@@ -10,6 +10,7 @@ internal static class BuiltInProviders
         new RedisLockProvider(),
         new RedLockLockProvider(),
         new MongoLockProvider(),
+        new PostgresLockProvider(),
         new EtcdLockProvider(),
     ];
 

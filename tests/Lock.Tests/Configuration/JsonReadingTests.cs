@@ -99,6 +99,7 @@ public sealed class JsonReadingTests
               "host": "h", "port": 1, "path": "/p", "url": "redis://u", "username": "n", "password": "w", "tls": true, "db": 2,
               "connectTimeout": 3, "commandTimeout": "4s", "noDelay": false, "endpoints": [{"host": "a"}, {"host": "b", "port": 7}],
               "name": "t", "isolated": true, "database": "d", "collection": "c", "writeConcern": 3, "launch": true, "secret": "s",
+              "table": "l", "createTable": false,
               "caFile": "/ca", "certFile": "/cert", "keyFile": "/key"
             }}
             """).Connection!;
@@ -109,6 +110,8 @@ public sealed class JsonReadingTests
             new LockSettings
             {
                 ["name"] = "t",
+                ["table"] = "l",
+                ["createTable"] = false,
                 ["isolated"] = true,
                 ["host"] = "h",
                 ["port"] = 1,
