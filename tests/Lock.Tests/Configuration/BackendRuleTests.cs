@@ -213,7 +213,7 @@ public sealed class BackendRuleTests
         public static SettingsTable<TheirSettings> Table { get; } = new(
         [
             Settings.Text<TheirSettings>("shelf", s => s.Shelf, (s, value) => s with { Shelf = value }, "Where."),
-            Settings.Integer<TheirSettings>("copies", s => s.Copies, (s, value) => s with { Copies = value }, "How many.") with
+            Settings.WholeNumber<TheirSettings>("copies", s => s.Copies, (s, value) => s with { Copies = value }, "How many.") with
             {
                 Place = SettingPlace.LockOptions, Least = 1, Most = 9, Misnomers = ["clones"],
             },
