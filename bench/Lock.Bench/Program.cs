@@ -4,6 +4,7 @@ using Locking.Bench.Engine;
 using Locking.Bench.Etcd;
 using Locking.Bench.InMemory;
 using Locking.Bench.Mongo;
+using Locking.Bench.Postgres;
 using Locking.Bench.Redis;
 
 // One suite per backend; each is one entry here and one folder beside this file.
@@ -14,6 +15,7 @@ Dictionary<string, Func<IBenchSuite>> suites = new(StringComparer.OrdinalIgnoreC
     ["broker"] = static () => new BrokerSuite(),
     ["etcd"] = static () => new EtcdSuite(),
     ["mongo"] = static () => new MongoSuite(),
+    ["postgres"] = static () => new PostgresSuite(),
     ["redis"] = static () => new RedisSuite(),
 };
 
@@ -55,7 +57,7 @@ int Usage(string problem)
 {
     Console.Error.WriteLine(problem);
     Console.Error.WriteLine($"Usage: dotnet run -c Release --project bench/Lock.Bench -- [--rounds N] [--only PART,...] [--json FILE] SUITE...   Suites: {string.Join(", ", suites.Keys)}.");
-    Console.Error.WriteLine($"--only measures less: of broker the parts {string.Join(", ", BrokerSuite.Parts)}; of redis the rows whose names have that part. The other suites have none.");
+    Console.Error.WriteLine($"--only measures less: of broker the parts {string.Join(", ", BrokerSuite.Parts)}; of redis and postgres the rows whose names have that part. The other suites have none.");
     Console.Error.WriteLine("--json writes everything that was measured into a file, for programs.");
     Console.Error.WriteLine("Ends with 0 when every bar is met, with 1 when one is not.");
     return 64;

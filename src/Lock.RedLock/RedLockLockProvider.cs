@@ -39,7 +39,7 @@ public sealed class RedLockLockProvider : LockProvider<RedLockSettings>
 
     internal static RedLockLockStore Create(IReadOnlyList<RedisLockStore> stores, RedLockSettings settings, LockOptions options, TimeProvider time, TimeSpan connectTimeout)
     {
-        var voters = stores.Select(store => new RedisVoter(store)).ToList();
+        var voters = stores.Select(static store => new RedisVoter(store.AsNode())).ToList();
         var admission = new Admission(voters, options.Ttl is { } ttl && ttl > TimeSpan.Zero ? ttl : TimeSpan.FromSeconds(30), time);
         var retention = settings.FenceRetention ?? TimeSpan.FromHours(1);
         var nodes = voters.Select(IQuorumNode (voter, index) => new RedisQuorumNode(index, voter, new NodeHealth(voter, admission, time), retention)).ToList();

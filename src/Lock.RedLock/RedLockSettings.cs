@@ -55,7 +55,7 @@ public sealed record RedLockSettings
         CommonSettings.Username<RedLockSettings>(static s => s.Username, static (s, value) => s with { Username = value }),
         CommonSettings.Password<RedLockSettings>(static s => s.Password, static (s, value) => s with { Password = value }),
         CommonSettings.Tls<RedLockSettings>(static s => s.Tls, static (s, value) => s with { Tls = value }),
-        Settings.Integer<RedLockSettings>("db", static s => s.Db, static (s, value) => s with { Db = value }, "Number of the database.") with
+        Settings.WholeNumber<RedLockSettings>("db", static s => s.Db, static (s, value) => s with { Db = value }, "Number of the database.") with
         {
             Default = "0",
         },
@@ -68,7 +68,7 @@ public sealed record RedLockSettings
         {
             Place = SettingPlace.LockOptions, Default = "the larger of 50 and a hundredth of the ttl",
         },
-        Settings.Integer<RedLockSettings>(
+        Settings.WholeNumber<RedLockSettings>(
             "quorum", static s => s.Quorum, static (s, value) => s with { Quorum = value }, "Votes needed, never below a majority.") with
         {
             Place = SettingPlace.LockOptions, Least = 1, Default = "a majority",

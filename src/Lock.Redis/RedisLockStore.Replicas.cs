@@ -8,19 +8,17 @@ public sealed partial class RedisLockStore
     private async ValueTask<AcquireReply> AcquireReplicatedAsync(
         ReplicatedWriter writer,
         AcquireRequest request,
-        LockKeys keys,
-        RedisKey[] names,
-        RedisValue[] values,
+        StoreStepCall step,
         Func<RedisResult, AcquireReply> read,
         CancellationToken cancellationToken)
     {
-        if (keys.IsSplitOnCluster)
-            await RefuseOnClusterAsync(keys, cancellationToken).ConfigureAwait(false);
+        if (step.IsSplitOnCluster)
+            await RefuseOnClusterAsync(step, cancellationToken).ConfigureAwait(false);
         // The step goes over the writer's connection; losses are heard over ours.
         if (_leaseLost is not null)
             await _connection.ConnectAsync(cancellationToken).ConfigureAwait(false);
         var (answer, replicas) = await writer.EvaluateAsync(
-            _layout.Scripts.Acquire, names, values, static result => (long)result > 0, cancellationToken).ConfigureAwait(false);
+            step.Script, step.Keys, step.Values, static result => (long)result > 0, cancellationToken).ConfigureAwait(false);
         if (replicas >= _settings.Replicas)
             return read(answer);
 
@@ -38,10 +36,10 @@ public sealed partial class RedisLockStore
     }
 
     private async ValueTask<StoreReply> ExtendReplicatedAsync(
-        ReplicatedWriter writer, LockKeys keys, RedisValue[] values, CancellationToken cancellationToken)
+        ReplicatedWriter writer, StoreStepCall step, CancellationToken cancellationToken)
     {
         var (answer, replicas) = await writer.EvaluateAsync(
-            _layout.Scripts.Extend, keys.ToArray(2), values, static result => (int)result == 1, cancellationToken).ConfigureAwait(false);
+            step.Script, step.Keys, step.Values, static result => (int)result == 1, cancellationToken).ConfigureAwait(false);
         // A renewal that the replicas have not heard of does not count either: after a failover the lease would end as before it.
         return replicas >= _settings.Replicas ? (StoreReply)(int)answer : throw TooFewReplicas(replicas, "extend", undone: false);
     }

@@ -6,16 +6,18 @@ namespace Locking;
 
 /// <summary>Locks on one Redis or Valkey server, a replicated one, or a Redis Cluster.</summary>
 /// <remarks>
-/// <para>Each step is one script and one round trip. The lock record is a plain string, the holder id with an expiry, so that every client
-/// that does <c>SET key value NX PX</c> excludes us and we them; fencing token, owner and queue are in companion keys of the same hash slot.</para>
+/// <para>Each step is one script and one round trip. The lock record is a plain string with an expiry, the holder id first, so that every client
+/// that does <c>SET key value NX PX</c> excludes us and we them. Token and owner stand behind the id; one counter of tokens serves a hash slot.
+/// In the formats of other clients the record is theirs, and token, owner and queue are in companion keys of the same hash slot.</para>
 /// <para>Not promised: on a server with replicas a failover can lose a lease that the new master has not heard of, unless
 /// <c>replicas</c> made the grant wait for it; docs/redis.md says what each topology keeps.</para>
 /// </remarks>
 public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleaseSignal, IForceReleaseStore
 {
-    private static readonly RedisValue s_noExpiry = -1;
-    private static readonly Func<RedisResult, AcquireReply> s_readGrant = static answer => ReadGrant((long)answer);
     private static readonly Func<RedisResult, StoreReply> s_readReply = static answer => (StoreReply)(int)answer;
+
+    /// <summary>How many of the keys that a listing has found are read at once.</summary>
+    private const int ListedAtOnce = 100;
 
     internal const string NoReplicasOverLent =
         "waiting for replicas takes a connection of its own, and a client that is lent does not tell how one is made: give the provider the client's ConfigurationOptions instead of the client.";
@@ -24,8 +26,7 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
     private readonly RedisLockSettings _settings;
     private readonly LockOptions _options;
     private readonly KeyLayout _layout;
-    private readonly TimeSpan _retention;
-    private readonly RedisValue _retentionValue;
+    private readonly RecordSteps _steps;
     private readonly Func<RedisResult, StoreReply> _readTold;
     private readonly ReplicatedWriter? _replicated;
 
@@ -49,15 +50,16 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
     {
     }
 
-    internal RedisLockStore(RedisConnection connection, RedisLockSettings settings, LockOptions options)
+    internal RedisLockStore(RedisConnection connection, RedisLockSettings settings, LockOptions options, bool isNode = false)
     {
         RedisSettings.Table.Check(settings);
         _connection = connection;
         _settings = settings with { };
         _options = options;
-        _layout = KeyLayout.Of(settings.Format, settings.KeyPrefix);
-        _retention = settings.FenceRetention ?? TimeSpan.FromHours(1);
-        _retentionValue = Milliseconds(_retention);
+        _layout = KeyLayout.Of(settings.Format, settings.KeyPrefix, isNode);
+        _steps = _layout.IsNative
+            ? new NativeSteps(_layout, connection, settings.Fair ?? false, settings.Replicas is not > 0)
+            : new BareSteps(_layout, connection, settings.FenceRetention ?? TimeSpan.FromHours(1));
         _readTold = ReadTold;
         if (settings.Replicas is > 0 && connection.IsLent)
             throw new ArgumentException(NoReplicasOverLent, nameof(settings));
@@ -77,53 +79,43 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
 
     private ReleaseChannel Channel => field ??= _connection.Channel(_layout);
 
+    /// <summary>The same servers as a node of a quorum: its records are votes, with a fence for each key. Shares the connection, and ends it.</summary>
+    internal RedisLockStore AsNode() => _layout.IsNative ? new RedisLockStore(_connection, _settings, _options, isNode: true) : this;
+
     /// <inheritdoc/>
     public ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var keys = _layout.KeysOf(request.Key);
-        var waits = _layout.NamesWaiters && Channel.Asks(keys.Record, request.HolderId);
-        var names = keys.ToArray(waits ? 4 : 3);
-        RedisValue[] values = request.Queue || _layout.OthersGiveNotice
-            ? [request.HolderId, TtlValue(request.Ttl), request.Owner, LifeValue(request.Ttl), request.Queue ? 1 : 0, _layout.OthersGiveNotice ? 1 : 0]
-            : [request.HolderId, TtlValue(request.Ttl), request.Owner, LifeValue(request.Ttl)];
-        var read = waits ? ReadAwaitedGrant(keys.Record, request.HolderId) : s_readGrant;
+        var waits = _layout.NamesWaiters && Channel.Asks(_layout.Prefix, request.Key, request.HolderId);
+        var sentAt = _connection.Time.GetTimestamp();
+        var step = _steps.Acquire(request, waits, sentAt);
+        Func<RedisResult, AcquireReply> read = answer => ReadGrant(step, request, waits, (long)answer, sentAt);
         return _replicated is null
-            ? RunAsync(_layout.Scripts.Acquire, keys, names, values, read, cancellationToken)
-            : AcquireReplicatedAsync(_replicated, request, keys, names, values, read, cancellationToken);
+            ? RunAsync(step, read, cancellationToken)
+            : AcquireReplicatedAsync(_replicated, request, step, read, cancellationToken);
     }
 
     /// <inheritdoc/>
     public ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
-        var keys = _layout.KeysOf(key);
-        RedisValue[] values = [holderId, TtlValue(ttl), LifeValue(ttl)];
+        var step = _steps.Extend(key, holderId, ttl);
         return _replicated is null
-            ? RunAsync(_layout.Scripts.Extend, keys, keys.ToArray(2), values, s_readReply, cancellationToken)
-            : ExtendReplicatedAsync(_replicated, keys, values, cancellationToken);
+            ? RunAsync(step, s_readReply, cancellationToken)
+            : ExtendReplicatedAsync(_replicated, step, cancellationToken);
     }
 
     /// <inheritdoc/>
-    public ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
-    {
-        var keys = _layout.KeysOf(key);
-        RedisValue[] values = [holderId, _retentionValue, _connection.ChannelName(_layout.Channel), _layout.NoticeOf(keys, holderId)];
-        return RunAsync(_layout.Scripts.Release, keys, keys.ToArray(_layout.NamesWaiters ? 4 : 3), values, _readTold, cancellationToken);
-    }
+    public ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken) =>
+        RunAsync(_steps.Release(key, holderId), _readTold, cancellationToken);
 
     /// <inheritdoc/>
-    public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
-    {
-        var keys = _layout.KeysOf(key);
-        RedisValue[] values = [_retentionValue, _connection.ChannelName(_layout.Channel), _layout.NoticeOf(keys, ""), _connection.ChannelName(ForcedChannel.Name)];
-        return await RunAsync(_layout.Scripts.Force, keys, keys.ToArray(3), values, _readTold, cancellationToken).ConfigureAwait(false) == StoreReply.Done;
-    }
+    public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken) =>
+        await RunAsync(_steps.Force(key), _readTold, cancellationToken).ConfigureAwait(false) == StoreReply.Done;
 
     /// <inheritdoc/>
     public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken)
     {
-        var keys = _layout.KeysOf(key);
-        var answer = await RunAsync(_layout.Scripts.Get, keys, keys.ToArray(2), [], static answer => answer, cancellationToken).ConfigureAwait(false);
+        var answer = await RunAsync(_steps.Get(key), static answer => answer, cancellationToken).ConfigureAwait(false);
         if (answer.IsNull)
             return null;
         var fields = (RedisResult[])answer!;
@@ -141,19 +133,21 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(prefix);
-        var seen = new HashSet<string>(StringComparer.Ordinal);
-        await foreach (var fence in FenceScan.RunAsync(_connection, _layout.Prefix + prefix, cancellationToken).ConfigureAwait(false))
+        var asked = new Queue<Task<LockInfo?>>();
+        await foreach (var key in KeyScan.RunAsync(_connection, _layout, prefix, cancellationToken).ConfigureAwait(false))
         {
-            if (LockKeys.RecordOfFence(fence) is not { } record ||
-                !record.StartsWith(_layout.Prefix, StringComparison.Ordinal) ||
-                !record.AsSpan(_layout.Prefix.Length).StartsWith(prefix, StringComparison.Ordinal) ||
-                !seen.Add(record))
-            {
-                continue;
-            }
+            // Whoever stops listening leaves their faults to nobody.
+            var asking = GetAsync(key, cancellationToken).AsTask();
+            RedisConnection.Forget(asking);
+            asked.Enqueue(asking);
+            // What else lies there is most of it, perhaps: a fence that outlives its lock, a value that is no lock at all.
+            if (asked.Count == ListedAtOnce && await asked.Dequeue().ConfigureAwait(false) is { FencingToken: not null } info)
+                yield return info;
+        }
 
-            // The fence outlives the lock; and where a stranger holds the key now, its value may be no lock at all.
-            if (await GetAsync(record[_layout.Prefix.Length..], cancellationToken).ConfigureAwait(false) is { FencingToken: not null } info)
+        while (asked.TryDequeue(out var left))
+        {
+            if (await left.ConfigureAwait(false) is { FencingToken: not null } info)
                 yield return info;
         }
     }
@@ -185,23 +179,13 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
 
-    /// <summary>Whole milliseconds, rounded up: the server's lease is never shorter than the one asked for.</summary>
-    internal static long Milliseconds(TimeSpan span) => (span.Ticks + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond;
+    /// <inheritdoc cref="RecordSteps.Milliseconds"/>
+    internal static long Milliseconds(TimeSpan span) => RecordSteps.Milliseconds(span);
 
-    internal static RedisValue TtlValue(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? s_noExpiry : Milliseconds(ttl);
+    internal static RedisValue TtlValue(TimeSpan ttl) => RecordSteps.TtlValue(ttl);
 
     /// <summary>How long a fence lives at the most: as long as the lease that it was written for, and the retention behind it.</summary>
     internal static long FenceLife(TimeSpan ttl, TimeSpan retention) => ttl == Timeout.InfiniteTimeSpan ? 0 : Milliseconds(ttl) + Milliseconds(retention);
-
-    private RedisValue LifeValue(TimeSpan ttl) => FenceLife(ttl, _retention);
-
-    private Func<RedisResult, AcquireReply> ReadAwaitedGrant(string record, string holderId) => answer =>
-    {
-        var reply = ReadGrant((long)answer);
-        if (reply.IsGranted)
-            Channel.Granted(record, holderId);
-        return reply;
-    };
 
     /// <summary>Reads the answer of a step that tells who waits (Scripts/notify.lua). That it could not tell them changes nothing of what it did.</summary>
     private StoreReply ReadTold(RedisResult answer)
@@ -212,35 +196,39 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
         return (StoreReply)(reply & 3);
     }
 
-    /// <summary>Reads the answer of an acquire: a token, or the folded number of a busy answer (Scripts/fence.lua).</summary>
-    private static AcquireReply ReadGrant(long answer)
+    /// <summary>Reads the answer of an acquire: a token, or the folded number of a busy answer.</summary>
+    private AcquireReply ReadGrant(in StoreStepCall step, AcquireRequest request, bool waits, long answer, long sentAt)
     {
         if (answer > 0)
+        {
+            _steps.Learn(step, answer, sentAt);
+            if (waits)
+                Channel.Granted(_layout.Prefix + request.Key, request.HolderId);
             return AcquireReply.Granted(answer);
+        }
+
         var folded = -1 - answer;
         var left = (folded >> 1) - 2;
         return AcquireReply.Busy(left < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(left), (folded & 1) == 1);
     }
 
-    private ValueTask<T> RunAsync<T>(
-        RedisScript script, in LockKeys keys, RedisKey[] names, RedisValue[] values, Func<RedisResult, T> read, CancellationToken cancellationToken) =>
-        keys.IsSplitOnCluster
-            ? RunUnlessClusterAsync(script, keys, names, values, read, cancellationToken)
-            : new(_connection.EvaluateAsync(script, names, values, read, cancellationToken));
+    private ValueTask<T> RunAsync<T>(in StoreStepCall step, Func<RedisResult, T> read, CancellationToken cancellationToken) =>
+        step.IsSplitOnCluster
+            ? RunUnlessClusterAsync(step, read, cancellationToken)
+            : new(_connection.EvaluateAsync(step.Script, step.Keys, step.Values, read, cancellationToken));
 
-    private async ValueTask<T> RunUnlessClusterAsync<T>(
-        RedisScript script, LockKeys keys, RedisKey[] names, RedisValue[] values, Func<RedisResult, T> read, CancellationToken cancellationToken)
+    private async ValueTask<T> RunUnlessClusterAsync<T>(StoreStepCall step, Func<RedisResult, T> read, CancellationToken cancellationToken)
     {
-        await RefuseOnClusterAsync(keys, cancellationToken).ConfigureAwait(false);
-        return await _connection.EvaluateAsync(script, names, values, read, cancellationToken).ConfigureAwait(false);
+        await RefuseOnClusterAsync(step, cancellationToken).ConfigureAwait(false);
+        return await _connection.EvaluateAsync(step.Script, step.Keys, step.Values, read, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task RefuseOnClusterAsync(LockKeys keys, CancellationToken cancellationToken)
+    private async Task RefuseOnClusterAsync(StoreStepCall step, CancellationToken cancellationToken)
     {
         if (!await _connection.IsClusterAsync(cancellationToken).ConfigureAwait(false))
             return;
         throw new LockStoreException(
-            $"The key '{keys.Record}' cannot be used on a Redis Cluster: its braces keep the companion records from sharing its hash slot. " +
+            $"The key '{(string?)step.Keys[0]}' cannot be used on a Redis Cluster: its braces keep the companion records from sharing its hash slot. " +
             "Use a key without '}', or with a hash tag such as {tag}.",
             isTransient: false)
         {

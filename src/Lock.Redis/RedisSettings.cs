@@ -14,7 +14,7 @@ internal static class RedisSettings
         CommonSettings.Username<RedisLockSettings>(static s => s.Username, static (s, value) => s with { Username = value }),
         CommonSettings.Password<RedisLockSettings>(static s => s.Password, static (s, value) => s with { Password = value }),
         CommonSettings.Tls<RedisLockSettings>(static s => s.Tls, static (s, value) => s with { Tls = value }),
-        Settings.Integer<RedisLockSettings>("db", static s => s.Db, static (s, value) => s with { Db = value }, "Number of the database.") with
+        Settings.WholeNumber<RedisLockSettings>("db", static s => s.Db, static (s, value) => s with { Db = value }, "Number of the database.") with
         {
             Default = "0", Misnomers = ["dbNumber", "dbIndex", "defaultDatabase", "index"],
         },
@@ -28,7 +28,7 @@ internal static class RedisSettings
         {
             Place = SettingPlace.LockOptions, AllowsNull = false, Default = "`false`", Misnomers = ["fifo"], Asks = static value => value is true,
         },
-        Settings.Integer<RedisLockSettings>(
+        Settings.WholeNumber<RedisLockSettings>(
             "replicas", static s => s.Replicas, static (s, value) => s with { Replicas = value },
             "A grant counts only when so many replicas have it.") with
         {

@@ -14,6 +14,8 @@ public static class Libraries
         "Lock.Redis",
         "Lock.RedLock",
         "Lock.Mongo",
+        "Lock.Postgres",
+        "Lock.Etcd",
         "Lock",
     ];
 

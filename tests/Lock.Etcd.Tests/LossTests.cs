@@ -25,9 +25,10 @@ public sealed class LossTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
     public async Task An_entry_that_is_deleted_from_outside_is_announced_lost_at_once()
     {
         await using ILock locks = new StoreLock(etcd.NewStore());
-        ILockHandle handle = await locks.LockAsync(_key, new LockOptions { Ttl = Timeout.InfiniteTimeSpan });
+        ILockHandle handle = await locks.LockAsync(_key, new LockOptions { Ttl = TimeSpan.FromHours(1) });
         await etcd.Server.ControlAsync("del", await EntryAsync());
         await Eventually.TrueAsync(() => handle.LostToken.IsCancellationRequested, "the loss");
+        Assert.Equal(LostReason.Removed, handle.LostReason);
         Assert.Equal(UnlockOutcome.AlreadyExpired, await handle.UnlockAsync());
     }
 

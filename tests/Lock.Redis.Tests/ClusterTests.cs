@@ -83,12 +83,28 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
     [InlineData("}{")]
     public async Task A_key_whose_braces_forbid_a_shared_slot_is_refused_with_the_reason(string key)
     {
-        await using var store = NewStore();
+        await using var store = NewStore(LockFormats.RedLockNet);
         var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, key, "id"));
         Assert.False(fault.IsTransient);
         Assert.False(fault.MayHaveBeenApplied);
         Assert.Contains("hash slot", fault.Message, StringComparison.Ordinal);
         Assert.Contains(key, fault.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("a}b")]
+    [InlineData("{}x")]
+    [InlineData("}{")]
+    [InlineData("a{b")]
+    [InlineData("{}{a}")]
+    public async Task The_native_format_takes_keys_with_any_braces(string key)
+    {
+        await using var store = NewStore();
+        Assert.True((await AskAsync(store, key, "id")).IsGranted);
+        await using var watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
+        Assert.False((await AskAsync(store, key, "next")).IsGranted);
+        Assert.Equal(StoreReply.Done, await store.TryReleaseAsync(key, "id", CancellationToken.None));
+        await store.TryReleaseAsync(key, "next", CancellationToken.None);
     }
 
     [Fact]
@@ -101,6 +117,7 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
             var key = $"{Guid.NewGuid():N}";
             await AskAsync(holding, key, "id");
             await using var watch = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
+            Assert.False((await AskAsync(waiting, key, "waiter")).IsGranted);
             await holding.TryReleaseAsync(key, "id", CancellationToken.None);
             Assert.True(await watch.WaitAsync(Eventually.Patience, CancellationToken.None));
         }
@@ -209,8 +226,8 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
         }
     }
 
-    private ILockStore NewStore() => new RedisLockProvider().CreateStore(
-        new RedisLockSettings { Url = string.Join(',', cluster.Servers.Select(server => server.EndPoint)) }, null,
+    private ILockStore NewStore(string? format = null) => new RedisLockProvider().CreateStore(
+        new RedisLockSettings { Url = string.Join(',', cluster.Servers.Select(server => server.EndPoint)), Format = format }, null,
         LockProviderContext.Default);
 
     private static async Task<AcquireReply> AskAsync(ILockStore store, string key, string id) =>

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Locking;
 
-/// <summary>Fencing tokens and the records that carry them.</summary>
+/// <summary>Fencing tokens, and the records that carry them where the lock record has the holder's id alone.</summary>
 public sealed class FenceTests(RedisFixture redis, Xunit.Abstractions.ITestOutputHelper output) : RedisTests(redis), IClassFixture<RedisFixture>
 {
     [Fact]
@@ -17,7 +17,7 @@ public sealed class FenceTests(RedisFixture redis, Xunit.Abstractions.ITestOutpu
     [Fact]
     public async Task Tokens_rise_even_when_the_clock_has_stepped_back()
     {
-        var store = NewStore();
+        var store = NewStore(new RedisLockSettings { Format = LockFormats.RedLockNet });
         var (key, id) = (NewKey(), NewId());
         await TakeAsync(store, key, id);
         await ReleaseAsync(store, key, id);
@@ -57,7 +57,7 @@ public sealed class FenceTests(RedisFixture redis, Xunit.Abstractions.ITestOutpu
     [InlineData(3_600_000)]
     public async Task The_fence_outlives_the_lock_by_the_retention_and_no_longer(int retention)
     {
-        var store = NewStore(new RedisLockSettings { FenceRetention = TimeSpan.FromMilliseconds(retention) });
+        var store = NewStore(new RedisLockSettings { Format = LockFormats.RedLockNet, FenceRetention = TimeSpan.FromMilliseconds(retention) });
         var (key, id) = (NewKey(), NewId());
         await TakeAsync(store, key, id, TimeSpan.FromSeconds(20));
         Assert.InRange(await FenceLeftAsync(key), retention + 15_000, retention + 20_000);
@@ -71,7 +71,7 @@ public sealed class FenceTests(RedisFixture redis, Xunit.Abstractions.ITestOutpu
             Assert.Equal(-2, left);
         else
             Assert.InRange(left, retention - 2_000, retention);
-        Assert.Equal(0L, await CommandAsync("EXISTS", key));
+        Assert.Equal(0L, await CommandAsync("EXISTS", "redlock:" + key));
     }
 
     /// <remarks><c>LOCK_TEST_KEYS_USED_ONCE=1000000</c> is the long form.</remarks>
@@ -81,7 +81,7 @@ public sealed class FenceTests(RedisFixture redis, Xunit.Abstractions.ITestOutpu
         var keys = int.Parse(Environment.GetEnvironmentVariable("LOCK_TEST_KEYS_USED_ONCE") ?? "20000", System.Globalization.CultureInfo.InvariantCulture);
         var retention = TimeSpan.FromSeconds(3 + keys / 10_000);
         await using var server = await Testing.RedisServer.StartAsync();
-        await using var store = RedisFixture.StoreAt(server.Port, new RedisLockSettings { FenceRetention = retention });
+        await using var store = RedisFixture.StoreAt(server.Port, new RedisLockSettings { Format = LockFormats.RedLockNet, FenceRetention = retention });
         var before = await MemoryAsync();
         await Parallel.ForEachAsync(Enumerable.Range(0, keys), new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (i, _) =>
         {
@@ -107,7 +107,7 @@ public sealed class FenceTests(RedisFixture redis, Xunit.Abstractions.ITestOutpu
         }
     }
 
-    private static string Fence(string key) => key + "?";
+    private static string Fence(string key) => "redlock:" + key + "?";
 
     private async Task<long> FenceLeftAsync(string key)
     {

@@ -118,9 +118,6 @@ public sealed class LentClientTests(RedisFixture redis) : RedisTests(redis), ICl
         Assert.Equal(LostReason.Forced, taken.LostReason);
     }
 
-    private async Task<long> WaitersAsync(string key) =>
-        (long)(await CommandAsync("EVAL", @"return redis.call('zcard', ARGV[1] .. '\255{' .. ARGV[1] .. '}\255w')", "0", key))!;
-
     private sealed class Disposal(IConnectionMultiplexer client) : IAsyncDisposable
     {
         public ValueTask DisposeAsync() => client.DisposeAsync();

@@ -146,9 +146,6 @@ public sealed class OwnClientTests(RedisFixture redis) : RedisTests(redis), ICla
         Assert.Contains($" resp={protocol[^1]}", (string)(await CommandAsync("CLIENT", "LIST"))!, StringComparison.Ordinal);
     }
 
-    private async Task<long> WaitersAsync(string key) =>
-        (long)(await CommandAsync("EVAL", @"return redis.call('zcard', ARGV[1] .. '\255{' .. ARGV[1] .. '}\255w')", "0", key))!;
-
     private static ILockStore StoreAt(RedisLockSettings connection) =>
         new RedisLockProvider().CreateStore(connection, new LockOptions(), LockProviderContext.Default);
 

@@ -108,14 +108,15 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
         var held = await holding.LockAsync("k");
         var waiter = waiting.LockAsync("k").AsTask();
         await Eventually.TrueAsync(
-            async () => (long)(await server.CommandAsync("EVAL", @"return redis.call('zcard', 'k\255{k}\255' .. ARGV[1])", "0", fair ? "q" : "w"))! == 1, "in line");
+            async () => await RedisTests.WaitersAsync(server, "k") == 1, "in line");
         await UntilListeningAsync(server, 1);
         await server.CommandAsync("CONFIG", "SET", "maxmemory", "1");
         Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
         await using var next = await Eventually.DoneAsync(waiter, "the waiter's lock");
         Assert.True(next.FencingToken > held.FencingToken);
-        // Newcomers are refused, in the line too.
-        var fault = await Assert.ThrowsAsync<LockStoreException>(async () => await holding.TryLockAsync("k"));
+        // Newcomers are refused.
+        Assert.Null(await holding.TryLockAsync("k"));
+        var fault = await Assert.ThrowsAsync<LockStoreException>(async () => await holding.TryLockAsync("another"));
         Assert.Contains("maxmemory", fault.Message, StringComparison.Ordinal);
         Assert.Equal(UnlockOutcome.Released, await next.UnlockAsync());
     }
@@ -186,13 +187,13 @@ public sealed class RecoveryTests(RedisFixture redis) : RedisTests(redis), IClas
         await using var plain = Of(0);
         var held = await locks.LockAsync("k");
         if (replicas == 0)
-            await Eventually.TrueAsync(async () => (string?)await replica.CommandAsync("GET", "k") == held.Id, "the lock at the replica");
+            await Eventually.TrueAsync(async () => await RedisTests.HolderAsync(replica, "k") == held.Id, "the lock at the replica");
         master.Kill();
         Assert.Equal("OK", await replica.CommandAsync("REPLICAOF", "NO", "ONE"));
 
         // The lease is the same one there. What demands a replica waits for another; what does not goes on.
         Assert.Null(await Eventually.DoneAsync(WithoutFaultAsync(async () => await plain.TryLockAsync("k")), "an answer"));
-        Assert.Equal(held.Id, await replica.CommandAsync("GET", "k"));
+        Assert.Equal(held.Id, await RedisTests.HolderAsync(replica, "k"));
         if (replicas == 0)
             Assert.True(await Eventually.DoneAsync(WithoutFaultAsync(async () => await locks.TryExtendAsync("k", held.Id, TimeSpan.FromMinutes(1))), "an extension"));
         Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());

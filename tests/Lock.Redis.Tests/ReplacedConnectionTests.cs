@@ -104,9 +104,6 @@ public sealed class ReplacedConnectionTests(RedisFixture redis) : RedisTests(red
         await Eventually.TrueAsync(async () => await Record.ExceptionAsync(() => AskAsync(store, NewKey(), NewId())) is null, "answers again", TimeSpan.FromSeconds(60));
     }
 
-    private async Task<long> WaitersAsync(string key) =>
-        (long)(await CommandAsync("EVAL", @"return redis.call('zcard', ARGV[1] .. '\255{' .. ARGV[1] .. '}\255w')", "0", key))!;
-
     /// <summary>Makes the first client over one way, and each later one over another.</summary>
     private sealed class Ways(int first, int later) : IRedisConnector
     {

@@ -58,7 +58,7 @@ public sealed partial class RightsTests
             }
             else if (use == "quorum")
             {
-                var voter = new RedisVoter(store);
+                var voter = new RedisVoter(store.AsNode());
                 var life = await voter.ReadLifeAsync(CancellationToken.None);
                 Assert.NotEqual(RedisLife.Unknown, life.RunId);
                 await voter.AdmitAsync(life, TimeSpan.Zero, CancellationToken.None);
@@ -178,7 +178,8 @@ public sealed partial class RightsTests
             Assert.Null(await others.TryLockAsync("k", call with { WaitTimeout = TimeSpan.FromMilliseconds(50) }));
             var next = others.LockAsync("k", call).AsTask();
             await Eventually.TrueAsync(
-                async () => (long)(await server.CommandAsync("EVAL", "return #redis.call('keys', ARGV[1])", "0", fair ? "*q" : "*w"))! == 1, "in line");
+                async () => next.IsFaulted ? throw next.Exception : (long)(await server.CommandAsync(
+                    "EVAL", @"return #redis.call('keys', 'app:k\255l*') + #redis.call('keys', '*\255' .. ARGV[1])", "0", fair ? "q" : "w"))! == 1, "in line");
             Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
             var taken = await Eventually.DoneAsync(next, "the next holder");
             Assert.True(await locks.ForceUnlockAsync("k"));

@@ -36,7 +36,7 @@ public sealed class SentinelTests : IAsyncLifetime
         await using var held = await locks.LockAsync("k");
         var waiting = others.LockAsync("k").AsTask();
         // The replica has the grant before the master dies.
-        await Eventually.TrueAsync(async () => await _replica.CommandAsync("GET", "k") is string id && id == held.Id, "replicated");
+        await Eventually.TrueAsync(async () => await RedisTests.HolderAsync(_replica, "k") == held.Id, "replicated");
         _master.Kill();
         await Eventually.TrueAsync(
             async () =>
@@ -65,7 +65,7 @@ public sealed class SentinelTests : IAsyncLifetime
                 }
             }, "the lease kept", TimeSpan.FromSeconds(120));
         Assert.False(held.LostToken.IsCancellationRequested);
-        Assert.Equal(held.Id, await _replica.CommandAsync("GET", "k"));
+        Assert.Equal(held.Id, await RedisTests.HolderAsync(_replica, "k"));
         Assert.False(waiting.IsCompleted);
         Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
         await using var next = await Eventually.DoneAsync(waiting, "the next holder", TimeSpan.FromSeconds(120));

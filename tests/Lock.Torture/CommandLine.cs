@@ -6,7 +6,7 @@ namespace Locking.Torture;
 internal static class CommandLine
 {
     private const string Usage = """
-        run --backend NAME [--client own] [--seed N] [--seconds S] [--workers N] [--tasks N] [--keys N] [--ttl MS] [--margin MS] [--bound S] [--faults A,B] [--out DIR]
+        run --backend NAME [--client own] [--seed N] [--seconds S] [--workers N] [--tasks N] [--keys N] [--ttl MS] [--margin MS] [--bound S] [--variety N] [--faults A,B] [--out DIR]
                                                  tortures a backend; a history that breaks a promise stays in DIR
         museum [NAME] [--seed N] [--minutes M]   finds each broken variant, or the one that is named
         check PATH [--svg FILE]                  checks a history (a file, or a folder of them) again
@@ -20,7 +20,7 @@ internal static class CommandLine
                 return await MuseumTour.RunAsync(Arguments.Of(rest));
             case ["run", .. var rest]:
                 return await RunAsync(Arguments.Of(rest));
-            case ["worker", .. { Length: 9 } words]:
+            case ["worker", .. { Length: 10 } words]:
                 return await WorkerProcess.RunAsync(words);
             case ["broker", var path, var port]:
                 return await BrokerProcess.RunAsync(path, port);
@@ -46,6 +46,7 @@ internal static class CommandLine
             Ttl = TimeSpan.FromMilliseconds(arguments.Number("--ttl", 1000)),
             Margin = arguments.Text("--margin") is null ? null : TimeSpan.FromMilliseconds(arguments.Number("--margin", 0)),
             Bound = TimeSpan.FromSeconds(arguments.Number("--bound", 15)),
+            Variety = arguments.Number("--variety", 200),
             Faults = arguments.Text("--faults")?.Split(','),
         };
         var isGood = Report.Print(await Storm.RunAsync(options), Path.Combine(options.Folder, "violation.svg"));

@@ -24,7 +24,13 @@ internal static class ChildParts
                 return 0;
             case [_, "redis-worker", var library, var ports, var map, var number]:
                 await Redis.HandOffWorker.RunAsync(
-                    library, [.. ports.Split(',').Select(static port => int.Parse(port, CultureInfo.InvariantCulture))], map, int.Parse(number, CultureInfo.InvariantCulture));
+                    async () => await Redis.RedisLibrary.ConnectAsync(library, [.. ports.Split(',').Select(static port => int.Parse(port, CultureInfo.InvariantCulture))]),
+                    map, int.Parse(number, CultureInfo.InvariantCulture));
+                return 0;
+            case [_, "postgres-worker", var library, var port, var map, var number]:
+                await Redis.HandOffWorker.RunAsync(
+                    () => Task.FromResult<ILockLibrary>(Postgres.PostgresLibrary.Connect(library, int.Parse(port, CultureInfo.InvariantCulture))),
+                    map, int.Parse(number, CultureInfo.InvariantCulture));
                 return 0;
             default:
                 return 64;

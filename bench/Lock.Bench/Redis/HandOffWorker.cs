@@ -7,12 +7,12 @@ namespace Locking.Bench.Redis;
 /// process, and then with the wait of each turn in microseconds.</summary>
 internal static class HandOffWorker
 {
-    public static async Task RunAsync(string library, IReadOnlyList<int> ports, string map, int number)
+    public static async Task RunAsync(Func<Task<ILockLibrary>> connect, string map, int number)
     {
         // Shared by all workers: who was the last to hold the lock.
         using var shared = MemoryMappedFile.CreateFromFile(map, FileMode.Open, null, 4096);
         using var view = shared.CreateViewAccessor(0, 4096);
-        await using var locks = await RedisLibrary.ConnectAsync(library, ports);
+        await using var locks = await connect();
         await using (await locks.TakeAsync("warm-up"))
         {
         }
@@ -26,7 +26,7 @@ internal static class HandOffWorker
         }
     }
 
-    private static async Task<(int Changes, List<double> Waits)> TurnsAsync(RedisLibrary locks, MemoryMappedViewAccessor view, int number, int tasks, double seconds)
+    private static async Task<(int Changes, List<double> Waits)> TurnsAsync(ILockLibrary locks, MemoryMappedViewAccessor view, int number, int tasks, double seconds)
     {
         var waits = new List<double>();
         var changes = 0;

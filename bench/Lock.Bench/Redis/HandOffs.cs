@@ -16,38 +16,45 @@ internal static class HandOffs
     private const string Tasks = "2";
 
     /// <summary>Measures each library, so many times.</summary>
-    public static async Task<IReadOnlyList<BenchColumn>> MeasureAsync(IReadOnlyList<BenchRedis> servers, int rounds)
+    public static Task<IReadOnlyList<BenchColumn>> MeasureAsync(IReadOnlyList<BenchRedis> servers, int rounds) =>
+        MeasureAsync("redis-worker", RedisLibrary.All, string.Join(',', servers.Select(static server => server.Port)), rounds);
+
+    /// <summary>Measures the libraries of another backend.</summary>
+    /// <param name="worker">The part of this program that is one process of a library.</param>
+    /// <param name="libraries">Their names.</param>
+    /// <param name="address">Where the servers are, as the worker reads it.</param>
+    /// <param name="rounds">How many times each.</param>
+    public static async Task<IReadOnlyList<BenchColumn>> MeasureAsync(string worker, IReadOnlyList<string> libraries, string address, int rounds)
     {
         var map = Path.GetTempFileName();
         await File.WriteAllBytesAsync(map, new byte[4096]);
-        var ports = string.Join(',', servers.Select(static server => server.Port));
-        var workers = RedisLibrary.All.ToDictionary(static name => name, static _ => new List<BenchChild>());
+        var workers = libraries.ToDictionary(static name => name, static _ => new List<BenchChild>());
         try
         {
             foreach (var (name, own) in workers)
             {
                 for (var i = 0; i < Processes; i++)
-                    own.Add(BenchChild.OfThisProgram("redis-worker", name, ports, map, (i + 1).ToString(CultureInfo.InvariantCulture)));
-                foreach (var worker in own)
-                    await worker.ReadAsync();
+                    own.Add(BenchChild.OfThisProgram(worker, name, address, map, (i + 1).ToString(CultureInfo.InvariantCulture)));
+                foreach (var one in own)
+                    await one.ReadAsync();
                 // Once to warm up; then counts.
                 await TurnAsync(own);
             }
 
-            var turns = RedisLibrary.All.ToDictionary(static name => name, static _ => new List<Dictionary<string, double>>());
+            var turns = libraries.ToDictionary(static name => name, static _ => new List<Dictionary<string, double>>());
             for (var round = 0; round < rounds; round++)
             {
                 foreach (var (name, own) in workers)
                     turns[name].Add(await TurnAsync(own));
             }
 
-            return [.. RedisLibrary.All.Select(name => new BenchColumn(
+            return [.. libraries.Select(name => new BenchColumn(
                 name, turns[name][0].Keys.ToDictionary(static figure => figure, figure => Median(turns[name].Select(turn => turn[figure])))))];
         }
         finally
         {
-            foreach (var worker in workers.Values.SelectMany(static own => own))
-                await worker.DisposeAsync();
+            foreach (var one in workers.Values.SelectMany(static own => own))
+                await one.DisposeAsync();
             File.Delete(map);
         }
     }

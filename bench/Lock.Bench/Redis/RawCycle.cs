@@ -24,12 +24,12 @@ internal static class RawCycle
     /// steps. The server knows them from the store.</summary>
     public static async Task RunScriptsAsync(IDatabase database, string key, int cycles)
     {
-        var names = new LockKeys(key).ToArray(4);
+        RedisKey[] names = KeyLayout.Of(null, null).NativeKeysOf(key).WithLine();
         for (var i = 0; i < cycles; i++)
         {
             RedisValue id = Guid.NewGuid().ToString();
-            await database.ScriptEvaluateAsync(ScriptSet.Strings.Acquire.Hash, names[..3], [id, 30_000, "bench", 3_630_000]);
-            if ((int)await database.ScriptEvaluateAsync(ScriptSet.Strings.Release.Hash, names, [id, 3_600_000, "lock:released", key]) != 1)
+            await database.ScriptEvaluateAsync(ScriptSet.NativeAcquire.Hash, names[..2], [id, 30_000, "bench", 1]);
+            if ((int)await database.ScriptEvaluateAsync(ScriptSet.NativeRelease.Hash, names, [id, "lock:released"]) != 1)
                 throw new InvalidOperationException("The lock was not held.");
         }
     }

@@ -7,7 +7,7 @@ using StackExchange.Redis;
 namespace Locking.Bench.Redis;
 
 /// <summary>A way to lock over one server or several, each with the settings that it comes with, and a connection of its own by the same client.</summary>
-internal abstract class RedisLibrary : IAsyncDisposable
+internal abstract class RedisLibrary : ILockLibrary
 {
     public const string Raw = "raw";
     public const string Medallion = "DistributedLock.Redis";

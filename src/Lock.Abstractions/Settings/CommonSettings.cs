@@ -13,7 +13,7 @@ public static class CommonSettings
 
     /// <summary><c>port</c>.</summary>
     public static Setting<T> Port<T>(int port, Func<T, int?> get, Func<T, int?, T> set) =>
-        Settings.Integer("port", get, set, "TCP port.") with { Default = $"{port}", Least = 1, Most = 65535 };
+        Settings.WholeNumber("port", get, set, "TCP port.") with { Default = $"{port}", Least = 1, Most = 65535 };
 
     /// <summary><c>path</c>, and <c>udsPath</c>.</summary>
     public static Setting<T> SocketPath<T>(Func<T, string?> get, Func<T, string?, T> set) =>

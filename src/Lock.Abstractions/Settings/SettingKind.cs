@@ -19,7 +19,7 @@ public enum SettingKind
     Flag = 4,
 
     /// <summary>A whole number.</summary>
-    Integer = 5,
+    WholeNumber = 5,
 
     /// <summary>A number.</summary>
     Number = 6,

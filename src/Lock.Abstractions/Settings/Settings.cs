@@ -19,9 +19,9 @@ public static class Settings
     };
 
     /// <summary>A whole number, from 0 where nothing else is said.</summary>
-    public static Setting<T> Integer<T>(string name, Func<T, int?> get, Func<T, int?, T> set, string meaning) => new()
+    public static Setting<T> WholeNumber<T>(string name, Func<T, int?> get, Func<T, int?, T> set, string meaning) => new()
     {
-        Name = name, Kind = SettingKind.Integer, AllowsNull = true, Least = 0, Meaning = meaning,
+        Name = name, Kind = SettingKind.WholeNumber, AllowsNull = true, Least = 0, Meaning = meaning,
         Get = owner => get(owner), Set = (owner, value) => set(owner, (int?)value),
     };
 

@@ -7,7 +7,7 @@ internal static class CommandTable
     public static CommandSpec[] All =>
     [
         RunCommand.Spec, AcquireCommand.Spec, ReleaseCommand.Spec, ExtendCommand.Spec, ShowCommand.Spec, ListCommand.Spec,
-        BrokerCommand.Spec, DoctorCommand.Spec, BenchCommand.Spec, CompletionCommand.Spec,
+        BrokerCommand.Spec, DoctorCommand.Spec, BenchCommand.Spec, ConfigCommand.Spec, CompletionCommand.Spec,
     ];
 
     /// <summary>Their names.</summary>
@@ -25,6 +25,7 @@ internal static class CommandTable
         "broker" => BrokerCommand.Spec,
         "doctor" => DoctorCommand.Spec,
         "bench" => BenchCommand.Spec,
+        "config" => ConfigCommand.Spec,
         "completion" => CompletionCommand.Spec,
         _ => null,
     };

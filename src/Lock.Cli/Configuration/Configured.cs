@@ -33,7 +33,7 @@ internal sealed record Configured(LockConfig Config, string? Text)
         {
             throw new LockConfigException("type", (config.Type is null ? "no backend is chosen. "
                 : "inMemory locks end with the process that takes them: two commands would never exclude each other. ") + "Allowed here: broker, "
-                + "redis, redLock, mongo; without any configuration the command uses this user's own broker.");
+                + "redis, redLock, mongo, postgres, etcd; without any configuration the command uses this user's own broker.");
         }
 
         if (string.Equals(config.Type, "broker", StringComparison.OrdinalIgnoreCase))

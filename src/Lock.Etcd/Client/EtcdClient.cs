@@ -106,7 +106,8 @@ internal sealed class EtcdClient : IDisposable
             if (_headers is { } since)
                 return since;
             var login = new AuthenticateRequest { Name = _settings.Username, Password = _settings.Password ?? "" };
-            AuthenticateResponse reply = await member.Auth.AuthenticateAsync(login, new CallOptions([NeedsLeader], cancellationToken: stop)).ConfigureAwait(false);
+            var options = new CallOptions([NeedsLeader], cancellationToken: stop);
+            AuthenticateResponse reply = await member.Auth.AuthenticateAsync(login, options).ConfigureAwait(false);
             return _headers = [NeedsLeader, new Metadata.Entry("token", reply.Token)];
         }
         finally

@@ -8,10 +8,12 @@ namespace Locking;
 internal static class EtcdFaults
 {
     /// <summary>An answer that a step expects: a lease that is there already, or is not there.</summary>
-    public static bool IsAnswer(RpcException fault) => fault.Status.Detail is "etcdserver: lease already exists" or "etcdserver: requested lease not found";
+    public static bool IsAnswer(RpcException fault) =>
+        fault.Status.Detail is "etcdserver: lease already exists" or "etcdserver: requested lease not found";
 
     /// <summary>The log-in has ended, or the rights have changed since.</summary>
-    public static bool WantsLogin(RpcException fault) => fault.Status.Detail is "etcdserver: invalid auth token" or "etcdserver: revision of auth store is old";
+    public static bool WantsLogin(RpcException fault) =>
+        fault.Status.Detail is "etcdserver: invalid auth token" or "etcdserver: revision of auth store is old";
 
     /// <summary>No answer within the limit.</summary>
     public static LockStoreException Silence(Uri member, TimeSpan limit, Exception fault) =>
@@ -41,7 +43,8 @@ internal static class EtcdFaults
             _ => Passing($"failed: {detail}", applied: fault.StatusCode != StatusCode.ResourceExhausted),
         };
 
-        LockStoreException Refused(string why) => new($"The etcd member {member} refused a request: {why}.", isTransient: false, fault) { MayHaveBeenApplied = false };
+        LockStoreException Refused(string why) =>
+            new($"The etcd member {member} refused a request: {why}.", isTransient: false, fault) { MayHaveBeenApplied = false };
 
         LockStoreException Passing(string what, bool applied) =>
             new($"The etcd member {member} {what}.", isTransient: true, fault) { MayHaveBeenApplied = applied };

@@ -26,11 +26,15 @@ internal sealed class EtcdWatches(EtcdClient client)
             stream = _stream ??= DetachedFlow.Start(Open);
             id = ++stream.LastId;
             stream.Told.Add(id, told);
-            var watch = new WatchCreateRequest { Key = key, StartRevision = after + 1, WatchId = id, Filters = { WatchCreateRequest.Types.FilterType.Noput } };
+            var watch = new WatchCreateRequest
+            {
+                Key = key, StartRevision = after + 1, WatchId = id, Filters = { WatchCreateRequest.Types.FilterType.Noput },
+            };
             stream.Requests.Writer.TryWrite(new WatchRequest { CreateRequest = watch });
         }
 
-        using CancellationTokenRegistration _ = stop.UnsafeRegister(static (told, stop) => ((TaskCompletionSource<bool>)told!).TrySetCanceled(stop), told);
+        using CancellationTokenRegistration _ = stop.UnsafeRegister(
+            static (told, stop) => ((TaskCompletionSource<bool>)told!).TrySetCanceled(stop), told);
         try
         {
             return await told.Task.ConfigureAwait(false);

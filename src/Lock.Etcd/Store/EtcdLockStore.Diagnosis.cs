@@ -9,7 +9,8 @@ internal sealed partial class EtcdLockStore
     public async ValueTask<IReadOnlyList<StoreFinding>> DiagnoseAsync(CancellationToken cancellationToken = default)
     {
         var findings = new List<StoreFinding>();
-        MemberListResponse list = await _client.CallAsync((m, o) => m.Cluster.MemberListAsync(new MemberListRequest(), o).ResponseAsync, cancellationToken).ConfigureAwait(false);
+        MemberListResponse list = await _client.CallAsync(
+            static (member, options) => member.Cluster.MemberListAsync(new MemberListRequest(), options).ResponseAsync, cancellationToken).ConfigureAwait(false);
         int voters = list.Members.Count(static member => !member.IsLearner);
         if (voters == 1)
             Warn("single-member", "The cluster has one member: nobody gets a lock while it is down. Run three.");
@@ -25,12 +26,15 @@ internal sealed partial class EtcdLockStore
         async ValueTask ExamineAsync(EtcdMember member)
         {
             if (!member.Address.IsLoopback && member.Address.Scheme == Uri.UriSchemeHttp)
-                Warn("unencrypted-network", $"{member.Address} is on another machine, and the connection is not encrypted: who can listen sees keys, ids and passwords. Set connection.tls.");
+                Warn("unencrypted-network", $"{member.Address} is on another machine, and the connection is not encrypted: who can listen sees keys, ids and "
+                    + "passwords. Set connection.tls.");
             if (!member.Address.IsLoopback && !_client.ShowsItself)
-                Warn("open-network", $"{member.Address} is on another machine and asks neither for a user nor for a certificate: everybody who can reach it can take and break locks.");
+                Warn("open-network", $"{member.Address} is on another machine and asks neither for a user nor for a certificate: everybody who can reach it can "
+                    + "take and break locks.");
             try
             {
-                StatusResponse status = await _client.CallAsync((m, o) => m.Maintenance.StatusAsync(new StatusRequest(), o).ResponseAsync, cancellationToken, member).ConfigureAwait(false);
+                StatusResponse status = await _client.CallAsync(
+                    static (member, options) => member.Maintenance.StatusAsync(new StatusRequest(), options).ResponseAsync, cancellationToken, member).ConfigureAwait(false);
                 clusters.Add(status.Header.ClusterId);
                 Note("server", $"{member.Address} is etcd {status.Version}{(status.Leader == status.Header.MemberId ? ", the leader" : "")}.");
                 if (Version.TryParse(status.Version, out Version? version) && version < new Version(3, 4))

@@ -108,7 +108,9 @@ internal sealed partial class EtcdLockStore : ILockStore, IWaitingStore, ILossSi
     }
 
     public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken) =>
-        await FirstAsync(key, cancellationToken).ConfigureAwait(false) is { } first ? await ReadAsync(key, first, cancellationToken).ConfigureAwait(false) : null;
+        await FirstAsync(key, cancellationToken).ConfigureAwait(false) is { } first
+            ? await ReadAsync(key, first, cancellationToken).ConfigureAwait(false)
+            : null;
 
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -181,11 +183,18 @@ internal sealed partial class EtcdLockStore : ILockStore, IWaitingStore, ILossSi
         long now = (_clock.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
         ByteString value = ByteString.CopyFromUtf8($"{Math.Clamp(now, 1, 1L << 52)}");
         TxnResponse reply = await TxnAsync(
-            [EtcdOps.CreatedAt(_keys.Base, 0)], [EtcdOps.Put(_keys.Base, value, 0), EtcdOps.Get(_keys.Base)], [EtcdOps.Get(_keys.Base), EtcdOps.Get(_keys.Base)], stop)
-            .ConfigureAwait(false);
+            [EtcdOps.CreatedAt(_keys.Base, 0)],
+            [EtcdOps.Put(_keys.Base, value, 0), EtcdOps.Get(_keys.Base)],
+            [EtcdOps.Get(_keys.Base), EtcdOps.Get(_keys.Base)], stop).ConfigureAwait(false);
         KeyValue stored = reply.Found(1)!;
         if (!long.TryParse(stored.Value.ToStringUtf8(), out long found) || found is < 1 or > 1L << 52)
-            throw new LockStoreException($"The key '{_keys.Base.ToStringUtf8()}' of etcd does not hold the base of the tokens.", isTransient: false) { MayHaveBeenApplied = false };
+        {
+            throw new LockStoreException($"The key '{_keys.Base.ToStringUtf8()}' of etcd does not hold the base of the tokens.", isTransient: false)
+            {
+                MayHaveBeenApplied = false,
+            };
+        }
+
         _base = (found, stored.ModRevision);
         return (found, stored.ModRevision);
     }

@@ -28,7 +28,8 @@ internal static class EtcdOps
     {
         RequestRange = new RangeRequest
         {
-            Key = line, RangeEnd = EtcdKeys.EndOf(line), Limit = 1, SortTarget = RangeRequest.Types.SortTarget.Create, SortOrder = RangeRequest.Types.SortOrder.Ascend,
+            Key = line, RangeEnd = EtcdKeys.EndOf(line), Limit = 1,
+            SortTarget = RangeRequest.Types.SortTarget.Create, SortOrder = RangeRequest.Types.SortOrder.Ascend,
         },
     };
 

@@ -32,7 +32,7 @@ internal static class PostgresDiagnosis
     public static async ValueTask<IReadOnlyList<StoreFinding>> RunAsync(
         PostgresSession session, PostgresNotices notices, PostgresStoreSettings settings, CancellationToken cancellationToken)
     {
-        bool[] facts = (await session.RunAsync(Facts, Read, cancellationToken, PostgresLockStore.Text(settings.Table)).ConfigureAwait(false))[0];
+        bool[] facts = (await session.RunAsync(Facts, Read, cancellationToken, PostgresParameters.Text(settings.Table)).ConfigureAwait(false))[0];
         List<StoreFinding> found = [.. Findings.Where((_, i) => facts[i]).Select(one => new StoreFinding(one.Code, one.IsWarning, one.Text))];
         if (!facts[0] && !await notices.ProveAsync(cancellationToken).ConfigureAwait(false))
         {

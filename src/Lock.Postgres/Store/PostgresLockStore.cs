@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using Npgsql;
-using NpgsqlTypes;
+using static Locking.PostgresParameters;
 
 namespace Locking;
 
@@ -93,14 +93,6 @@ internal sealed class PostgresLockStore : ILockStore, IReleaseSignal, IStoreDiag
         if (_owned is not null)
             await _owned.DisposeAsync().ConfigureAwait(false);
     }
-
-    public static NpgsqlParameter Bytes(string text) => new NpgsqlParameter<byte[]> { TypedValue = Encoding.UTF8.GetBytes(text) };
-
-    public static NpgsqlParameter Text(string text) => new NpgsqlParameter<string> { TypedValue = text };
-
-    /// <summary>A time, or null for one that never ends.</summary>
-    public static NpgsqlParameter Span(TimeSpan span) =>
-        new() { NpgsqlDbType = NpgsqlDbType.Interval, Value = span == Timeout.InfiniteTimeSpan ? DBNull.Value : span };
 
     private ValueTask<List<T>> RunAsync<T>(string statement, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
     {

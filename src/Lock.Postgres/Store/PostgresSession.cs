@@ -39,15 +39,15 @@ internal sealed class PostgresSession(NpgsqlDataSource source, PostgresStoreSett
         // Not on the canceller's thread: the driver connects once more to have a statement cancelled.
         using CancellationTokenRegistration givenUp = cancellationToken.UnsafeRegister(static end => _ = ((CancellationTokenSource)end!).CancelAsync(), end);
         var sent = new StrongBox<bool>();
+        Task<List<T>> attempts = AskAsync(statement, row, parameters, sent, end.Token);
         try
         {
-            Task<List<T>> attempts = AskAsync(statement, row, parameters, sent, end.Token);
-            _ = attempts.ContinueWith(static ended => ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
             // The driver hears of a cancellation late: not before it has connected, and not until the server has confirmed it.
             return await attempts.WaitAsync(end.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException e)
         {
+            _ = attempts.ContinueWith(static ended => ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
             cancellationToken.ThrowIfCancellationRequested();
             throw PostgresFaults.Create(
                 $"PostgreSQL at {settings.Target} did not answer within connectTimeout and commandTimeout together ({settings.StepTimeout.TotalMilliseconds:0} ms).", true, sent.Value, e);

@@ -77,7 +77,7 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
         long now = time.GetTimestamp();
         if (_marked.TryGetValue(key, out long since) && time.GetElapsedTime(since, now) < MarkFor / 2)
             return;
-        await session.RunAsync(_statements.Watch, static _ => 0, cancellationToken, PostgresLockStore.Bytes(key), PostgresLockStore.Span(MarkFor)).ConfigureAwait(false);
+        await session.RunAsync(_statements.Watch, static _ => 0, cancellationToken, PostgresParameters.Bytes(key), PostgresParameters.Span(MarkFor)).ConfigureAwait(false);
         if (_marked.Count >= MostMarks)
             _marked.Clear();
         _marked[key] = now;
@@ -177,7 +177,7 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
         while (!isSilent)
         {
             isSilent = true;
-            await session.RunAsync("SELECT pg_notify($1, $2)", static _ => 0, _end.Token, PostgresLockStore.Text(PostgresStatements.Channel), PostgresLockStore.Text(_proof))
+            await session.RunAsync("SELECT pg_notify($1, $2)", static _ => 0, _end.Token, PostgresParameters.Text(PostgresStatements.Channel), PostgresParameters.Text(_proof))
                 .ConfigureAwait(false);
             while (await connection.WaitAsync(Silence, _end.Token).ConfigureAwait(false))
             {

@@ -97,6 +97,7 @@ internal sealed partial class RedisConnection
                 return;
             }
 
+            Clock.Void();
             _silentSince.Clear();
             Volatile.Write(ref _silent, 0);
             RedisLog.Replaced(_logger, Server, _time.GetElapsedTime(since).TotalMilliseconds);

@@ -29,6 +29,7 @@ internal sealed partial class RedisConnection : IAsyncDisposable
     private long _reconfiguredAt;
     private bool _saidNoNotices;
     private volatile bool _knowsChannels;
+    private bool _ending;
     private bool _disposed;
 
     /// <summary>A connection of our own.</summary>
@@ -42,6 +43,7 @@ internal sealed partial class RedisConnection : IAsyncDisposable
         CommandTimeout = connector.CommandTimeout;
         Alarms = AlarmClock.For(SystemClock.InPlaceOf(time));
         Server = connector.Server;
+        Clock = new ServerClock(time);
         Forced = new ForcedChannel(this);
     }
 
@@ -54,6 +56,7 @@ internal sealed partial class RedisConnection : IAsyncDisposable
         Database = database;
         CommandTimeout = commandTimeout;
         Alarms = AlarmClock.For(SystemClock.InPlaceOf(time));
+        Clock = new ServerClock(time);
         Server = $"Redis at {string.Join(", ", lent.GetEndPoints(configuredOnly: true).Select(EndPointNames.Of))}";
         Forced = new ForcedChannel(this);
         Listen(lent);
@@ -82,6 +85,14 @@ internal sealed partial class RedisConnection : IAsyncDisposable
 
     /// <summary>Locks that were taken away by force: one subscription for all views.</summary>
     public ForcedChannel Forced { get; }
+
+    /// <summary>What is known of the server's clock.</summary>
+    public ServerClock Clock { get; }
+
+    /// <summary>Whether all requests go to one server over a connection of our own, which is never sent one that was made before it stood. A lent
+    /// client may keep requests while it is not connected; with several servers another one may answer the next.</summary>
+    public bool HasOneServer => !IsLent && Connected is { } multiplexer && multiplexer.GetEndPoints() is [var only] &&
+        multiplexer.GetServer(only).ServerType == ServerType.Standalone;
 
     /// <summary>Raised when a connection to a server was lost or has come back.</summary>
     public event Action? Interrupted;
@@ -218,12 +229,14 @@ internal sealed partial class RedisConnection : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _ending, true))
+            return;
+        foreach (var channel in _channels.Values)
+            await channel.LeaveAsync().ConfigureAwait(false);
         Task<IConnectionMultiplexer>? connecting;
         IConnectionMultiplexer? multiplexer;
         lock (_gate)
         {
-            if (_disposed)
-                return;
             _disposed = true;
             connecting = _connecting;
             multiplexer = _multiplexer;
@@ -382,6 +395,7 @@ internal sealed partial class RedisConnection : IAsyncDisposable
 
     private void OnInterrupted()
     {
+        Clock.Void();
         if (_lent is { IsConnected: true } && !_knowsChannels)
             Forget(DetachedFlow.Start(() => Task.Run(AdoptAsync, CancellationToken.None)));
         foreach (var channel in _channels.Values)

@@ -132,6 +132,13 @@ internal static class RedisFaults
             };
         }
 
+        if (refusal.Message.IndexOf(BadCounter, StringComparison.Ordinal) is var at and >= 0)
+        {
+            return Refused(
+                $"{server} has something else than a number below 2^53 where the tokens are counted ({step}): {refusal.Message[(at + BadCounter.Length)..]}. " +
+                "Remove that key: tokens then go on from the server's clock.", refusal);
+        }
+
         return WrapRefusal(refusal.Message, refusal, step, server) ?? new LockStoreException($"{server} refused the request ({step}): {refusal.Message}", isTransient: false, refusal);
     }
 
@@ -148,6 +155,9 @@ internal static class RedisFaults
 
     private static LockStoreException Refused(string message, Exception exception) =>
         new(message, isTransient: false, exception) { MayHaveBeenApplied = false };
+
+    /// <summary>How the scripts name a counter that is none (native-acquire.lua).</summary>
+    private const string BadCounter = "LOCKCOUNTER ";
 
     /// <summary>How servers refuse a user: a command of its own, and within a script in the words of Redis 7.0 and of later ones.</summary>
     private static readonly string[] s_forbidden = ["NOPERM", "The user executing the script can't", "ACL failure in script"];

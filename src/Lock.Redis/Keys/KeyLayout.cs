@@ -9,8 +9,12 @@ internal sealed class KeyLayout
     private const string NativeChannel = "lock:released";
     private const string SimpleRedisMutexChannel = "@simple-redis-mutex:locks-releases";
 
-    private KeyLayout(string format, string prefix, ScriptSet scripts, string channel)
+    private readonly byte[] _prefix;
+
+    private KeyLayout(string format, string prefix, ScriptSet scripts, string channel, bool isNative = false)
     {
+        IsNative = isNative;
+        _prefix = Encoding.UTF8.GetBytes(prefix);
         Format = format;
         Prefix = prefix;
         Scripts = scripts;
@@ -20,10 +24,13 @@ internal sealed class KeyLayout
     /// <summary>The format's name.</summary>
     public string Format { get; }
 
+    /// <summary>Whether the record has token and owner in it, and its steps are those of <see cref="NativeSteps"/>.</summary>
+    public bool IsNative { get; }
+
     /// <summary>What stands before every key.</summary>
     public string Prefix { get; }
 
-    /// <summary>The steps.</summary>
+    /// <summary>The steps where it is not native.</summary>
     public ScriptSet Scripts { get; }
 
     /// <summary>The channel where releases are announced.</summary>
@@ -33,9 +40,12 @@ internal sealed class KeyLayout
     public bool OthersGiveNotice => Format == LockFormats.SimpleRedisMutex;
 
     /// <summary>The layout of a format, with its own prefix or another.</summary>
-    public static KeyLayout Of(string? format, string? prefix) => (format ?? LockFormats.Native) switch
+    /// <param name="format">The format; null for the native one.</param>
+    /// <param name="prefix">What stands before every key; null for the format's own.</param>
+    /// <param name="isNode">Whether the records are a quorum's votes: the holder's id alone, and a fence for each key.</param>
+    public static KeyLayout Of(string? format, string? prefix, bool isNode = false) => (format ?? LockFormats.Native) switch
     {
-        LockFormats.Native => new(LockFormats.Native, prefix ?? "", ScriptSet.Strings, NativeChannel),
+        LockFormats.Native => new(LockFormats.Native, prefix ?? "", ScriptSet.Strings, NativeChannel, !isNode),
         LockFormats.RedLockNet => new(LockFormats.RedLockNet, prefix ?? "redlock:", ScriptSet.Strings, NativeChannel),
         LockFormats.SimpleRedisMutex =>
             new(LockFormats.SimpleRedisMutex, prefix ?? "@simple-redis-mutex:lock-", ScriptSet.Strings, SimpleRedisMutexChannel),
@@ -46,6 +56,9 @@ internal sealed class KeyLayout
     /// <summary>The Redis keys of a lock.</summary>
     public LockKeys KeysOf(string key) => new(Prefix + key);
 
+    /// <summary>The Redis keys of a lock of the native format.</summary>
+    public NativeKeys NativeKeysOf(string key) => new(_prefix, key);
+
     /// <summary>What is announced when this holder releases.</summary>
     public RedisValue NoticeOf(in LockKeys keys, string holderId) =>
         Format == LockFormats.SimpleRedisMutex ? SimpleRedisMutexNotice.Write(keys.Record, holderId) : (RedisValue)keys.Record;
@@ -54,7 +67,8 @@ internal sealed class KeyLayout
     public string ProbeOf(string text) => Format == LockFormats.SimpleRedisMutex ? SimpleRedisMutexNotice.Write(text, "")! : text;
 
     /// <summary>Which record a notice is about; null when that cannot be told.</summary>
-    /// <param name="notice">The record, and behind a byte that is in no text the holder id that has waited longest, where somebody waits.</param>
+    /// <param name="notice">The record, and behind a byte that is in no text the holder id that has waited longest, where somebody waits; behind another
+    /// such byte the token, where that id has been made the holder.</param>
     /// <param name="named">That id; null where nobody is named.</param>
     public string? RecordOf(RedisValue notice, out string? named)
     {
@@ -65,9 +79,17 @@ internal sealed class KeyLayout
         var mark = Array.IndexOf(bytes, LockKeys.Mark);
         if (mark < 0)
             return Encoding.UTF8.GetString(bytes);
-        named = Encoding.UTF8.GetString(bytes.AsSpan(mark + 1));
+        var behind = bytes.AsSpan(mark + 1);
+        var second = behind.IndexOf(LockKeys.Mark);
+        named = Encoding.UTF8.GetString(second < 0 ? behind : behind[..second]);
         return Encoding.UTF8.GetString(bytes.AsSpan(0, mark));
     }
+
+    /// <summary>How long who is not named holds back after a notice: until who is named has come, or has not.</summary>
+    public TimeSpan HoldBack => TimeSpan.FromMilliseconds(IsNative ? 50 : 10);
+
+    /// <summary>The longest, however many notices follow.</summary>
+    public TimeSpan LongestHoldBack => TimeSpan.FromMilliseconds(IsNative ? 1000 : 50);
 
     /// <summary>Whether a notice of this format may name somebody.</summary>
     public bool NamesWaiters => Format != LockFormats.SimpleRedisMutex;

@@ -56,11 +56,20 @@ internal readonly struct LockKeys
     {
         // What stands before the mark may end at the first opening brace.
         var open = prefix.IndexOf('{', StringComparison.Ordinal);
-        var pattern = new StringBuilder();
-        foreach (var letter in open < 0 ? prefix : prefix[..open])
-            pattern.Append(letter is '*' or '?' or '[' or ']' or '\\' or '^' or '-' ? $"\\{letter}" : letter.ToString());
-        return [.. Encoding.UTF8.GetBytes(pattern.ToString()), (byte)'*', Mark, FenceLetter];
+        return [.. RecordPattern(open < 0 ? prefix : prefix[..open]), Mark, FenceLetter];
     }
+
+    /// <summary>Matches the keys that begin so, for SCAN.</summary>
+    public static byte[] RecordPattern(string prefix)
+    {
+        var pattern = new StringBuilder();
+        foreach (var letter in prefix)
+            pattern.Append(letter is '*' or '?' or '[' or ']' or '\\' or '^' or '-' ? $"\\{letter}" : letter.ToString());
+        return [.. Encoding.UTF8.GetBytes(pattern.ToString()), (byte)'*'];
+    }
+
+    /// <summary>The text of a name; null when it is none, as that of a counter or a line is.</summary>
+    public static string? TextOf(byte[] name) => System.Text.Unicode.Utf8.IsValid(name) ? Encoding.UTF8.GetString(name) : null;
 
     /// <summary>The lock record.</summary>
     public string Record { get; }

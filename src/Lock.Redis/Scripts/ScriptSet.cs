@@ -1,6 +1,6 @@
 namespace Locking;
 
-/// <summary>The steps of the seam for one layout of the lock record.</summary>
+/// <summary>The scripts: those of the native format, and those of each layout of a record that has the holder's id alone.</summary>
 internal sealed class ScriptSet
 {
     private const string StringLayout = "record-string.lua";
@@ -13,6 +13,23 @@ internal sealed class ScriptSet
 
     /// <summary>Publishes a notice about nothing.</summary>
     public static readonly RedisScript Publish = new("publish.lua");
+
+    /// <summary>The steps of the native format.</summary>
+    public static readonly RedisScript NativeAcquire = new(
+        "native-acquire-fast.lua", "native-record.lua", "notify.lua", "native-line.lua", "native-acquire.lua");
+
+    /// <inheritdoc cref="NativeAcquire"/>
+    public static readonly RedisScript NativeExtend = new("native-extend.lua");
+
+    /// <inheritdoc cref="NativeAcquire"/>
+    public static readonly RedisScript NativeRelease = new(
+        "native-release-fast.lua", "native-record.lua", "notify.lua", "native-line.lua", "native-release.lua");
+
+    /// <inheritdoc cref="NativeAcquire"/>
+    public static readonly RedisScript NativeForce = new("native-record.lua", "notify.lua", "native-line.lua", "native-force.lua");
+
+    /// <inheritdoc cref="NativeAcquire"/>
+    public static readonly RedisScript NativeGet = new("native-record.lua", "native-get.lua");
 
     private ScriptSet(string layout)
     {

@@ -18,16 +18,14 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
     private static readonly TimeSpan s_firstRetry = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_longestRetry = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long who is not named holds back after a notice: some round trips.</summary>
-    private static readonly TimeSpan s_holdBack = TimeSpan.FromMilliseconds(10);
-
-    /// <summary>The longest, however many notices follow.</summary>
-    private static readonly TimeSpan s_longestHoldBack = TimeSpan.FromMilliseconds(50);
-
     /// <summary>How often it is looked whether a lent client was disposed, which it does not tell.</summary>
     private static readonly TimeSpan s_lookout = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>How long the end of a connection waits for those who leave their lines.</summary>
+    private static readonly TimeSpan s_farewell = TimeSpan.FromMilliseconds(200);
+
     private readonly Lock _gate = new();
+    private readonly HashSet<Task> _leaving = [];
     private readonly Dictionary<string, Ears> _watches = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stopping = new();
     private readonly string _probePrefix = $"\u0001probe {Guid.NewGuid():N} ";
@@ -94,19 +92,27 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
 
     /// <summary>A holder asks for a record. When it listens for it too, its id is what a notice may name.</summary>
     /// <remarks>Each watch is one waiter's, and who waits opens it before it asks again: an id that finds every watch to be another's comes
-    /// by without waiting. Should the two be mistaken for each other in between, one is woken a little later.</remarks>
+    /// by without waiting. A watch that is about to close, whose waiter has left, may be taken for the next one's: so an id that loses its watch gets
+    /// another that nobody has claimed, until the waiter of that one asks.</remarks>
     /// <returns>Whether it waits.</returns>
-    public bool Asks(string record, string holderId)
+    public bool Asks(string prefix, string key, string holderId)
     {
         if (Volatile.Read(ref _listeners) == 0)
             return false;
+        var record = prefix + key;
+        string? gone = null;
         lock (_gate)
         {
-            if (!_watches.TryGetValue(record, out var ears) || (ears.WatchOf(holderId) ?? ears.UnclaimedWatch()) is not { } watch)
+            if (!_watches.TryGetValue(record, out var ears) || ears.WatchFor(holderId) is not { } watch)
                 return false;
+            if (watch.Asking != holderId)
+                gone = watch.Asking;
             watch.Asking = holderId;
-            return true;
+            watch.IsInherited = false;
         }
+
+        LeaveLine(record, gone);
+        return true;
     }
 
     /// <summary>A holder that asked has the lock.</summary>
@@ -135,14 +141,59 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
             if (ears.Watches.Count == 0)
                 _watches.Remove(watch.Record);
             gone = watch.Asking;
+            if (gone is not null && ears.UnclaimedWatch() is { } heir)
+            {
+                heir.Asking = gone;
+                heir.IsInherited = true;
+                return;
+            }
         }
 
-        // Who gives up need not be named, and delay the others.
-        if (gone is not null && connection.Connected is { } multiplexer)
+        LeaveLine(watch.Record, gone);
+    }
+
+    /// <summary>Takes a waiter out of the line; one that has been made the holder in this moment gives the lock to the next. Nobody waits for that: the
+    /// others get over a waiter that is gone.</summary>
+    private void LeaveLine(string record, string? holderId)
+    {
+        if (holderId is null || connection.Connected is not { } multiplexer)
+            return;
+        Task leaving = layout.IsNative
+            ? connection.EvaluateAsync(
+                ScriptSet.NativeRelease, layout.NativeKeysOf(record[layout.Prefix.Length..]).WithLine(),
+                [holderId, connection.ChannelName(layout.Channel)], CancellationToken.None)
+            : multiplexer.GetDatabase(connection.Database).SortedSetRemoveAsync(
+                new LockKeys(record).Waiters, (RedisValue[])[holderId], CommandFlags.DemandMaster);
+        if (leaving.IsCompleted)
         {
-            RedisConnection.Forget(multiplexer.GetDatabase(connection.Database).SortedSetRemoveAsync(
-                new LockKeys(watch.Record).Waiters, (RedisValue[])[gone], CommandFlags.FireAndForget | CommandFlags.DemandMaster));
+            RedisConnection.Forget(leaving);
+            return;
         }
+
+        lock (_gate)
+            _leaving.Add(leaving);
+        _ = leaving.ContinueWith(
+            static (left, state) =>
+            {
+                _ = left.Exception;
+                var self = (ReleaseChannel)state!;
+                lock (self._gate)
+                    self._leaving.Remove(left);
+            },
+            this, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    /// <summary>Everybody leaves the line, before the connection ends: whoever waits elsewhere need not get over them. Not for long, where the server
+    /// does not answer.</summary>
+    public async Task LeaveAsync()
+    {
+        foreach (var watch in AllWatches())
+            Remove(watch);
+        Task[] leaving;
+        lock (_gate)
+            leaving = [.. _leaving];
+        await Task.WhenAll(leaving).WaitAsync(s_farewell, connection.Time, CancellationToken.None)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>Stops listening. The client may be the application's: it keeps no handler of ours.</summary>
@@ -394,12 +445,12 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
     {
         while (true)
         {
-            await Task.Delay(s_holdBack, connection.Time, CancellationToken.None).ConfigureAwait(false);
+            await Task.Delay(layout.HoldBack, connection.Time, CancellationToken.None).ConfigureAwait(false);
             ReleaseWatch[] wake;
             lock (_gate)
             {
                 var now = connection.Time.GetTimestamp();
-                if (connection.Time.GetElapsedTime(ears.NoticedAt, now) < s_holdBack && connection.Time.GetElapsedTime(ears.FirstNoticedAt, now) < s_longestHoldBack)
+                if (connection.Time.GetElapsedTime(ears.NoticedAt, now) < layout.HoldBack && connection.Time.GetElapsedTime(ears.FirstNoticedAt, now) < layout.LongestHoldBack)
                     continue;
                 ears.IsHoldingBack = false;
                 wake = [.. ears.Watches];
@@ -413,11 +464,14 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
 
     private void NotifyAll()
     {
-        ReleaseWatch[] ears;
-        lock (_gate)
-            ears = AllUnsynchronized();
-        foreach (var ear in ears)
+        foreach (var ear in AllWatches())
             ear.Notify();
+    }
+
+    private ReleaseWatch[] AllWatches()
+    {
+        lock (_gate)
+            return AllUnsynchronized();
     }
 
     private ReleaseWatch[] AllUnsynchronized() => [.. _watches.Values.SelectMany(static ears => ears.Watches)];
@@ -441,6 +495,9 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
 
         /// <summary>The watch of the waiter with that id.</summary>
         public ReleaseWatch? WatchOf(string holderId) => Watches.Find(watch => watch.Asking == holderId);
+
+        /// <summary>The watch that a waiter with that id may have.</summary>
+        public ReleaseWatch? WatchFor(string holderId) => WatchOf(holderId) ?? UnclaimedWatch() ?? Watches.Find(static watch => watch.IsInherited);
 
         /// <summary>A watch whose waiter has not asked yet. One that was served is about to close: the next waiter has its own.</summary>
         public ReleaseWatch? UnclaimedWatch() => Watches.Find(static watch => watch.Asking is null && !watch.IsServed);

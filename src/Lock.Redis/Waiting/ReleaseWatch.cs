@@ -15,6 +15,9 @@ internal sealed class ReleaseWatch(ReleaseChannel channel, string record, TimePr
     /// <summary>The id that its waiter asks with, until it is granted the lock. Guarded by the channel.</summary>
     public string? Asking { get; set; }
 
+    /// <summary>Whether that id lost another watch, and this one may be somebody else's. Guarded by the channel.</summary>
+    public bool IsInherited { get; set; }
+
     /// <summary>Whether its waiter has been granted the lock. Guarded by the channel.</summary>
     public bool IsServed { get; set; }
 

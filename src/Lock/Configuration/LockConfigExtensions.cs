@@ -26,6 +26,9 @@ public static class LockConfigExtensions
             return ConfigText.Read(json, source: null, BuiltInProviders.Known);
         }
 
+        /// <summary>The JSON Schema of a configuration with all backends in the box, for editors: what <c>lock config --schema</c> prints.</summary>
+        public static string Schema() => ConfigSchema.Write(BuiltInProviders.Known);
+
         /// <summary>Reads a configuration from an environment variable, in the form of <see cref="Parse"/>.</summary>
         /// <param name="variable">The variable's name.</param>
         /// <returns>What the variable says, or null when it is not set, empty or blank, so that a caller's default can follow:

@@ -10,6 +10,8 @@ internal static class BuiltInProviders
         new RedisLockProvider(),
         new RedLockLockProvider(),
         new MongoLockProvider(),
+        new PostgresLockProvider(),
+        new EtcdLockProvider(),
     ];
 
     public static KnownProviders Known { get; } = new(All);

@@ -20,11 +20,15 @@ public sealed class BackendTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task LOCK_CONFIG_alone_moves_run_through_all_five_backends()
+    public async Task LOCK_CONFIG_alone_moves_run_through_all_backends()
     {
         var inMemory = """{"type":"inMemory"}""";
         await using var mongoServer = await MongoAddress.StartAsync();
         var mongo = $$"""{"type":"mongo","connection":{"url":{{JsonSerializer.Serialize(mongoServer.Uri)}},"database":"lock_tests","collection":"cli{{Guid.NewGuid():N}}"} }""";
+        await using var postgresServer = await PostgresServer.StartAsync();
+        var postgres = $$"""{"type":"postgres","connection":{"url":"postgres://postgres@127.0.0.1:{{postgresServer.Port.ToString(CultureInfo.InvariantCulture)}}/postgres"} }""";
+        await using var etcdServer = await EtcdServer.StartAsync();
+        var etcd = $$"""{"type":"etcd","connection":{"port":{{etcdServer.Port.ToString(CultureInfo.InvariantCulture)}}} }""";
         var broker = _sandbox.Config;
         for (var i = 0; i < 4; i++)
             _servers.Add(await RedisServer.StartAsync());
@@ -34,14 +38,14 @@ public sealed class BackendTests : IAsyncLifetime
         var refused = await _sandbox.RunAsync("run", "orders/42", "--", "echo", "ran");
         Assert.Equal((64, ""), (refused.Code, refused.Output));
         Assert.Contains("type: inMemory locks end with the process that takes them", refused.Error, StringComparison.Ordinal);
-        Assert.Contains("Allowed here: broker, redis, redLock, mongo", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("Allowed here: broker, redis, redLock, mongo, postgres, etcd", refused.Error, StringComparison.Ordinal);
         foreach (var (type, config, servers) in new[]
-            { ("broker", broker, Array.Empty<int>()), ("redis", redis, [0]), ("redLock", quorum, [1, 2, 3]), ("mongo", mongo, []) })
+            { ("broker", broker, Array.Empty<int>()), ("redis", redis, [0]), ("redLock", quorum, [1, 2, 3]), ("mongo", mongo, []), ("postgres", postgres, []), ("etcd", etcd, []) })
         {
             _sandbox.Config = config;
             var id = await RunsTakeTurnsAsync(type);
             Assert.NotEmpty(id);
-            await RunEndsWhenForcedAsync(type == "mongo" ? "30s" : "10m");
+            await RunEndsWhenForcedAsync(type is "mongo" or "postgres" ? "30s" : "10m");
             Assert.Equal(type, JsonSerializer.Deserialize<JsonElement>((await _sandbox.RunAsync("doctor", "--json")).Output).GetProperty("type").GetString());
             await AssertOnlyUsedAsync(servers);
         }
@@ -115,7 +119,7 @@ public sealed class BackendTests : IAsyncLifetime
         return shown.GetProperty("id").GetString()!;
     }
 
-    /// <summary>Where the lease is long, only a notice ends the command so soon. MongoDB tells nobody: the next renewal does.</summary>
+    /// <summary>Where the lease is long, only a notice ends the command so soon. MongoDB and PostgreSQL tell nobody: the next renewal does.</summary>
     private async Task RunEndsWhenForcedAsync(string ttl)
     {
         using var holder = await _sandbox.HoldAsync("forced", "touch @STARTED; sleep 300", "--ttl", ttl);

@@ -3,11 +3,12 @@ namespace Locking.Conformance;
 public abstract partial class LockStoreConformance
 {
     [Fact]
-    public async Task S21_A_watch_misses_no_release_that_comes_after_it_began()
+    public async Task S21_A_watch_misses_no_release_that_comes_after_a_busy_answer()
     {
-        var (key, id) = (NewKey(), NewId());
+        var (key, id, waiter) = (NewKey(), NewId(), NewId());
         await TakeAsync(Store, key, id);
-        if (NewStore() is not IReleaseSignal signal)
+        var store = NewStore();
+        if (store is not IReleaseSignal signal)
         {
             await AssertPollingSeesTheReleaseAsync(key, id);
             return;
@@ -16,14 +17,19 @@ public abstract partial class LockStoreConformance
         // Released before anybody waits: the notice is latched.
         await using (var watch = await signal.WatchAsync(key, CancellationToken.None))
         {
+            Assert.False((await AskAsync(store, key, waiter)).IsGranted);
             Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, id, CancellationToken.None));
             Assert.True(await WaitAsync(watch));
         }
+
+        // The store may have made the waiter the holder.
+        await store.TryReleaseAsync(key, waiter, CancellationToken.None);
 
         // Released while somebody waits.
         await TakeAsync(Store, key, id);
         await using (var watch = await signal.WatchAsync(key, CancellationToken.None))
         {
+            Assert.False((await AskAsync(store, key, waiter)).IsGranted);
             var waiting = await WaitInSilenceAsync(watch);
             Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, id, CancellationToken.None));
             Assert.True(await waiting);
@@ -31,27 +37,39 @@ public abstract partial class LockStoreConformance
     }
 
     [Fact]
-    public async Task S21_A_watch_tells_of_every_release_and_every_watcher_is_told()
+    public async Task S21_Every_watcher_that_was_answered_busy_is_told_of_every_release()
     {
         var (key, id) = (NewKey(), NewId());
-        if (NewStore() is not IReleaseSignal signal)
+        var (store, other) = (NewStore(), NewStore());
+        if (store is not IReleaseSignal signal)
         {
             await TakeAsync(Store, key, id);
             await AssertPollingSeesTheReleaseAsync(key, id);
             return;
         }
 
-        await using var first = await signal.WatchAsync(key, CancellationToken.None);
-        await using var second = await signal.WatchAsync(key, CancellationToken.None);
-        await using var elsewhere = await ((IReleaseSignal)NewStore()).WatchAsync(key, CancellationToken.None);
         for (var i = 0; i < 3; i++)
         {
             await TakeAsync(Store, key, id);
-            foreach (var watch in new[] { first, second, elsewhere })
+            var watchers = new List<(ILockStore Store, IReleaseWatch Watch, string Id)>();
+            foreach (var asking in new[] { store, store, other })
+            {
+                watchers.Add((asking, await ((IReleaseSignal)asking).WatchAsync(key, CancellationToken.None), NewId()));
+                Assert.False((await AskAsync(asking, key, watchers[^1].Id)).IsGranted);
+            }
+
+            foreach (var (_, watch, _) in watchers)
                 await DrainAsync(watch);
             Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, id, CancellationToken.None));
-            foreach (var watch in new[] { first, second, elsewhere })
+            foreach (var (_, watch, _) in watchers)
                 Assert.True(await WaitAsync(watch), $"no notice of release {i + 1}");
+
+            // Each of them gives up, and with it whatever the store has given it.
+            foreach (var (asking, watch, waiter) in watchers)
+            {
+                await watch.DisposeAsync();
+                await asking.TryReleaseAsync(key, waiter, CancellationToken.None);
+            }
         }
     }
 
@@ -86,13 +104,15 @@ public abstract partial class LockStoreConformance
     {
         var (key, id) = (NewKey(), NewId());
         await TakeAsync(Store, key, id);
-        if (NewStore() is not IReleaseSignal signal)
+        var store = NewStore();
+        if (store is not IReleaseSignal signal)
         {
             await AssertPollingSeesTheReleaseAsync(key, id);
             return;
         }
 
         await using var watch = await signal.WatchAsync(key, CancellationToken.None);
+        Assert.False((await AskAsync(store, key, NewId())).IsGranted);
         await DrainAsync(watch);
         Assert.True(await ForceAsync(key));
         Assert.True(await WaitAsync(watch));

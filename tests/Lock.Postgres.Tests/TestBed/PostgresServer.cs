@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using Locking.Conformance;
 using Npgsql;
 
 namespace Locking;
@@ -63,7 +62,7 @@ internal sealed class PostgresServer : IAsyncDisposable
     {
         File.Delete(Path.Combine(Data, "postmaster.pid"));
         string[] settings = ["fsync=off", "max_connections=200", "max_wal_senders=4", "wal_level=replica", "listen_addresses=127.0.0.1", $"unix_socket_directories={Folder}", "jit=off", .. _settings];
-        await Eventually.TrueAsync(async () =>
+        await UntilAsync(async () =>
         {
             if (_process is not { HasExited: false })
             {
@@ -88,7 +87,7 @@ internal sealed class PostgresServer : IAsyncDisposable
 
         await ExecuteAsync("ALTER SYSTEM SET ssl = on");
         await ExecuteAsync("SELECT pg_reload_conf()");
-        await Eventually.TrueAsync(async () => await ReadAsync<string>("SHOW ssl") == "on", "the server speaks TLS");
+        await UntilAsync(async () => await ReadAsync<string>("SHOW ssl") == "on", "the server speaks TLS");
     }
 
     /// <summary>Stops it as an operator does: sessions are told (57P01) and ended.</summary>
@@ -119,6 +118,17 @@ internal sealed class PostgresServer : IAsyncDisposable
     private string Data => Path.Combine(Folder, "data");
 
     private static string Program(string name) => Path.Combine(ServerProcess.Programs, name);
+
+    /// <summary>Waits for what a server that is well does within a moment.</summary>
+    private static async Task UntilAsync(Func<Task<bool>> condition, string what)
+    {
+        long since = TimeProvider.System.GetTimestamp();
+        while (!await condition())
+        {
+            if (TimeProvider.System.GetElapsedTime(since) > TimeSpan.FromMinutes(2)) throw new InvalidOperationException($"Did not happen within two minutes: {what}.");
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+        }
+    }
 
     private async Task SignalAsync(string signal)
     {

@@ -46,8 +46,27 @@ public abstract class RedisTests(RedisFixture redis) : IAsyncLifetime
         return reply.FencingToken!.Value;
     }
 
+    /// <summary>The server learns the scripts, so that steps which are sent right behind each other are done in that order.</summary>
+    protected static async Task LearnAsync(RedisLockStore store)
+    {
+        var (key, id) = (NewKey(), NewId());
+        await TakeAsync(store, key, id);
+        await store.GetAsync(key, CancellationToken.None);
+        await ReleaseAsync(store, key, id);
+        await store.ForceReleaseAsync(key, CancellationToken.None);
+    }
+
     protected static async Task<StoreReply> ReleaseAsync(ILockStore store, string key, string id) =>
         await store.TryReleaseAsync(key, id, CancellationToken.None);
+
+    /// <summary>How many stand in the line of a key. Its name has bytes that are no text.</summary>
+    protected Task<long> WaitersAsync(string key) => WaitersAsync(Server, key);
+
+    internal static async Task<long> WaitersAsync(RedisServer server, string key) => (long)(await server.CommandAsync(
+        "EVAL", @"local line = redis.call('keys', ARGV[1] .. '\255l*')[1] return line and redis.call('zcard', line) or 0", "0", key))!;
+
+    /// <summary>The id in a record; null when there is none.</summary>
+    internal static async Task<string?> HolderAsync(RedisServer server, string record) => (await server.CommandAsync("GET", record) as string)?.Split(' ')[0];
 
     protected Task<object?> CommandAsync(params string[] words) => Server.CommandAsync(words);
 

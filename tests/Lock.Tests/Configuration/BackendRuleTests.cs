@@ -63,15 +63,15 @@ public sealed class BackendRuleTests
     }
 
     [Theory]
-    [InlineData("broker", "\"url\":\"tcp://h\"", "connection.url", "redis or mongo has. Use host and port, or path.")]
+    [InlineData("broker", "\"url\":\"tcp://h\"", "connection.url", "redis or mongo or postgres has. Use host and port, or path.")]
     [InlineData("broker", "\"password\":\"hunter2\"", "connection.password", "see secret")]
     [InlineData("broker", "\"db\":1", "connection.db", "redis or redLock has.")]
     [InlineData("redis", "\"launch\":true", "connection.launch", "redis does not have this; broker has.")]
     [InlineData("redis", "\"secret\":\"hunter2\"", "connection.secret", "broker has.")]
     [InlineData("redis", "\"collection\":\"c\"", "connection.collection", "mongo has.")]
-    [InlineData("redis", "\"endpoints\":[{}]", "connection.endpoints", "redLock has.")]
+    [InlineData("redis", "\"endpoints\":[{}]", "connection.endpoints", "redLock or etcd has.")]
     [InlineData("mongo", "\"db\":1", "connection.db", "see database")]
-    [InlineData("mongo", "\"path\":\"/s\"", "connection.path", "broker or redis has.")]
+    [InlineData("mongo", "\"path\":\"/s\"", "connection.path", "broker or redis or postgres has.")]
     [InlineData("redLock", "\"endpoints\":[{\"host\":\"a\"}],\"host\":\"h\"", "connection.host", "Say it for each of the endpoints.")]
     [InlineData("redLock", "\"endpoints\":[{\"host\":\"a\",\"launch\":true}]", "connection.endpoints[0].launch", "Allowed here: host, port")]
     [InlineData("redLock", "\"host\":\"h\"", "connection.host", "Say it for each of the endpoints.")]
@@ -213,7 +213,7 @@ public sealed class BackendRuleTests
         public static SettingsTable<TheirSettings> Table { get; } = new(
         [
             Settings.Text<TheirSettings>("shelf", s => s.Shelf, (s, value) => s with { Shelf = value }, "Where."),
-            Settings.Integer<TheirSettings>("copies", s => s.Copies, (s, value) => s with { Copies = value }, "How many.") with
+            Settings.WholeNumber<TheirSettings>("copies", s => s.Copies, (s, value) => s with { Copies = value }, "How many.") with
             {
                 Place = SettingPlace.LockOptions, Least = 1, Most = 9, Misnomers = ["clones"],
             },
@@ -235,7 +235,7 @@ public sealed class BackendRuleTests
     [InlineData("""{"type":"library","connection":{"copies":2}}""", "connection.copies", "Did you mean lockOptions.copies?")]
     [InlineData("""{"type":"library","lockOptions":{"clones":2}}""", "lockOptions.clones", "Did you mean copies?")]
     [InlineData("""{"type":"library","lockOptions":{"copies":10}}""", "lockOptions.copies", "10 is out of range. Allowed: 1 to 9.")]
-    [InlineData("""{"type":"library","connection":{"host":"h"}}""", "connection.host", "library does not have this; broker or redis or mongo has.")]
+    [InlineData("""{"type":"library","connection":{"host":"h"}}""", "connection.host", "library does not have this; broker or redis or mongo or postgres or etcd has.")]
     [InlineData("""{"type":"library","lockOptions":{"fair":true}}""", "lockOptions.fair", "library does not have this; redis has.")]
     public void Errors_of_somebody_elses_type_are_made_of_its_table(string json, string path, string says)
     {

@@ -98,7 +98,9 @@ public sealed class JsonReadingTests
             {"connection": {
               "host": "h", "port": 1, "path": "/p", "url": "redis://u", "username": "n", "password": "w", "tls": true, "db": 2,
               "connectTimeout": 3, "commandTimeout": "4s", "noDelay": false, "endpoints": [{"host": "a"}, {"host": "b", "port": 7}],
-              "name": "t", "isolated": true, "database": "d", "collection": "c", "writeConcern": 3, "launch": true, "secret": "s"
+              "name": "t", "isolated": true, "database": "d", "collection": "c", "writeConcern": 3, "launch": true, "secret": "s",
+              "table": "l", "createTable": false,
+              "caFile": "/ca", "certFile": "/cert", "keyFile": "/key"
             }}
             """).Connection!;
 
@@ -108,6 +110,8 @@ public sealed class JsonReadingTests
             new LockSettings
             {
                 ["name"] = "t",
+                ["table"] = "l",
+                ["createTable"] = false,
                 ["isolated"] = true,
                 ["host"] = "h",
                 ["port"] = 1,
@@ -126,6 +130,9 @@ public sealed class JsonReadingTests
                 ["writeConcern"] = "3",
                 ["launch"] = true,
                 ["secret"] = "s",
+                ["caFile"] = "/ca",
+                ["certFile"] = "/cert",
+                ["keyFile"] = "/key",
             },
             connection);
         var known = BuiltInProviders.All.SelectMany(provider => provider.Settings.Rows).Where(row => row.Place == SettingPlace.Connection);

@@ -166,7 +166,7 @@ public sealed class Storm : IAsyncDisposable
         var name = number == place ? $"w{place}" : $"w{place}#{number}";
         return new StormWorker(name, place, [
             "worker", name, $"{_options.Seed + (number * 100)}", $"{_options.Keys}", $"{_options.Tasks}", $"{(int)_options.Ttl.TotalMilliseconds}",
-            _backend.IsOneProcess ? $"{_options.Workers}" : "1", _options.Client, Path.Combine(_options.Folder, $"{name}.history"), _resource,
+            _backend.IsOneProcess ? $"{_options.Workers}" : "1", _options.Client, Path.Combine(_options.Folder, $"{name}.history"), _resource, $"{_options.Variety}",
         ], new Dictionary<string, string> { ["LOCK_CONFIG"] = _backend.Config(place), ["TORTURE_PORTS"] = string.Join(',', _backend.Ports) });
     }
 

@@ -28,6 +28,9 @@ public sealed record StormOptions(string Backend, int Seed, TimeSpan Time, strin
     /// <summary>How long after the faults everybody must have been served.</summary>
     public TimeSpan Bound { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>Among how many turns one is of each long kind.</summary>
+    public int Variety { get; init; } = 200;
+
     /// <summary>Which faults; null: all that there are.</summary>
     public IReadOnlyList<string>? Faults { get; init; }
 }

@@ -33,7 +33,7 @@ internal static class SettingParser
             SettingKind.TextOrNumber => SettingValues.TextOrNumber(node, out value),
             SettingKind.Choice => SettingValues.Choice(node, setting.Choices, out value),
             SettingKind.Flag => SettingValues.Flag(node, out value),
-            SettingKind.Integer => SettingValues.Integer(node, out value),
+            SettingKind.WholeNumber => SettingValues.Integer(node, out value),
             SettingKind.Number => SettingValues.Number(node, out value),
             SettingKind.Time => SettingValues.Duration(node, out value),
             SettingKind.TimeOrNone => SettingValues.DurationOrNull(node, out value),

@@ -101,6 +101,7 @@ internal static class ConfigReader
             ?? At(connection, ConfigNames.Connection, static (row, name) => row.IsCalled(name))
             ?? SettingsReader.Meant(TopSettings.All, member.Name)
             ?? TopSettings.MeantObject(member.Name)
+            ?? (known.Find(member.Name) is null ? null : ConfigNames.Connection)
             ?? At(connection, ConfigNames.Connection, IsMeant)
             ?? At(options, ConfigNames.LockOptions, IsMeant);
         return ConfigErrors.Unknown(member.Value.Path, member.Name, TopNames(), meant);

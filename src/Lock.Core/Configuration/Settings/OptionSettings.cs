@@ -8,7 +8,7 @@ internal static class OptionSettings
     private static readonly double s_longest = OptionRules.Longest.TotalMilliseconds;
 
     public static Setting<LockOptions> Ttl { get; } = Time(
-        "ttl", static o => o.Ttl, static (o, value) => o with { Ttl = value }, "Lease. `null` or -1: never expires, which a quorum refuses.") with
+        "ttl", static o => o.Ttl, static (o, value) => o with { Ttl = value }, "Lease. `null` or -1: never expires, where the backend allows it.") with
     {
         Kind = SettingKind.TimeOrEndless, Aliases = ["timeoutMillis"], Default = "30000",
         Allowed = $"1 to 10,000 days in {Milliseconds}; null or -1 for a lock that never expires",
@@ -44,7 +44,7 @@ internal static class OptionSettings
 
     public static Setting<LockOptions> RetryCount { get; } = new()
     {
-        Name = "retryCount", Place = SettingPlace.LockOptions, Kind = SettingKind.Integer, AllowsNull = true, Least = -1, Default = "null",
+        Name = "retryCount", Place = SettingPlace.LockOptions, Kind = SettingKind.WholeNumber, AllowsNull = true, Least = -1, Default = "null",
         Allowed = "0 (one attempt) or more, -1 for endless attempts, null for waitTimeout alone",
         Meaning = "null: `waitTimeout` alone rules; -1 endless; N: N + 1 attempts. Both set: the first to end wins.",
         Misnomers = ["retries", "attempts", "maxAttempts", "retryMax"],

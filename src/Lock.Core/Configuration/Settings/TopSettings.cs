@@ -30,7 +30,7 @@ internal static class TopSettings
     /// <summary>What other products call the objects at the top.</summary>
     public static string? MeantObject(string name) => name.ToUpperInvariant() switch
     {
-        "CONN" or "SERVER" or "REDIS" or "MONGO" or "BROKER" => ConfigNames.Connection,
+        "CONN" or "SERVER" => ConfigNames.Connection,
         "OPTIONS" or "LOCK" or "LOCKS" or "SETTINGS" => ConfigNames.LockOptions,
         _ => null,
     };

@@ -3,14 +3,28 @@ using StackExchange.Redis;
 
 namespace Locking;
 
-/// <summary>Finds the fences on all servers with SCAN.</summary>
-internal static class FenceScan
+/// <summary>Finds the locks on all servers with SCAN.</summary>
+internal static class KeyScan
 {
     private const int PageSize = 1000;
 
-    /// <summary>Those whose records begin so, and some more where a record has braces.</summary>
-    public static async IAsyncEnumerable<byte[]> RunAsync(
-        RedisConnection connection, string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>The keys that begin so, each once: of every record that may be one of the native format, of every fence of another.</summary>
+    public static async IAsyncEnumerable<string> RunAsync(
+        RedisConnection connection, KeyLayout layout, string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var begins = layout.Prefix + prefix;
+        var pattern = layout.IsNative ? LockKeys.RecordPattern(begins) : LockKeys.FencePattern(begins);
+        await foreach (var name in NamesAsync(connection, pattern, cancellationToken).ConfigureAwait(false))
+        {
+            var record = layout.IsNative ? LockKeys.TextOf(name) : LockKeys.RecordOfFence(name);
+            if (record is not null && record.Length > layout.Prefix.Length && record.StartsWith(begins, StringComparison.Ordinal) && seen.Add(record))
+                yield return record[layout.Prefix.Length..];
+        }
+    }
+
+    private static async IAsyncEnumerable<byte[]> NamesAsync(
+        RedisConnection connection, byte[] pattern, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var multiplexer = await connection.ConnectAsync(cancellationToken).ConfigureAwait(false);
         var servers = multiplexer.GetServers();
@@ -18,7 +32,6 @@ internal static class FenceScan
         // None of them up: asking one brings the client's own fault. In a cluster with a master down the list lacks its part.
         var asked = connected.Length > 0 ? connected : servers;
         var database = Math.Max(connection.Database, multiplexer.GetDatabase(connection.Database).Database);
-        var pattern = LockKeys.FencePattern(prefix);
         foreach (var server in asked)
         {
             var keys = server.KeysAsync(database, pattern, PageSize, flags: CommandFlags.None).GetAsyncEnumerator(CancellationToken.None);

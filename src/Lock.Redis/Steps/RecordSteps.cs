@@ -1,0 +1,41 @@
+using StackExchange.Redis;
+
+namespace Locking;
+
+/// <summary>The steps of a store, put together for one layout of the lock record.</summary>
+internal abstract class RecordSteps
+{
+    protected static readonly RedisValue NoExpiry = -1;
+
+    /// <summary>Takes the lock, or asks for it again.</summary>
+    /// <param name="request">Who asks for what.</param>
+    /// <param name="waits">Whether the holder listens for a notice.</param>
+    /// <param name="sentAt">When it is asked.</param>
+    public abstract StoreStepCall Acquire(AcquireRequest request, bool waits, long sentAt);
+
+    /// <summary>Restarts a lease.</summary>
+    public abstract StoreStepCall Extend(string key, string holderId, TimeSpan ttl);
+
+    /// <summary>Ends a lease, or gives up a place in line.</summary>
+    public abstract StoreStepCall Release(string key, string holderId);
+
+    /// <summary>Ends whatever holds the lock.</summary>
+    public abstract StoreStepCall Force(string key);
+
+    /// <summary>Reads a lease.</summary>
+    public abstract StoreStepCall Get(string key);
+
+    /// <summary>Learns from the answer of an acquire.</summary>
+    /// <param name="call">What was sent.</param>
+    /// <param name="answer">The script's answer.</param>
+    /// <param name="sentAt">When.</param>
+    public virtual void Learn(in StoreStepCall call, long answer, long sentAt)
+    {
+    }
+
+    /// <summary>Whole milliseconds, rounded up: the server's lease is never shorter than the one asked for.</summary>
+    public static long Milliseconds(TimeSpan span) => (span.Ticks + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond;
+
+    /// <summary>A ttl as the scripts know it.</summary>
+    public static RedisValue TtlValue(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? NoExpiry : Milliseconds(ttl);
+}
