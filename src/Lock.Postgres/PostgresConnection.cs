@@ -9,6 +9,9 @@ internal static partial class PostgresConnection
 {
     public const string AllowedTable = "a name, or schema.name, of ASCII letters, digits and underscores, each at most 63 long";
 
+    /// <summary>Milliseconds; no setting is so long that matching it takes a noticeable part of that.</summary>
+    private const int MatchTimeout = 60_000;
+
     /// <summary>The names of libpq for what Npgsql calls otherwise.</summary>
     private static readonly Dictionary<string, string> Names = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -112,9 +115,9 @@ internal static partial class PostgresConnection
             text[name] = value;
     }
 
-    [GeneratedRegex("""^postgres(?:ql)?://(?:(?<Username>[^:@/?]*)(?::(?<Password>[^@/?]*))?@)?(?<Host>[^/?]*)(?:/(?<Database>[^?]*))?(?:\?(?<Options>.*))?$""", RegexOptions.IgnoreCase)]
+    [GeneratedRegex("""^postgres(?:ql)?://(?:(?<Username>[^:@/?]*)(?::(?<Password>[^@/?]*))?@)?(?<Host>[^/?]*)(?:/(?<Database>[^?]*))?(?:\?(?<Options>.*))?$""", RegexOptions.IgnoreCase, MatchTimeout)]
     private static partial Regex Form();
 
-    [GeneratedRegex("^(?:[A-Za-z_][A-Za-z0-9_]{0,62}\\.)?[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+    [GeneratedRegex("^(?:[A-Za-z_][A-Za-z0-9_]{0,62}\\.)?[A-Za-z_][A-Za-z0-9_]{0,62}$", RegexOptions.None, MatchTimeout)]
     private static partial Regex TableName();
 }

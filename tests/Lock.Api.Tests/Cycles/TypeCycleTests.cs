@@ -22,8 +22,9 @@ public sealed class TypeCycleTests
         ["Lock.Redis"] =
         [
             [
-                "ChannelPrefix", "FenceScan", "ForcedChannel", "LentClient", "RedisConnection", "RedisConnector", "RedisDiagnosis", "RedisLockStore",
-                "ReleaseChannel", "ReleaseWatch", "ReplicatedWriter", "ScriptRequest`1", "ServerInspection", "Subscriptions",
+                "BareSteps", "ChannelPrefix", "ForcedChannel", "KeyScan", "LentClient", "NativeSteps", "RedisConnection", "RedisConnector",
+                "RedisDiagnosis", "RedisLockStore", "ReleaseChannel", "ReleaseWatch", "ReplicatedWriter", "ScriptRequest`1", "ServerInspection",
+                "Subscriptions",
             ],
         ],
     };
