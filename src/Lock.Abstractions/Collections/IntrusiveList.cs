@@ -2,50 +2,47 @@ namespace Locking;
 
 /// <summary>A list through its items: coming and going costs no memory, from whatever place. Not thread-safe.</summary>
 /// <typeparam name="T">The items; each stands in one list at a time.</typeparam>
-/// <typeparam name="TLinks">Where they keep their neighbours. A structure, so that the access is compiled away.</typeparam>
-internal struct IntrusiveList<T, TLinks>
-    where T : class
-    where TLinks : struct, ILinks<T>
+internal struct IntrusiveList<T>
+    where T : ListItem
 {
-    public T? First { get; private set; }
+    private ListItem? _first;
+    private ListItem? _last;
 
-    public T? Last { get; private set; }
+    public readonly T? First => (T?)_first;
 
-    /// <summary>Who comes after an item; null after the last.</summary>
-    public static T? After(T item) => TLinks.Of(item).After;
+    public readonly T? Last => (T?)_last;
 
     public void AddLast(T item)
     {
-        TLinks.Of(item).Before = Last;
-        if (Last is null)
-            First = item;
+        item.Before = _last;
+        if (_last is null)
+            _first = item;
         else
-            TLinks.Of(Last).After = item;
-        Last = item;
+            _last.After = item;
+        _last = item;
     }
 
     public void AddFirst(T item)
     {
-        TLinks.Of(item).After = First;
-        if (First is null)
-            Last = item;
+        item.After = _first;
+        if (_first is null)
+            _last = item;
         else
-            TLinks.Of(First).Before = item;
-        First = item;
+            _first.Before = item;
+        _first = item;
     }
 
     /// <summary>Takes out an item that stands in this list.</summary>
     public void Remove(T item)
     {
-        ref Links<T> links = ref TLinks.Of(item);
-        if (links.Before is null)
-            First = links.After;
+        if (item.Before is null)
+            _first = item.After;
         else
-            TLinks.Of(links.Before).After = links.After;
-        if (links.After is null)
-            Last = links.Before;
+            item.Before.After = item.After;
+        if (item.After is null)
+            _last = item.Before;
         else
-            TLinks.Of(links.After).Before = links.Before;
-        links = default;
+            item.After.Before = item.Before;
+        item.Before = item.After = null;
     }
 }

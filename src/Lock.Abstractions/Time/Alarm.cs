@@ -1,11 +1,8 @@
 namespace Locking;
 
 /// <summary>Something that must happen at a moment, whatever the thread pool is doing.</summary>
-internal abstract class Alarm
+internal abstract class Alarm : HeapItem
 {
-    /// <summary>Its place among those that are set. Guarded by the clock's gate.</summary>
-    private HeapSlot _slot;
-
     /// <summary>Runs once, on the alarm clock's own thread, with no gate held. Returns at once and runs no user code.</summary>
     internal abstract void Ring();
 
@@ -14,11 +11,5 @@ internal abstract class Alarm
     /// <param name="gained">How far the wall clock is ahead of where it was; negative when it was set back.</param>
     internal virtual void OnClockStep(TimeSpan gained)
     {
-    }
-
-    /// <summary>Those that are set.</summary>
-    internal readonly struct Set : IHeapSlot<Alarm>
-    {
-        public static ref HeapSlot Of(Alarm item) => ref item._slot;
     }
 }

@@ -21,7 +21,7 @@ internal abstract class AlarmClock
     private static readonly ConditionalWeakTable<TimeProvider, AlarmClock> OfProviders = [];
 
     private readonly Lock _gate = new();
-    private readonly DueHeap<Alarm, Alarm.Set> _heap = new();
+    private readonly DueHeap<Alarm> _heap = new();
     private long _lastLook;
     private DateTimeOffset _lastWall;
 

@@ -5,7 +5,7 @@ internal sealed class Calls
 {
     private readonly Lock _gate = new();
     private readonly SelfWaits _selfWaits;
-    private IntrusiveList<WaitingCall, WaitingCall.InEngine> _all;
+    private IntrusiveList<WaitingCall> _all;
 
     public Calls(StoreClient store, LeaseRegister leases) =>
         _selfWaits = new SelfWaits(store.Alarms, store.Logger, () => store.IsDisposing ? [] : ToList(), leases.DescribeHolder);
@@ -31,7 +31,7 @@ internal sealed class Calls
         List<WaitingCall> all = [];
         lock (_gate)
         {
-            for (WaitingCall? call = _all.First; call is not null; call = IntrusiveList<WaitingCall, WaitingCall.InEngine>.After(call))
+            for (WaitingCall? call = _all.First; call is not null; call = (WaitingCall?)call.After)
                 all.Add(call);
         }
 

@@ -72,6 +72,8 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
     }
 
     /// <summary>Waits for the turn, asks the backend until it grants or nothing is left to try, and leaves nothing behind.</summary>
+    /// <remarks>Most locks are granted by the first answer: so far all is one asynchronous method, since each one that has to wait costs an object, and
+    /// time: whatever an answer runs through is cold after a round trip.</remarks>
     /// <returns>Null when the lock was busy.</returns>
     public async ValueTask<ILockHandle?> RunAsync(CancellationToken cancellationToken)
     {
@@ -80,13 +82,10 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
         _calls.Add(this);
         try
         {
-            _hasTurn = _turns.TryEnter(Key);
-            if (!_hasTurn && !Options.IsSingleAttempt)
+            if (!TryTakeTurn() && !Options.IsSingleAttempt)
                 await StandInLineAsync(cancellationToken).ConfigureAwait(false);
             if (_hasTurn)
             {
-                // Most locks are granted by the first answer: so far all is one asynchronous method, since each one that has to
-                // wait costs an object, and time: whatever an answer runs through is cold after a round trip.
                 AcquireReply? answer = null;
                 long sentAt = BeginToAsk(isNewAttempt: true);
                 try
@@ -95,7 +94,7 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
                 }
                 catch (Exception exception) when (Survives(exception))
                 {
-                    // Asked again below.
+                    answer = null; // asked again below
                 }
 
                 handle = AdoptFirst(ref answer, sentAt)
@@ -111,9 +110,7 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
         }
         catch (Exception exception) when (_store.IsDisposing && exception is LockStoreException or OperationCanceledException)
         {
-            // This may run inside the disposal's cancellation: the caller's code, which may block, goes on elsewhere.
-            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-            throw new ObjectDisposedException(nameof(ILock), "The lock object was disposed while a call waited.");
+            throw await DisposedAsync().ConfigureAwait(false);
         }
         finally
         {
@@ -142,6 +139,15 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
     }
 
     private TimeSpan TimeoutOf(EffectiveOptions options) => _store.Waits ? options.QueueTimeout : options.WaitTimeout;
+
+    /// <summary>This may run inside the disposal's cancellation: the caller's code, which may block, goes on elsewhere.</summary>
+    private static async Task<Exception> DisposedAsync()
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        return new ObjectDisposedException(nameof(ILock), "The lock object was disposed while a call waited.");
+    }
+
+    private bool TryTakeTurn() => _hasTurn = _turns.TryEnter(Key);
 
     /// <summary>Waits for the turn in this process.</summary>
     private async ValueTask StandInLineAsync(CancellationToken cancellationToken)

@@ -163,7 +163,7 @@ internal sealed class KeyTurns(AlarmClock alarms)
     /// <summary>The state of a key that somebody has the turn of: the line behind them. All of it is guarded by the gate.</summary>
     private sealed class Turn
     {
-        private IntrusiveList<TurnWait, TurnWait.InLine> _line;
+        private IntrusiveList<TurnWait> _line;
 
         public TurnWait? First => _line.First;
 

@@ -7,12 +7,12 @@ namespace Locking;
 /// Ends in one of three ways, and whoever takes it out of the line under the gate of <see cref="KeyTurns"/> decides which: its turn has come,
 /// its time is up, or it was cancelled. The caller goes on over the pool, whoever ended its wait.
 /// </remarks>
-internal sealed class TurnWait(KeyTurns turns, string key, StepLimit limit, CancellationToken cancellationToken) : Alarm, IValueTaskSource<bool>
+internal sealed class TurnWait(KeyTurns turns, string key, StepLimit limit, CancellationToken cancellationToken) : ListItem, IValueTaskSource<bool>
 {
     /// <summary>Whether it stands in the line; guarded by the gate of <see cref="KeyTurns"/>, as is the next.</summary>
     internal bool IsWaiting;
 
-    private Links<TurnWait> _links;
+    private End? _end;
 
     private ManualResetValueTaskSourceCore<bool> _source = new() { RunContinuationsAsynchronously = true };
     private CancellationTokenRegistration _cancellation;
@@ -23,7 +23,7 @@ internal sealed class TurnWait(KeyTurns turns, string key, StepLimit limit, Canc
     /// <returns>The task, to be awaited once: false when the time is up.</returns>
     public ValueTask<bool> StartAsync()
     {
-        limit.Alarms?.Set(this, limit.EndsAt);
+        limit.Alarms?.Set(_end = new End(this), limit.EndsAt);
         if (cancellationToken.CanBeCanceled)
             _cancellation = cancellationToken.UnsafeRegister(static wait => ((TurnWait)wait!).OnCancelled(), this);
         return new ValueTask<bool>(this, _source.Version);
@@ -33,10 +33,10 @@ internal sealed class TurnWait(KeyTurns turns, string key, StepLimit limit, Canc
     public void OnTurn() => _source.SetResult(true);
 
     /// <summary>The time is up, or the machine was suspended and every alarm is asked to look.</summary>
-    internal override void Ring()
+    private void OnTime()
     {
         if (!limit.IsOver)
-            limit.Alarms!.Set(this, limit.EndsAt);
+            limit.Alarms!.Set(_end!, limit.EndsAt);
         else if (turns.Withdraw(this))
             _source.SetResult(false);
     }
@@ -44,7 +44,8 @@ internal sealed class TurnWait(KeyTurns turns, string key, StepLimit limit, Canc
     bool IValueTaskSource<bool>.GetResult(short token)
     {
         // Everything that may end the wait was set up before the task was given out, so nothing is missed here.
-        limit.Alarms?.Cancel(this);
+        if (_end is not null)
+            limit.Alarms!.Cancel(_end);
         _cancellation.Unregister();
         return _source.GetResult(token);
     }
@@ -60,9 +61,9 @@ internal sealed class TurnWait(KeyTurns turns, string key, StepLimit limit, Canc
             _source.SetException(new OperationCanceledException(cancellationToken));
     }
 
-    /// <summary>The line for a key.</summary>
-    internal readonly struct InLine : ILinks<TurnWait>
+    /// <summary>The end of its time, for a wait that has one.</summary>
+    private sealed class End(TurnWait wait) : Alarm
     {
-        public static ref Links<TurnWait> Of(TurnWait item) => ref item._links;
+        internal override void Ring() => wait.OnTime();
     }
 }

@@ -1,11 +1,8 @@
 namespace Locking;
 
 /// <summary>One call that wants a lock, as the rest of the engine sees it.</summary>
-internal abstract class WaitingCall : ISelfWait
+internal abstract class WaitingCall : ListItem, ISelfWait
 {
-    /// <summary>Neighbours in the list of <see cref="Calls"/>; guarded by its gate.</summary>
-    private Links<WaitingCall> _links;
-
     /// <summary>Has ended: a disposal that found the call in the list may ask for its end when that is past.</summary>
     private static readonly TaskCompletionSource AlreadyLeft = Ended();
 
@@ -35,11 +32,5 @@ internal abstract class WaitingCall : ISelfWait
         TaskCompletionSource ended = new();
         ended.SetResult();
         return ended;
-    }
-
-    /// <summary>The calls of one engine.</summary>
-    internal readonly struct InEngine : ILinks<WaitingCall>
-    {
-        public static ref Links<WaitingCall> Of(WaitingCall item) => ref item._links;
     }
 }

@@ -6,6 +6,8 @@ internal sealed class EffectiveOptions
 {
     private static readonly TimeSpan DefaultTtl = TimeSpan.FromSeconds(30);
 
+    private readonly TimeSpan _firstMargin;
+
     private EffectiveOptions(LockOptions defaults, LockOptions? call, bool isTry, string defaultOwner)
     {
         var given = call ?? new LockOptions();
@@ -24,6 +26,12 @@ internal sealed class EffectiveOptions
         ReleaseTimeout = given.ReleaseTimeout ?? defaults.ReleaseTimeout ?? TimeSpan.FromSeconds(8);
         ThrowIfBusy = !isTry;
         (WaitTimeout, RetryCount) = ChooseWaiting(given, defaults, isTry);
+
+        // What every call asks for is worked out once.
+        IsSingleAttempt = WaitTimeout == TimeSpan.Zero || RetryCount == 0;
+        QueueTimeout = RetriesLast == Timeout.InfiniteTimeSpan || (WaitTimeout != Timeout.InfiniteTimeSpan && WaitTimeout <= RetriesLast) ? WaitTimeout : RetriesLast;
+        FirstTtl = MaxHold == Timeout.InfiniteTimeSpan || (Ttl != Timeout.InfiniteTimeSpan && Ttl <= MaxHold) ? Ttl : MaxHold;
+        _firstMargin = MarginOf(FirstTtl);
     }
 
     /// <summary>The lease as asked for; <see cref="Timeout.InfiniteTimeSpan"/>: never expires.</summary>
@@ -66,7 +74,7 @@ internal sealed class EffectiveOptions
     public bool ThrowIfBusy { get; }
 
     /// <summary>Whether there is no waiting at all.</summary>
-    public bool IsSingleAttempt => WaitTimeout == TimeSpan.Zero || RetryCount == 0;
+    public bool IsSingleAttempt { get; }
 
     /// <summary>How long all retries last with their spacing; <see cref="Timeout.InfiniteTimeSpan"/> without a limit, or beyond what a span
     /// can tell.</summary>
@@ -75,24 +83,17 @@ internal sealed class EffectiveOptions
         : Timeout.InfiniteTimeSpan;
 
     /// <summary>How long a call may wait that stands in a queue and makes no attempts of its own: the retries count with their spacing.</summary>
-    public TimeSpan QueueTimeout => RetriesLast == Timeout.InfiniteTimeSpan || (WaitTimeout != Timeout.InfiniteTimeSpan && WaitTimeout <= RetriesLast)
-        ? WaitTimeout
-        : RetriesLast;
+    public TimeSpan QueueTimeout { get; }
 
     /// <summary>The lease to ask for first: the TTL, but never beyond <see cref="MaxHold"/>.</summary>
-    public TimeSpan FirstTtl =>
-        MaxHold == Timeout.InfiniteTimeSpan || (Ttl != Timeout.InfiniteTimeSpan && Ttl <= MaxHold) ? Ttl : MaxHold;
+    public TimeSpan FirstTtl { get; }
 
     /// <summary>The number of the attempt that a time spent waiting amounts to, from 1: a wake-up is part of the attempt that it ends.</summary>
     public int AttemptsWithin(TimeSpan waited) =>
         RetryCount is { } retries && RetryDelay > TimeSpan.Zero ? 1 + (int)Math.Min(retries, waited / RetryDelay) : 1;
 
     /// <summary>So long before the backend may grant to another a loss is announced: what was asked for, and never less than clocks may differ by.</summary>
-    public TimeSpan LostMarginOf(TimeSpan ttl)
-    {
-        var drift = LeaseClock.Drift(ttl, DriftFactor);
-        return LostMargin is { } margin && margin > drift ? margin : drift;
-    }
+    public TimeSpan LostMarginOf(TimeSpan ttl) => ttl == FirstTtl ? _firstMargin : MarginOf(ttl);
 
     /// <summary>Resolves the options of a call; <paramref name="call"/> is null when it gave none.</summary>
     /// <exception cref="ArgumentException">Two options do not go together.</exception>
@@ -122,6 +123,12 @@ internal sealed class EffectiveOptions
                 + $"{DriftFactor} of it and 2 ms. Give at least a few milliseconds more.",
                 "options");
         }
+    }
+
+    private TimeSpan MarginOf(TimeSpan ttl)
+    {
+        TimeSpan drift = LeaseClock.Drift(ttl, DriftFactor);
+        return LostMargin is { } margin && margin > drift ? margin : drift;
     }
 
     /// <summary>

@@ -11,7 +11,7 @@ namespace Locking;
 /// <see cref="State"/> is always right. They must not throw and should return at once.
 /// </para>
 /// </remarks>
-internal abstract class Claim
+internal abstract class Claim : ListItem
 {
     /// <summary>The deadline of a lease that never expires.</summary>
     internal const long Never = long.MaxValue;
@@ -21,7 +21,6 @@ internal abstract class Claim
     /// <summary>Hash of the key, once the claim was given to a table.</summary>
     internal int Hash;
     private long _deadline;
-    private Links<Claim> _links;
 
     /// <summary>Creates a claim.</summary>
     /// <param name="key">The whole key.</param>
@@ -86,15 +85,15 @@ internal abstract class Claim
     /// <summary>Neighbours among the holders or among the waiters of the key. Under the gate.</summary>
     internal Claim? Next
     {
-        get => _links.After;
-        set => _links.After = value;
+        get => (Claim?)After;
+        set => After = value;
     }
 
     /// <inheritdoc cref="Next"/>
     internal Claim? Previous
     {
-        get => _links.Before;
-        set => _links.Before = value;
+        get => (Claim?)Before;
+        set => Before = value;
     }
 
     /// <summary>A queued claim was granted. Not called for a grant on arrival.</summary>
@@ -142,11 +141,5 @@ internal abstract class Claim
                 or (ClaimState.Held, ClaimState.Released or ClaimState.Expired or ClaimState.Forced or ClaimState.Dropped),
             $"{State} → {state}");
         Volatile.Write(ref _state, (int)state);
-    }
-
-    /// <summary>The waiters of a key.</summary>
-    internal readonly struct InQueue : ILinks<Claim>
-    {
-        public static ref Links<Claim> Of(Claim item) => ref item._links;
     }
 }

@@ -3,15 +3,12 @@ using System.Diagnostics;
 namespace Locking;
 
 /// <summary>The waiters of one key, first in, first out, and the key's place in the stripe's deadlines. Under the stripe's gate.</summary>
-internal sealed class KeyQueue(KeyEntry entry)
+internal sealed class KeyQueue(KeyEntry entry) : HeapItem
 {
     // Below this many claims a walk is cheaper than an index.
     private const int IndexFrom = 32;
 
-    private IntrusiveList<Claim, Claim.InQueue> _waiters;
-
-    /// <summary>The key's place among those whose holders' deadlines somebody waits for.</summary>
-    private HeapSlot _slot;
+    private IntrusiveList<Claim> _waiters;
 
     public KeyEntry Entry { get; } = entry;
 
@@ -23,10 +20,10 @@ internal sealed class KeyQueue(KeyEntry entry)
     public Dictionary<string, Claim>? Index { get; private set; }
 
     /// <summary>Whether the stripe is to look at the key by itself.</summary>
-    public bool IsScheduled => _slot.IsIn;
+    public bool IsScheduled => Place > 0;
 
     /// <summary>When the stripe is to look at the key, as a timestamp; not later than it must.</summary>
-    public long DueAt => _slot.Due;
+    public long DueAt => Due;
 
     public void Add(Claim claim, bool front)
     {
@@ -73,11 +70,5 @@ internal sealed class KeyQueue(KeyEntry entry)
             Enlist(claim);
         for (var claim = Head; claim is not null; claim = claim.Next)
             Enlist(claim);
-    }
-
-    /// <summary>The keys of a stripe that it is to look at by itself.</summary>
-    internal readonly struct ByDeadline : IHeapSlot<KeyQueue>
-    {
-        public static ref HeapSlot Of(KeyQueue item) => ref item._slot;
     }
 }

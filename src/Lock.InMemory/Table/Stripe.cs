@@ -32,7 +32,7 @@ internal sealed class Stripe(LockTable table)
 
     /// <summary>Keys whose holders' deadlines somebody waits for. A key stays where it is while its holders change: one that comes due too early is
     /// looked at and put back, so that a busy key costs nothing here.</summary>
-    public DueHeap<KeyQueue, KeyQueue.ByDeadline> Deadlines { get; } = new();
+    public DueHeap<KeyQueue> Deadlines { get; } = new();
 
     /// <summary>The shortest lease that the sweep is paced for; leases at least as long need no more. <see cref="Claim.Never"/>: no sweep.</summary>
     public long SweepPace { get; private set; } = Claim.Never;

@@ -10,7 +10,7 @@ public sealed class DueHeapTests
     public void The_first_is_always_the_one_that_is_due_first(int seed)
     {
         var random = new Random(seed);
-        var heap = new DueHeap<Item, Item.InHeap>();
+        var heap = new DueHeap<Item>();
         Item[] items = [.. Enumerable.Range(0, 200).Select(static _ => new Item())];
         var due = new Dictionary<Item, long>();
         for (var i = 0; i < 5_000; i++)
@@ -38,13 +38,5 @@ public sealed class DueHeapTests
         Assert.Equal(due.Values.Order(), left);
     }
 
-    private sealed class Item
-    {
-        private HeapSlot _slot;
-
-        internal readonly struct InHeap : IHeapSlot<Item>
-        {
-            public static ref HeapSlot Of(Item item) => ref item._slot;
-        }
-    }
+    private sealed class Item : HeapItem;
 }

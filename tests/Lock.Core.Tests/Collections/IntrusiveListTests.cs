@@ -9,7 +9,7 @@ public sealed class IntrusiveListTests
     public void Items_come_and_go_from_any_place(int seed)
     {
         var random = new Random(seed);
-        var list = default(IntrusiveList<Item, Item.InList>);
+        var list = default(IntrusiveList<Item>);
         var expected = new List<Item>();
         for (var i = 0; i < 2_000; i++)
         {
@@ -30,25 +30,17 @@ public sealed class IntrusiveListTests
                     item = expected[random.Next(expected.Count)];
                     list.Remove(item);
                     expected.Remove(item);
-                    Assert.Null(IntrusiveList<Item, Item.InList>.After(item)); // keeps nobody alive
+                    Assert.Null(item.After); // keeps nobody alive
                     break;
             }
 
             var found = new List<Item>();
-            for (var at = list.First; at is not null; at = IntrusiveList<Item, Item.InList>.After(at))
+            for (var at = list.First; at is not null; at = (Item?)at.After)
                 found.Add(at);
             Assert.Equal(expected, found);
             Assert.Same(expected.LastOrDefault(), list.Last);
         }
     }
 
-    private sealed class Item
-    {
-        private Links<Item> _links;
-
-        internal readonly struct InList : ILinks<Item>
-        {
-            public static ref Links<Item> Of(Item item) => ref item._links;
-        }
-    }
+    private sealed class Item : ListItem;
 }

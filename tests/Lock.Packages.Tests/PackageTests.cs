@@ -1,0 +1,132 @@
+using System.IO.Compression;
+using System.Xml.Linq;
+using Locking.Testing;
+
+namespace Locking.Packages.Tests;
+
+/// <summary>What a stranger has who takes the packages: they restore from a folder, run plain, trimmed and native, and the tool installs.</summary>
+public sealed class PackageTests(PackedPackages packages) : IClassFixture<PackedPackages>, IDisposable
+{
+    private static readonly string[] Ids =
+    [
+        "Locking", "Locking.Abstractions", "Locking.Broker", "Locking.Cli", "Locking.Conformance", "Locking.Core", "Locking.Etcd", "Locking.InMemory",
+        "Locking.Mongo", "Locking.Postgres", "Locking.RedLock", "Locking.Redis",
+    ];
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("lock-consumer-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Every_project_is_a_package_with_symbols_readme_icon_and_licence()
+    {
+        IEnumerable<string> found = Directory.GetFiles(packages.Folder, "*.nupkg").Select(file => Path.GetFileName(file)[..^(packages.Version.Length + 7)]);
+        Assert.Equal(Ids, found.Order(StringComparer.Ordinal));
+        foreach (string id in Ids)
+        {
+            Assert.True(File.Exists(Path.Combine(packages.Folder, $"{id}.{packages.Version}.snupkg")), id);
+            using ZipArchive package = ZipFile.OpenRead(Path.Combine(packages.Folder, $"{id}.{packages.Version}.nupkg"));
+            Assert.NotNull(package.GetEntry("README.md"));
+            Assert.NotNull(package.GetEntry("icon.png"));
+            using Stream text = package.GetEntry($"{id}.nuspec")!.Open();
+            Dictionary<string, string> fields = XDocument.Load(text).Descendants()
+                .Where(static e => !e.HasElements).GroupBy(static e => e.Name.LocalName).ToDictionary(static g => g.Key, static g => g.First().Value);
+            Assert.Equal(("MIT", "README.md", "icon.png"), (fields["license"], fields["readme"], fields["icon"]));
+            Assert.Contains("fencing-token", fields["tags"], StringComparison.Ordinal);
+            Assert.True(fields["description"].Length > 20, id);
+        }
+    }
+
+    [Fact]
+    public void A_backend_brings_its_own_driver_and_no_other()
+    {
+        Assert.DoesNotContain(DependenciesOf("Locking.Core"), static id => id.Contains("Redis") || id.Contains("Mongo") || id == "Npgsql" || id.StartsWith("Grpc"));
+        Assert.Equal(["Locking.Abstractions", "StackExchange.Redis"], DependenciesOf("Locking.Redis"));
+        Assert.Equal(["Locking.Abstractions", "MongoDB.Driver"], DependenciesOf("Locking.Mongo"));
+        Assert.Equal(["Locking.Abstractions", "Npgsql"], DependenciesOf("Locking.Postgres"));
+    }
+
+    [Theory]
+    [InlineData("plain")]
+    [InlineData("trimmed")]
+    [InlineData("native")]
+    public async Task A_fresh_program_runs_on_the_packages(string kind)
+    {
+        File.Copy(Path.Combine(AppContext.BaseDirectory, "Consumer", "Program.cs.txt"), Path.Combine(_folder, "Program.cs"));
+        File.Copy(Path.Combine(AppContext.BaseDirectory, "Consumer", "Consumer.csproj.txt"), Path.Combine(_folder, "Consumer.csproj"));
+        string output = Path.Combine(_folder, "out");
+        string[] options = kind switch
+        {
+            "trimmed" => ["-p:PublishTrimmed=true", "--self-contained", "--use-current-runtime"],
+            "native" => ["-p:PublishAot=true", "--use-current-runtime"],
+            _ => ["--no-self-contained"],
+        };
+        await Commands.RunAsync(
+            "dotnet",
+            ["publish", _folder, "-c", "Release", "-o", output, "-v", "quiet", "-nologo", "-nodeReuse:false", $"-p:PackageFolder={packages.Folder}", $"-p:LockingVersion={packages.Version}", .. options]);
+
+        await using RedisServer redis = await RedisServer.StartAsync();
+        string socket = Path.Combine(_folder, "broker", "broker.sock");
+        using System.Diagnostics.Process broker = StartBroker(socket);
+        try
+        {
+            string said = await Commands.RunAsync(
+                Path.Combine(output, "Consumer"),
+                [
+                    """{"type":"inMemory"}""",
+                    $$"""{"type":"broker","connection":{"path":"{{socket}}","launch":false,"connectTimeout":"60s"} }""",
+                    $$"""{"type":"redis","connection":{"host":"127.0.0.1","port":{{redis.Port}}} }""",
+                ]);
+            Assert.Equal(["True True Released", "True True Released", "True True Released"], said.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        }
+        finally
+        {
+            broker.Kill();
+            await broker.WaitForExitAsync();
+        }
+    }
+
+    [Fact]
+    public async Task The_tool_installs_and_runs()
+    {
+        string tool = Path.Combine(_folder, "tool");
+        await Commands.RunAsync(
+            "dotnet", ["tool", "install", "Locking.Cli", "--tool-path", tool, "--version", packages.Version, "--add-source", packages.Folder]);
+        string socket = Path.Combine(_folder, "broker", "broker.sock");
+        using System.Diagnostics.Process broker = StartBroker(socket);
+        try
+        {
+            var variables = new Dictionary<string, string?>
+            {
+                ["LOCK_CONFIG"] = $$"""{"type":"broker","connection":{"path":"{{socket}}","launch":false,"connectTimeout":"60s"} }""",
+            };
+            string said = await Commands.RunAsync(Path.Combine(tool, "lock"), ["run", "packed", "--", "sh", "-c", "echo $LOCK_KEY"], variables);
+            Assert.Equal("packed\n", said);
+        }
+        finally
+        {
+            broker.Kill();
+            await broker.WaitForExitAsync();
+        }
+    }
+
+    private static System.Diagnostics.Process StartBroker(string socket)
+    {
+        string command = Path.Combine(Commands.Root, "src", "Lock.Cli", "bin", "Release", "net10.0", "Lock.Cli.dll");
+        var start = new System.Diagnostics.ProcessStartInfo("dotnet") { RedirectStandardError = true };
+        foreach (string argument in (string[])[command, "broker", "--path", socket])
+            start.ArgumentList.Add(argument);
+        var process = System.Diagnostics.Process.Start(start)!;
+        process.ErrorDataReceived += static (_, _) => { };
+        process.BeginErrorReadLine();
+        return process;
+    }
+
+    private List<string> DependenciesOf(string id)
+    {
+        using ZipArchive package = ZipFile.OpenRead(Path.Combine(packages.Folder, $"{id}.{packages.Version}.nupkg"));
+        using Stream text = package.GetEntry($"{id}.nuspec")!.Open();
+        return XDocument.Load(text).Descendants().Where(static e => e.Name.LocalName == "dependency")
+            .Select(static e => e.Attribute("id")!.Value).Order(StringComparer.Ordinal).ToList();
+    }
+}

@@ -1,0 +1,31 @@
+namespace Locking.Packages.Tests;
+
+/// <summary>Every package, packed once into a folder of the tests' own, with a version that no other run has. Removed at the end, from the user's cache too.</summary>
+public sealed class PackedPackages : IAsyncLifetime
+{
+    public string Version { get; } = $"0.1.0-test.{TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()}.{Environment.ProcessId}";
+
+    public string Folder { get; } = Directory.CreateTempSubdirectory("lock-packages-").FullName;
+
+    public async Task InitializeAsync() => await Commands.RunAsync(
+        Path.Combine(Commands.Root, "eng", "pack.sh"), [Folder, Version], new Dictionary<string, string?> { ["LOCK_PACK_NO_BUILD"] = "1" });
+
+    public Task DisposeAsync()
+    {
+        Directory.Delete(Folder, recursive: true);
+        string cache = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+        if (!Directory.Exists(cache))
+            return Task.CompletedTask;
+        foreach (string package in Directory.GetDirectories(cache, "locking*"))
+        {
+            string used = Path.Combine(package, Version);
+            if (Directory.Exists(used))
+                Directory.Delete(used, recursive: true);
+            if (Directory.GetFileSystemEntries(package).Length == 0)
+                Directory.Delete(package);
+        }
+
+        return Task.CompletedTask;
+    }
+}
