@@ -24,10 +24,12 @@ public sealed class EtcdCluster : IAsyncDisposable
                     await member.ReadyAsync();
                 return cluster;
             }
-            catch (InvalidOperationException) when (attempt < 5)
+            catch (Exception fault)
             {
-                // Somebody else took a port in between.
+                // Somebody else took a port in between, or it is of no use: it is not left behind.
                 await cluster.DisposeAsync();
+                if (fault is not InvalidOperationException || attempt >= 5)
+                    throw;
             }
         }
     }

@@ -56,10 +56,12 @@ public sealed class EtcdServer : IAsyncDisposable
                 await server.ReadyAsync();
                 return server;
             }
-            catch (InvalidOperationException) when (attempt < 5)
+            catch (Exception fault)
             {
-                // Somebody else took a port in between.
+                // Somebody else took a port in between, or it is of no use: it is not left behind.
                 await server.DisposeAsync();
+                if (fault is not InvalidOperationException || attempt >= 5)
+                    throw;
             }
         }
     }
