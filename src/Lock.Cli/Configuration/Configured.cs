@@ -31,9 +31,10 @@ internal sealed record Configured(LockConfig Config, string? Text)
         var config = LockConfig.Parse(text).ApplyPreset();
         if (config.Type is null || string.Equals(config.Type, "inMemory", StringComparison.OrdinalIgnoreCase))
         {
+            string[] others = [.. BuiltInProvidersExtensions.Providers.Select(static provider => provider.Type).Where(static type => type != "inMemory")];
             throw new LockConfigException("type", (config.Type is null ? "no backend is chosen. "
-                : "inMemory locks end with the process that takes them: two commands would never exclude each other. ") + "Allowed here: broker, "
-                + "redis, redLock, mongo, postgres, etcd; without any configuration the command uses this user's own broker.");
+                : "inMemory locks end with the process that takes them: two commands would never exclude each other. ")
+                + $"Allowed here: {string.Join(", ", others)}; without any configuration the command uses this user's own broker.");
         }
 
         if (string.Equals(config.Type, "broker", StringComparison.OrdinalIgnoreCase))

@@ -104,7 +104,7 @@ public sealed class BackendTests : IAsyncLifetime
         await holder.SeesAsync("\n");
         var first = long.Parse(holder.OutputSoFar, CultureInfo.InvariantCulture);
         Assert.Equal(1, (await _sandbox.RunAsync("run", "-n", "orders/42", "--", "true")).Code);
-        Assert.Equal(9, (await _sandbox.RunAsync("run", "-w", "0.2s", "-E", "9", "orders/42", "--", "true")).Code);
+        Assert.Equal(9, await WaitInVainAsync());
         var shown = JsonSerializer.Deserialize<JsonElement>((await _sandbox.RunAsync("show", "orders/42", "--json")).Output);
         Assert.Equal((true, first), (shown.GetProperty("held").GetBoolean(), shown.GetProperty("fencingToken").GetInt64()));
         Assert.Contains("orders/42", (await _sandbox.RunAsync("ls", "orders/")).Output, StringComparison.Ordinal);
@@ -117,6 +117,19 @@ public sealed class BackendTests : IAsyncLifetime
         Assert.Equal((0, ""), (result.Code, result.Error));
         Assert.True(long.Parse(result.Output, CultureInfo.InvariantCulture) > first);
         return shown.GetProperty("id").GetString()!;
+    }
+
+    /// <summary>The wait that is over. On a busy machine a short one may end before the backend has said anything, which is 69: then a longer one.</summary>
+    private async Task<int> WaitInVainAsync()
+    {
+        int code = 69;
+        foreach (string wait in (string[])["0.2s", "2s", "20s", "5m"])
+        {
+            if (code == 69)
+                code = (await _sandbox.RunAsync("run", "-w", wait, "-E", "9", "orders/42", "--", "true")).Code;
+        }
+
+        return code;
     }
 
     /// <summary>Where the lease is long, only a notice ends the command so soon. MongoDB and PostgreSQL tell nobody: the next renewal does.</summary>
