@@ -72,7 +72,7 @@ if env --default-signal=INT,QUIT,HUP true 2> /dev/null; then with_signals=(env -
 run() {
   local project=$1 name code counters p f total missing
   name=$(basename "$project")
-  "${with_signals[@]}" dotnet test "$project" -c Release --no-build --nologo --logger "trx;LogFileName=$results/$name.trx" --blame-hang-timeout 5m --results-directory "$results/$name" \
+  "${with_signals[@]}" dotnet test "$project" -c Release --no-build --nologo --logger "trx;LogFileName=$results/$name.trx" --blame-hang-timeout 15m --results-directory "$results/$name" \
     > "$results/$name.log" 2>&1
   code=$?
   counters=$(grep -o '<Counters [^>]*>' "$results/$name.trx" 2>/dev/null | head -1)
