@@ -71,6 +71,20 @@ public sealed class LeavingTests(RedisFixture redis) : RedisTests(redis), IClass
         Assert.Equal(waiter, (await looking)?.Id);
     }
 
+    [Fact]
+    public async Task Nobody_releases_anothers_lock_whether_or_not_somebody_waits()
+    {
+        var store = NewStore();
+        var (key, holder, other) = (NewKey(), NewId(), NewId());
+        await TakeAsync(store, key, holder);
+        Assert.Equal(StoreReply.HeldByAnother, await ReleaseAsync(store, key, other));
+        Assert.Equal(StoreReply.HeldByAnother, await ReleaseAsync(store, key, holder[..^1]));
+        Assert.False((await AskAsync(store, key, NewId(), queue: true)).IsGranted);
+        Assert.Equal(StoreReply.HeldByAnother, await ReleaseAsync(store, key, other));
+        Assert.Equal(holder, (await store.GetAsync(key, CancellationToken.None))!.Id);
+        Assert.Equal(StoreReply.Done, await ReleaseAsync(store, key, holder));
+    }
+
     private static async Task LearnLeavingAsync(RedisLockStore store)
     {
         await LearnAsync(store);
