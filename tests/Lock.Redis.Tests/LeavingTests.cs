@@ -72,6 +72,22 @@ public sealed class LeavingTests(RedisFixture redis) : RedisTests(redis), IClass
     }
 
     [Fact]
+    public async Task Who_takes_a_lock_that_has_ended_forgets_nobody_who_waits()
+    {
+        var store = NewStore();
+        await LearnLeavingAsync(store);
+        var (key, first, second) = (NewKey(), NewId(), NewId());
+        await TakeAsync(store, key, NewId());
+        Assert.False((await AskAsync(store, key, first, queue: true)).IsGranted);
+        Assert.False((await AskAsync(store, key, second, queue: true)).IsGranted);
+        await CommandAsync("DEL", key);
+        Assert.True((await AskAsync(store, key, first, queue: true)).IsGranted);
+        var (releasing, looking) = (ReleaseAsync(store, key, first), store.GetAsync(key, CancellationToken.None));
+        await releasing;
+        Assert.Equal(second, (await looking)?.Id);
+    }
+
+    [Fact]
     public async Task Nobody_releases_anothers_lock_whether_or_not_somebody_waits()
     {
         var store = NewStore();
