@@ -134,6 +134,19 @@ public sealed class QueueTests(RedisFixture redis) : RedisTests(redis), IClassFi
     }
 
     [Fact]
+    public async Task Who_waits_for_another_lock_does_not_shorten_the_patience_with_fair_waiters()
+    {
+        var store = NewStore();
+        var key = NewKey();
+        await TakeAsync(store, key, NewId());
+        await AskAsync(store, key, NewId(), queue: true);
+        await using var watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
+        Assert.False((await AskAsync(store, key, NewId())).IsGranted);
+        Assert.InRange(
+            (long)(await CommandAsync("EVAL", @"return redis.call('pttl', redis.call('keys', ARGV[1] .. '\255l*')[1])", "0", key))!, 3_000_000, 3_600_000);
+    }
+
+    [Fact]
     public async Task Fair_locks_of_several_processes_take_turns_and_survive_a_waiter_that_vanishes()
     {
         var key = NewKey();

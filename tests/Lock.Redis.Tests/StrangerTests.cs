@@ -82,4 +82,19 @@ public sealed class StrangerTests(RedisFixture redis) : RedisTests(redis), IClas
         await using var handle = await waiting.WaitAsync(Eventually.Patience);
         Assert.True(handle.FencingToken > 0);
     }
+
+    [Theory]
+    [InlineData("host1 pid 7")]
+    [InlineData("host1 7 ")]
+    [InlineData("host1 ")]
+    public async Task A_value_that_begins_with_an_id_is_not_that_ones_lock(string value)
+    {
+        var store = NewStore();
+        var key = NewKey();
+        await CommandAsync("SET", key, value);
+        Assert.Equal(StoreReply.HeldByAnother, await store.TryExtendAsync(key, "host1", LongTtl, CancellationToken.None));
+        Assert.Equal(StoreReply.HeldByAnother, await ReleaseAsync(store, key, "host1"));
+        Assert.Equal(value, await CommandAsync("GET", key));
+        Assert.Equal(-1L, await CommandAsync("PTTL", key));
+    }
 }

@@ -26,6 +26,9 @@ internal sealed class ScriptSet
         "native-release-fast.lua", "native-record.lua", "notify.lua", "native-line.lua", "native-release.lua");
 
     /// <inheritdoc cref="NativeAcquire"/>
+    public static readonly RedisScript NativeLeave = new("native-record.lua", "notify.lua", "native-line.lua", "native-leave.lua");
+
+    /// <inheritdoc cref="NativeAcquire"/>
     public static readonly RedisScript NativeForce = new("native-record.lua", "notify.lua", "native-line.lua", "native-force.lua");
 
     /// <inheritdoc cref="NativeAcquire"/>

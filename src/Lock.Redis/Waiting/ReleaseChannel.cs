@@ -108,7 +108,7 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
             if (watch.Asking != holderId)
                 gone = watch.Asking;
             watch.Asking = holderId;
-            watch.IsInherited = false;
+            watch.IsInherited = watch.IsServed = false;
         }
 
         LeaveLine(record, gone);
@@ -154,13 +154,15 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
 
     /// <summary>Takes a waiter out of the line; one that has been made the holder in this moment gives the lock to the next. Nobody waits for that: the
     /// others get over a waiter that is gone.</summary>
+    /// <remarks>The id may be another waiter's, which took the watch for its own and is being granted the lock in this moment: what it has come for is left
+    /// alone. Whoever renounces a lock releases it itself.</remarks>
     private void LeaveLine(string record, string? holderId)
     {
         if (holderId is null || connection.Connected is not { } multiplexer)
             return;
         Task leaving = layout.IsNative
             ? connection.EvaluateAsync(
-                ScriptSet.NativeRelease, layout.NativeKeysOf(record[layout.Prefix.Length..]).WithLine(),
+                ScriptSet.NativeLeave, layout.NativeKeysOf(record[layout.Prefix.Length..]).WithLine(),
                 [holderId, connection.ChannelName(layout.Channel)], CancellationToken.None)
             : multiplexer.GetDatabase(connection.Database).SortedSetRemoveAsync(
                 new LockKeys(record).Waiters, (RedisValue[])[holderId], CommandFlags.DemandMaster);
@@ -496,8 +498,11 @@ internal sealed class ReleaseChannel(RedisConnection connection, KeyLayout layou
         /// <summary>The watch of the waiter with that id.</summary>
         public ReleaseWatch? WatchOf(string holderId) => Watches.Find(watch => watch.Asking == holderId);
 
-        /// <summary>The watch that a waiter with that id may have.</summary>
-        public ReleaseWatch? WatchFor(string holderId) => WatchOf(holderId) ?? UnclaimedWatch() ?? Watches.Find(static watch => watch.IsInherited);
+        /// <summary>The watch that a waiter with that id may have: at last one that was served, since a waiter that cannot use what it was granted goes on with
+        /// another id.</summary>
+        public ReleaseWatch? WatchFor(string holderId) => 
+            WatchOf(holderId) ?? UnclaimedWatch() ?? Watches.Find(static watch => watch.IsInherited)
+            ?? Watches.Find(static watch => watch.IsServed);
 
         /// <summary>A watch whose waiter has not asked yet. One that was served is about to close: the next waiter has its own.</summary>
         public ReleaseWatch? UnclaimedWatch() => Watches.Find(static watch => watch.Asking is null && !watch.IsServed);

@@ -3,7 +3,8 @@
 local record, id, ttl = KEYS[1], ARGV[1], ARGV[2]
 local value = redis.pcall('getrange', record, 0, 1023)
 if type(value) == 'table' then return 2 end
-if value ~= id and string.sub(value, 1, #id + 1) ~= id .. ' ' then
+-- Whole, or with a token of sixteen digits behind it.
+if value ~= id and (string.sub(value, 1, #id + 1) ~= id .. ' ' or string.match(value, '^%d+ ()', #id + 2) ~= #id + 19) then
   return (value ~= '' or redis.call('exists', record) == 1) and 2 or 0
 end
 if string.byte(value, -1) == 255 and ttl ~= '-1' then

@@ -17,7 +17,8 @@ local function join(line, counter, id, letter)
     if not number then return false, why end
     redis.call('zadd', line, number, letter .. id)
   end
-  redis.call('pexpire', line, silence[letter])
+  -- Who waits for another lock does not shorten the patience with fair waiters.
+  if letter == 'f' or redis.call('pttl', line) < silence[letter] then redis.call('pexpire', line, silence[letter]) end
   return true
 end
 
@@ -35,7 +36,7 @@ local function pass_on(record, counter, line, channel)
     redis.call('del', record)
     return 0, is_refused
   end
-  local value = id .. ' ' .. token .. ' '
+  local value = id .. ' ' .. token .. ' ' .. given
   if redis.call('exists', line) == 1 then value = value .. mark end
   redis.call('set', record, value, 'px', window[letter])
   return window[letter], is_refused

@@ -2,9 +2,11 @@
 -- somebody waits. That byte is in no text. The first bytes are all of a value that is ever read: what is longer is not ours.
 
 local mark, longest = '\255', 1023
+-- Stands for the owner while who was made the holder has not come. It is in no text either.
+local given = '\254'
 
--- The holder's id, the token as text, the owner, and whether somebody waits. No id: the lock is free. No token: a stranger's; its id is
--- '' when the key holds no text at all.
+-- The holder's id, the token as text, the owner, whether somebody waits, and whether the holder has yet to come. No id: the lock is free.
+-- No token: a stranger's; its id is '' when the key holds no text at all.
 local function read(key)
   local value = redis.pcall('getrange', key, 0, longest)
   if type(value) == 'table' then return '' end
@@ -12,7 +14,7 @@ local function read(key)
   local isMarked = string.byte(value, -1) == 255
   local text = isMarked and string.sub(value, 1, -2) or value
   local id, token, owner = string.match(text, '^(%S+) (%d+) (.*)$')
-  if id and #token == 16 then return id, token, owner, isMarked end
+  if id and #token == 16 then return id, token, owner == given and '' or owner, isMarked, owner == given end
   return value
 end
 
