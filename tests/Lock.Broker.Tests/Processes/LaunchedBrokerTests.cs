@@ -85,9 +85,22 @@ public sealed class LaunchedBrokerTests : IDisposable
     private static List<string> Children() =>
     [
         .. Directory.EnumerateDirectories("/proc/self/task")
-            .SelectMany(static task => File.ReadAllText(Path.Combine(task, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            .Where(static child => File.Exists($"/proc/{child}/comm") && File.ReadAllText($"/proc/{child}/comm").Trim() == "sh"),
+            .SelectMany(static task => ReadIfThere(Path.Combine(task, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Where(static child => ReadIfThere($"/proc/{child}/comm").Trim() == "sh"),
     ];
+
+    /// <summary>Threads and processes may end at any moment: what is gone says nothing.</summary>
+    private static string ReadIfThere(string file)
+    {
+        try
+        {
+            return File.ReadAllText(file);
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
 
     /// <summary>Whose process listens there.</summary>
     private static async Task<int> OwnerOfAsync(string path)
