@@ -15,7 +15,8 @@ internal sealed class PgBouncer : IAsyncDisposable
     {
         Port = ServerProcess.FreePort();
         string settings = Path.Combine(_folder, "pgbouncer.ini");
-        // Two connections for all clients: whoever counts on keeping one is found out.
+        // Two connections for all clients: whoever counts on keeping one is found out. After a failed login it tries again soon: by default it lets
+        // every client wait for 15 s, as long as they wait for a connection.
         File.WriteAllText(settings, string.Create(CultureInfo.InvariantCulture, $"""
             [databases]
             postgres = host=127.0.0.1 port={server.Port}
@@ -27,6 +28,7 @@ internal sealed class PgBouncer : IAsyncDisposable
             pool_mode = {mode}
             default_pool_size = {(mode == "session" ? 20 : 2)}
             ignore_startup_parameters = extra_float_digits
+            server_login_retry = 1
             """).Replace("postgres = host", "postgres = user=postgres host", StringComparison.Ordinal));
         _process = ServerProcess.StartServer(Path.Combine(_folder, "log"), ServerProcess.PgBouncer, settings);
     }
