@@ -26,13 +26,14 @@ run=$database/run
 reaches_its_files() { "${drop[@]}" ls "$root/usr/lib" "$run" "$data" > /dev/null 2>&1; }
 
 # PostgreSQL refuses to run as root. Root's nobody has to get at its files also where others may not go, as in a clone below root's home:
-# it then keeps the one capability that this takes, and nothing has to lie elsewhere.
+# it then keeps the one capability that this takes, and nothing has to lie elsewhere. access(2), by which initdb looks for its programs, heeds a
+# capability only with the bit no_setuid_fixup.
 drop=()
 drop_root() {
   [ "$(id -u)" = 0 ] || return 0
   drop=(setpriv --reuid=65534 --regid=65534 --clear-groups)
   if reaches_its_files; then return; fi
-  drop+=(--inh-caps=+dac_override --ambient-caps=+dac_override)
+  drop+=(--inh-caps=+dac_override --ambient-caps=+dac_override --securebits=+no_setuid_fixup)
   reaches_its_files || {
     echo "mongo-testbed.sh: PostgreSQL, which does not run as root, cannot reach $database as nobody, and this machine does not let it keep the capability CAP_DAC_OVERRIDE." \
       "Use a clone in a directory that others may enter, or run this as another user than root." >&2

@@ -44,10 +44,13 @@ public sealed class TestBedScriptTests
         using var closed = new Folder();
         Assert.Equal(0, (await Repository.RunAsync("chmod", "700", closed.Path)).ExitCode);
         string database = Path.Combine(closed.Path, "repository", "database");
+        string installed = Path.Combine(closed.Path, "repository", "mongo");
+        Directory.CreateDirectory(Path.GetDirectoryName(installed)!);
+        Assert.Equal(0, (await Repository.RunAsync("cp", "-a", Repository.In(".testbed", "mongo"), installed)).ExitCode);
         foreach (string action in (string[])["start", "status", "stop"])
         {
             (int code, string output, string error) = await Repository.RunAsync(
-                "env", $"DATABASE={database}", "bash", Repository.In("eng", "mongo-testbed.sh"), action, Repository.In(".testbed", "mongo"));
+                "env", $"DATABASE={database}", "bash", Repository.In("eng", "mongo-testbed.sh"), action, installed);
             Assert.True(code == 0, error);
             if (action != "stop") Assert.InRange(int.Parse(output, CultureInfo.InvariantCulture), 1, 65535);
         }
