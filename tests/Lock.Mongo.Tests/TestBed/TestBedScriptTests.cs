@@ -45,8 +45,9 @@ public sealed class TestBedScriptTests
         Assert.Equal(0, (await Repository.RunAsync("chmod", "700", closed.Path)).ExitCode);
         string database = Path.Combine(closed.Path, "repository", "database");
         string installed = Path.Combine(closed.Path, "repository", "mongo");
-        Directory.CreateDirectory(Path.GetDirectoryName(installed)!);
-        Assert.Equal(0, (await Repository.RunAsync("cp", "-a", Repository.In(".testbed", "mongo"), installed)).ExitCode);
+        Directory.CreateDirectory(installed);
+        foreach (string part in (string[])["root", "packages.txt"])
+            Assert.Equal(0, (await Repository.RunAsync("cp", "-a", Repository.In(".testbed", "mongo", part), installed)).ExitCode);
         foreach (string action in (string[])["start", "status", "stop"])
         {
             (int code, string output, string error) = await Repository.RunAsync(
