@@ -15,14 +15,14 @@ public sealed class MuseumTests : IClassFixture<MuseumTests.Tour>
     [MemberData(nameof(Broken))]
     public async Task The_exhibit_is_found(string name) => Assert.NotNull(await _tour.Found[name]);
 
-    /// <summary>How late a loss was announced is real time, which a busy machine uses up: the program judges that, on a quiet one.</summary>
+    /// <summary>Also that a margin which no busy machine uses up is kept.</summary>
     [Theory]
     [MemberData(nameof(Right))]
     public async Task What_is_right_is_not_found(string name)
     {
         var (history, violations) = await Exhibits.Right.Single(one => one.Name == name).RunAsync(seed: 1, TimeSpan.FromSeconds(3));
         Assert.True(history.Attempts.Count(static one => one.Granted is not null) > 10);
-        Assert.Empty(violations.Where(static one => one.Rule != Rule.Loss).Select(static one => $"{one.Rule}: {one.Text}"));
+        Assert.Empty(violations.Select(static one => $"{one.Rule}: {one.Text}"));
     }
 
     [Fact]
