@@ -21,14 +21,14 @@ internal static class RawCycle
     }
 
     /// <summary>The scripts of the lock themselves, called as the client calls any script: what no library over this client can go below with these
-    /// steps. The server knows them from the store.</summary>
+    /// steps. The server knows them from the store. The first cycle has the counter set by the clock, as a client's first does; the others believe it.</summary>
     public static async Task RunScriptsAsync(IDatabase database, string key, int cycles)
     {
         RedisKey[] names = KeyLayout.Of(null, null).NativeKeysOf(key).WithLine();
         for (var i = 0; i < cycles; i++)
         {
             RedisValue id = Guid.NewGuid().ToString();
-            await database.ScriptEvaluateAsync(ScriptSet.NativeAcquire.Hash, names[..2], [id, 30_000, "bench", 1]);
+            await database.ScriptEvaluateAsync(ScriptSet.NativeAcquire.Hash, names[..2], [id, 30_000, "bench", i == 0 ? ServerClock.Unknown : 1]);
             if ((int)await database.ScriptEvaluateAsync(ScriptSet.NativeRelease.Hash, names, [id, "lock:released"]) != 1)
                 throw new InvalidOperationException("The lock was not held.");
         }
