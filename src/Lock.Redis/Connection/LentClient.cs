@@ -26,7 +26,8 @@ internal sealed class LentClient
     public void Begin() => TaskFaults.Forget(_slot.GetOrMake(AdoptAsync));
 
     /// <summary>The client, ready.</summary>
-    public Task<IConnectionMultiplexer> ConnectAsync(CancellationToken cancellationToken) => _slot.GetOrMake(AdoptAsync).WaitAsync(cancellationToken);
+    public async Task<IConnectionMultiplexer> ConnectAsync(CancellationToken cancellationToken) =>
+        await _slot.GetOrMake(AdoptAsync).WaitAsync(cancellationToken).ConfigureAwait(false);
 
     /// <summary>A connection was lost or came back: one that was not connected is asked now for its channels.</summary>
     public void OnInterrupted()
