@@ -58,13 +58,19 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
         _options = options;
         _layout = KeyLayout.Of(settings.Format, settings.KeyPrefix, isNode);
         _steps = _layout.IsNative
-            ? new NativeSteps(_layout, connection, settings.Fair ?? false, settings.Replicas is not > 0)
-            : new BareSteps(_layout, connection, settings.FenceRetention ?? TimeSpan.FromHours(1));
+            ? new NativeSteps(
+                _layout, connection.Channels, connection.Clock, () => connection.HasOneServer, settings.Fair ?? false, settings.Replicas is not > 0)
+            : new BareSteps(_layout, connection.Channels, settings.FenceRetention ?? TimeSpan.FromHours(1));
         _readTold = ReadTold;
         if (settings.Replicas is > 0 && connection.IsLent)
             throw new ArgumentException(NoReplicasOverLent, nameof(settings));
         if (settings.Replicas is > 0 and var replicas)
-            _replicated = connection.Replicated(replicas, settings.ReplicaTimeout ?? TimeSpan.FromSeconds(1));
+        {
+            TimeSpan timeout = settings.ReplicaTimeout ?? TimeSpan.FromSeconds(1);
+            _replicated = new ReplicatedWriter(connection.Another(timeout), replicas, timeout);
+        }
+
+        Channel = connection.Attach(new ReleaseChannel(connection, _layout));
     }
 
     /// <inheritdoc/>
@@ -77,7 +83,7 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
 
     internal KeyLayout Layout => _layout;
 
-    private ReleaseChannel Channel => field ??= _connection.Channel(_layout);
+    private ReleaseChannel Channel { get; }
 
     /// <summary>The same servers as a node of a quorum: its records are votes, with a fence for each key. Shares the connection, and ends it.</summary>
     internal RedisLockStore AsNode() => _layout.IsNative ? new RedisLockStore(_connection, _settings, _options, isNode: true) : this;
@@ -138,7 +144,7 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
         {
             // Whoever stops listening leaves their faults to nobody.
             var asking = GetAsync(key, cancellationToken).AsTask();
-            RedisConnection.Forget(asking);
+            TaskFaults.Forget(asking);
             asked.Enqueue(asking);
             // What else lies there is most of it, perhaps: a fence that outlives its lock, a value that is no lock at all.
             if (asked.Count == ListedAtOnce && await asked.Dequeue().ConfigureAwait(false) is { FencingToken: not null } info)
@@ -169,7 +175,7 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
         {
             throw new LockStoreException(
                 $"{_connection.Server} gives no notices of releases ({refusal.Message}), and lockOptions.wait is notify: set it to poll, or allow the channel " +
-                $"{_connection.ChannelName(_layout.Channel)} (ACL: +publish +subscribe &lock:*).", isTransient: false, refusal.InnerException)
+                $"{_connection.Channels.Of(_layout.Channel)} (ACL: +publish +subscribe &lock:*).", isTransient: false, refusal.InnerException)
             {
                 MayHaveBeenApplied = false,
             };
@@ -177,15 +183,12 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _connection.DisposeAsync();
-
-    /// <inheritdoc cref="RecordSteps.Milliseconds"/>
-    internal static long Milliseconds(TimeSpan span) => RecordSteps.Milliseconds(span);
-
-    internal static RedisValue TtlValue(TimeSpan ttl) => RecordSteps.TtlValue(ttl);
-
-    /// <summary>How long a fence lives at the most: as long as the lease that it was written for, and the retention behind it.</summary>
-    internal static long FenceLife(TimeSpan ttl, TimeSpan retention) => ttl == Timeout.InfiniteTimeSpan ? 0 : Milliseconds(ttl) + Milliseconds(retention);
+    public async ValueTask DisposeAsync()
+    {
+        await _connection.DisposeAsync().ConfigureAwait(false);
+        if (_replicated is not null)
+            await _replicated.DisposeAsync().ConfigureAwait(false);
+    }
 
     /// <summary>Reads the answer of a step that tells who waits (Scripts/notify.lua). That it could not tell them changes nothing of what it did.</summary>
     private StoreReply ReadTold(RedisResult answer)

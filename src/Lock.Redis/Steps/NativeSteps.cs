@@ -4,10 +4,13 @@ namespace Locking;
 
 /// <summary>The steps of the native format: id, token and owner in the record, one token counter for each hash slot, one line for those who wait.</summary>
 /// <param name="layout">Prefix and channel.</param>
-/// <param name="connection">Knows the channels' names, and the server's clock.</param>
+/// <param name="channels">The channels' names.</param>
+/// <param name="clock">What is known of the server's clock.</param>
+/// <param name="hasOneServer">Whether all requests go to one server.</param>
 /// <param name="isFair">Whether locks are fair here: who comes by then looks at the line, too.</param>
 /// <param name="knowsClock">Whether acquires go over this connection alone, so that it may learn the server's clock from them.</param>
-internal sealed class NativeSteps(KeyLayout layout, RedisConnection connection, bool isFair, bool knowsClock) : RecordSteps
+internal sealed class NativeSteps(
+    KeyLayout layout, ChannelNames channels, ServerClock clock, Func<bool> hasOneServer, bool isFair, bool knowsClock) : RecordSteps
 {
     private static readonly RedisValue s_waits = "w";
     private static readonly RedisValue s_waitsFairly = "f";
@@ -17,35 +20,35 @@ internal sealed class NativeSteps(KeyLayout layout, RedisConnection connection, 
     public override StoreStepCall Acquire(AcquireRequest request, bool waits, long sentAt)
     {
         var keys = layout.NativeKeysOf(request.Key);
-        RedisValue floor = knowsClock ? connection.Clock.FloorAt(sentAt) : ServerClock.Unknown;
+        RedisValue floor = knowsClock ? clock.FloorAt(sentAt) : ServerClock.Unknown;
         if (!waits && !request.Queue && !isFair)
             return new(ScriptSet.NativeAcquire, keys.WithCounter(), [request.HolderId, TtlValue(request.Ttl), request.Owner, floor]);
         var mode = request.Queue ? s_waitsFairly : waits ? s_waits : s_comesBy;
         return new(
-            ScriptSet.NativeAcquire, keys.WithLine(), [request.HolderId, TtlValue(request.Ttl), request.Owner, floor, mode, connection.ChannelName(layout.Channel)]);
+            ScriptSet.NativeAcquire, keys.WithLine(), [request.HolderId, TtlValue(request.Ttl), request.Owner, floor, mode, channels.Of(layout.Channel)]);
     }
 
     /// <inheritdoc/>
     public override void Learn(in StoreStepCall call, long answer, long sentAt)
     {
         // Only such a request is sure to have been answered by the clock; one with a mode may be told a token that it was given before.
-        if (knowsClock && answer > 0 && call.Values.Length == 4 && call.Values[3] == ServerClock.Unknown && connection.HasOneServer)
-            connection.Clock.Learn(answer, sentAt);
+        if (knowsClock && answer > 0 && call.Values.Length == 4 && call.Values[3] == ServerClock.Unknown && hasOneServer())
+            clock.Learn(answer, sentAt);
     }
 
     /// <inheritdoc/>
     public override StoreStepCall Extend(string key, string holderId, TimeSpan ttl) =>
-        new(ScriptSet.NativeExtend, [layout.NativeKeysOf(key).Record], [holderId, TtlValue(ttl), connection.ChannelName(layout.Channel)]);
+        new(ScriptSet.NativeExtend, [layout.NativeKeysOf(key).Record], [holderId, TtlValue(ttl), channels.Of(layout.Channel)]);
 
     /// <inheritdoc/>
     public override StoreStepCall Release(string key, string holderId) =>
-        new(ScriptSet.NativeRelease, layout.NativeKeysOf(key).WithLine(), [holderId, connection.ChannelName(layout.Channel)]);
+        new(ScriptSet.NativeRelease, layout.NativeKeysOf(key).WithLine(), [holderId, channels.Of(layout.Channel)]);
 
     /// <inheritdoc/>
     public override StoreStepCall Force(string key) => new(
         ScriptSet.NativeForce,
         layout.NativeKeysOf(key).WithLine(),
-        [connection.ChannelName(layout.Channel), connection.ChannelName(ForcedChannel.Name)]);
+        [channels.Of(layout.Channel), channels.Of(ForcedChannel.Name)]);
 
     /// <inheritdoc/>
     public override StoreStepCall Get(string key) => new(ScriptSet.NativeGet, [layout.NativeKeysOf(key).Record], []);

@@ -38,4 +38,7 @@ internal abstract class RecordSteps
 
     /// <summary>A ttl as the scripts know it.</summary>
     public static RedisValue TtlValue(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? NoExpiry : Milliseconds(ttl);
+
+    /// <summary>How long a fence lives at the most: as long as the lease that it was written for, and the retention behind it.</summary>
+    public static long FenceLife(TimeSpan ttl, TimeSpan retention) => ttl == Timeout.InfiniteTimeSpan ? 0 : Milliseconds(ttl) + Milliseconds(retention);
 }
