@@ -13,14 +13,6 @@ public sealed class TypeCycleTests
         [
             [.. typeof(EtcdLockProvider).Assembly.GetTypes().Where(static type => type.Namespace == "Locking.Etcd").Select(static type => type.Name)],
         ],
-        ["Lock.Redis"] =
-        [
-            [
-                "BareSteps", "ChannelPrefix", "ForcedChannel", "KeyScan", "LentClient", "NativeSteps", "RedisConnection", "RedisConnector",
-                "RedisDiagnosis", "RedisLockStore", "ReleaseChannel", "ReleaseWatch", "ReplicatedWriter", "ScriptRequest`1", "ServerInspection",
-                "Subscriptions",
-            ],
-        ],
     };
 
     public static TheoryData<string> Assemblies => [.. Libraries.All, "Lock.Cli"];
