@@ -2,14 +2,15 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Locking;
 
-/// <summary>Waiters that come, ask, hold, give up, die and stand still at random, on a clock that a test advances: never two holders, tokens rise, everybody
-/// who goes on asking is served, and nothing is left of those who do not.</summary>
+/// <summary>Waiters that come, ask, hold, give up, die and stand still at random, on a clock that a test advances: never two holders,
+/// tokens rise, everybody who goes on asking is served, and nothing is left of those who do not.</summary>
 public sealed class MongoLineModelTests(MongoServer server) : IClassFixture<MongoServer>
 {
     private const int Steps = 250;
     private static readonly TimeSpan s_ttl = TimeSpan.FromSeconds(2);
 
-    public static TheoryData<int> Seeds => [.. Enumerable.Range(0, Many.Of("LOCK_TEST_SEEDS", usual: 8)).Select(i => 20261126 + (7919 * i))];
+    public static TheoryData<int> Seeds =>
+        [.. Enumerable.Range(0, Many.Of("LOCK_TEST_SEEDS", usual: 8)).Select(i => 20261126 + (7919 * i))];
 
     [Theory]
     [MemberData(nameof(Seeds))]
