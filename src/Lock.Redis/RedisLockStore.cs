@@ -59,7 +59,8 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
         _layout = KeyLayout.Of(settings.Format, settings.KeyPrefix, isNode);
         _steps = _layout.IsNative
             ? new NativeSteps(
-                _layout, connection.Channels, connection.Clock, () => connection.HasOneServer, settings.Fair ?? false, settings.Replicas is not > 0)
+                _layout, connection.Channels, connection.Clock, connection.Time, () => connection.HasOneServer, settings.Fair ?? false,
+                settings.Replicas is not > 0)
             : new BareSteps(_layout, connection.Channels, settings.FenceRetention ?? TimeSpan.FromHours(1));
         _readTold = ReadTold;
         if (settings.Replicas is > 0 && connection.IsLent)
@@ -95,7 +96,7 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
         var waits = _layout.NamesWaiters && Channel.Asks(_layout.Prefix, request.Key, request.HolderId);
         var sentAt = _connection.Time.GetTimestamp();
         var step = _steps.Acquire(request, waits, sentAt);
-        Func<RedisResult, AcquireReply> read = answer => ReadGrant(step, request, waits, (long)answer, sentAt);
+        Func<RedisResult, AcquireReply> read = answer => ReadGrant(step, request, waits, answer, sentAt);
         return _replicated is null
             ? RunAsync(step, read, cancellationToken)
             : AcquireReplicatedAsync(_replicated, request, step, read, cancellationToken);
@@ -112,7 +113,9 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
 
     /// <inheritdoc/>
     public ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken) =>
-        RunAsync(_steps.Release(key, holderId), _readTold, cancellationToken);
+        _steps.TakeNote(key, holderId) is { } note
+            ? new(_connection.EvaluateAsync(note.Release, note, _readTold, cancellationToken))
+            : RunAsync(_steps.Release(key, holderId), _readTold, cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken) =>
@@ -200,11 +203,13 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
     }
 
     /// <summary>Reads the answer of an acquire: a token, or the folded number of a busy answer.</summary>
-    private AcquireReply ReadGrant(in StoreStepCall step, AcquireRequest request, bool waits, long answer, long sentAt)
+    private AcquireReply ReadGrant(in StoreStepCall step, AcquireRequest request, bool waits, RedisResult result, long sentAt)
     {
+        var answer = (long)result;
         if (answer > 0)
         {
-            _steps.Learn(step, answer, sentAt);
+            // As text comes what was drawn before.
+            _steps.Learn(step, request, answer, result.Resp2Type == ResultType.Integer, sentAt);
             if (waits)
                 Channel.Granted(_layout.Prefix + request.Key, request.HolderId);
             return AcquireReply.Granted(answer);

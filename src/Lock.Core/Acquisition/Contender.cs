@@ -90,7 +90,7 @@ internal sealed partial class Contender : WaitingCall, ILateOutcome<AcquireReply
                 }
                 catch (Exception exception) when (Survives(exception))
                 {
-                    // Asked again below.
+                    answer = null; // asked again below; said here, so that it need not be kept through the await
                 }
 
                 handle = AdoptFirst(ref answer, sentAt)

@@ -9,15 +9,12 @@ internal sealed class TableClock
     private static readonly TimeSpan s_longestTimer = TimeSpan.FromDays(1);
     private static readonly TimeSpan s_oneMillisecond = TimeSpan.FromMilliseconds(1);
 
-    private readonly long _unitsPerTick;
-    private readonly double _unitsPerTickExactly;
+    private readonly ClockUnits _units;
 
     public TableClock(TimeProvider time)
     {
         Time = time;
-        long frequency = time.TimestampFrequency;
-        _unitsPerTick = frequency % TimeSpan.TicksPerSecond == 0 ? frequency / TimeSpan.TicksPerSecond : 0;
-        _unitsPerTickExactly = (double)frequency / TimeSpan.TicksPerSecond;
+        _units = new ClockUnits(time);
         LongestSweepPace = ToUnits(s_longestSweep) * 3;
         YouthUnits = ToUnits(s_shortestSweep);
     }
@@ -33,15 +30,9 @@ internal sealed class TableClock
     public long YouthUnits { get; }
 
     /// <summary>A lease in units of the timestamp; <see cref="Claim.Never"/> for an infinite one.</summary>
-    public long ToUnits(TimeSpan span)
-    {
-        if (span == Timeout.InfiniteTimeSpan)
-            return Claim.Never;
-        return _unitsPerTick > 0 ? span.Ticks * _unitsPerTick : (long)Math.Ceiling(span.Ticks * _unitsPerTickExactly);
-    }
+    public long ToUnits(TimeSpan span) => span == Timeout.InfiniteTimeSpan ? Claim.Never : _units.Of(span);
 
-    public TimeSpan ToSpan(long units) =>
-        new(_unitsPerTick > 0 ? units / _unitsPerTick : (long)(units / _unitsPerTickExactly));
+    public TimeSpan ToSpan(long units) => _units.ToSpan(units);
 
     public long DeadlineAfter(long now, TimeSpan span) => span == Timeout.InfiniteTimeSpan ? Claim.Never : now + ToUnits(span);
 

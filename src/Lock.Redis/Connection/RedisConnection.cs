@@ -129,6 +129,19 @@ internal sealed class RedisConnection : IAsyncDisposable
             : EvaluateFirstAsync(script, keys, values, read, cancellationToken);
     }
 
+    /// <summary>Runs a script, and where it answers 0 another one.</summary>
+    /// <exception cref="LockStoreException">The server failed or did not answer.</exception>
+    public Task<T> EvaluateAsync<T>(
+        in StoreStepCall step, IScriptAlternative alternative, Func<RedisResult, T> read, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+            return Task.FromCanceled<T>(cancellationToken);
+        if (_slot.Current is { } ready)
+            return _scripts.SendAsync(ready, step.Script, step.Keys, step.Values, read, cancellationToken, alternative);
+        StoreStepCall instead = alternative.Make();
+        return EvaluateFirstAsync(instead.Script, instead.Keys, instead.Values, read, cancellationToken);
+    }
+
     /// <summary>Runs a script.</summary>
     /// <exception cref="LockStoreException">The server failed or did not answer.</exception>
     public Task<RedisResult> EvaluateAsync(RedisScript script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken) =>

@@ -11,12 +11,13 @@ internal sealed class ScriptRequest<T> : Alarm
 {
     private readonly ScriptSender _sender;
     private readonly IConnectionMultiplexer _multiplexer;
-    private readonly RedisScript _script;
-    private readonly RedisKey[] _keys;
-    private readonly RedisValue[] _values;
     private readonly Func<RedisResult, T> _read;
     private readonly TaskCompletionSource<T> _done;
     private readonly Action _answered;
+    private RedisScript _script;
+    private RedisKey[] _keys;
+    private RedisValue[] _values;
+    private IScriptAlternative? _alternative;
     private CancellationTokenRegistration _cancellation;
     private Task<RedisResult>? _sent;
     private bool _asText;
@@ -36,7 +37,7 @@ internal sealed class ScriptRequest<T> : Alarm
         _answered = OnAnswered;
     }
 
-    /// <summary>Sends a script.</summary>
+    /// <summary>Sends a script, and where it answers 0 the alternative, within the same limit.</summary>
     public static Task<T> Begin(
         ScriptSender sender,
         IConnectionMultiplexer multiplexer,
@@ -44,9 +45,10 @@ internal sealed class ScriptRequest<T> : Alarm
         RedisKey[] keys,
         RedisValue[] values,
         Func<RedisResult, T> read,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken,
+        IScriptAlternative? alternative = null)
     {
-        var request = new ScriptRequest<T>(sender, multiplexer, script, keys, values, read);
+        var request = new ScriptRequest<T>(sender, multiplexer, script, keys, values, read) { _alternative = alternative };
         sender.Alarms.Set(request, sender.Alarms.Clock.TimestampIn(sender.CommandTimeout));
         if (cancellationToken.CanBeCanceled)
         {
@@ -97,6 +99,15 @@ internal sealed class ScriptRequest<T> : Alarm
         if (sent.IsCompletedSuccessfully)
         {
             _sender.OnAnswer(_keys);
+            if (_alternative is not null && sent.Result is { Resp2Type: ResultType.Integer } none && (long)none == 0 && Volatile.Read(ref _ended) == 0)
+            {
+                (_script, _keys, _values, _) = _alternative.Make();
+                _alternative = null;
+                _asText = false;
+                Send();
+                return;
+            }
+
             if (!TryEnd())
                 return;
             T answer;

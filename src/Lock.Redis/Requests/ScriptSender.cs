@@ -31,14 +31,15 @@ internal sealed class ScriptSender(int database, string server, TimeSpan limit, 
     /// <summary>Rings when the time of a request is up.</summary>
     public AlarmClock Alarms { get; } = AlarmClock.For(SystemClock.InPlaceOf(time));
 
-    /// <summary>Sends a script and reads its answer.</summary>
+    /// <summary>Sends a script and reads its answer; where that is 0, does the alternative, within the same limit.</summary>
     public Task<T> SendAsync<T>(
         IConnectionMultiplexer client,
         RedisScript script,
         RedisKey[] keys,
         RedisValue[] values,
         Func<RedisResult, T> read,
-        CancellationToken cancellationToken) => ScriptRequest<T>.Begin(this, client, script, keys, values, read, cancellationToken);
+        CancellationToken cancellationToken,
+        IScriptAlternative? alternative = null) => ScriptRequest<T>.Begin(this, client, script, keys, values, read, cancellationToken, alternative);
 
     /// <inheritdoc cref="SilenceWatch.OnAnswer"/>
     public void OnAnswer(RedisKey[] keys) => silence.OnAnswer(keys);
