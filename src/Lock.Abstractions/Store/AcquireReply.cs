@@ -16,11 +16,16 @@ public readonly record struct AcquireReply
     /// </summary>
     public TimeSpan QueuedFor { get; private init; }
 
-    /// <summary>Busy: what is left of the holder's lease; <see cref="Timeout.InfiniteTimeSpan"/> without expiry; null when unknown.</summary>
+    /// <summary>Busy: what is left of the holder's lease; <see cref="Timeout.InfiniteTimeSpan"/> without expiry; null when
+    /// unknown.</summary>
     public TimeSpan? HolderRemaining { get; private init; }
 
     /// <summary>Busy: whether the holder is a stranger, a client that will give no notice when it releases.</summary>
     public bool IsStranger { get; private init; }
+
+    /// <summary>Busy: when the asker should ask again, where the store knows better than the engine, as one that keeps a line does; null:
+    /// it does not.</summary>
+    public TimeSpan? AskAgainIn { get; private init; }
 
     /// <summary>The holder has the lock.</summary>
     /// <param name="fencingToken">The grant's number.</param>
@@ -31,6 +36,11 @@ public readonly record struct AcquireReply
     /// <summary>Somebody else has the lock.</summary>
     /// <param name="holderRemaining">See <see cref="HolderRemaining"/>.</param>
     /// <param name="isStranger">See <see cref="IsStranger"/>.</param>
-    public static AcquireReply Busy(TimeSpan? holderRemaining, bool isStranger = false) =>
-        new() { HolderRemaining = holderRemaining == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : holderRemaining, IsStranger = isStranger };
+    /// <param name="askAgainIn">See <see cref="AskAgainIn"/>.</param>
+    public static AcquireReply Busy(TimeSpan? holderRemaining, bool isStranger = false, TimeSpan? askAgainIn = null) => new()
+    {
+        HolderRemaining = holderRemaining == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : holderRemaining,
+        IsStranger = isStranger,
+        AskAgainIn = askAgainIn,
+    };
 }

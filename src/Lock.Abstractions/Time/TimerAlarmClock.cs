@@ -22,14 +22,15 @@ internal sealed class TimerAlarmClock : AlarmClock
         Arm();
     }
 
-    /// <summary>The look at the heap and the change of the timer are one step: otherwise a later moment could overwrite an earlier one.</summary>
+    /// <summary>The look at the heap and the change of the timer are one step: otherwise a later moment could overwrite an earlier
+    /// one.</summary>
     private void Arm()
     {
         lock (_armGate)
         {
             // At least 1 ms, so that no provider runs the callback inside Change, with gates held.
             if (UntilNext() is { } left)
-                _timer.Change(TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(left.TotalMilliseconds))), Timeout.InfiniteTimeSpan);
+                _timer.Change(TimeSpan.FromMilliseconds(Math.Max(1, TimerSpan.WholeMilliseconds(left))), Timeout.InfiniteTimeSpan);
         }
     }
 }

@@ -6,8 +6,8 @@ namespace Locking;
 /// for what waits.</summary>
 internal sealed partial class BrokerClient : IAsyncDisposable
 {
-    private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan _longestPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromMilliseconds(500);
 
     private readonly Lock _gate = new();
     private readonly Dictionary<long, PendingAnswer> _waiting = [];
@@ -199,7 +199,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
     /// <summary>Comes back for as long as somebody waits or something is held.</summary>
     private async Task ReturnAsync()
     {
-        TimeSpan pause = _firstPause;
+        Backoff pauses = new(s_firstPause, s_longestPause);
         while (!_disposing.IsCancellationRequested)
         {
             try
@@ -224,8 +224,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
                 break;
             }
 
-            await Task.Delay(pause, Context.Time, CancellationToken.None).ConfigureAwait(false);
-            pause = pause * 2 < _longestPause ? pause * 2 : _longestPause;
+            await Task.Delay(pauses.Next(), Context.Time, CancellationToken.None).ConfigureAwait(false);
         }
 
         lock (_gate)

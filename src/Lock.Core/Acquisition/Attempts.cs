@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>Counts what one call has tried, and decides from that and from its <see cref="WaitBudget"/> what comes next. Asks nobody.</summary>
+/// <summary>Counts what one call has tried, and decides from that and from its <see cref="WaitBudget"/> what comes next. Asks
+/// nobody.</summary>
 /// <param name="budget">What it may wait.</param>
 /// <param name="inQueue">Whether the store keeps the queue: then attempts are counted by time.</param>
 internal struct Attempts(WaitBudget budget, bool inQueue)
@@ -8,8 +9,8 @@ internal struct Attempts(WaitBudget budget, bool inQueue)
     /// <summary>A backend that has been silent for so long from the start is reported.</summary>
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    private static readonly TimeSpan FirstFailurePause = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan LongestFailurePause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_firstFailurePause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_longestFailurePause = TimeSpan.FromSeconds(1);
 
     private int _count;
     private int _failures;
@@ -81,9 +82,11 @@ internal struct Attempts(WaitBudget budget, bool inQueue)
     {
         if (budget.Options.IsSingleAttempt)
             return TimeSpan.Zero;
-        TimeSpan pause = Backoff.After(_failures - 1, FirstFailurePause, LongestFailurePause);
+        TimeSpan pause = Backoff.After(_failures - 1, s_firstFailurePause, s_longestFailurePause);
         return WaitBudget.Within(
-            budget.Options.RetryCount is null ? WaitBudget.Jitter(pause, pause / 4) : WaitBudget.Jitter(budget.Options.RetryDelay, budget.Options.RetryJitter),
+            budget.Options.RetryCount is null
+                ? WaitBudget.Jitter(pause, pause / 4)
+                : WaitBudget.Jitter(budget.Options.RetryDelay, budget.Options.RetryJitter),
             budget.TimeLeft);
     }
 }

@@ -2,14 +2,14 @@ namespace Locking;
 
 /// <summary>Locks without expiry, which are taken in two steps.</summary>
 /// <remarks>
-/// A request that the backend applies when nobody wants it any more ends with its TTL; one without a TTL would stay. So such a lock is first taken
-/// with <see cref="ProvisionalTtl"/>, and made permanent by a second request, which never creates anything.
+/// A request that the backend applies when nobody wants it any more ends with its TTL; one without a TTL would stay. So such a lock is
+/// first taken with <see cref="ProvisionalTtl"/>, and made permanent by a second request, which never creates anything.
 /// </remarks>
 internal sealed class PermanentLocks(StoreClient store, PendingReleases pending)
 {
     internal static readonly TimeSpan ProvisionalTtl = TimeSpan.FromSeconds(10);
 
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>The TTL of the first step.</summary>
     public static TimeSpan FirstTtl(EffectiveOptions options) =>
@@ -37,7 +37,7 @@ internal sealed class PermanentLocks(StoreClient store, PendingReleases pending)
             }
             catch (LockStoreException exception) when (exception.IsTransient && store.Clock.ElapsedSince(begun) < ProvisionalTtl)
             {
-                await Task.Delay(Pause, store.Clock.Time, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(s_pause, store.Clock.Time, cancellationToken).ConfigureAwait(false);
             }
         }
     }

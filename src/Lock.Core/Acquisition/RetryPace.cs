@@ -3,7 +3,7 @@ namespace Locking;
 /// <summary>How long a contender pauses between two looks at a lock that somebody else holds.</summary>
 internal sealed class RetryPace(EffectiveOptions options, TimeProvider time)
 {
-    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(1);
 
     private TimeSpan? _attemptPause;
     private long _attemptPauseFrom;
@@ -31,6 +31,10 @@ internal sealed class RetryPace(EffectiveOptions options, TimeProvider time)
         {
             pause = options.PollInterval;
         }
+        else if (busy.AskAgainIn is { } known)
+        {
+            pause = known;
+        }
         else
         {
             // Nothing better is known: short pauses first, for short critical sections, then the full delay.
@@ -38,14 +42,21 @@ internal sealed class RetryPace(EffectiveOptions options, TimeProvider time)
             pause = WaitBudget.Jitter(poll, options.RetryJitter * (poll / Nonzero(options.RetryDelay)));
         }
 
+        // What the store knows of the line costs none of the attempts that are counted, and neither does a look at the end of the lease.
         endsAttempt = true;
-        if (busy.HolderRemaining is { } remaining && remaining != Timeout.InfiniteTimeSpan && remaining + ShortestPause < pause)
+        if (busy.AskAgainIn is { } sooner && sooner < pause)
         {
-            pause = remaining + ShortestPause;
+            pause = sooner;
+            endsAttempt = false;
+        }
+
+        if (busy.HolderRemaining is { } remaining && remaining != Timeout.InfiniteTimeSpan && remaining + s_shortestPause < pause)
+        {
+            pause = remaining + s_shortestPause;
             endsAttempt = options.RetryCount is null;
         }
 
-        return pause > ShortestPause ? pause : options.RetryDelay == TimeSpan.Zero ? TimeSpan.Zero : ShortestPause;
+        return pause > s_shortestPause ? pause : options.RetryDelay == TimeSpan.Zero ? TimeSpan.Zero : s_shortestPause;
     }
 
     /// <summary>A new attempt begins: the next pause is counted afresh.</summary>

@@ -19,7 +19,8 @@ internal readonly struct WaitBudget(EffectiveOptions options, TimeProvider time)
     /// <summary>What is left of <see cref="EffectiveOptions.WaitTimeout"/>; zero when over.</summary>
     public TimeSpan TimeLeft => Left(options.WaitTimeout);
 
-    /// <summary>What is left for a caller that waits in a queue and makes no attempts of its own: the retries count with their spacing.</summary>
+    /// <summary>What is left for a caller that waits in a queue and makes no attempts of its own: the retries count with their
+    /// spacing.</summary>
     public TimeSpan QueueTimeLeft => Left(options.QueueTimeout);
 
     /// <summary>The number of the attempt that the time spent so far amounts to, from 1.</summary>
@@ -31,7 +32,7 @@ internal readonly struct WaitBudget(EffectiveOptions options, TimeProvider time)
     /// <summary>The pause before the next attempt with jitter: uniform in ± jitter, never below zero.</summary>
     public static TimeSpan Jitter(TimeSpan pause, TimeSpan jitter)
     {
-        var jittered = pause + (jitter * ((Random.Shared.NextDouble() * 2) - 1));
+        TimeSpan jittered = pause + (jitter * ((Random.Shared.NextDouble() * 2) - 1));
         return jittered > TimeSpan.Zero ? jittered : TimeSpan.Zero;
     }
 
@@ -39,7 +40,7 @@ internal readonly struct WaitBudget(EffectiveOptions options, TimeProvider time)
     {
         if (limit == Timeout.InfiniteTimeSpan)
             return limit;
-        var left = limit - Elapsed;
+        TimeSpan left = limit - Elapsed;
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 }

@@ -1,11 +1,12 @@
 namespace Locking;
 
 /// <summary>Gives back what was held, and what may be held although nobody has it.</summary>
-/// <remarks>Every release of the engine goes through here, with the line of this process at hand: here a lock can be handed over instead.</remarks>
+/// <remarks>Every release of the engine goes through here, with the line of this process at hand: here a lock can be handed over
+/// instead.</remarks>
 internal sealed class LeaseReleases(StoreClient store, KeyTurns turns)
 {
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(1);
 
     private readonly ReleasesUnderWay _underWay = new();
 
@@ -26,12 +27,13 @@ internal sealed class LeaseReleases(StoreClient store, KeyTurns turns)
         try
         {
             bool unanswered = false;
-            Backoff backoff = new(FirstPause, LongestPause);
+            Backoff backoff = new(s_firstPause, s_longestPause);
             do
             {
                 try
                 {
-                    StoreReply reply = await store.TryReleaseAsync(lease.Key, lease.Id, CancellationToken.None, limit).ConfigureAwait(false);
+                    StoreReply reply = await store.TryReleaseAsync(lease.Key, lease.Id, CancellationToken.None, limit)
+                        .ConfigureAwait(false);
                     return Answered(lease, reply.ToOutcome(), wasLive, unanswered);
                 }
                 catch (LockStoreException exception)

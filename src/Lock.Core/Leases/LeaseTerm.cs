@@ -1,14 +1,16 @@
 namespace Locking;
 
-/// <summary>The times of one lease: until when it is valid, when it is renewed, and how far it may reach. No more than arithmetic.</summary>
-/// <remarks>Guarded by the gate of its <see cref="Lease"/>, but for what was fixed with the grant. Every answer is for a moment that the caller has read.</remarks>
+/// <summary>The times of one lease: until when it is valid, when it is renewed, and how far it may reach. No more than
+/// arithmetic.</summary>
+/// <remarks>Guarded by the gate of its <see cref="Lease"/>, but for what was fixed with the grant. Every answer is for a moment that the
+/// caller has read.</remarks>
 internal struct LeaseTerm
 {
-    private static readonly TimeSpan ShortestRetry = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_shortestRetry = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan s_longestRetry = TimeSpan.FromSeconds(1);
 
     /// <summary>A lease without expiry is looked at this often, so that a loss is noticed.</summary>
-    private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_checkInterval = TimeSpan.FromSeconds(10);
 
     private readonly LeaseClock _clock;
     private readonly EffectiveOptions _options;
@@ -107,7 +109,8 @@ internal struct LeaseTerm
         return true;
     }
 
-    /// <summary>The wall clock has gained so much: where the lease would be over by it, only <paramref name="longest"/> is still believed.</summary>
+    /// <summary>The wall clock has gained so much: where the lease would be over by it, only <paramref name="longest"/> is still
+    /// believed.</summary>
     public void Doubt(TimeSpan gained, TimeSpan longest, long now)
     {
         RenewAt = now;
@@ -137,7 +140,7 @@ internal struct LeaseTerm
     public readonly TimeSpan RetryPause()
     {
         TimeSpan pause = RenewInterval() / 4;
-        return pause < ShortestRetry ? ShortestRetry : pause > LongestRetry ? LongestRetry : pause;
+        return pause < s_shortestRetry ? s_shortestRetry : pause > s_longestRetry ? s_longestRetry : pause;
     }
 
     private readonly TimeSpan Validity(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? ttl : ttl - _options.LostMarginOf(ttl);
@@ -148,7 +151,7 @@ internal struct LeaseTerm
     private readonly TimeSpan RenewInterval()
     {
         if (_ttl == Timeout.InfiniteTimeSpan)
-            return _options.GivenRenewInterval ?? CheckInterval;
+            return _options.GivenRenewInterval ?? s_checkInterval;
         TimeSpan interval = _options.GivenRenewInterval is { } given && given <= _ttl / 2 ? given : _ttl / 3;
 
         // A wide margin leaves less time than the ttl says.

@@ -10,13 +10,13 @@ namespace Locking;
 internal sealed class SharedTables
 {
     // A table refers to its clock; here the clock alone keeps its tables alive, so that those of a test's clock go with it.
-    private static readonly ConditionalWeakTable<TimeProvider, SharedTables> OfClocks = [];
+    private static readonly ConditionalWeakTable<TimeProvider, SharedTables> s_ofClocks = [];
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
     private long _lastToken;
 
-    public static SharedTables Of(TimeProvider time) => OfClocks.GetValue(time, static _ => new SharedTables());
+    public static SharedTables Of(TimeProvider time) => s_ofClocks.GetValue(time, static _ => new SharedTables());
 
     /// <summary>How many names are known, for tests.</summary>
     public int Count
@@ -32,7 +32,7 @@ internal sealed class SharedTables
     {
         lock (_gate)
         {
-            if (!_entries.TryGetValue(name, out var entry))
+            if (!_entries.TryGetValue(name, out Entry? entry))
             {
                 _entries.Add(name, entry = new Entry(new LockTable(time)));
 
@@ -49,7 +49,7 @@ internal sealed class SharedTables
     {
         lock (_gate)
         {
-            var entry = _entries[name];
+            Entry entry = _entries[name];
             if (--entry.Users > 0 || entry.Table.KeyCount > 0)
                 return;
             _lastToken = Math.Max(_lastToken, entry.Table.LastToken);

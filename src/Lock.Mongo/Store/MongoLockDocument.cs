@@ -12,6 +12,12 @@ namespace Locking;
 /// <param name="Change">The last change of a lease.</param>
 internal sealed record MongoLockDocument(string Id, string? Holder, string Owner, long Token, TimeSpan Left, bool IsReleased, long Change)
 {
+    /// <summary>The asker's place in the line, 0 for the first; below zero: it has none, or the reply does not tell.</summary>
+    public int Place { get; private init; } = -1;
+
+    /// <summary>Somebody waits, as far as the reply tells.</summary>
+    public bool IsCrowded { get; private init; }
+
     public bool IsLive => Holder is not null && (Left == Timeout.InfiniteTimeSpan || Left > TimeSpan.Zero);
 
     public bool IsHeldBy(string holderId) => IsLive && Holder == holderId;
@@ -24,7 +30,8 @@ internal sealed record MongoLockDocument(string Id, string? Holder, string Owner
     }
 
     /// <summary>The document in the reply of findAndModify, or null when the command met none.</summary>
-    public static MongoLockDocument? FromValue(BsonDocument reply) => reply.GetValue("value", BsonNull.Value) is BsonDocument value ? Parse(value) : null;
+    public static MongoLockDocument? FromValue(BsonDocument reply) =>
+        reply.GetValue("value", BsonNull.Value) is BsonDocument value ? Parse(value) : null;
 
     public static MongoLockDocument Parse(BsonDocument document)
     {
@@ -37,27 +44,33 @@ internal sealed record MongoLockDocument(string Id, string? Holder, string Owner
             document.Long("token"),
             isEndless ? Timeout.InfiniteTimeSpan : Span(document.Long("left")),
             end.IsBsonNull,
-            document.Long("change"));
+            document.Long("change"))
+        {
+            Place = document.GetValue("place", BsonNull.Value).IsNumeric ? document.Int("place") : -1,
+            IsCrowded = document.Flag("crowded"),
+        };
     }
 
     /// <summary>Why a document cannot be a lock of ours; null: it can.</summary>
     public static string? ProblemOf(BsonDocument document)
     {
         if (!document.TryGetValue("token", out BsonValue token)) return "it has no token";
-        foreach ((string name, Func<BsonValue, bool> isRight) in Rules)
+        foreach ((string name, Func<BsonValue, bool> isRight) in s_rules)
         {
             BsonValue value = document.GetValue(name, BsonNull.Value);
             if (isRight(value) || (value.IsBsonNull && name != "token")) continue;
-            return $"its field '{name}' is {(value.BsonType is BsonType.Double or BsonType.Int32 or BsonType.Int64 or BsonType.Decimal128 or BsonType.Boolean or BsonType.DateTime ? value.ToString() : $"of type {value.BsonType}")}";
+            bool isShort = value.IsNumeric || value.BsonType is BsonType.Boolean or BsonType.DateTime;
+            return $"its field '{name}' is {(isShort ? value.ToString() : $"of type {value.BsonType}")}";
         }
 
         return null;
     }
 
-    private static readonly (string Name, Func<BsonValue, bool> IsRight)[] Rules =
+    private static readonly (string Name, Func<BsonValue, bool> IsRight)[] s_rules =
     [
         ("token", IsCounter), ("holder", value => value.IsString), ("owner", value => value.IsString),
-        ("expiresAt", value => value is BsonDateTime { MillisecondsSinceEpoch: <= MongoLockCommands.Never }), ("purgeAt", value => value is BsonDateTime), ("change", IsCounter),
+        ("expiresAt", value => value is BsonDateTime { MillisecondsSinceEpoch: <= MongoLockCommands.Never }),
+            ("purgeAt", value => value is BsonDateTime), ("change", IsCounter),
     ];
 
     private static bool IsCounter(BsonValue value) => value.IsNumeric && value.ToDouble() is >= 0 and < MongoLockCommands.NumberLimit;
