@@ -189,7 +189,8 @@ public sealed class RedisLockStore : ILockStore, IQueueingStore, IReleaseSignal,
         catch (NoticesRefusedException exception)
         {
             throw new LockStoreException(
-                $"{_connection.Server} gives no notices of releases ({exception.Message}), and lockOptions.wait is notify: set it to poll, " +
+                $"{_connection.Server} gives no notices of releases ({exception.Message}), " +
+                "and lockOptions.wait is notify: set it to poll, " +
                 "or allow the channel " +
                 $"{_connection.Channels.Of(_layout.Channel)} (ACL: +publish +subscribe &lock:*).",
                 isTransient: false, exception.InnerException)
