@@ -27,6 +27,7 @@ public static class CommonSettings
         Settings.Text("url", get, set, $"{forms}. Never shown.") with
         {
             Aliases = ["connectionString"], IsSecret = true, Allowed = forms.Replace("`", "", StringComparison.Ordinal), Misnomers = ["uri", "dsn", "configuration"],
+            Check = static (value, path) => UrlRule.Check((string)value, path),
         };
 
     /// <summary><c>username</c>.</summary>

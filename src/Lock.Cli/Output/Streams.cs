@@ -8,21 +8,21 @@ internal static class Streams
     /// <summary>Writes a text to standard output.</summary>
     public static void Out(string text)
     {
-        using var stream = Console.OpenStandardOutput();
+        using Stream stream = Console.OpenStandardOutput();
         Write(stream, text);
     }
 
     /// <summary>Writes a line to standard error, with the name of the command before it.</summary>
     public static void Error(string line)
     {
-        using var stream = Console.OpenStandardError();
+        using Stream stream = Console.OpenStandardError();
         Write(stream, $"lock: {line}\n");
     }
 
     /// <summary>Writes to standard error as it is.</summary>
     public static void RawError(string text)
     {
-        using var stream = Console.OpenStandardError();
+        using Stream stream = Console.OpenStandardError();
         Write(stream, text);
     }
 
