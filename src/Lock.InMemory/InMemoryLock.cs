@@ -1,13 +1,13 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Locking;
 
 /// <summary>Locks of one process, without a backend: first in, first out per key, with TTL, owner and fencing token.</summary>
 /// <remarks>
 /// <para>
-/// All of a process exclude each other, since they share one table for each clock (<see cref="TimeProvider"/>). One that shall not is given an
+/// All of a process exclude each other, since they share one table for each clock (<see cref="TimeProvider"/>). One that shall not is given
+/// an
 /// <see cref="InMemoryLockTable"/>.
 /// </para>
 /// <para>Behaves as the other backends do, so that it can stand in for them; it is faster, since nothing can fail on the way.</para>
@@ -17,8 +17,7 @@ public sealed class InMemoryLock : LockBase
     internal const string BackendType = "inMemory";
 
     private readonly TableUse _use;
-    private readonly TimeProvider _time;
-    private readonly bool _logs;
+    private readonly LeaseHome _home;
 
     /// <summary>Makes locks.</summary>
     /// <param name="defaults">How locks are taken unless a call says otherwise; null for the defaults of <see cref="LockOptions"/>.</param>
@@ -28,7 +27,9 @@ public sealed class InMemoryLock : LockBase
     /// <exception cref="ArgumentException">Two options do not go together, or the table has another clock than the context.</exception>
     public InMemoryLock(
         LockOptions? defaults = null, string? ns = null, LockProviderContext? context = null, InMemoryLockTable? table = null)
-        : this(defaults, ns, context ?? LockProviderContext.Default, TableUse.Of(table, (context ?? LockProviderContext.Default).TimeProvider))
+        : this(
+            defaults, ns, context ?? LockProviderContext.Default,
+            TableUse.Of(table, (context ?? LockProviderContext.Default).TimeProvider))
     {
     }
 
@@ -36,28 +37,17 @@ public sealed class InMemoryLock : LockBase
         : base(BackendType, defaults, ns, context)
     {
         _use = use;
-        _time = Context.TimeProvider;
-        _logs = Logger is not NullLogger;
-        Alarms = AlarmClock.For(_time);
-        SelfWaits = new SelfWaits(Alarms, Logger, OwnWaits, OwnHolder);
+        _home = new LeaseHome(use.Table, Context.TimeProvider, Logger, OwnWaits, OwnHolder);
     }
 
     internal LockTable Table => _use.Table;
-
-    internal AlarmClock Alarms { get; }
-
-    internal SelfWaits SelfWaits { get; }
-
-    internal long Now => _time.GetTimestamp();
-
-    internal bool LogsDebug => _logs && Logger.IsEnabled(LogLevel.Debug);
 
     private protected override ValueTask<ILockHandle?> AcquireCoreAsync(
         string key, EffectiveOptions options, CancellationToken cancellationToken)
     {
         if (options.LostMargin is not null)
             options.RefuseWideMargin();
-        if (LockTelemetry.MeasuresAcquire || LogsDebug)
+        if (LockTelemetry.MeasuresAcquire || _home.LogsDebug)
             return AcquireObservedAsync(key, options, cancellationToken);
         return AcquireAsync(key, options, cancellationToken);
     }
@@ -71,7 +61,7 @@ public sealed class InMemoryLock : LockBase
         string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await Task.CompletedTask.ConfigureAwait(false);
-        foreach (var info in Table.List(prefix))
+        foreach (LockInfo info in Table.List(prefix))
         {
             cancellationToken.ThrowIfCancellationRequested();
             yield return info;
@@ -103,9 +93,9 @@ public sealed class InMemoryLock : LockBase
     {
         // Whoever acquires from now on sees the disposal after its grant and undoes it. The waits end first: otherwise the leases given
         // back would be granted to them.
-        foreach (var lease in OwnLeases())
+        foreach (MemoryLease lease in OwnLeases())
             lease.EndWait();
-        foreach (var lease in OwnLeases())
+        foreach (MemoryLease lease in OwnLeases())
         {
             if (lease.State == ClaimState.Held)
                 End(lease);
@@ -115,13 +105,10 @@ public sealed class InMemoryLock : LockBase
         return ValueTask.CompletedTask;
     }
 
-    internal LockTimeoutException Busy(string key, TimeSpan waited, int attempts) =>
-        new(key, waited, attempts, OwnHolder(key));
-
-    internal IEnumerable<MemoryLease> OwnLeases() => Table.Everything().OfType<MemoryLease>().Where(lease => lease.Locks == this);
+    internal IEnumerable<MemoryLease> OwnLeases() => Table.Everything().OfType<MemoryLease>().Where(lease => lease.Home == _home);
 
     private string? OwnHolder(string key) =>
-        Table.FirstHolder(key) is MemoryLease holder && holder.Locks == this ? holder.Describe() : null;
+        Table.FirstHolder(key) is MemoryLease holder && holder.Home == _home ? holder.Describe() : null;
 
     private IEnumerable<ISelfWait> OwnWaits() =>
         IsDisposed ? [] : OwnLeases().Where(static lease => lease.State == ClaimState.Waiting);
@@ -136,8 +123,8 @@ public sealed class InMemoryLock : LockBase
 
     private ValueTask<ILockHandle?> AcquireAsync(string key, EffectiveOptions options, CancellationToken cancellationToken)
     {
-        var now = _time.GetTimestamp();
-        var lease = new MemoryLease(this, key, options, out var handle);
+        long now = _home.Now;
+        var lease = new MemoryLease(_home, key, options, out MemoryHandle handle);
         if (!Table.TryAcquireIdle(lease, now, Table.Clock.ToUnits(options.FirstTtl)))
             return AcquireBusyAsync(lease, handle, options, now, cancellationToken);
         if (IsDisposed)
@@ -149,15 +136,15 @@ public sealed class InMemoryLock : LockBase
         MemoryLease lease, MemoryHandle handle, EffectiveOptions options, long startedAt, CancellationToken cancellationToken)
     {
         lease.ArrivedAt = startedAt;
-        var limit = options.QueueTimeout;
+        TimeSpan limit = options.QueueTimeout;
         if (limit != TimeSpan.Zero)
             return QueueAsync(lease, handle, startedAt, limit, cancellationToken);
-        var status = Table.Acquire(lease, default, startedAt, out var notices).Status;
+        AcquireStatus status = Table.Acquire(lease, default, startedAt, out ClaimNotices notices).Status;
         notices.Deliver();
         if (status != AcquireStatus.Granted)
         {
             return options.ThrowIfBusy
-                ? ValueTask.FromException<ILockHandle?>(Busy(lease.Key, TimeSpan.Zero, 1))
+                ? ValueTask.FromException<ILockHandle?>(lease.Busy(TimeSpan.Zero))
                 : default;
         }
 
@@ -167,8 +154,8 @@ public sealed class InMemoryLock : LockBase
     private ValueTask<ILockHandle?> QueueAsync(
         MemoryLease lease, MemoryHandle handle, long now, TimeSpan limit, CancellationToken cancellationToken)
     {
-        var wait = lease.PrepareWait(handle, limit, cancellationToken);
-        var status = Table.Acquire(lease, new AcquireTerms { Queue = true }, now, out var notices).Status;
+        GrantWait wait = lease.PrepareWait(handle, limit, cancellationToken);
+        AcquireStatus status = Table.Acquire(lease, new AcquireTerms { Queue = true }, now, out ClaimNotices notices).Status;
         notices.Deliver();
         if (status == AcquireStatus.Granted)
         {
@@ -176,7 +163,7 @@ public sealed class InMemoryLock : LockBase
             return IsDisposed ? Undo(lease) : new ValueTask<ILockHandle?>(handle);
         }
 
-        var task = wait.StartAsync();
+        ValueTask<ILockHandle?> task = wait.StartAsync();
         if (IsDisposed)
         {
             wait.OnDisposed();
@@ -193,22 +180,22 @@ public sealed class InMemoryLock : LockBase
     private async ValueTask<ILockHandle?> WaitForFixedAsync(
         ValueTask<ILockHandle?> task, MemoryLease lease, TimeSpan limit, CancellationToken cancellationToken)
     {
-        var handle = await task.ConfigureAwait(false);
+        ILockHandle? handle = await task.ConfigureAwait(false);
         if (handle?.LostReason != LostReason.Expired)
             return handle;
         Log.GrantedTooLate(Logger, lease.Key, lease.Id);
         lease.Unlock();
-        var next = new MemoryLease(this, lease.Key, lease.Options, out var nextHandle) { ArrivedAt = lease.ArrivedAt };
-        return await QueueAsync(next, nextHandle, Now, limit, cancellationToken).ConfigureAwait(false);
+        var next = new MemoryLease(_home, lease.Key, lease.Options, out MemoryHandle nextHandle) { ArrivedAt = lease.ArrivedAt };
+        return await QueueAsync(next, nextHandle, _home.Now, limit, cancellationToken).ConfigureAwait(false);
     }
 
     private async ValueTask<ILockHandle?> AcquireObservedAsync(string key, EffectiveOptions options, CancellationToken cancellationToken)
     {
-        var startedAt = Now;
-        using var activity = LockTelemetry.StartAcquire(Type, key);
+        long startedAt = _home.Now;
+        using Activity? activity = LockTelemetry.StartAcquire(Type, key);
         ILockHandle? handle = null;
-        var outcome = LockTelemetry.Failed;
-        var attempts = 1;
+        string outcome = LockTelemetry.Failed;
+        int attempts = 1;
         try
         {
             handle = await AcquireAsync(key, options, cancellationToken).ConfigureAwait(false);
@@ -234,7 +221,7 @@ public sealed class InMemoryLock : LockBase
         }
         finally
         {
-            LockTelemetry.EndAcquire(activity, Type, outcome, _time.GetElapsedTime(startedAt), attempts, handle?.FencingToken);
+            LockTelemetry.EndAcquire(activity, Type, outcome, _home.Time.GetElapsedTime(startedAt), attempts, handle?.FencingToken);
         }
     }
 
@@ -249,7 +236,7 @@ public sealed class InMemoryLock : LockBase
     {
         switch (Table.Find(key, id))
         {
-            case MemoryLease lease when lease.Locks == this:
+            case MemoryLease lease when lease.Home == _home:
                 return lease.UnlockById();
             case MemoryLease lease when lease.Drop(LostReason.Removed) == ClaimState.Held:
                 return UnlockOutcome.Released;

@@ -1,8 +1,8 @@
 namespace Locking;
 
 /// <summary>The backend <c>inMemory</c>: locks of this process, for tests and programs that run once.</summary>
-/// <remarks>All locks of the process with the same clock and <c>connection.name</c> exclude each other; <c>connection.isolated</c> gives a table
-/// of one's own instead.</remarks>
+/// <remarks>All locks of the process with the same clock and <c>connection.name</c> exclude each other; <c>connection.isolated</c> gives a
+/// table of one's own instead.</remarks>
 public sealed class InMemoryLockProvider : LockProvider<InMemoryLockSettings>, IDirectLockProvider
 {
     /// <inheritdoc/>

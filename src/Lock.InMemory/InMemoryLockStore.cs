@@ -2,7 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace Locking;
 
-/// <summary>The in-memory backend behind the public seam: the reference that other stores are compared with, and a store for tests.</summary>
+/// <summary>The in-memory backend behind the public seam: the reference that other stores are compared with, and a store for
+/// tests.</summary>
 /// <remarks><see cref="InMemoryLock"/> does the same without the seam, and faster.</remarks>
 public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceReleaseStore, ILossSignal
 {
@@ -43,7 +44,7 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
         ArgumentNullException.ThrowIfNull(request);
         if (Refuse(cancellationToken) is { } refusal)
             return ValueTask.FromException<AcquireReply>(refusal);
-        var result = _table.Acquire(new StoreClaim(this, request), default);
+        AcquireResult result = _table.Acquire(new StoreClaim(this, request), default);
         return ValueTask.FromResult(result.Status switch
         {
             AcquireStatus.Granted or AcquireStatus.AlreadyHeld => AcquireReply.Granted(result.Claim.FencingToken),
@@ -58,8 +59,8 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
         ArgumentNullException.ThrowIfNull(request);
         if (Refuse(cancellationToken) is { } refusal)
             throw refusal;
-        var arrivedAt = _table.TimeProvider.GetTimestamp();
-        var result = _table.Acquire(new StoreClaim(this, request), new AcquireTerms { Queue = atMost != TimeSpan.Zero });
+        long arrivedAt = _table.TimeProvider.GetTimestamp();
+        AcquireResult result = _table.Acquire(new StoreClaim(this, request), new AcquireTerms { Queue = atMost != TimeSpan.Zero });
         if (result.Status is AcquireStatus.Granted or AcquireStatus.AlreadyHeld)
             return AcquireReply.Granted(result.Claim.FencingToken);
         if (result.Status == AcquireStatus.Busy || result.Claim is not StoreClaim claim)
@@ -90,7 +91,8 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
         if (claim.State != ClaimState.Held)
             return AcquireReply.Busy(_table.Get(request.Key)?.Remaining ?? TimeSpan.Zero);
 
-        // From the arrival of this request: the claim may be that of an earlier one, whose answer was lost, and have stood there for longer.
+        // From the arrival of this request: the claim may be that of an earlier one, whose answer was lost, and have stood there for
+        // longer.
         return AcquireReply.Granted(claim.FencingToken, _table.Clock.ToSpan(Math.Max(0, claim.GrantedAt - arrivedAt)));
     }
 
@@ -105,12 +107,12 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
     {
         if (Refuse(cancellationToken) is { } refusal)
             return ValueTask.FromException<StoreReply>(refusal);
-        var found = _table.Find(key, holderId);
+        Claim? found = _table.Find(key, holderId);
 
         // Not a holder of the seam, so that somebody else gives it back: its holder is told.
         if (found is MemoryLease lease && lease.Drop(LostReason.Removed) == ClaimState.Held)
             return ValueTask.FromResult(StoreReply.Done);
-        var reply = _table.Release(key, holderId);
+        StoreReply reply = _table.Release(key, holderId);
         if (found is not StoreClaim { State: ClaimState.Withdrawn } waiter)
             return ValueTask.FromResult(reply);
 
@@ -131,7 +133,7 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
         await Task.CompletedTask.ConfigureAwait(false);
         if (Refuse(cancellationToken) is { } refusal)
             throw refusal;
-        foreach (var info in _table.List(prefix))
+        foreach (LockInfo info in _table.List(prefix))
         {
             cancellationToken.ThrowIfCancellationRequested();
             yield return info;

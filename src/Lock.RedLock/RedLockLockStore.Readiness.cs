@@ -35,7 +35,7 @@ public sealed partial class RedLockLockStore
         if (!Array.TrueForAll(preparing, static one => one.IsCompleted))
         {
             var all = Task.WhenAll(preparing);
-            RedisConnection.Forget(all);
+            TaskFaults.Forget(all);
             await Task.WhenAny(all, Task.Delay(s_grace, _time, cancellationToken)).ConfigureAwait(false);
         }
 

@@ -104,7 +104,7 @@ public sealed partial class RedLockLockStore
         var round = lease.BeginRound();
         var requests = BeginSteps(ready, extend);
         foreach (var node in ready.Count < asked.Count ? asked.Except(ready) : [])
-            RedisConnection.Forget(ExtendLateAsync(node, ttl, extend, round));
+            TaskFaults.Forget(ExtendLateAsync(node, ttl, extend, round));
         var limit = VoteLimit(ttl);
         var replies = await CountAsync("extend", ready, requests, round.IsDecided, limit, cancellationToken, round.ConfirmLate).ConfigureAwait(false);
         return (await ConcludeAsync(round, replies, limit, cancellationToken).ConfigureAwait(false), replies);

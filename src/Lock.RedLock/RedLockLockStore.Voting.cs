@@ -34,7 +34,7 @@ public sealed partial class RedLockLockStore
         for (var i = 0; ready.Count < asked.Count && i < asked.Count; i++)
         {
             if (!ready.Contains(asked[i]))
-                RedisConnection.Forget(AskLateAsync(asked[i], request, proposed, lease));
+                TaskFaults.Forget(AskLateAsync(asked[i], request, proposed, lease));
         }
 
         try
@@ -205,7 +205,7 @@ public sealed partial class RedLockLockStore
             if (!MayHaveVoted(i))
                 continue;
             var withdrawn = asked[i].WithdrawAsync(request.Key, request.HolderId, quietly, CancellationToken.None);
-            RedisConnection.Forget(withdrawn);
+            TaskFaults.Forget(withdrawn);
             if (ballot?.Answers[i] is not null)
                 prompt.Add(withdrawn);
         }

@@ -58,13 +58,20 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
         _options = options;
         _layout = KeyLayout.Of(settings.Format, settings.KeyPrefix, isNode);
         _steps = _layout.IsNative
-            ? new NativeSteps(_layout, connection, settings.Fair ?? false, settings.Replicas is not > 0)
-            : new BareSteps(_layout, connection, settings.FenceRetention ?? TimeSpan.FromHours(1));
+            ? new NativeSteps(
+                _layout, connection.Channels, connection.Clock, connection.Time, () => connection.HasOneServer, settings.Fair ?? false,
+                settings.Replicas is not > 0)
+            : new BareSteps(_layout, connection.Channels, settings.FenceRetention ?? TimeSpan.FromHours(1));
         _readTold = ReadTold;
         if (settings.Replicas is > 0 && connection.IsLent)
             throw new ArgumentException(NoReplicasOverLent, nameof(settings));
         if (settings.Replicas is > 0 and var replicas)
-            _replicated = connection.Replicated(replicas, settings.ReplicaTimeout ?? TimeSpan.FromSeconds(1));
+        {
+            TimeSpan timeout = settings.ReplicaTimeout ?? TimeSpan.FromSeconds(1);
+            _replicated = new ReplicatedWriter(connection.Another(timeout), replicas, timeout);
+        }
+
+        Channel = connection.Attach(new ReleaseChannel(connection, _layout));
     }
 
     /// <inheritdoc/>
@@ -77,7 +84,7 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
 
     internal KeyLayout Layout => _layout;
 
-    private ReleaseChannel Channel => field ??= _connection.Channel(_layout);
+    private ReleaseChannel Channel { get; }
 
     /// <summary>The same servers as a node of a quorum: its records are votes, with a fence for each key. Shares the connection, and ends it.</summary>
     internal RedisLockStore AsNode() => _layout.IsNative ? new RedisLockStore(_connection, _settings, _options, isNode: true) : this;
@@ -89,7 +96,7 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
         var waits = _layout.NamesWaiters && Channel.Asks(_layout.Prefix, request.Key, request.HolderId);
         var sentAt = _connection.Time.GetTimestamp();
         var step = _steps.Acquire(request, waits, sentAt);
-        Func<RedisResult, AcquireReply> read = answer => ReadGrant(step, request, waits, (long)answer, sentAt);
+        Func<RedisResult, AcquireReply> read = answer => ReadGrant(step, request, waits, answer, sentAt);
         return _replicated is null
             ? RunAsync(step, read, cancellationToken)
             : AcquireReplicatedAsync(_replicated, request, step, read, cancellationToken);
@@ -106,7 +113,9 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
 
     /// <inheritdoc/>
     public ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken) =>
-        RunAsync(_steps.Release(key, holderId), _readTold, cancellationToken);
+        _steps.TakeNote(key, holderId) is { } note
+            ? new(_connection.EvaluateAsync(note.Release, note, _readTold, cancellationToken))
+            : RunAsync(_steps.Release(key, holderId), _readTold, cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken) =>
@@ -138,7 +147,7 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
         {
             // Whoever stops listening leaves their faults to nobody.
             var asking = GetAsync(key, cancellationToken).AsTask();
-            RedisConnection.Forget(asking);
+            TaskFaults.Forget(asking);
             asked.Enqueue(asking);
             // What else lies there is most of it, perhaps: a fence that outlives its lock, a value that is no lock at all.
             if (asked.Count == ListedAtOnce && await asked.Dequeue().ConfigureAwait(false) is { FencingToken: not null } info)
@@ -169,7 +178,7 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
         {
             throw new LockStoreException(
                 $"{_connection.Server} gives no notices of releases ({refusal.Message}), and lockOptions.wait is notify: set it to poll, or allow the channel " +
-                $"{_connection.ChannelName(_layout.Channel)} (ACL: +publish +subscribe &lock:*).", isTransient: false, refusal.InnerException)
+                $"{_connection.Channels.Of(_layout.Channel)} (ACL: +publish +subscribe &lock:*).", isTransient: false, refusal.InnerException)
             {
                 MayHaveBeenApplied = false,
             };
@@ -177,15 +186,12 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _connection.DisposeAsync();
-
-    /// <inheritdoc cref="RecordSteps.Milliseconds"/>
-    internal static long Milliseconds(TimeSpan span) => RecordSteps.Milliseconds(span);
-
-    internal static RedisValue TtlValue(TimeSpan ttl) => RecordSteps.TtlValue(ttl);
-
-    /// <summary>How long a fence lives at the most: as long as the lease that it was written for, and the retention behind it.</summary>
-    internal static long FenceLife(TimeSpan ttl, TimeSpan retention) => ttl == Timeout.InfiniteTimeSpan ? 0 : Milliseconds(ttl) + Milliseconds(retention);
+    public async ValueTask DisposeAsync()
+    {
+        await _connection.DisposeAsync().ConfigureAwait(false);
+        if (_replicated is not null)
+            await _replicated.DisposeAsync().ConfigureAwait(false);
+    }
 
     /// <summary>Reads the answer of a step that tells who waits (Scripts/notify.lua). That it could not tell them changes nothing of what it did.</summary>
     private StoreReply ReadTold(RedisResult answer)
@@ -197,11 +203,13 @@ public sealed partial class RedisLockStore : ILockStore, IQueueingStore, IReleas
     }
 
     /// <summary>Reads the answer of an acquire: a token, or the folded number of a busy answer.</summary>
-    private AcquireReply ReadGrant(in StoreStepCall step, AcquireRequest request, bool waits, long answer, long sentAt)
+    private AcquireReply ReadGrant(in StoreStepCall step, AcquireRequest request, bool waits, RedisResult result, long sentAt)
     {
+        var answer = (long)result;
         if (answer > 0)
         {
-            _steps.Learn(step, answer, sentAt);
+            // As text comes what was drawn before.
+            _steps.Learn(step, request, answer, result.Resp2Type == ResultType.Integer, sentAt);
             if (waits)
                 Channel.Granted(_layout.Prefix + request.Key, request.HolderId);
             return AcquireReply.Granted(answer);

@@ -39,11 +39,13 @@ public sealed class BothMeaningsOfLockTests
     public async Task Every_way_to_name_a_configuration_compiles()
     {
         await using var fromCode = Lock.Create(new LockConfig { Type = "inMemory" }, "app");
+        await using var withContext = Lock.Create(new LockConfig { Type = "inMemory" }, context: LockProviderContext.Default);
         await using var fromJson = Lock.Create("""{"type":"inMemory","namespace":"app"}""");
         await using var fromEither = Lock.Create(LockConfig.FromEnvironment("LOCK_CONFIG_OF_NOBODY") ?? LockConfig.Parse("""{"type":"inMemory"}"""));
 
         Assert.Equal("app", fromCode.Namespace);
         Assert.Equal("app", fromJson.Namespace);
+        Assert.Null(withContext.Namespace);
         Assert.Null(fromEither.Namespace);
     }
 }

@@ -189,12 +189,39 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
         Assert.Equal(StoreReply.Done, await store.TryReleaseAsync(key, "id", CancellationToken.None));
     }
 
-    private static async Task MoveKeysAsync(RedisServer from, RedisServer to, long slot)
+    [Fact]
+    public async Task A_lock_that_is_free_while_its_slot_moves_is_granted_when_it_has_moved_with_a_higher_token()
+    {
+        await using var store = NewStore();
+        await using var locks = new StoreLock(NewStore());
+        var key = $"moving{Guid.NewGuid():N}";
+        await (await locks.LockAsync(key)).UnlockAsync();
+        var token = (await AskAsync(store, key, "id")).FencingToken!.Value;
+        Assert.Equal(StoreReply.Done, await store.TryReleaseAsync(key, "id", CancellationToken.None));
+        var slot = (long)(await cluster.Servers[0].CommandAsync("CLUSTER", "KEYSLOT", key))!;
+        var from = cluster.Servers[(int)(slot * 3 / 16384)];
+        var to = cluster.Servers[((int)(slot * 3 / 16384) + 1) % 3];
+        var (fromId, toId) = ((string)(await from.CommandAsync("CLUSTER", "MYID"))!, (string)(await to.CommandAsync("CLUSTER", "MYID"))!);
+        Assert.Equal("OK", await to.CommandAsync("CLUSTER", "SETSLOT", $"{slot}", "IMPORTING", fromId));
+        Assert.Equal("OK", await from.CommandAsync("CLUSTER", "SETSLOT", $"{slot}", "MIGRATING", toId));
+        // The counter is here, and the record of a lock that nobody holds is nowhere.
+        var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, key, "id"));
+        Assert.True(fault is { IsTransient: true, MayHaveBeenApplied: false }, fault.ToString());
+        Assert.Contains("slot", fault.Message, StringComparison.Ordinal);
+        var waiting = locks.LockAsync(key).AsTask();
+        await MoveKeysAsync(from, to, slot, (int)(long)(await from.CommandAsync("CLUSTER", "COUNTKEYSINSLOT", $"{slot}"))!);
+        foreach (var server in cluster.Servers)
+            await server.CommandAsync("CLUSTER", "SETSLOT", $"{slot}", "NODE", toId);
+        await using var held = await Eventually.DoneAsync(waiting, "the lock at its new place");
+        Assert.True(held.FencingToken > token);
+    }
+
+    private static async Task MoveKeysAsync(RedisServer from, RedisServer to, long slot, int count = 2)
     {
         // Raw bytes all the way: the companion's name is no text.
         using var client = new System.Net.Sockets.TcpClient("127.0.0.1", from.Port);
         var stream = client.GetStream();
-        for (var left = 2; left > 0; left--)
+        for (var left = count; left > 0; left--)
         {
             await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"CLUSTER GETKEYSINSLOT {slot} 1\r\n"));
             var head = await LineAsync(stream);

@@ -24,12 +24,13 @@ internal static class RawCycle
     /// steps. The server knows them from the store. The first cycle has the counter set by the clock, as a client's first does; the others believe it.</summary>
     public static async Task RunScriptsAsync(IDatabase database, string key, int cycles)
     {
-        RedisKey[] names = KeyLayout.Of(null, null).NativeKeysOf(key).WithLine();
+        RedisKey[] acquired = KeyLayout.Of(null, null).NativeKeysOf(key).WithCounter();
+        RedisKey[] released = acquired[..1];
         for (var i = 0; i < cycles; i++)
         {
-            RedisValue id = Guid.NewGuid().ToString();
-            await database.ScriptEvaluateAsync(ScriptSet.NativeAcquire.Hash, names[..2], [id, 30_000, "bench", i == 0 ? ServerClock.Unknown : 1]);
-            if ((int)await database.ScriptEvaluateAsync(ScriptSet.NativeRelease.Hash, names, [id, "lock:released"]) != 1)
+            var template = RecordTemplate.Of(Guid.NewGuid().ToString(), "bench");
+            var token = (long)await database.ScriptEvaluateAsync(ScriptSet.NativeAcquire.Hash, acquired, [template, 30_000, i == 0 ? ServerClock.Unknown : 1]);
+            if ((int)await database.ScriptEvaluateAsync(ScriptSet.NativeReleaseWhole.Hash, released, [RecordTemplate.Fill(template, token)]) != 1)
                 throw new InvalidOperationException("The lock was not held.");
         }
     }

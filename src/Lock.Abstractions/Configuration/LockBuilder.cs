@@ -26,7 +26,7 @@ public sealed class LockBuilder
     public IList<ILockProvider> Providers { get; } = [];
 
     /// <summary>Where a configuration may come from, besides code: the first that says anything is taken.</summary>
-    internal List<Func<IReadOnlyList<ILockProvider>, IServiceProvider?, LockConfig?>> Sources { get; } = [];
+    internal List<Func<IReadOnlyList<ILockProvider>, IServiceProvider?, FoundConfig?>> Sources { get; } = [];
 
     /// <summary>Makes a backend known by its type.</summary>
     public LockBuilder AddProvider(ILockProvider provider)

@@ -22,6 +22,9 @@ public readonly record struct AcquireReply
     /// <summary>Busy: whether the holder is a stranger, a client that will give no notice when it releases.</summary>
     public bool IsStranger { get; private init; }
 
+    /// <summary>Busy: when the asker should ask again, where the store knows better than the engine, as one that keeps a line does; null: it does not.</summary>
+    public TimeSpan? AskAgainIn { get; private init; }
+
     /// <summary>The holder has the lock.</summary>
     /// <param name="fencingToken">The grant's number.</param>
     /// <param name="queuedFor">See <see cref="QueuedFor"/>.</param>
@@ -31,6 +34,11 @@ public readonly record struct AcquireReply
     /// <summary>Somebody else has the lock.</summary>
     /// <param name="holderRemaining">See <see cref="HolderRemaining"/>.</param>
     /// <param name="isStranger">See <see cref="IsStranger"/>.</param>
-    public static AcquireReply Busy(TimeSpan? holderRemaining, bool isStranger = false) =>
-        new() { HolderRemaining = holderRemaining == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : holderRemaining, IsStranger = isStranger };
+    /// <param name="askAgainIn">See <see cref="AskAgainIn"/>.</param>
+    public static AcquireReply Busy(TimeSpan? holderRemaining, bool isStranger = false, TimeSpan? askAgainIn = null) => new()
+    {
+        HolderRemaining = holderRemaining == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : holderRemaining,
+        IsStranger = isStranger,
+        AskAgainIn = askAgainIn,
+    };
 }

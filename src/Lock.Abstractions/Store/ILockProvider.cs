@@ -1,6 +1,3 @@
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
-
 namespace Locking.Providers;
 
 /// <summary>Makes stores of one backend from a configuration. Registered explicitly under its type.</summary>
@@ -26,17 +23,4 @@ public interface IDirectLockProvider : ILockProvider
     /// <inheritdoc cref="ILockProvider.CreateStore" path="/param"/>
     /// <exception cref="LockConfigException">A setting does not suit this backend.</exception>
     ILock CreateLock(LockConfig config, LockProviderContext context);
-}
-
-/// <summary>What a provider may use of its surroundings.</summary>
-/// <param name="TimeProvider">The only clock. In place of <see cref="System.TimeProvider.System"/> there is a clock of ours, which runs on
-/// while the machine is suspended, and whose timers keep nothing of the caller that makes them.</param>
-/// <param name="LoggerFactory">Where logs go.</param>
-public sealed record LockProviderContext(TimeProvider TimeProvider, ILoggerFactory LoggerFactory)
-{
-    /// <summary>The only clock.</summary>
-    public TimeProvider TimeProvider { get; init => field = SystemClock.InPlaceOf(value); } = SystemClock.InPlaceOf(TimeProvider);
-
-    /// <summary>The system's clock, and no logs.</summary>
-    public static LockProviderContext Default { get; } = new(TimeProvider.System, NullLoggerFactory.Instance);
 }

@@ -9,7 +9,9 @@ namespace Locking;
 internal sealed class LeaseClock(TimeProvider time)
 {
     /// <summary>What an answer of a backend's timer may be off by.</summary>
-    private static readonly TimeSpan TimerPrecision = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan s_timerPrecision = TimeSpan.FromMilliseconds(2);
+
+    private readonly ClockUnits _units = new(time);
 
     public TimeProvider Time { get; } = time;
 
@@ -22,13 +24,10 @@ internal sealed class LeaseClock(TimeProvider time)
 
     /// <summary>A part of the TTL for clocks that run at different rates, and 2 ms for the precision of a backend's timer.</summary>
     /// <remarks>The drift of the Redlock algorithm: https://redis.io/docs/latest/develop/use/patterns/distributed-locks/</remarks>
-    public static TimeSpan Drift(TimeSpan ttl, double driftFactor) => (ttl * driftFactor) + TimerPrecision;
+    public static TimeSpan Drift(TimeSpan ttl, double driftFactor) => (ttl * driftFactor) + s_timerPrecision;
 
     /// <summary>The timestamp that lies <paramref name="ahead"/> from now.</summary>
     public long TimestampIn(TimeSpan ahead) => Time.GetTimestamp() + ToTimestampTicks(ahead);
 
-    public long ToTimestampTicks(TimeSpan span) => ToTimestampTicks(Time, span);
-
-    public static long ToTimestampTicks(TimeProvider time, TimeSpan span) =>
-        (long)(span.Ticks * ((double)time.TimestampFrequency / TimeSpan.TicksPerSecond));
+    public long ToTimestampTicks(TimeSpan span) => _units.Of(span);
 }

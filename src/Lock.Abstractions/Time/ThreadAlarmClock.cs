@@ -36,7 +36,7 @@ internal sealed class ThreadAlarmClock : AlarmClock
             if (UntilNext() is not { } left)
                 _wake.WaitOne();
             else if (left > TimeSpan.Zero)
-                _wake.WaitOne((int)Math.Ceiling(left.TotalMilliseconds));
+                _wake.WaitOne((int)TimerSpan.WholeMilliseconds(left));
         }
     }
 }

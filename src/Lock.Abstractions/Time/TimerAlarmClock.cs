@@ -29,7 +29,7 @@ internal sealed class TimerAlarmClock : AlarmClock
         {
             // At least 1 ms, so that no provider runs the callback inside Change, with gates held.
             if (UntilNext() is { } left)
-                _timer.Change(TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(left.TotalMilliseconds))), Timeout.InfiniteTimeSpan);
+                _timer.Change(TimeSpan.FromMilliseconds(Math.Max(1, TimerSpan.WholeMilliseconds(left))), Timeout.InfiniteTimeSpan);
         }
     }
 }

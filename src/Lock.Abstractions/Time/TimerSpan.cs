@@ -4,7 +4,7 @@ namespace Locking;
 internal static class TimerSpan
 {
     /// <summary>Timers count to 49.7 days; whoever waits longer looks at the clock in between.</summary>
-    private static readonly TimeSpan Longest = TimeSpan.FromDays(30);
+    private static readonly TimeSpan s_longest = TimeSpan.FromDays(30);
 
     /// <summary>The span in whole milliseconds, rounded up (a timer drops the rest, and would ring too early), and not beyond what
     /// a timer can count.</summary>
@@ -12,6 +12,9 @@ internal static class TimerSpan
     {
         if (span == Timeout.InfiniteTimeSpan || span <= TimeSpan.Zero)
             return span;
-        return span >= Longest ? Longest : TimeSpan.FromMilliseconds(Math.Ceiling(span.TotalMilliseconds));
+        return span >= s_longest ? s_longest : TimeSpan.FromMilliseconds(WholeMilliseconds(span));
     }
+
+    /// <summary>The span in whole milliseconds, rounded up, so that "some" never becomes "none".</summary>
+    public static long WholeMilliseconds(TimeSpan span) => (long)Math.Ceiling(span.TotalMilliseconds);
 }

@@ -199,7 +199,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
     /// <summary>Comes back for as long as somebody waits or something is held.</summary>
     private async Task ReturnAsync()
     {
-        TimeSpan pause = _firstPause;
+        Backoff pauses = new(_firstPause, _longestPause);
         while (!_disposing.IsCancellationRequested)
         {
             try
@@ -224,8 +224,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
                 break;
             }
 
-            await Task.Delay(pause, Context.Time, CancellationToken.None).ConfigureAwait(false);
-            pause = pause * 2 < _longestPause ? pause * 2 : _longestPause;
+            await Task.Delay(pauses.Next(), Context.Time, CancellationToken.None).ConfigureAwait(false);
         }
 
         lock (_gate)

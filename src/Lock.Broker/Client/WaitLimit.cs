@@ -1,10 +1,9 @@
 namespace Locking;
 
 /// <summary>Ends a wait in the broker's queue by time: the place is given up, and the broker says whether the grant was faster.</summary>
+/// <remarks>Not a limit of the engine's (decision 0176): those end a call by its token, and this one asks the broker how it ended.</remarks>
 internal sealed class WaitLimit : IDisposable
 {
-    private static readonly TimeSpan _longestTimer = TimeSpan.FromDays(40);
-
     private readonly BrokerClient _client;
     private readonly PendingAnswer _waiter;
     private readonly ITimer _timer;
@@ -17,7 +16,7 @@ internal sealed class WaitLimit : IDisposable
         // A longer wait is answered busy before its time, and asks again.
         _timer = client.Context.Time.CreateTimer(
             static s => ((WaitLimit)s!).TimeIsUp(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _timer.Change(atMost < _longestTimer ? atMost : _longestTimer, Timeout.InfiniteTimeSpan);
+        _timer.Change(TimerSpan.For(atMost), Timeout.InfiniteTimeSpan);
     }
 
     public void Dispose() => _timer.Dispose();

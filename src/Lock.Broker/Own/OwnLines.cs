@@ -19,7 +19,7 @@ internal static class OwnLines
         if (remaining is not { } left)
             line.Raw("null"u8);
         else
-            line.Integer(left == Timeout.InfiniteTimeSpan ? -1 : (long)Math.Ceiling(left.TotalMilliseconds));
+            line.Integer(left == Timeout.InfiniteTimeSpan ? -1 : TimerSpan.WholeMilliseconds(left));
         return line.Raw("}\n"u8);
     }
 
@@ -63,7 +63,7 @@ internal static class OwnLines
             .Text(info.Key)
             .Raw(",\"id\":"u8).Text(info.Id).Raw(",\"owner\":"u8).Text(info.Owner).Raw(",\"token\":"u8).Integer(info.FencingToken ?? 0)
             .Raw(",\"remaining\":"u8);
-        line.Integer(info.Remaining == TimeSpan.MaxValue ? -1 : (long)Math.Ceiling(info.Remaining.TotalMilliseconds));
+        line.Integer(info.Remaining == TimeSpan.MaxValue ? -1 : TimerSpan.WholeMilliseconds(info.Remaining));
         return line.Raw("}\n"u8);
     }
 
@@ -71,7 +71,7 @@ internal static class OwnLines
     public static LineWriter Status(long number, TimeSpan pause, string weaknesses)
     {
         LineWriter line = LineWriter.Begin().Raw("{\"type\":\"lk-status\",\"n\":"u8).Integer(number).Raw(",\"remaining\":"u8)
-            .Integer((long)Math.Ceiling(pause.TotalMilliseconds));
+            .Integer(TimerSpan.WholeMilliseconds(pause));
         if (weaknesses.Length > 0)
             line.Raw(",\"warning\":"u8).Text(weaknesses);
         return line.Raw("}\n"u8);

@@ -9,7 +9,7 @@ internal sealed class DueQueue<T>(TimeProvider time, TimeSpan after)
     /// <summary>Puts it off.</summary>
     public void Add(T item)
     {
-        long at = time.GetTimestamp() + (long)(after.TotalSeconds * time.TimestampFrequency);
+        long at = time.GetTimestamp() + new ClockUnits(time).Of(after);
         lock (_gate)
             _queue.Enqueue((item, at));
     }

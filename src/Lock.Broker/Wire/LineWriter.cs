@@ -65,7 +65,7 @@ internal sealed class LineWriter
 
     /// <summary>A span in whole milliseconds, rounded up so that "some" never becomes "none"; null for none.</summary>
     public LineWriter Milliseconds(TimeSpan value) =>
-        value == Timeout.InfiniteTimeSpan ? Raw("null"u8) : Integer((long)Math.Ceiling(value.TotalMilliseconds));
+        value == Timeout.InfiniteTimeSpan ? Raw("null"u8) : Integer(TimerSpan.WholeMilliseconds(value));
 
     private void Unit(in char unit)
     {

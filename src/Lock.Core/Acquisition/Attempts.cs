@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>Counts what one call has tried, and decides from that and from its <see cref="WaitBudget"/> what comes next. Asks nobody.</summary>
+/// <summary>Counts what one call has tried, and decides from that and from its <see cref="WaitBudget"/> what comes next. Asks
+/// nobody.</summary>
 /// <param name="budget">What it may wait.</param>
 /// <param name="inQueue">Whether the store keeps the queue: then attempts are counted by time.</param>
 internal struct Attempts(WaitBudget budget, bool inQueue)
@@ -83,7 +84,9 @@ internal struct Attempts(WaitBudget budget, bool inQueue)
             return TimeSpan.Zero;
         TimeSpan pause = Backoff.After(_failures - 1, FirstFailurePause, LongestFailurePause);
         return WaitBudget.Within(
-            budget.Options.RetryCount is null ? WaitBudget.Jitter(pause, pause / 4) : WaitBudget.Jitter(budget.Options.RetryDelay, budget.Options.RetryJitter),
+            budget.Options.RetryCount is null
+                ? WaitBudget.Jitter(pause, pause / 4)
+                : WaitBudget.Jitter(budget.Options.RetryDelay, budget.Options.RetryJitter),
             budget.TimeLeft);
     }
 }

@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>The calls of one engine that are under way: everybody is only wanted for a disposal, a loss, or a look at who waits for itself.</summary>
+/// <summary>The calls of one engine that are under way: everybody is only wanted for a disposal, a loss, or a look at who waits for
+/// itself.</summary>
 internal sealed class Calls
 {
     private readonly Lock _gate = new();

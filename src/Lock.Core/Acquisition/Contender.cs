@@ -14,19 +14,16 @@ namespace Locking;
 /// backend that has been silent for <see cref="Attempts.Patience"/> from the start is reported.
 /// </para>
 /// </remarks>
-internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
+internal sealed partial class Contender : WaitingCall, ILateOutcome<AcquireReply>
 {
     private readonly StoreClient _store;
     private readonly KeyTurns _turns;
     private readonly Calls _calls;
     private readonly Grants _grants;
 
-    /// <summary>For a call that ends by a limit of time whatever becomes of its requests (<see cref="TimedCall"/>); else null.</summary>
-    private readonly TimedWait? _timed;
-
     private Attempts _attempts;
+    private WaitEnds _ends;
     private AcquireRequest _request;
-    private CancellationTokenSource? _waitLimit;
     private ContenderWait? _wait;
     private string _outcome = LockTelemetry.Failed;
     private bool _mayHold;
@@ -41,8 +38,7 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
         _calls = calls;
         _grants = grants;
         _attempts = new Attempts(new WaitBudget(options, store.Clock.Time), store.Waits);
-        if (!options.IsSingleAttempt && TimeoutOf(options) != Timeout.InfiniteTimeSpan)
-            _timed = new TimedWait();
+        _ends = new WaitEnds(store, options);
         _request = NewRequest(key);
     }
 
@@ -55,8 +51,9 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
     /// <summary>When the call began.</summary>
     public long StartedAt => Budget.Start;
 
-    /// <summary>How long the call may wait by what it was told; <see cref="Timeout.InfiniteTimeSpan"/>: no limit, or none that is a time.</summary>
-    public TimeSpan Limit => _timed is not null ? TimeoutOf(Options) : Timeout.InfiniteTimeSpan;
+    /// <summary>How long the call may wait by what it was told; <see cref="Timeout.InfiniteTimeSpan"/>: no limit, or none that is a
+    /// time.</summary>
+    public TimeSpan Limit => _ends.Limit(_store, Options);
 
     private WaitBudget Budget => _attempts.Budget;
 
@@ -72,14 +69,13 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
     }
 
     /// <summary>Waits for the turn, asks the backend until it grants or nothing is left to try, and leaves nothing behind.</summary>
-    /// <remarks>Most locks are granted by the first answer: so far all is one asynchronous method, since each one that has to wait costs an object, and
-    /// time: whatever an answer runs through is cold after a round trip.</remarks>
+    /// <remarks>Most locks are granted by the first answer: so far all is one asynchronous method, since each one that has to wait costs an
+    /// object, and time: whatever an answer runs through is cold after a round trip.</remarks>
     /// <returns>Null when the lock was busy.</returns>
     public async ValueTask<ILockHandle?> RunAsync(CancellationToken cancellationToken)
     {
-        Activity? activity = LockTelemetry.StartAcquire(_store.Type, Key);
+        Activity? activity = Begin();
         ILockHandle? handle = null;
-        _calls.Add(this);
         try
         {
             if (!TryTakeTurn() && !Options.IsSingleAttempt)
@@ -94,7 +90,7 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
                 }
                 catch (Exception exception) when (Survives(exception))
                 {
-                    answer = null; // asked again below
+                    answer = null; // asked again below; said here, so that it need not be kept through the await
                 }
 
                 handle = AdoptFirst(ref answer, sentAt)
@@ -105,8 +101,7 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            _outcome = LockTelemetry.Cancelled;
-            throw new OperationCanceledException(cancellationToken);
+            throw Cancelled(cancellationToken);
         }
         catch (Exception exception) when (_store.IsDisposing && exception is LockStoreException or OperationCanceledException)
         {
@@ -118,27 +113,39 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
         }
     }
 
-    /// <summary>Ends the call now. Called once, by whoever tells the caller; this contender then leaves by itself, and resolves what is under way.</summary>
+    /// <summary>Ends the call now. Called once, by whoever tells the caller; this contender then leaves by itself, and resolves what is
+    /// under way.</summary>
     /// <returns>What the caller is told; null: busy, for one that does not want an exception for it.</returns>
     public Exception? GiveUp()
     {
         // In the line of this process nothing is learnt but what the first of it tells.
-        object? known = _timed!.Known ?? (Volatile.Read(ref _hasTurn) ? null : _turns.FailureOf(Key) ?? TimedWait.IsBusy);
+        object? known = _ends.Known ?? (Volatile.Read(ref _hasTurn) ? null : _turns.FailureOf(Key) ?? TimedWait.IsBusy);
         bool isBusy = known == TimedWait.IsBusy;
         Exception? end = known as LockStoreException;
         if (isBusy && Options.ThrowIfBusy)
             end = Busy();
         else if (known is null)
-            end = new LockStoreException($"The {_store.Type} backend has not answered within the wait of {Limit.TotalMilliseconds} ms.", isTransient: true);
-        _timed.End = new TimedWait.Ending(isBusy ? LockTelemetry.Busy : LockTelemetry.Failed, Waited);
+        {
+            end = new LockStoreException(
+                $"The {_store.Type} backend has not answered within the wait of {Limit.TotalMilliseconds} ms.", isTransient: true);
+        }
 
-        // Its flag is set before this returns; what a store does when it is cancelled runs on the pool. The contender may leave in this moment.
-        if (Volatile.Read(ref _waitLimit) is { } waitLimit)
-            StoreCalls.Observe(waitLimit.CancelAsync());
+        _ends.Tell(isBusy ? LockTelemetry.Busy : LockTelemetry.Failed, Waited);
         return end;
     }
 
-    private TimeSpan TimeoutOf(EffectiveOptions options) => _store.Waits ? options.QueueTimeout : options.WaitTimeout;
+    private Activity? Begin()
+    {
+        Activity? activity = LockTelemetry.StartAcquire(_store.Type, Key);
+        _calls.Add(this);
+        return activity;
+    }
+
+    private OperationCanceledException Cancelled(CancellationToken cancellationToken)
+    {
+        _outcome = LockTelemetry.Cancelled;
+        return new OperationCanceledException(cancellationToken);
+    }
 
     /// <summary>This may run inside the disposal's cancellation: the caller's code, which may block, goes on elsewhere.</summary>
     private static async Task<Exception> DisposedAsync()
@@ -225,90 +232,6 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
         }
     }
 
-    /// <summary>Asks until the backend answers, as long as that makes sense.</summary>
-    private async ValueTask<(AcquireReply Reply, long SentAt)> AskAsync(CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            long sentAt = BeginToAsk(isNewAttempt: false);
-            try
-            {
-                AcquireReply reply = await AskOnceAsync(cancellationToken).ConfigureAwait(false);
-                Answered(reply);
-                return (reply, sentAt);
-            }
-            catch (Exception exception) when (Survives(exception))
-            {
-                // Asked again after a pause.
-            }
-
-            await PauseAfterFailureAsync(cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    private async ValueTask PauseAfterFailureAsync(CancellationToken cancellationToken)
-    {
-        TimeSpan pause = _attempts.FailurePause();
-        if (pause > TimeSpan.Zero)
-            await Task.Delay(TimerSpan.For(pause), _store.Clock.Time, WaitToken(cancellationToken)).ConfigureAwait(false);
-    }
-
-    private long BeginToAsk(bool isNewAttempt)
-    {
-        if (isNewAttempt)
-            _attempts.Next();
-        _lostMeanwhile = false;
-        return _store.Clock.Now;
-    }
-
-    private ValueTask<AcquireReply> AskOnceAsync(CancellationToken cancellationToken) =>
-        _store.Waits && !Options.IsSingleAttempt
-            ? _store.AcquireAsync(_request, Budget.QueueTimeLeft, this, WaitToken(cancellationToken))
-            : _store.TryAcquireAsync(_request, this, WaitToken(cancellationToken));
-
-    private long Answered(AcquireReply reply)
-    {
-        long now = _store.Clock.Now;
-        _store.Answered(now);
-        if (_attempts.HasFailed)
-            _turns.Tell(Key, null);
-        _attempts.Answered();
-        _timed?.Learn(reply.IsGranted ? null : TimedWait.IsBusy);
-        return now;
-    }
-
-    /// <summary>Notes that a request failed, and says whether it makes sense to ask again.</summary>
-    private bool Survives(Exception exception)
-    {
-        if (exception is OperationCanceledException)
-            _mayHold = true;
-        if (exception is not LockStoreException failure)
-            return false;
-        _mayHold |= failure.MayHaveBeenApplied;
-        _attempts.Failed();
-        _turns.Tell(Key, failure);
-        _timed?.Learn(failure);
-        _store.Failed("acquire", Key, _request.HolderId, failure);
-        return !_store.IsDisposing && _attempts.IsWorthAsking(failure, _store.HasAnsweredSince(Waited));
-    }
-
-    /// <summary>The store went on with a request that nobody waits for any more: what it brings is given back.</summary>
-    void ILateOutcome<AcquireReply>.OnAbandoned(Task<AcquireReply> task)
-    {
-        AcquireRequest request = _request;
-        _ = task.ContinueWith(
-            t =>
-            {
-                if (t.IsFaulted)
-                    _ = t.Exception;
-
-                // The first release may have come before the step: then it left a grant, or a place in the store's queue.
-                if (_store.Waits || (t.IsCompletedSuccessfully && t.Result.IsGranted))
-                    _grants.GiveBack(request, request.Ttl);
-            },
-            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-    }
-
     /// <summary>Makes a handle of a grant, unless it came too late; a lock without expiry takes its second step first.</summary>
     private async ValueTask<ContendOutcome> AdoptAsync(AcquireReply reply, long sentAt, CancellationToken cancellationToken)
     {
@@ -317,7 +240,8 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
         _mayHold = true;
         try
         {
-            if (await _grants.TryKeepAsync(_request, _grants.Begun(reply, sentAt, Options), WaitToken(cancellationToken)).ConfigureAwait(false))
+            long begun = _grants.Begun(reply, sentAt, Options);
+            if (await _grants.TryKeepAsync(_request, begun, WaitToken(cancellationToken)).ConfigureAwait(false))
                 return new ContendOutcome(Adopt(reply, sentAt, Timeout.InfiniteTimeSpan, _store.Clock.Now));
         }
         catch (ArgumentException)
@@ -361,9 +285,15 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
     {
         _outcome = handle is null ? LockTelemetry.Busy : LockTelemetry.Acquired;
         if (handle is not null)
-            Log.Acquired(_store.Logger, Key, handle.Id, handle.FencingToken, handle.AcquiredOnAttempt, handle.AcquireDelay.TotalMilliseconds);
+        {
+            Log.Acquired(
+                _store.Logger, Key, handle.Id, handle.FencingToken, handle.AcquiredOnAttempt, handle.AcquireDelay.TotalMilliseconds);
+        }
         else if (Options.ThrowIfBusy)
+        {
             throw Busy();
+        }
+
         return handle;
     }
 
@@ -374,13 +304,12 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
         if (_mayHold || (_request.Queue && !_isGranted))
             _grants.GiveBack(_request, Options.FirstTtl);
         _wait?.Close();
-        if (_waitLimit is not null)
-            StoreCalls.Dispose(_waitLimit);
+        _ends.Dispose();
         _calls.Remove(this);
         HasLeft();
         if (activity is null && !LockTelemetry.MeasuresAcquire)
             return;
-        TimedWait.Ending? end = _timed?.End;
+        TimedWait.Ending? end = _ends.Told;
         LockTelemetry.EndAcquire(
             activity, _store.Type, end?.Outcome ?? _outcome, end?.Waited ?? Waited, _attempts.Count, end is null ? token : null);
     }
@@ -401,12 +330,9 @@ internal sealed class Contender : WaitingCall, ILateOutcome<AcquireReply>
     private AcquireRequest NewRequest(string key) => new(key, HolderIds.New(), Options.Owner, PermanentLocks.FirstTtl(Options))
     {
         Queue = _store.Queues && !Options.IsSingleAttempt,
-        Progress = _store.Waits ? _timed : null,
+        Progress = _store.Waits ? _ends.Progress : null,
         KeepOnDisconnect = Options.KeepOnDisconnect,
     };
 
-    /// <summary>The caller's token, and the end of this <see cref="ILock"/>: a wait ends with either.</summary>
-    private CancellationToken WaitToken(CancellationToken cancellationToken) => !cancellationToken.CanBeCanceled && _timed is null
-        ? _store.Disposing
-        : (_waitLimit ??= CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _store.Disposing)).Token;
+    private CancellationToken WaitToken(CancellationToken cancellationToken) => _ends.Token(_store, cancellationToken);
 }

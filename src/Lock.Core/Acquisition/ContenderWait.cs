@@ -6,7 +6,9 @@ internal sealed class ContenderWait(StoreClient store, KeyTurns turns, string ke
 {
     private readonly RetryPace _pace = new(budget.Options, store.Clock.Time);
     private readonly ContenderWatch? _watch =
-        store.CanBeWatched && budget.Options.Wait != WaitMode.Poll && !budget.Options.IsSingleAttempt ? new ContenderWatch(store, turns, key) : null;
+        store.CanBeWatched && budget.Options.Wait != WaitMode.Poll && !budget.Options.IsSingleAttempt
+            ? new ContenderWatch(store, turns, key)
+            : null;
 
     /// <summary>Who had to wait for its turn will most likely have to wait for the lock too: listening first saves one request.</summary>
     public async ValueTask ListenAsync(string holderId, CancellationToken cancellationToken)
@@ -26,7 +28,11 @@ internal sealed class ContenderWait(StoreClient store, KeyTurns turns, string ke
         {
             // The store waits. Where it answers busy before the time is up (its queue is full, say), it is not asked in a tight loop.
             if (busy.HolderRemaining != TimeSpan.Zero)
-                await turns.PauseAsync(key, WaitBudget.Within(budget.Options.RetryDelay, budget.QueueTimeLeft), cancellationToken).ConfigureAwait(false);
+            {
+                TimeSpan delay = WaitBudget.Within(budget.Options.RetryDelay, budget.QueueTimeLeft);
+                await turns.PauseAsync(key, delay, cancellationToken).ConfigureAwait(false);
+            }
+
             return false;
         }
 

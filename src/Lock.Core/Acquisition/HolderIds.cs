@@ -2,7 +2,8 @@ using System.Security.Cryptography;
 
 namespace Locking;
 
-/// <summary>Ids of holders: random UUIDs (RFC 9562, version 4) from the system's random source, which is asked for many at a time.</summary>
+/// <summary>Ids of holders: random UUIDs (RFC 9562, version 4) from the system's random source, which is asked for many at a
+/// time.</summary>
 /// <remarks>A UUID of its own asks the system once each, which took a third of the engine's time for a lock.</remarks>
 internal static class HolderIds
 {

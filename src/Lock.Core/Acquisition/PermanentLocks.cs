@@ -2,8 +2,8 @@ namespace Locking;
 
 /// <summary>Locks without expiry, which are taken in two steps.</summary>
 /// <remarks>
-/// A request that the backend applies when nobody wants it any more ends with its TTL; one without a TTL would stay. So such a lock is first taken
-/// with <see cref="ProvisionalTtl"/>, and made permanent by a second request, which never creates anything.
+/// A request that the backend applies when nobody wants it any more ends with its TTL; one without a TTL would stay. So such a lock is
+/// first taken with <see cref="ProvisionalTtl"/>, and made permanent by a second request, which never creates anything.
 /// </remarks>
 internal sealed class PermanentLocks(StoreClient store, PendingReleases pending)
 {

@@ -31,6 +31,10 @@ internal sealed class RetryPace(EffectiveOptions options, TimeProvider time)
         {
             pause = options.PollInterval;
         }
+        else if (busy.AskAgainIn is { } known)
+        {
+            pause = known;
+        }
         else
         {
             // Nothing better is known: short pauses first, for short critical sections, then the full delay.
@@ -38,7 +42,14 @@ internal sealed class RetryPace(EffectiveOptions options, TimeProvider time)
             pause = WaitBudget.Jitter(poll, options.RetryJitter * (poll / Nonzero(options.RetryDelay)));
         }
 
+        // What the store knows of the line costs none of the attempts that are counted, and neither does a look at the end of the lease.
         endsAttempt = true;
+        if (busy.AskAgainIn is { } sooner && sooner < pause)
+        {
+            pause = sooner;
+            endsAttempt = false;
+        }
+
         if (busy.HolderRemaining is { } remaining && remaining != Timeout.InfiniteTimeSpan && remaining + ShortestPause < pause)
         {
             pause = remaining + ShortestPause;

@@ -2,7 +2,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Locking;
 
-/// <summary>Tells in the log who waits for a lock that the same <see cref="ILock"/> holds: it is not re-entrant, and most often such a call waits for itself.</summary>
+/// <summary>Tells in the log who waits for a lock that the same <see cref="ILock"/> holds: it is not re-entrant, and most often such a call
+/// waits for itself.</summary>
 /// <remarks>One look at all calls every few seconds, while anybody waits; nothing is done for a call that comes and goes.</remarks>
 /// <param name="alarms">Wakes it for the next look.</param>
 /// <param name="log">Where it tells.</param>

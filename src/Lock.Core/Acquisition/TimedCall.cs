@@ -2,17 +2,19 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Locking;
 
-/// <summary>A call that wants a lock and may wait no longer than it was told, whatever the store, the thread pool or the callers before it are doing.</summary>
+/// <summary>A call that wants a lock and may wait no longer than it was told, whatever the store, the thread pool or the callers before it
+/// are doing.</summary>
 /// <remarks>
-/// Ends once: with what the contender brings, or, when its time is up, with what is known then. A contender whose call has ended goes on by itself
-/// until nothing is left to resolve; a grant that it brings after that is given back.
+/// Ends once: with what the contender brings, or, when its time is up, with what is known then. A contender whose call has ended goes on by
+/// itself until nothing is left to resolve; a grant that it brings after that is given back.
 /// </remarks>
 internal sealed class TimedCall : Alarm, IThreadPoolWorkItem
 {
     /// <summary>For the answer to a look that is under way when the time is up.</summary>
     internal static readonly TimeSpan LastWord = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>A wait that is shorter than the way to the backend and back would never learn anything: the first answer has this long.</summary>
+    /// <summary>A wait that is shorter than the way to the backend and back would never learn anything: the first answer has this
+    /// long.</summary>
     internal static readonly TimeSpan FirstAnswer = TimeSpan.FromMilliseconds(50);
 
     private readonly AlarmClock _alarms;

@@ -4,10 +4,11 @@ namespace Locking;
 
 /// <summary>One caller's place in the line for a key.</summary>
 /// <remarks>
-/// Ends in one of three ways, and whoever takes it out of the line under the gate of <see cref="KeyTurns"/> decides which: its turn has come,
-/// its time is up, or it was cancelled. The caller goes on over the pool, whoever ended its wait.
+/// Ends in one of three ways, and whoever takes it out of the line under the gate of <see cref="KeyTurns"/> decides which: its turn has
+/// come, its time is up, or it was cancelled. The caller goes on over the pool, whoever ended its wait.
 /// </remarks>
-internal sealed class TurnWait(KeyTurns turns, string key, StepLimit limit, CancellationToken cancellationToken) : ListItem, IValueTaskSource<bool>
+internal sealed class TurnWait(KeyTurns turns, string key, StepLimit limit, CancellationToken cancellationToken)
+    : ListItem, IValueTaskSource<bool>
 {
     /// <summary>Whether it stands in the line; guarded by the gate of <see cref="KeyTurns"/>, as is the next.</summary>
     internal bool IsWaiting;
@@ -52,7 +53,8 @@ internal sealed class TurnWait(KeyTurns turns, string key, StepLimit limit, Canc
 
     ValueTaskSourceStatus IValueTaskSource<bool>.GetStatus(short token) => _source.GetStatus(token);
 
-    void IValueTaskSource<bool>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+    void IValueTaskSource<bool>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _source.OnCompleted(continuation, state, token, flags);
 
     private void OnCancelled()

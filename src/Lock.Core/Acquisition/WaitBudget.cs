@@ -19,7 +19,8 @@ internal readonly struct WaitBudget(EffectiveOptions options, TimeProvider time)
     /// <summary>What is left of <see cref="EffectiveOptions.WaitTimeout"/>; zero when over.</summary>
     public TimeSpan TimeLeft => Left(options.WaitTimeout);
 
-    /// <summary>What is left for a caller that waits in a queue and makes no attempts of its own: the retries count with their spacing.</summary>
+    /// <summary>What is left for a caller that waits in a queue and makes no attempts of its own: the retries count with their
+    /// spacing.</summary>
     public TimeSpan QueueTimeLeft => Left(options.QueueTimeout);
 
     /// <summary>The number of the attempt that the time spent so far amounts to, from 1.</summary>

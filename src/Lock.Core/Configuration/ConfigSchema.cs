@@ -4,16 +4,20 @@ using System.Text.Json;
 
 namespace Locking;
 
-/// <summary>Writes the JSON Schema of a configuration, made of the tables of the known providers. Names are those of the documentation: a schema cannot
-/// say that case does not matter.</summary>
+/// <summary>Writes the JSON Schema of a configuration, made of the tables of the known providers. Names are those of the documentation, and its
+/// description says that they are read in any case: a pattern for each name would take from editors what they complete (decision
+/// 0177).</summary>
 internal sealed class ConfigSchema(KnownProviders known, Utf8JsonWriter json)
 {
+    private const string Description = "Names, the type and the preset are read in any case; here they stand as they are documented.";
+
     private const string AnyTime = "^\\s*[0-9][0-9.]*\\s*(ms|s|m|min|h|d)\\s*$";
 
     public static string Write(KnownProviders known)
     {
         using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        JsonWriterOptions readable = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        using (var json = new Utf8JsonWriter(buffer, readable))
             new ConfigSchema(known, json).Write();
         return Encoding.UTF8.GetString(buffer.ToArray());
     }
@@ -23,6 +27,7 @@ internal sealed class ConfigSchema(KnownProviders known, Utf8JsonWriter json)
         json.WriteStartObject();
         json.WriteString("$schema", "https://json-schema.org/draft/2020-12/schema");
         json.WriteString("title", LockBuilderExtensions.EnvironmentVariable);
+        json.WriteString("description", Description);
         json.WriteStartArray("anyOf");
         WriteReference("config");
         json.WriteStartObject();

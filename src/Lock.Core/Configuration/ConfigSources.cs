@@ -5,21 +5,23 @@ namespace Locking;
 /// <summary>Reads a configuration from where deployments put it.</summary>
 internal static class ConfigSources
 {
-    public static LockConfig? FromEnvironment(string variable, KnownProviders known)
+    public static FoundConfig? FromEnvironment(string variable, KnownProviders known)
     {
         string? text = Environment.GetEnvironmentVariable(variable);
-        return string.IsNullOrWhiteSpace(text) ? null : ConfigText.Read(text, $"the environment variable {variable}", known);
+        string source = $"the environment variable {variable}";
+        return string.IsNullOrWhiteSpace(text) ? null : new FoundConfig(ConfigText.Read(text, source, known), source);
     }
 
-    public static LockConfig? FromConfiguration(IConfiguration configuration, KnownProviders known)
+    public static FoundConfig? FromConfiguration(IConfiguration configuration, KnownProviders known)
     {
-        IConfigurationSection section = configuration as IConfigurationSection ?? configuration.GetSection(LockBuilderExtensions.SectionName);
+        IConfigurationSection section =
+            configuration as IConfigurationSection ?? configuration.GetSection(LockBuilderExtensions.SectionName);
         string source = $"the configuration section {section.Path}";
         return SectionNodes.Read(section) switch
         {
             ScalarNode scalar when string.IsNullOrWhiteSpace(scalar.Text) => null,
-            ScalarNode { Text: var text } => ConfigText.Read(text, source, known),
-            var node => ConfigText.Read(node, source, known),
+            ScalarNode { Text: var text } => new FoundConfig(ConfigText.Read(text, source, known), source),
+            ConfigNode node => new FoundConfig(ConfigText.Read(node, source, known), source),
         };
     }
 

@@ -70,7 +70,7 @@ public static class LockBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(json);
-        builder.Sources.Add((providers, _) => ConfigText.Read(json, source: null, new KnownProviders(providers)));
+        builder.Sources.Add((providers, _) => new FoundConfig(ConfigText.Read(json, source: null, new KnownProviders(providers)), Source: null));
         return builder;
     }
 }

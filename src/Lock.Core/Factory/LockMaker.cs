@@ -14,13 +14,16 @@ internal static partial class LockMaker
     /// <exception cref="LockConfigException">Nothing is configured, or something cannot be.</exception>
     public static ILock Make(LockBuilder builder, IServiceProvider? services = null)
     {
-        LockConfig config = builder.Config ?? FromSources(builder, services) ?? builder.Fallback ?? throw NothingConfigured();
+        FoundConfig found = Given(builder.Config) ?? FromSources(builder, services) ?? Given(builder.Fallback)
+            ?? throw NothingConfigured(isOfContainer: services is not null);
+        LockConfig config = found.Config;
         if (builder.LockOptions is not null)
             config = config with { LockOptions = builder.LockOptions };
         LockProviderContext context = builder.Context ?? LockProviderContext.Default;
         ILogger logger = context.LoggerFactory.CreateLogger("Locking.Configuration");
         var known = new KnownProviders(builder.Providers);
-        ResolvedConfig resolved = ConfigResolver.Resolve(config with { Namespace = NotEmpty(builder.Namespace) ?? NotEmpty(config.Namespace) }, known);
+        config = config with { Namespace = NotEmpty(builder.Namespace) ?? NotEmpty(config.Namespace) };
+        ResolvedConfig resolved = ConfigText.In(found.Source, () => ConfigResolver.Resolve(config, known));
         if (resolved.Ignored.Count > 0 && logger.IsEnabled(LogLevel.Information))
             LogIgnored(logger, resolved.Provider.Type, string.Join(", ", resolved.Ignored));
         if (resolved.Config.LockOptions!.Ttl is { } ttl && ttl != Timeout.InfiniteTimeSpan && ttl < ShortestSafeTtl)
@@ -42,23 +45,33 @@ internal static partial class LockMaker
         }
     }
 
-    private static LockConfig? FromSources(LockBuilder builder, IServiceProvider? services)
+    private static FoundConfig? Given(LockConfig? config) => config is null ? null : new FoundConfig(config, Source: null);
+
+    private static FoundConfig? FromSources(LockBuilder builder, IServiceProvider? services)
     {
-        foreach (Func<IReadOnlyList<ILockProvider>, IServiceProvider?, LockConfig?> source in builder.Sources)
+        foreach (Func<IReadOnlyList<ILockProvider>, IServiceProvider?, FoundConfig?> source in builder.Sources)
         {
-            if (source([.. builder.Providers], services) is { } config)
-                return config;
+            if (source([.. builder.Providers], services) is { } found)
+                return found;
         }
 
         return null;
     }
 
-    private static LockConfigException NothingConfigured() => new(
-        "",
-        $"No locks are configured: the environment variable {LockBuilderExtensions.EnvironmentVariable} is not set (or blank), and the application's "
-        + $"configuration has no section '{LockBuilderExtensions.SectionName}' (or is not asked). Set one of them, say to "
-        + "{\"type\":\"redis\",\"connection\":{\"host\":\"127.0.0.1\"}}; or pass a configuration to Lock.Create or AddLock; or pass a default of your "
-        + "own, as in Lock.Create(fallback: new LockConfig { Type = \"inMemory\" }) or AddLock(fallback: …), for locks that exclude callers of this process only.");
+    /// <summary>Speaks of the application's configuration to those that have one: a program without a container reads the variable alone.</summary>
+    private static LockConfigException NothingConfigured(bool isOfContainer)
+    {
+        const string Example = "{\"type\":\"redis\",\"connection\":{\"host\":\"127.0.0.1\"}}";
+        const string Default = "new LockConfig { Type = \"inMemory\" }";
+        const string Alone = "for locks that exclude callers of this process only";
+        string variable = $"the environment variable {LockBuilderExtensions.EnvironmentVariable} is not set (or blank)";
+        return new LockConfigException("", isOfContainer
+            ? $"No locks are configured: {variable}, and the application's configuration has no section '{LockBuilderExtensions.SectionName}' "
+                + $"(or is not asked). Set one of them, say to {Example}; or pass a configuration to AddLock; or pass a default of your own, as in "
+                + $"AddLock(fallback: {Default}), {Alone}."
+            : $"No locks are configured: {variable}. Set it, say to {Example}; or pass a configuration to Lock.Create; or pass a default of your "
+                + $"own, as in Lock.Create(fallback: {Default}), {Alone}.");
+    }
 
     private static string? NotEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
 

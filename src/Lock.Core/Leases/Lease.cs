@@ -3,30 +3,21 @@ using System.Globalization;
 
 namespace Locking;
 
-/// <summary>One lease and its state machine. The handle that the caller has is a thin shell around it.</summary>
+/// <summary>One lease. The handle that the caller has is a thin shell around it.</summary>
 /// <remarks>
-/// <list type="table">
-/// <listheader><term>State</term><description>Means → next</description></listheader>
-/// <item><term>Held</term><description>last request confirmed, validity left → renewed: Held; no answer: Doubtful; "not yours" or validity
-/// gone: Lost; unlocked: Released</description></item>
-/// <item><term>Doubtful</term><description>last renewal unanswered, validity left → renewed: Held; "not yours" or validity gone: Lost;
-/// unlocked: Released</description></item>
-/// <item><term>Lost</term><description>end; the lost token has fired</description></item>
-/// <item><term>Released</term><description>end; the caller gave it back, the lost token never fires</description></item>
-/// </list>
 /// <para>
 /// The alarm of a lease rings for its next renewal and for the end of its validity, whichever comes first. The end is decided on the
-/// alarm clock's thread; renewals are asked for on threads of the engine's own (<see cref="LeaseRequests"/>). Its times are
-/// <see cref="LeaseTerm"/>'s.
+/// alarm clock's thread; renewals are asked for on threads of the engine's own (<see cref="LeaseRequests"/>). Its states and times are
+/// <see cref="LeaseStanding"/>'s: here are the gate, the alarm, the lost token, and whoever must be told.
 /// </para>
 /// <para>
-/// A step of the wall clock ends no lease. It may be the only trace of a virtual machine that was paused, so every lease becomes Doubtful and
-/// asks its backend at once, one that does not renew as well (for no more than what is left of it). Where by the wall clock the
+/// A step of the wall clock ends no lease. It may be the only trace of a virtual machine that was paused, so every lease becomes Doubtful
+/// and asks its backend at once, one that does not renew as well (for no more than what is left of it). Where by the wall clock the
 /// lease would be over, only what can be asked within <see cref="LongestDoubt"/> is still believed.
 /// </para>
 /// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "The token source has nothing to free: no wait handle, no timer.")]
-internal sealed class Lease : Alarm, IReleasedLease
+internal sealed partial class Lease : Alarm, IReleasedLease
 {
     /// <summary>So long a lease that is over by the wall clock waits for its backend's word.</summary>
     internal static readonly TimeSpan LongestDoubt = TimeSpan.FromSeconds(2);
@@ -37,17 +28,10 @@ internal sealed class Lease : Alarm, IReleasedLease
     private readonly LeaseReleases _releases;
     private readonly AcquireRequest _request;
 
-    private LeaseTerm _term;
+    private LeaseStanding _standing;
+    private FirstRelease _release;
     private LeaseRequests? _requests;
-    private LeaseState _state = LeaseState.Held;
-    private LostReason? _lostReason;
     private CancellationTokenSource? _lost;
-    private Task<UnlockOutcome>? _unlock;
-    private TaskCompletionSource<Task<UnlockOutcome>>? _unlockBegins;
-    private bool _isUnlocking;
-    private bool _asks;
-    private bool _renewing;
-    private bool _abandoned;
 
     /// <summary>Makes the lease of a grant.</summary>
     /// <param name="store">Who is asked for renewals.</param>
@@ -64,7 +48,7 @@ internal sealed class Lease : Alarm, IReleasedLease
         _releases = releases;
         _request = request;
         FencingToken = token;
-        _term = term;
+        _standing = new LeaseStanding(term);
     }
 
     public string Key => _request.Key;
@@ -83,21 +67,17 @@ internal sealed class Lease : Alarm, IReleasedLease
         get
         {
             lock (_gate)
-                return _term.Ttl;
+                return _standing.Ttl;
         }
     }
 
-    /// <summary>What is left until the loss is announced; without expiry the longest span, which is smaller than none.</summary>
+    /// <inheritdoc cref="LeaseStanding.Remaining"/>
     public TimeSpan Remaining
     {
         get
         {
             lock (_gate)
-            {
-                if (HasEndedUnsynchronized())
-                    return TimeSpan.Zero;
-                return _term.HasEnd ? _term.Left(Now) : TimeSpan.MaxValue;
-            }
+                return _standing.Remaining(Now);
         }
     }
 
@@ -107,7 +87,7 @@ internal sealed class Lease : Alarm, IReleasedLease
         {
             LoseIfOver();
             lock (_gate)
-                return _lostReason;
+                return _standing.LostReason;
         }
     }
 
@@ -117,7 +97,7 @@ internal sealed class Lease : Alarm, IReleasedLease
         get
         {
             lock (_gate)
-                return _term.Left(Now) != TimeSpan.Zero;
+                return _standing.IsWithinValidity(Now);
         }
     }
 
@@ -131,7 +111,7 @@ internal sealed class Lease : Alarm, IReleasedLease
                 if (_lost is null)
                 {
                     _lost = new CancellationTokenSource();
-                    if (_state == LeaseState.Lost)
+                    if (_standing.State == LeaseState.Lost)
                         _lost.Cancel(); // nobody can have registered yet
                 }
 
@@ -154,9 +134,9 @@ internal sealed class Lease : Alarm, IReleasedLease
         LoseIfOver();
         lock (_gate)
         {
-            if (_state == LeaseState.Lost)
-                throw new LockLostException(Key, Id, _lostReason!.Value);
-            ObjectDisposedException.ThrowIf(_state == LeaseState.Released, typeof(ILockHandle));
+            if (_standing.LostReason is { } reason)
+                throw new LockLostException(Key, Id, reason);
+            ObjectDisposedException.ThrowIf(_standing.State == LeaseState.Released, typeof(ILockHandle));
         }
     }
 
@@ -168,8 +148,8 @@ internal sealed class Lease : Alarm, IReleasedLease
             return false;
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_state == LeaseState.Released, typeof(ILockHandle));
-            return _state != LeaseState.Lost;
+            ObjectDisposedException.ThrowIf(_standing.State == LeaseState.Released, typeof(ILockHandle));
+            return _standing.State != LeaseState.Lost;
         }
     }
 
@@ -185,17 +165,15 @@ internal sealed class Lease : Alarm, IReleasedLease
         CancellationTokenSource? lost;
         lock (_gate)
         {
-            if (HasEndedUnsynchronized())
+            if (!_standing.TryLose(reason))
                 return false;
-            _state = LeaseState.Lost;
-            _lostReason = reason;
             lost = _lost;
         }
 
         // The flag is set before anything else, here and now; callbacks run on the pool, since user code may block.
         _ = lost?.CancelAsync();
         Stop();
-        LossReport.Queue(this, _store.Type, _store.Logger, reason, _term.HeldFor(), late, _store.Outage);
+        LossReport.Queue(this, _store.Type, _store.Logger, reason, _standing.HeldFor(), late, _store.Outage);
         return true;
     }
 
@@ -204,9 +182,8 @@ internal sealed class Lease : Alarm, IReleasedLease
     {
         lock (_gate)
         {
-            if (HasEndedUnsynchronized())
+            if (!_standing.TryRelease())
                 return;
-            _state = LeaseState.Released;
         }
 
         Stop();
@@ -217,9 +194,8 @@ internal sealed class Lease : Alarm, IReleasedLease
     {
         lock (_gate)
         {
-            if (HasEndedUnsynchronized())
+            if (!_standing.TryAbandon())
                 return;
-            _abandoned = true;
         }
 
         // Not here: this is the finalizer's thread, and a log is other people's code.
@@ -230,136 +206,24 @@ internal sealed class Lease : Alarm, IReleasedLease
     public Task<UnlockOutcome> UnlockAsync()
     {
         LoseIfOver();
-        bool wasLost;
+        bool wasLive;
         lock (_gate)
         {
-            if (_unlock is not null)
-                return _unlock;
-            if (_isUnlocking)
-                return (_unlockBegins ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task.Unwrap();
-            _isUnlocking = true;
-            wasLost = _state == LeaseState.Lost;
-            if (!wasLost)
-                _state = LeaseState.Released;
+            if (_release.Join() is { } begun)
+                return begun;
+            wasLive = _standing.TryRelease();
         }
 
         // A renewal in flight is stopped first; one that is applied after the release finds nothing to extend.
         Stop();
-        if (!wasLost && LockTelemetry.MeasuresHeld)
-            LockTelemetry.Held(_store.Type, _term.HeldFor());
-        Task<UnlockOutcome> unlock = _releases.ReleaseAsync(this, wasLive: !wasLost, _term.Options.ReleaseTimeout);
-
-        // The request is sent without the gate; whoever asks a second time meanwhile waits for the task of the first.
-        TaskCompletionSource<Task<UnlockOutcome>>? begins;
+        if (wasLive && LockTelemetry.MeasuresHeld)
+            LockTelemetry.Held(_store.Type, _standing.HeldFor());
+        Task<UnlockOutcome> unlock = _releases.ReleaseAsync(this, wasLive, _standing.Options.ReleaseTimeout);
+        TaskCompletionSource<Task<UnlockOutcome>>? others;
         lock (_gate)
-        {
-            _unlock = unlock;
-            begins = _unlockBegins;
-        }
-
-        begins?.SetResult(unlock);
+            others = _release.Begun(unlock);
+        others?.SetResult(unlock);
         return unlock;
-    }
-
-    /// <summary>Restarts the TTL with a new length.</summary>
-    /// <exception cref="LockStoreException">No answer; the shorter of the old and the new validity stands.</exception>
-    public ValueTask<bool> TryExtendAsync(TimeSpan ttl, CancellationToken cancellationToken)
-    {
-        LeaseRequests requests;
-        lock (_gate)
-            requests = RequestsUnsynchronized();
-        return requests.TryExtendAsync(ttl, cancellationToken);
-    }
-
-    /// <summary>A ttl that drift, or the margin, leaves nothing of is refused.</summary>
-    public void RefuseWithoutValidity(TimeSpan ttl)
-    {
-        TimeSpan margin = _term.Options.LostMarginOf(ttl);
-        if (ttl != Timeout.InfiniteTimeSpan && ttl <= margin)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(ttl), ttl, $"A ttl of {ttl.TotalMilliseconds} ms leaves nothing of the lease: its loss is announced "
-                + $"{margin.TotalMilliseconds} ms before its end (lostMargin, driftFactor).");
-        }
-    }
-
-    /// <summary>A request that changes the TTL is about to be sent.</summary>
-    /// <returns>The TTL to ask for, within maxHold; null when nothing is left to ask for.</returns>
-    public TimeSpan? BeginExtending(TimeSpan ttl, long sentAt)
-    {
-        lock (_gate)
-        {
-            TimeSpan sentTtl = _term.WithinMaxHold(ttl, sentAt);
-            if (HasEndedUnsynchronized() || (sentTtl <= TimeSpan.Zero && sentTtl != Timeout.InfiniteTimeSpan))
-                return null;
-            if (_term.TryShorten(sentTtl, sentAt))
-                SetAlarmUnsynchronized(Now);
-            return sentTtl;
-        }
-    }
-
-    /// <summary>The backend has done it.</summary>
-    /// <returns>Whether the lease is held still.</returns>
-    public bool Extended(TimeSpan? ttl, TimeSpan sentTtl, bool isAtMaxHold, long sentAt)
-    {
-        lock (_gate)
-        {
-            if (HasEndedUnsynchronized())
-                return _state != LeaseState.Lost;
-            _state = LeaseState.Held;
-            _asks = false;
-            _term.Extended(ttl, sentTtl, isAtMaxHold, sentAt);
-            SetAlarmUnsynchronized(Now);
-        }
-
-        return !LoseIfOver();
-    }
-
-    /// <summary>What the renewal that is due asks for; null when there is nothing to ask for.</summary>
-    public TimeSpan? RenewalTtl()
-    {
-        lock (_gate)
-        {
-            if (HasEndedUnsynchronized() || !HasRenewalUnsynchronized())
-                return null;
-            TimeSpan ttl = _term.IsRenewed ? _term.Ttl : _term.LeftInBackend(Now);
-            return ttl > TimeSpan.Zero || ttl == Timeout.InfiniteTimeSpan ? ttl : null;
-        }
-    }
-
-    /// <summary>A renewal was not answered: again soon, until the validity ends.</summary>
-    /// <returns>False when the lease has ended.</returns>
-    public bool TryDoubt()
-    {
-        lock (_gate)
-        {
-            if (HasEndedUnsynchronized())
-                return false;
-            _state = LeaseState.Doubtful;
-            _term.RenewAt = RetryAtUnsynchronized();
-            return true;
-        }
-    }
-
-    /// <summary>The renewal is over, whatever came of it.</summary>
-    public void RenewalEnded()
-    {
-        lock (_gate)
-        {
-            _renewing = false;
-            SetAlarmUnsynchronized(Now);
-        }
-    }
-
-    /// <summary>The renewal could not be asked for now.</summary>
-    public void RenewLater()
-    {
-        lock (_gate)
-        {
-            _term.RenewAt = RetryAtUnsynchronized();
-            _renewing = false;
-            SetAlarmUnsynchronized(Now);
-        }
     }
 
     internal override void Ring()
@@ -368,31 +232,24 @@ internal sealed class Lease : Alarm, IReleasedLease
             return;
         lock (_gate)
         {
-            if (HasEndedUnsynchronized())
+            if (_standing.HasEnded)
                 return;
             long now = Now;
-            if (!_renewing && HasRenewalUnsynchronized() && _term.RenewAt <= now)
-            {
-                _renewing = true;
+            if (_standing.TryBeginRenewal(now))
                 EngineThreads.Queue(RequestsUnsynchronized());
-            }
-
             SetAlarmUnsynchronized(now);
         }
     }
 
-    /// <summary>The wall clock has gained or lost this much on the one that counts: it was set, or the machine stood still unseen.</summary>
+    /// <summary>The wall clock has gained or lost this much on the one that counts: it was set, or the machine stood still
+    /// unseen.</summary>
     internal override void OnClockStep(TimeSpan gained)
     {
         lock (_gate)
         {
-            if (_abandoned || HasEndedUnsynchronized())
-                return;
-            _state = LeaseState.Doubtful;
-            _asks = true;
             long now = Now;
-            _term.Doubt(gained, LongestDoubt, now);
-            SetAlarmUnsynchronized(now);
+            if (_standing.TryDoubtAt(gained, LongestDoubt, now))
+                SetAlarmUnsynchronized(now);
         }
     }
 
@@ -400,52 +257,33 @@ internal sealed class Lease : Alarm, IReleasedLease
     public string? Describe()
     {
         lock (_gate)
-            return HasEndedUnsynchronized() ? null : HolderText.Of(Owner, Id, _term.HeldFor());
+            return _standing.HasEnded ? null : HolderText.Of(Owner, Id, _standing.HeldFor());
     }
 
     /// <summary>Ends the lease when its validity is over, whatever the alarm is doing.</summary>
     /// <returns>True when the lease is lost.</returns>
     private bool LoseIfOver()
     {
-        bool atMaxHold;
+        LostReason reason;
         TimeSpan late;
         lock (_gate)
         {
-            if (_state == LeaseState.Lost)
-                return true;
-            if (_state == LeaseState.Released || !_term.HasEnd)
-                return false;
-            long now = Now;
-            late = _term.OverFor(now);
-            if (late < TimeSpan.Zero)
-                return false;
-            atMaxHold = _term.IsAtMaxHold(now);
+            if (!_standing.IsOver(_store.Clock, out reason, out late))
+                return _standing.State == LeaseState.Lost;
         }
 
-        Lose(atMaxHold ? Locking.LostReason.MaxHoldReached : Locking.LostReason.Expired, late);
+        Lose(reason, late);
         return true;
     }
 
-    private bool HasEndedUnsynchronized() => _state is LeaseState.Lost or LeaseState.Released;
-
-    private bool HasRenewalUnsynchronized() => !_abandoned && (_asks || _term.IsRenewed);
-
-    private long RetryAtUnsynchronized() => _store.Clock.TimestampIn(_term.RetryPause());
-
-    private LeaseRequests RequestsUnsynchronized() => _requests ??= new LeaseRequests(this, _store);
-
     /// <summary>Sets the alarm for what comes next.</summary>
     /// <remarks>
-    /// The look at the lease and the alarm are one step: otherwise a moment that was right before the lease was shortened, or before it ended, could
-    /// be set after it, and the alarm ring too late. (The alarm clock's own gate is never held when a lease's is taken.)
+    /// The look at the lease and the alarm are one step: otherwise a moment that was right before the lease was shortened, or before it
+    /// ended, could be set after it, and the alarm ring too late. (The alarm clock's own gate is never held when a lease's is taken.)
     /// </remarks>
     private void SetAlarmUnsynchronized(long now)
     {
-        if (HasEndedUnsynchronized())
-            return;
-        long due = _term.HasEnd ? now + _store.Clock.ToTimestampTicks(_term.Left(now)) : long.MaxValue;
-        if (!_renewing && HasRenewalUnsynchronized() && _term.RenewAt < due)
-            due = _term.RenewAt;
+        long due = _standing.DueAt(_store.Clock, now);
         if (due != long.MaxValue)
             _store.Alarms.Set(this, due);
     }

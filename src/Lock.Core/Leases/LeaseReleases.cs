@@ -1,7 +1,8 @@
 namespace Locking;
 
 /// <summary>Gives back what was held, and what may be held although nobody has it.</summary>
-/// <remarks>Every release of the engine goes through here, with the line of this process at hand: here a lock can be handed over instead.</remarks>
+/// <remarks>Every release of the engine goes through here, with the line of this process at hand: here a lock can be handed over
+/// instead.</remarks>
 internal sealed class LeaseReleases(StoreClient store, KeyTurns turns)
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
@@ -31,7 +32,8 @@ internal sealed class LeaseReleases(StoreClient store, KeyTurns turns)
             {
                 try
                 {
-                    StoreReply reply = await store.TryReleaseAsync(lease.Key, lease.Id, CancellationToken.None, limit).ConfigureAwait(false);
+                    StoreReply reply = await store.TryReleaseAsync(lease.Key, lease.Id, CancellationToken.None, limit)
+                        .ConfigureAwait(false);
                     return Answered(lease, reply.ToOutcome(), wasLive, unanswered);
                 }
                 catch (LockStoreException exception)

@@ -2,12 +2,13 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Locking;
 
-/// <summary>The requests that change the ttl of one lease, one at a time. Made with the first of them, which most leases never make.</summary>
+/// <summary>The requests that change the ttl of one lease, one at a time. Made with the first of them, which most leases never
+/// make.</summary>
 /// <remarks>
-/// One at a time, since the last one that the backend applies must be the last one that is counted here. A release does not wait for them: extending
-/// never creates a lease, so a late one finds nothing.
+/// One at a time, since the last one that the backend applies must be the last one that is counted here. A release does not wait for them:
+/// extending never creates a lease, so a late one finds nothing.
 /// </remarks>
-[SuppressMessage("Design", "CA1001", Justification = "Neither the semaphore nor the token source has anything to free: no wait handle, no timer.")]
+[SuppressMessage("Design", "CA1001", Justification = "Nothing to free in semaphore and token source: no wait handle, no timer.")]
 internal sealed class LeaseRequests(Lease lease, StoreClient store) : IThreadPoolWorkItem
 {
     private readonly SemaphoreSlim _one = new(1, 1);
@@ -41,7 +42,8 @@ internal sealed class LeaseRequests(Lease lease, StoreClient store) : IThreadPoo
     {
         if (!_one.Wait(TimeSpan.Zero, CancellationToken.None))
         {
-            // A caller extends the lease right now, which renews it: waiting for that would need the thread pool. It is looked at again soon.
+            // A caller extends the lease right now, which renews it: waiting for that would need the thread pool. It is looked at again
+            // soon.
             lease.RenewLater();
             return;
         }

@@ -1,7 +1,9 @@
 namespace Locking;
 
-/// <summary>The times of one lease: until when it is valid, when it is renewed, and how far it may reach. No more than arithmetic.</summary>
-/// <remarks>Guarded by the gate of its <see cref="Lease"/>, but for what was fixed with the grant. Every answer is for a moment that the caller has read.</remarks>
+/// <summary>The times of one lease: until when it is valid, when it is renewed, and how far it may reach. No more than
+/// arithmetic.</summary>
+/// <remarks>Guarded by the gate of its <see cref="Lease"/>, but for what was fixed with the grant. Every answer is for a moment that the
+/// caller has read.</remarks>
 internal struct LeaseTerm
 {
     private static readonly TimeSpan ShortestRetry = TimeSpan.FromMilliseconds(10);
@@ -107,7 +109,8 @@ internal struct LeaseTerm
         return true;
     }
 
-    /// <summary>The wall clock has gained so much: where the lease would be over by it, only <paramref name="longest"/> is still believed.</summary>
+    /// <summary>The wall clock has gained so much: where the lease would be over by it, only <paramref name="longest"/> is still
+    /// believed.</summary>
     public void Doubt(TimeSpan gained, TimeSpan longest, long now)
     {
         RenewAt = now;

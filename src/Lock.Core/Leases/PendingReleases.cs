@@ -2,7 +2,8 @@ using System.Collections.Concurrent;
 
 namespace Locking;
 
-/// <summary>Grants that may exist in the backend although nobody has them: given back in the background, until the backend answers.</summary>
+/// <summary>Grants that may exist in the backend although nobody has them: given back in the background, until the backend
+/// answers.</summary>
 /// <remarks>Nothing is lost when the process ends first: such a grant then ends with its TTL, and locks without expiry are never left so
 /// (see <see cref="Contender"/>).</remarks>
 internal sealed class PendingReleases(StoreClient store, KeyTurns turns)
@@ -86,7 +87,8 @@ internal sealed class PendingReleases(StoreClient store, KeyTurns turns)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(store.Stopped);
         using var time = new CancellationTokenSource(RequestLimit, store.Clock.Time);
-        await using var registration = time.Token.UnsafeRegister(static l => ((CancellationTokenSource)l!).Cancel(), limit).ConfigureAwait(false);
+        await using var registration =
+            time.Token.UnsafeRegister(static l => ((CancellationTokenSource)l!).Cancel(), limit).ConfigureAwait(false);
         if (await store.TryReleaseAsync(key, holderId, limit.Token).ConfigureAwait(false) == StoreReply.Done)
             turns.Nudge(key);
     }

@@ -21,8 +21,8 @@ internal sealed class StoreLosses(StoreClient store, Calls calls, LeaseRegister 
         foreach (WaitingCall call in calls.ToList())
             call.OnStoreLoss(loss.HolderId);
 
-        // Either a contender that puts its lease into the register right now reads after that what it was told here, or the lease is seen below: but
-        // only if neither side's read comes before its write. This is the rare side, so it pays for both.
+        // Either a contender that puts its lease into the register right now reads after that what it was told here, or the lease is seen
+        // below: but only if neither side's read comes before its write. This is the rare side, so it pays for both.
         Interlocked.MemoryBarrierProcessWide();
         leases.Lose(loss);
     }

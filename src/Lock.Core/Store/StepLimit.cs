@@ -9,14 +9,14 @@ internal readonly record struct StepLimit(AlarmClock? Alarms, long EndsAt)
 
     /// <summary>A limit that begins now.</summary>
     public static StepLimit In(AlarmClock alarms, TimeSpan limit) =>
-        new(alarms, alarms.Time.GetTimestamp() + LeaseClock.ToTimestampTicks(alarms.Time, limit));
+        new(alarms, alarms.Clock.TimestampIn(limit));
 
     /// <summary>What is left of it, of so long a time.</summary>
     public TimeSpan Within(TimeSpan span)
     {
         if (Alarms is null)
             return span;
-        var left = Alarms.Time.GetElapsedTime(Alarms.Time.GetTimestamp(), EndsAt);
+        TimeSpan left = Alarms.Time.GetElapsedTime(Alarms.Time.GetTimestamp(), EndsAt);
         return left < TimeSpan.Zero ? TimeSpan.Zero : left < span ? left : span;
     }
 }

@@ -5,14 +5,14 @@ namespace Locking;
 /// <summary>The wait for a lease that was not granted at once: the source of the task that its caller waits for.</summary>
 /// <remarks>
 /// Ends in exactly one of four ways, decided by the table's gate: granted, or withdrawn by time, by the caller's token or by the disposal
-/// of the <see cref="InMemoryLock"/>. Made before the lease is queued, since the grant may come before the queueing thread goes on. A wait with a limit
-/// is a task and ends on a thread of the engine's own: whoever blocks in it is woken whatever the thread pool is doing.
+/// of the <see cref="InMemoryLock"/>. Made before the lease is queued, since the grant may come before the queueing thread goes on. A wait
+/// with a limit is a task and ends on a thread of the engine's own: whoever blocks in it is woken whatever the thread pool is doing.
 /// </remarks>
 internal sealed class GrantWait(MemoryLease lease, MemoryHandle handle, TimeSpan limit, CancellationToken cancellationToken)
     : Alarm, IValueTaskSource<ILockHandle?>, IThreadPoolWorkItem
 {
     private readonly TaskCompletionSource<ILockHandle?>? _limited =
-        limit == Timeout.InfiniteTimeSpan ? null : new TaskCompletionSource<ILockHandle?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        limit == Timeout.InfiniteTimeSpan ? null : new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private ManualResetValueTaskSourceCore<ILockHandle?> _source = new() { RunContinuationsAsynchronously = true };
     private CancellationTokenRegistration _registration;
@@ -24,12 +24,12 @@ internal sealed class GrantWait(MemoryLease lease, MemoryHandle handle, TimeSpan
     public ValueTask<ILockHandle?> StartAsync()
     {
         LockTelemetry.WaitBegins(InMemoryLock.BackendType);
-        lease.Locks.SelfWaits.Watch();
+        lease.Home.SelfWaits.Watch();
         if (cancellationToken.CanBeCanceled)
             _registration = cancellationToken.UnsafeRegister(static self => ((GrantWait)self!).OnCancelled(), this);
         if (_limited is null)
             return new ValueTask<ILockHandle?>(this, _source.Version);
-        var alarms = lease.Locks.Alarms;
+        AlarmClock alarms = lease.Home.Alarms;
         alarms.Set(this, EndsAt());
         if (_limited.Task.IsCompleted)
         {
@@ -46,14 +46,14 @@ internal sealed class GrantWait(MemoryLease lease, MemoryHandle handle, TimeSpan
     /// <summary>Ends the wait because the <see cref="InMemoryLock"/> is disposed.</summary>
     public void OnDisposed()
     {
-        if (lease.Locks.Table.Withdraw(lease))
+        if (lease.Home.Table.Withdraw(lease))
             End(null, new ObjectDisposedException(nameof(ILock), "The lock object was disposed while a call waited."));
     }
 
     internal override void Ring()
     {
-        if (lease.Locks.Now < EndsAt())
-            lease.Locks.Alarms.Set(this, EndsAt());
+        if (lease.Home.Now < EndsAt())
+            lease.Home.Alarms.Set(this, EndsAt());
         else
             EngineThreads.Queue(this);
     }
@@ -61,10 +61,9 @@ internal sealed class GrantWait(MemoryLease lease, MemoryHandle handle, TimeSpan
     /// <summary>The time is up.</summary>
     void IThreadPoolWorkItem.Execute()
     {
-        if (!lease.Locks.Table.Withdraw(lease))
+        if (!lease.Home.Table.Withdraw(lease))
             return;
-        var waited = lease.Locks.Context.TimeProvider.GetElapsedTime(lease.ArrivedAt);
-        End(null, lease.Options.ThrowIfBusy ? lease.Locks.Busy(lease.Key, waited, lease.Options.AttemptsWithin(waited)) : null);
+        End(null, lease.Options.ThrowIfBusy ? lease.Busy(lease.Waited) : null);
     }
 
     ILockHandle? IValueTaskSource<ILockHandle?>.GetResult(short token)
@@ -81,7 +80,7 @@ internal sealed class GrantWait(MemoryLease lease, MemoryHandle handle, TimeSpan
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _source.OnCompleted(continuation, state, token, flags);
 
-    private long EndsAt() => lease.Locks.Table.Clock.DeadlineAfter(lease.ArrivedAt, limit);
+    private long EndsAt() => lease.Home.Table.Clock.DeadlineAfter(lease.ArrivedAt, limit);
 
     private void End(ILockHandle? granted, Exception? exception)
     {
@@ -94,7 +93,7 @@ internal sealed class GrantWait(MemoryLease lease, MemoryHandle handle, TimeSpan
             return;
         }
 
-        lease.Locks.Alarms.Cancel(this);
+        lease.Home.Alarms.Cancel(this);
         _registration.Unregister();
         LockTelemetry.WaitEnds(InMemoryLock.BackendType);
         if (exception is null)
@@ -107,7 +106,7 @@ internal sealed class GrantWait(MemoryLease lease, MemoryHandle handle, TimeSpan
 
     private void OnCancelled()
     {
-        if (lease.Locks.Table.Withdraw(lease))
+        if (lease.Home.Table.Withdraw(lease))
             End(null, new OperationCanceledException(cancellationToken));
     }
 }

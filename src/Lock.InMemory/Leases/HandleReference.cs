@@ -1,7 +1,7 @@
 namespace Locking;
 
-/// <summary>What a lease knows of its handle: the handle itself while it is young, the wait before the grant, and later no more than keeps it from being
-/// collected unseen.</summary>
+/// <summary>What a lease knows of its handle: the handle itself while it is young, the wait before the grant, and later no more than keeps
+/// it from being collected unseen.</summary>
 internal struct HandleReference<THandle, TWait>
     where THandle : class
     where TWait : class

@@ -4,7 +4,7 @@ namespace Locking;
 
 /// <summary>The lost token of one lease, made when somebody asks for it.</summary>
 [SuppressMessage("Design", "CA1001", Justification = "The source has no timer and no wait handle: there is nothing to free.")]
-internal sealed class LossWatch(MemoryLease lease) : Alarm
+internal sealed class LossWatch(IWatchedLease lease) : Alarm
 {
     private readonly CancellationTokenSource _source = new();
     private readonly Lock _alarmGate = new();
@@ -29,10 +29,10 @@ internal sealed class LossWatch(MemoryLease lease) : Alarm
                 alarms.Set(this, due);
 
             // The lease may have ended between the look at it and the alarm.
-            if (lease.State != ClaimState.Held)
+            if (!lease.IsHeld)
                 alarms.Cancel(this);
         }
     }
 
-    internal override void Ring() => lease.OnDeadline(this);
+    internal override void Ring() => lease.OnDeadline();
 }

@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>What the caller holds of a <see cref="MemoryLease"/>. Nothing but that: when it is collected, the lease has lost its holder.</summary>
+/// <summary>What the caller holds of a <see cref="MemoryLease"/>. Nothing but that: when it is collected, the lease has lost its
+/// holder.</summary>
 internal sealed class MemoryHandle(MemoryLease lease) : ILockHandle
 {
     public string Key => lease.Key;
@@ -19,7 +20,7 @@ internal sealed class MemoryHandle(MemoryLease lease) : ILockHandle
     {
         get
         {
-            var remaining = lease.Remaining;
+            TimeSpan remaining = lease.Remaining;
             GC.KeepAlive(this); // a lease that renews itself looks for its handle
             return remaining;
         }
@@ -29,7 +30,7 @@ internal sealed class MemoryHandle(MemoryLease lease) : ILockHandle
     {
         get
         {
-            var token = lease.LostToken;
+            CancellationToken token = lease.LostToken;
             GC.KeepAlive(this);
             return token;
         }
@@ -39,7 +40,7 @@ internal sealed class MemoryHandle(MemoryLease lease) : ILockHandle
     {
         get
         {
-            var reason = lease.LostReason;
+            LostReason? reason = lease.LostReason;
             GC.KeepAlive(this);
             return reason;
         }
@@ -69,7 +70,7 @@ internal sealed class MemoryHandle(MemoryLease lease) : ILockHandle
         OptionRules.PositiveOrInfinite(ttl, nameof(ttl));
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<bool>(cancellationToken);
-        var extended = lease.TryExtend(ttl);
+        bool extended = lease.TryExtend(ttl);
         GC.KeepAlive(this);
         if (!extended && lease.IsReleased)
             return ValueTask.FromException<bool>(new ObjectDisposedException(typeof(ILockHandle).FullName));
@@ -78,7 +79,7 @@ internal sealed class MemoryHandle(MemoryLease lease) : ILockHandle
 
     public ValueTask<UnlockOutcome> UnlockAsync()
     {
-        var outcome = lease.Unlock();
+        UnlockOutcome outcome = lease.Unlock();
         GC.KeepAlive(this);
         return ValueTask.FromResult(outcome);
     }

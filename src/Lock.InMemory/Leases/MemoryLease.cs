@@ -17,7 +17,7 @@ namespace Locking;
 /// lease that lasts a moment costs nothing for it, and one whose handle was dropped is found out without a finalizer.
 /// </para>
 /// </remarks>
-internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
+internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait, IWatchedLease
 {
     private readonly EffectiveOptions _options;
     private HandleReference<MemoryHandle, GrantWait> _handle;
@@ -26,19 +26,20 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
     private byte _outcome;
     private byte _dropReason;
 
-    /// <summary>The reason why it is lost although the table keeps it until its deadline, plus one; 0 for none. The first one counts.</summary>
+    /// <summary>The reason why it is lost although the table keeps it until its deadline, plus one; 0 for none. The first one
+    /// counts.</summary>
     private byte _lapsed;
 
-    public MemoryLease(InMemoryLock locks, string key, EffectiveOptions options, out MemoryHandle handle)
+    public MemoryLease(LeaseHome home, string key, EffectiveOptions options, out MemoryHandle handle)
         : base(key, options.Ttl)
     {
-        Locks = locks;
+        Home = home;
         _options = options;
         handle = new MemoryHandle(this);
         _handle.Set(handle);
     }
 
-    public InMemoryLock Locks { get; }
+    public LeaseHome Home { get; }
 
     public override string Owner => _options.Owner;
 
@@ -50,7 +51,7 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
     public int Attempts => _options.AttemptsWithin(AcquireDelay);
 
     /// <inheritdoc/>
-    public TimeSpan Waited => Locks.Context.TimeProvider.GetElapsedTime(ArrivedAt);
+    public TimeSpan Waited => Home.Time.GetElapsedTime(ArrivedAt);
 
     /// <inheritdoc/>
     public bool IsTold { get; set; }
@@ -65,7 +66,7 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
         {
             if (HasLapsed)
                 return TimeSpan.Zero;
-            var left = IsRenewing ? Table.RenewedRemaining(this) : Table.Remaining(this);
+            TimeSpan left = IsRenewing ? Table.RenewedRemaining(this) : Table.Remaining(this);
             if (left == Timeout.InfiniteTimeSpan)
                 return TimeSpan.MaxValue;
             return _options.LostMargin is not { } margin ? left : left > margin ? left - margin : TimeSpan.Zero;
@@ -90,7 +91,7 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
             LossWatch watch = Volatile.Read(ref _watch) ?? LazyInitializer.EnsureInitialized(ref _watch, () => new LossWatch(this))!;
 
             // Through the gate: either whoever ends the lease has seen the watch and signals it, or its end is seen here.
-            OnDeadline(watch);
+            OnDeadline();
             return watch.Token;
         }
     }
@@ -103,7 +104,7 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
 
     public EffectiveOptions Options => _options;
 
-    private LockTable Table => Locks.Table;
+    private LockTable Table => Home.Table;
 
     private bool HasLapsed => Volatile.Read(ref _lapsed) != 0;
 
@@ -116,13 +117,16 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
         _ => null,
     };
 
-    private bool IsAtMaxHold => _options.MaxHold != Timeout.InfiniteTimeSpan && Deadline >= LatestDeadline(Table);
+    private bool IsAtMaxHold => _options.MaxHold != Timeout.InfiniteTimeSpan && Deadline >= LatestDeadline(Table.Clock);
 
     /// <summary>When its loss is announced, as a timestamp: its deadline, or the margin before it.</summary>
     private long LostAt => BeforeMargin(Deadline);
 
-    /// <summary>When its loss is to be announced if nothing more becomes of it, as a timestamp.</summary>
-    internal long LatestLoss => BeforeMargin(IsRenewing ? LatestDeadline(Table) : Deadline);
+    /// <inheritdoc/>
+    public bool IsHeld => State == ClaimState.Held;
+
+    /// <inheritdoc/>
+    public long LatestLoss => BeforeMargin(IsRenewing ? LatestDeadline(Table.Clock) : Deadline);
 
     private bool IsRenewing => _options.Renews && !_handle.WasDropped;
 
@@ -154,15 +158,21 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
     public bool TryExtend(TimeSpan ttl)
     {
         if (_options.LostMargin >= ttl && ttl != Timeout.InfiniteTimeSpan)
-            throw new ArgumentOutOfRangeException(nameof(ttl), ttl, $"Must be above lostMargin, which is {_options.LostMargin.Value.TotalMilliseconds} ms.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(ttl), ttl, $"Must be above lostMargin, which is {_options.LostMargin.Value.TotalMilliseconds} ms.");
+        }
 
         // It may lapse while it is extended: lost is final.
         if (LostReason is not null || !Table.TryExtend(this, ttl) || HasLapsed)
             return false;
         if (Volatile.Read(ref _watch) is { } watch)
-            watch.SetAlarm(Locks.Alarms);
+            watch.SetAlarm(Home.Alarms);
         return true;
     }
+
+    /// <summary>What a caller is told that waited in vain.</summary>
+    public LockTimeoutException Busy(TimeSpan waited) => new(Key, waited, _options.AttemptsWithin(waited), Home.HolderOf(Key));
 
     /// <summary>Who holds it, in words.</summary>
     public string Describe() => HolderText.Of(Owner, Id, HeldFor());
@@ -175,8 +185,8 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
 
         // With a waiter the clock must be read for the next lease; without one it need not be read at all.
         if (LockTable.SeemsAwaited(this))
-            return UnlockContended(Locks.Now);
-        var now = IsTimeless ? 0 : Locks.Now;
+            return UnlockContended(Home.Now);
+        long now = IsTimeless ? 0 : Home.Now;
         if (!Table.TryReleaseAlone(this, now))
             return UnlockContended(now);
         AfterRelease();
@@ -184,7 +194,7 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
     }
 
     /// <summary>Gives the lease back on behalf of somebody who knows its id.</summary>
-    public UnlockOutcome UnlockById() => UnlockContended(Locks.Now);
+    public UnlockOutcome UnlockById() => UnlockContended(Home.Now);
 
     /// <summary>Ends the lease as lost, on behalf of its <see cref="InMemoryLock"/> or of somebody who knows its id.</summary>
     /// <returns>The state that it was in.</returns>
@@ -192,7 +202,7 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
     {
         // The first one counts: a reason that was told does not change any more.
         Interlocked.CompareExchange(ref _dropReason, (byte)reason, 0);
-        var was = Table.End(this, ClaimState.Dropped, Locks.Now, out _, out var notices);
+        ClaimState was = Table.End(this, ClaimState.Dropped, Home.Now, out _, out ClaimNotices notices);
         notices.Deliver();
         if (was == ClaimState.Held && !HasLapsed)
             ReportLoss(reason, TimeSpan.Zero);
@@ -206,44 +216,45 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
             TellLapse(TimeSpan.Zero);
     }
 
-    /// <summary>The alarm rings: on the alarm clock's thread.</summary>
-    public void OnDeadline(LossWatch watch)
+    /// <inheritdoc/>
+    public void OnDeadline()
     {
+        LossWatch watch = Volatile.Read(ref _watch)!;
         EndIfOver();
         if (KnownLostReason is not null)
             watch.Signal();
         else
-            watch.SetAlarm(Locks.Alarms);
+            watch.SetAlarm(Home.Alarms);
     }
 
-    protected internal override long LatestDeadline(LockTable table) =>
-        _options.MaxHold == Timeout.InfiniteTimeSpan ? Never : GrantedAt + table.Clock.ToUnits(_options.MaxHold);
+    protected internal override long LatestDeadline(TableClock clock) =>
+        _options.MaxHold == Timeout.InfiniteTimeSpan ? Never : GrantedAt + clock.ToUnits(_options.MaxHold);
 
     protected internal override void AnnounceEnd() => Volatile.Read(ref _watch)?.Signal();
 
-    protected internal override void RenewUnsynchronized(LockTable table, long now)
+    protected internal override void RenewUnsynchronized(TableClock clock, long now)
     {
         if (!_options.Renews || Ttl == Timeout.InfiniteTimeSpan || HasLapsed || !_handle.IsAlive)
             return;
-        var ttl = table.Clock.ToUnits(Ttl);
-        var validity = BeforeMargin(ttl);
+        long ttl = clock.ToUnits(Ttl);
+        long validity = BeforeMargin(ttl);
         if (BeforeMargin(Deadline) - now <= validity - (validity / 3))
-            Deadline = Math.Min(now + ttl, LatestDeadline(table));
+            Deadline = Math.Min(now + ttl, LatestDeadline(clock));
     }
 
-    protected internal override bool SweepUnsynchronized(LockTable table, long now)
+    protected internal override bool SweepUnsynchronized(TableClock clock, long now)
     {
-        RenewUnsynchronized(table, now);
-        return _handle.Sweep(isYoung: now - GrantedAt < table.YouthUnits);
+        RenewUnsynchronized(clock, now);
+        return _handle.Sweep(isYoung: now - GrantedAt < clock.YouthUnits);
     }
 
     protected internal override void OnSwept()
     {
         // Not here: this is the table's timer, and a log is other people's code.
         ThreadPool.UnsafeQueueUserWorkItem(
-            static lease => Log.Dropped(lease.Locks.Logger, lease.Key, lease.Id), this, preferLocal: false);
+            static lease => Log.Dropped(lease.Home.Logger, lease.Key, lease.Id), this, preferLocal: false);
         if (Volatile.Read(ref _watch) is { } watch)
-            watch.SetAlarm(Locks.Alarms); // it has a deadline now
+            watch.SetAlarm(Home.Alarms); // it has a deadline now
     }
 
     protected internal override void OnGranted()
@@ -270,8 +281,12 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
     /// <summary>Ends the lease when its time is over: in the table, or, where the margin begins, for its holder alone.</summary>
     private void EndIfOver()
     {
-        if (_options.LostMargin is not null && Table.WhileHeld(this, static (lease, now) => ((MemoryLease)lease).LapseUnsynchronized(now, null)))
+        if (_options.LostMargin is not null
+            && Table.WhileHeld(this, static (lease, now) => ((MemoryLease)lease).LapseUnsynchronized(now, null)))
+        {
             TellLapse(Late());
+        }
+
         Table.EndIfOver(this);
     }
 
@@ -280,7 +295,7 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
     /// <param name="reason">Why; null: because its time is over, if it is.</param>
     private bool LapseUnsynchronized(long now, LostReason? reason)
     {
-        RenewUnsynchronized(Table, now);
+        RenewUnsynchronized(Table.Clock, now);
         if (HasLapsed || (reason is null && LostAt > now))
             return false;
         reason ??= IsAtMaxHold ? Locking.LostReason.MaxHoldReached : Locking.LostReason.Expired;
@@ -302,7 +317,7 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
     {
         if (Volatile.Read(ref _outcome) is var known and not 0)
             return (UnlockOutcome)(known - 1);
-        var was = Table.End(this, ClaimState.Released, now, out _, out var notices);
+        ClaimState was = Table.End(this, ClaimState.Released, now, out _, out ClaimNotices notices);
         notices.Deliver();
         if (was == ClaimState.Held)
         {
@@ -312,33 +327,33 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait
 
         if (was == ClaimState.Released || (was == ClaimState.Dropped && _dropReason == (byte)Locking.LostReason.LockDisposed))
             return UnlockOutcome.Released;
-        var outcome = Table.IsHeld(Key) ? UnlockOutcome.HeldByAnother : UnlockOutcome.AlreadyExpired;
-        var first = Interlocked.CompareExchange(ref _outcome, (byte)(outcome + 1), 0);
+        UnlockOutcome outcome = Table.IsHeld(Key) ? UnlockOutcome.HeldByAnother : UnlockOutcome.AlreadyExpired;
+        byte first = Interlocked.CompareExchange(ref _outcome, (byte)(outcome + 1), 0);
         return first == 0 ? outcome : (UnlockOutcome)(first - 1);
     }
 
     private void AfterRelease()
     {
         if (Volatile.Read(ref _watch) is { } watch)
-            Locks.Alarms.Cancel(watch);
+            Home.Alarms.Cancel(watch);
         if (LockTelemetry.MeasuresHeld)
             LockTelemetry.Held(InMemoryLock.BackendType, HeldFor());
-        if (Locks.LogsDebug)
-            Log.Released(Locks.Logger, Key, Id, UnlockOutcome.Released);
+        if (Home.LogsDebug)
+            Log.Released(Home.Logger, Key, Id, UnlockOutcome.Released);
     }
 
     private void ReportLoss(LostReason reason, TimeSpan late)
     {
         if (Volatile.Read(ref _watch) is { } watch)
-            Locks.Alarms.Cancel(watch);
-        LossReport.Queue(this, InMemoryLock.BackendType, Locks.Logger, reason, HeldFor(), late);
+            Home.Alarms.Cancel(watch);
+        LossReport.Queue(this, InMemoryLock.BackendType, Home.Logger, reason, HeldFor(), late);
     }
 
     private TimeSpan Late()
     {
-        var late = Locks.Context.TimeProvider.GetElapsedTime(LostAt);
+        TimeSpan late = Home.Time.GetElapsedTime(LostAt);
         return late > TimeSpan.Zero ? late : TimeSpan.Zero;
     }
 
-    private TimeSpan HeldFor() => Locks.Context.TimeProvider.GetElapsedTime(GrantedAt);
+    private TimeSpan HeldFor() => Home.Time.GetElapsedTime(GrantedAt);
 }

@@ -32,7 +32,7 @@ internal sealed class SharedTables
     {
         lock (_gate)
         {
-            if (!_entries.TryGetValue(name, out var entry))
+            if (!_entries.TryGetValue(name, out Entry? entry))
             {
                 _entries.Add(name, entry = new Entry(new LockTable(time)));
 
@@ -49,7 +49,7 @@ internal sealed class SharedTables
     {
         lock (_gate)
         {
-            var entry = _entries[name];
+            Entry entry = _entries[name];
             if (--entry.Users > 0 || entry.Table.KeyCount > 0)
                 return;
             _lastToken = Math.Max(_lastToken, entry.Table.LastToken);

@@ -24,7 +24,7 @@ internal sealed class TableUse
     public static TableUse Shared(TimeProvider time, string name = "")
     {
         time = SystemClock.InPlaceOf(time);
-        var shared = SharedTables.Of(time);
+        SharedTables shared = SharedTables.Of(time);
         return new TableUse(shared.Join(time, name), shared, name, owns: false);
     }
 

@@ -22,7 +22,8 @@ internal enum AcquireStatus
 /// <summary>The answer of <see cref="LockTable.Acquire(Claim, in AcquireTerms, out ClaimNotices)"/>.</summary>
 /// <param name="Status">What became of it.</param>
 /// <param name="Claim">The claim that is in the table: the one given, or the one with the same id that was there before it.</param>
-/// <param name="HolderRemaining">Not granted: time until the first holder's deadline, <see cref="Timeout.InfiniteTimeSpan"/> without one.</param>
+/// <param name="HolderRemaining">Not granted: time until the first holder's deadline, <see cref="Timeout.InfiniteTimeSpan"/> without
+/// one.</param>
 /// <param name="Holders">How many hold the key now.</param>
 /// <param name="Waiters">How many wait for the key now, this claim included.</param>
 internal readonly record struct AcquireResult(AcquireStatus Status, Claim Claim, TimeSpan HolderRemaining, int Holders, int Waiters);

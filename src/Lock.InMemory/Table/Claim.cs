@@ -18,9 +18,10 @@ internal abstract class Claim : ListItem
 
     private int _state;
 
+    private long _deadline;
+
     /// <summary>Hash of the key, once the claim was given to a table.</summary>
     internal int Hash;
-    private long _deadline;
 
     /// <summary>Creates a claim.</summary>
     /// <param name="key">The whole key.</param>
@@ -52,7 +53,8 @@ internal abstract class Claim : ListItem
     /// <summary>When the claim came to the table, as a timestamp of the table's clock.</summary>
     public long ArrivedAt { get; internal set; }
 
-    /// <summary>When it was granted, as a timestamp of the table's clock. The same as <see cref="ArrivedAt"/> when that was on arrival.</summary>
+    /// <summary>When it was granted, as a timestamp of the table's clock. The same as <see cref="ArrivedAt"/> when that was on
+    /// arrival.</summary>
     public long GrantedAt { get; internal set; }
 
     /// <summary>When the lease ends unless it is extended, as a timestamp of the table's clock, or <see cref="Never"/>.</summary>
@@ -74,7 +76,7 @@ internal abstract class Claim : ListItem
     protected internal virtual bool MustAnnounceEnd => false;
 
     /// <summary>The time that no lease of this claim reaches beyond, as a timestamp; <see cref="Never"/> when there is none.</summary>
-    protected internal virtual long LatestDeadline(LockTable table) => Never;
+    protected internal virtual long LatestDeadline(TableClock clock) => Never;
 
     /// <summary>Whether the slow sweep is to look at this claim (<see cref="SweepUnsynchronized"/>) although it never expires.</summary>
     protected internal virtual bool IsSweptWithoutExpiry => false;
@@ -124,14 +126,15 @@ internal abstract class Claim : ListItem
     {
     }
 
-    /// <summary>Asked under the gate when the deadline may have passed: a claim that renews itself moves <see cref="Deadline"/> here.</summary>
-    protected internal virtual void RenewUnsynchronized(LockTable table, long now)
+    /// <summary>Asked under the gate when the deadline may have passed: a claim that renews itself moves <see cref="Deadline"/>
+    /// here.</summary>
+    protected internal virtual void RenewUnsynchronized(TableClock clock, long now)
     {
     }
 
     /// <summary>Called under the gate by the slow sweep, for each live holder.</summary>
     /// <returns>Whether <see cref="OnSwept"/> is to be called.</returns>
-    protected internal virtual bool SweepUnsynchronized(LockTable table, long now) => false;
+    protected internal virtual bool SweepUnsynchronized(TableClock clock, long now) => false;
 
     internal void MoveTo(ClaimState state)
     {

@@ -31,7 +31,7 @@ internal struct ClaimNotices
         Tell(_first, _firstKind);
         if (_more is null)
             return;
-        foreach (var (claim, kind) in _more)
+        foreach ((Claim claim, Kind kind) in _more)
             Tell(claim, kind);
     }
 

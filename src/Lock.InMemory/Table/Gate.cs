@@ -4,8 +4,10 @@ using System.Runtime.InteropServices;
 
 namespace Locking;
 
-/// <summary>A gate for sections of a few dozen instructions that never wait, call out or read a clock: one exchange to enter, one store to leave.</summary>
-/// <remarks>Half the cost of <see cref="Lock"/>, which is what the speed of an uncontended lock is made of (decision 0010). Not re-entrant.</remarks>
+/// <summary>A gate for sections of a few dozen instructions that never wait, call out or read a clock: one exchange to enter, one store to
+/// leave.</summary>
+/// <remarks>Half the cost of <see cref="Lock"/>, which is what the speed of an uncontended lock is made of (decision 0010). Not
+/// re-entrant.</remarks>
 [StructLayout(LayoutKind.Auto)]
 internal struct Gate
 {
@@ -49,7 +51,7 @@ internal struct Gate
         Debug.Assert(_thread != Environment.CurrentManagedThreadId, "A gate is not re-entrant.");
 #endif
         // The holder may have lost its processor: after some turns the wait gives ours away, but never sleeps a whole millisecond.
-        var spin = default(SpinWait);
+        SpinWait spin = default;
         do
         {
             spin.SpinOnce(sleep1Threshold: -1);

@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace Locking;
 
-/// <summary>What is known of one key in use: its holders and, where there was contention, its queue. Everything under the stripe's gate.</summary>
+/// <summary>What is known of one key in use: its holders and, where there was contention, its queue. Everything under the stripe's
+/// gate.</summary>
 internal sealed class KeyEntry
 {
     /// <summary>Next entry of the same bucket, or of the free list.</summary>
@@ -24,7 +25,7 @@ internal sealed class KeyEntry
         get
         {
             Claim? oldest = null;
-            for (var claim = Holders; claim is not null; claim = claim.Next)
+            for (Claim? claim = Holders; claim is not null; claim = claim.Next)
             {
                 if (claim.State == ClaimState.Held && (oldest is null || claim.FencingToken < oldest.FencingToken))
                     oldest = claim;
@@ -39,8 +40,8 @@ internal sealed class KeyEntry
     {
         get
         {
-            var first = Claim.Never;
-            for (var claim = Holders; claim is not null; claim = claim.Next)
+            long first = Claim.Never;
+            for (Claim? claim = Holders; claim is not null; claim = claim.Next)
                 first = Math.Min(first, claim.Deadline);
             return first;
         }
@@ -88,9 +89,9 @@ internal sealed class KeyEntry
     /// <summary>The claim with this id, or null. Those that have ended but are still linked are not found.</summary>
     public Claim? Find(string id)
     {
-        if (Queue?.Index is { } index && index.TryGetValue(id, out var found))
+        if (Queue?.Index is { } index && index.TryGetValue(id, out Claim? found))
             return found.State is ClaimState.Held or ClaimState.Waiting ? found : null;
-        for (var claim = Holders; claim is not null; claim = claim.Next)
+        for (Claim? claim = Holders; claim is not null; claim = claim.Next)
         {
             if (claim.KnownId == id && claim.State == ClaimState.Held)
                 return claim;
@@ -99,7 +100,7 @@ internal sealed class KeyEntry
         // A waiter's id is known from the start or not at all, so that the index, where there is one, has all of them.
         if (Queue is not { Index: null } queue)
             return null;
-        for (var claim = queue.Head; claim is not null; claim = claim.Next)
+        for (Claim? claim = queue.Head; claim is not null; claim = claim.Next)
         {
             if (claim.KnownId == id)
                 return claim;

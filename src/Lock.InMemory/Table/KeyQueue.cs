@@ -56,7 +56,7 @@ internal sealed class KeyQueue(KeyEntry entry) : HeapItem
     /// <summary>The claim has left the key.</summary>
     public void Forget(Claim claim)
     {
-        if (Index is { } index && claim.KnownId is { } id && index.TryGetValue(id, out var found) && found == claim)
+        if (Index is { } index && claim.KnownId is { } id && index.TryGetValue(id, out Claim? found) && found == claim)
             index.Remove(id);
     }
 
@@ -66,9 +66,9 @@ internal sealed class KeyQueue(KeyEntry entry) : HeapItem
     private void BuildIndex()
     {
         Index = new Dictionary<string, Claim>(StringComparer.Ordinal);
-        for (var claim = Entry.Holders; claim is not null; claim = claim.Next)
+        for (Claim? claim = Entry.Holders; claim is not null; claim = claim.Next)
             Enlist(claim);
-        for (var claim = Head; claim is not null; claim = claim.Next)
+        for (Claim? claim = Head; claim is not null; claim = claim.Next)
             Enlist(claim);
     }
 }

@@ -4,7 +4,9 @@ namespace Locking;
 
 /// <summary>A part of the table, by hash of the key: its own gate, keys and timer, so that different keys seldom meet.</summary>
 /// <remarks>Everything but <see cref="SetTimer"/> is done with <see cref="Gate"/> taken.</remarks>
-internal sealed class Stripe(LockTable table)
+/// <param name="clock">The table's clock.</param>
+/// <param name="wake">What the timer calls.</param>
+internal sealed class Stripe(TableClock clock, Action<Stripe> wake)
 {
     private const int SmallestSize = 8;
     private const int MostFree = 128;
@@ -12,7 +14,8 @@ internal sealed class Stripe(LockTable table)
     /// <summary>The gate. A field, since it is a structure that changes.</summary>
     public Gate Gate;
 
-    /// <summary>Hash of a key that was found taken a moment ago and is still in use; a hint that is read without the gate. 0: none.</summary>
+    /// <summary>Hash of a key that was found taken a moment ago and is still in use; a hint that is read without the gate. 0:
+    /// none.</summary>
     public int BusyHash;
 
     private readonly Lock _timerGate = new();
@@ -30,11 +33,12 @@ internal sealed class Stripe(LockTable table)
     /// <summary>How many keys are in use.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Keys whose holders' deadlines somebody waits for. A key stays where it is while its holders change: one that comes due too early is
-    /// looked at and put back, so that a busy key costs nothing here.</summary>
+    /// <summary>Keys whose holders' deadlines somebody waits for. A key stays where it is while its holders change: one that comes due too
+    /// early is looked at and put back, so that a busy key costs nothing here.</summary>
     public DueHeap<KeyQueue> Deadlines { get; } = new();
 
-    /// <summary>The shortest lease that the sweep is paced for; leases at least as long need no more. <see cref="Claim.Never"/>: no sweep.</summary>
+    /// <summary>The shortest lease that the sweep is paced for; leases at least as long need no more. <see cref="Claim.Never"/>: no
+    /// sweep.</summary>
     public long SweepPace { get; private set; } = Claim.Never;
 
     public long SweepAt { get; private set; } = Claim.Never;
@@ -45,7 +49,7 @@ internal sealed class Stripe(LockTable table)
 
     public KeyEntry? Find(string key, int hash)
     {
-        var entry = _buckets[hash & (_buckets.Length - 1)];
+        KeyEntry? entry = _buckets[hash & (_buckets.Length - 1)];
         while (entry is not null && (entry.Hash != hash || entry.Key != key))
             entry = entry.Next;
         return entry;
@@ -58,12 +62,12 @@ internal sealed class Stripe(LockTable table)
     {
         if (Count == _buckets.Length)
             Resize(Count * 2);
-        var entry = _spare is { IsInUse: false } spare ? spare : TakeFree();
+        KeyEntry entry = _spare is { IsInUse: false } spare ? spare : TakeFree();
         entry.IsInUse = true;
         if (!ReferenceEquals(entry.Key, key))
             entry.Key = key;
         entry.Hash = hash;
-        ref var bucket = ref _buckets[hash & (_buckets.Length - 1)];
+        ref KeyEntry? bucket = ref _buckets[hash & (_buckets.Length - 1)];
         if (bucket is not null)
             entry.Next = bucket;
         bucket = entry;
@@ -75,7 +79,7 @@ internal sealed class Stripe(LockTable table)
     public void Remove(KeyEntry entry)
     {
         Debug.Assert(entry.IsIdle && entry.HolderCount == 0, "Only an idle key is forgotten.");
-        ref var link = ref _buckets[entry.Hash & (_buckets.Length - 1)];
+        ref KeyEntry? link = ref _buckets[entry.Hash & (_buckets.Length - 1)];
         while (link != entry)
             link = ref link!.Next;
         if (entry.Next is null)
@@ -117,7 +121,7 @@ internal sealed class Stripe(LockTable table)
     public void PaceSweep(long ttl, long now)
     {
         SweepPace = ttl;
-        SweepAt = Math.Min(SweepAt, now + table.SweepPeriod(ttl, Count));
+        SweepAt = Math.Min(SweepAt, now + clock.SweepPeriod(ttl, Count));
     }
 
     /// <summary>The sweep begins. Leases granted meanwhile pace the next one themselves.</summary>
@@ -134,7 +138,7 @@ internal sealed class Stripe(LockTable table)
     /// next wake-up nearer.</summary>
     public bool NeedsTimer()
     {
-        var wakeAt = WakeAt;
+        long wakeAt = WakeAt;
         if (wakeAt >= _armedFor)
             return false;
         _armedFor = wakeAt;
@@ -150,16 +154,16 @@ internal sealed class Stripe(LockTable table)
         lock (_timerGate)
         {
             Gate.Enter();
-            var dueAt = _armedFor;
+            long dueAt = _armedFor;
             Gate.Exit();
             if (dueAt == Claim.Never || _stopped)
                 return;
-            var due = table.TimerDue(dueAt);
+            TimeSpan due = clock.TimerDue(dueAt);
             if (_timer is null)
             {
                 // The timer serves everybody: it must not carry on the context of whoever came first.
-                using var flow = ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow();
-                _timer = table.TimeProvider.CreateTimer(
+                using AsyncFlowControl flow = ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow();
+                _timer = clock.Time.CreateTimer(
                     static state => ((Stripe)state!).Fire(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             }
 
@@ -182,8 +186,8 @@ internal sealed class Stripe(LockTable table)
         Debug.Assert(Gate.IsHeldByCurrentThread, "The gate is not taken.");
         if (entry is null)
             return;
-        var holders = 0;
-        for (var claim = entry.Holders; claim is not null; claim = claim.Next)
+        int holders = 0;
+        for (Claim? claim = entry.Holders; claim is not null; claim = claim.Next)
         {
             holders++;
             Debug.Assert(claim.Entry == entry && claim.State is not (ClaimState.New or ClaimState.Waiting), "A holder that does not hold.");
@@ -221,17 +225,17 @@ internal sealed class Stripe(LockTable table)
         _freeCount++;
     }
 
-    private void Fire() => table.Wake(this);
+    private void Fire() => wake(this);
 
     private void Resize(int size)
     {
         var buckets = new KeyEntry?[size];
-        foreach (var first in _buckets)
+        foreach (KeyEntry? first in _buckets)
         {
-            for (var entry = first; entry is not null;)
+            for (KeyEntry? entry = first; entry is not null;)
             {
-                var next = entry.Next;
-                ref var bucket = ref buckets[entry.Hash & (size - 1)];
+                KeyEntry? next = entry.Next;
+                ref KeyEntry? bucket = ref buckets[entry.Hash & (size - 1)];
                 entry.Next = bucket;
                 bucket = entry;
                 entry = next;

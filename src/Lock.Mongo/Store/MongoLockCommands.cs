@@ -1,9 +1,10 @@
 using System.Globalization;
 using MongoDB.Bson;
+using static Locking.MongoExpressions;
 
 namespace Locking;
 
-/// <summary>The commands of the five steps. The document of a key:</summary>
+/// <summary>The commands of the steps. The document of a key:</summary>
 /// <remarks>
 /// <code>
 /// _id        prefix + key
@@ -13,6 +14,7 @@ namespace Locking;
 /// expiresAt  end of the lease; null: released; the last millisecond of the year 9999: never
 /// purgeAt    when the counter may go (TTL index)
 /// change     rises with each change of a lease: a command that shortens a lease, or takes its end away, names the one it has seen
+/// line       who waits, first come first; missing: nobody (MongoLine)
 /// </code>
 /// Every decision is an expression in the update, on the server's clock: <c>$expr</c> in the filter of an upsert is refused by MongoDB,
 /// and all expressions of one <c>$set</c> see the document as it was before. A command may arrive late, after its sender has given it up and
@@ -34,10 +36,10 @@ internal sealed class MongoLockCommands
     public const long NumberLimit = 1L << 53;
 
     /// <summary>The token of everything that may be a lock; what has none is somebody else's.</summary>
-    private static readonly BsonDocument IsToken = new() { { "$gte", 0 }, { "$lt", NumberLimit } };
+    private static readonly BsonDocument s_isToken = new() { { "$gte", 0 }, { "$lt", NumberLimit } };
 
     /// <summary>What no lock is. Looked at before a document is taken, since the first write of ours would destroy what stands there.</summary>
-    private static readonly BsonArray NoLock =
+    private static readonly BsonArray s_noLock =
     [
         IsOf("token", "array"),
         IsOf("holder", OtherThan("string")),
@@ -51,34 +53,17 @@ internal sealed class MongoLockCommands
     ];
 
     /// <summary>The filter of everything that is no lock.</summary>
-    public static readonly BsonDocument IsForeign = new("$or", new BsonArray(NoLock.Prepend(new BsonDocument("token", new BsonDocument("$not", IsToken)))));
+    public static readonly BsonDocument IsForeign = new("$or", new BsonArray(s_noLock.Prepend(new BsonDocument("token", new BsonDocument("$not", s_isToken)))));
 
-    private static readonly BsonValue Now = "$$NOW";
-    private static readonly BsonValue Holder = "$holder";
-    private static readonly BsonValue ExpiresAt = "$expiresAt";
-    private static readonly BsonValue PurgeAt = "$purgeAt";
-    private static readonly BsonValue Token = "$token";
-    private static readonly BsonValue ChangeOrZero = Call("$ifNull", "$change", 0L);
-    private static readonly BsonValue NextChange = Call("$add", ChangeOrZero, 1L);
-
-    /// <summary>Somebody holds it: there is an end, and it is not yet over. A missing one and null come before every date.</summary>
-    private static readonly BsonValue Live = Call("$gt", ExpiresAt, Now);
-
-    /// <summary>Above the last one, and at least the server's time in microseconds: rises even when the counter was purged. Without a last one the sum is
-    /// null, which the maximum passes over.</summary>
-    private static readonly BsonValue NextToken = Call("$max", Call("$add", Token, 1L), Call("$multiply", Call("$toLong", Now), 1000L));
-
-    private static readonly BsonValue TokenIfLive = If(Live, Token, NextToken);
-
-    private static readonly BsonValue Left = Call("$subtract", ExpiresAt, Now);
+    private static readonly BsonValue s_left = Call("$subtract", ExpiresAt, Now);
 
     /// <summary>No more than the answer needs: computing and sending it costs.</summary>
-    private static readonly BsonDocument Shown = new() { { "holder", 1 }, { "token", 1 }, { "change", 1 }, { "expiresAt", 1 }, { "left", Left } };
+    private static readonly BsonDocument s_shown = new() { { "holder", 1 }, { "token", 1 }, { "change", 1 }, { "expiresAt", 1 }, { "left", s_left } };
 
-    private static readonly BsonDocument ShownToReaders = new() { { "holder", 1 }, { "owner", 1 }, { "token", 1 }, { "change", 1 }, { "expiresAt", 1 }, { "left", Left } };
+    private static readonly BsonDocument s_shownToReaders = new() { { "holder", 1 }, { "owner", 1 }, { "token", 1 }, { "change", 1 }, { "expiresAt", 1 }, { "left", s_left } };
 
     /// <summary>The longest key has 1,024 bytes: so many of the last character are behind everything that begins with a prefix.</summary>
-    private static readonly string BehindEverything = string.Concat(Enumerable.Repeat("\U0010FFFF", 257));
+    private static readonly string s_behindEverything = string.Concat(Enumerable.Repeat("\U0010FFFF", 257));
 
     private readonly MongoStoreSettings _settings;
     private readonly BsonDocument _writeConcern;
@@ -89,7 +74,7 @@ internal sealed class MongoLockCommands
     {
         _settings = settings;
         _writeConcern = WriteConcern(settings);
-        _releaseIfLive = Set(OnlyIf(Live, Released()));
+        _releaseIfLive = [Set(OnlyIf(Live, Released()))];
     }
 
     /// <summary>Takes a lock that nobody holds, and changes nothing otherwise, for its own holder neither: <see cref="Extend"/> is for that, and every
@@ -108,11 +93,11 @@ internal sealed class MongoLockCommands
         return new BsonDocument
         {
             { "findAndModify", _settings.Collection },
-            { "query", Query(request.Key).Add("$nor", NoLock) },
+            { "query", Query(request.Key).Add("$nor", s_noLock) },
             { "upsert", true },
             { "new", true },
-            { "update", Set(set) },
-            { "fields", Shown },
+            { "update", new BsonArray { Set(set) } },
+            { "fields", s_shown },
             { "writeConcern", _writeConcern },
         };
     }
@@ -136,22 +121,48 @@ internal sealed class MongoLockCommands
         return Update(key, unchanged, new() { { "expiresAt", end }, { "purgeAt", purge }, { "change", NextChange } });
     }
 
+    /// <summary>A waiter's question: takes the lock where nobody holds it and the asker is the first of the line; else takes a place in the line, and keeps
+    /// it. The reply shows the document as it is then, or none: there is nothing to wait for.</summary>
+    public BsonDocument Ask(AcquireRequest request, TimeSpan ttl)
+    {
+        (BsonValue end, BsonValue purge) = Ends(ttl);
+        return new BsonDocument
+        {
+            { "findAndModify", _settings.Collection },
+            { "query", Query(request.Key).Add("$nor", s_noLock) },
+            { "new", true },
+            { "update", MongoLine.Ask(request, end, purge, Purge(MongoLine.Claim)) },
+            { "fields", new BsonDocument(s_shown).AddRange(MongoLine.Shown(request.HolderId)) },
+            { "writeConcern", _writeConcern },
+        };
+    }
+
     /// <summary>
-    /// Releases one holder's lease. An update, which costs the server less than findAndModify; <c>nModified</c> says whether the lease was
-    /// live, since an update that changes nothing is not counted (of a <c>$set</c>: some engines count a <c>$replaceWith</c> always).
+    /// Releases one holder's lease where nobody waits. An update, which costs the server less than findAndModify; <c>nModified</c> says whether the lease
+    /// was live, since an update that changes nothing is not counted (of a <c>$set</c>: some engines count a <c>$replaceWith</c> always).
     /// </summary>
     public BsonDocument Release(string key, string holderId) => new()
     {
         { "update", _settings.Collection },
-        { "updates", new BsonArray { new BsonDocument { { "q", Query(key).Add("holder", holderId) }, { "u", _releaseIfLive } } } },
+        {
+            "updates",
+            new BsonArray
+            {
+                new BsonDocument { { "q", Query(key).Add("holder", holderId).Add("line", BsonNull.Value) }, { "u", _releaseIfLive } },
+            }
+        },
         { "writeConcern", _writeConcern },
     };
 
+    /// <summary>Releases one holder's lease whoever waits, and hands the lock to the first of the line; a place of that holder's in the line is gone in any
+    /// case. The reply shows the document as it was before.</summary>
+    public BsonDocument GiveOn(string key, string holderId) => GiveOn(key, Mine(holderId), holderId);
+
     /// <summary>Takes the lock from whoever was granted it with this token; the reply shows the document as it was before. By the token, since a
     /// command that is repeated or comes late must not meet the next holder.</summary>
-    public BsonDocument ForceRelease(string key, long token) => FindAndModify(key, returnNew: false, OnlyIf(Call("$and", Live, Has(token)), Released()));
+    public BsonDocument ForceRelease(string key, long token) => GiveOn(key, Call("$and", Live, Has(token)), leaving: null);
 
-    public BsonDocument Get(string key) => Read(new BsonDocument("$match", Query(key).Add("$nor", NoLock)));
+    public BsonDocument Get(string key) => Read(new BsonDocument("$match", Query(key).Add("$nor", s_noLock)));
 
     /// <summary>One page of a listing, ordered by <c>_id</c>. Pages need no cursor, which a server keeps for one session and a client may not get back to.</summary>
     /// <param name="prefix">What keys begin with.</param>
@@ -160,8 +171,8 @@ internal sealed class MongoLockCommands
     {
         string from = _settings.KeyPrefix + prefix;
         BsonDocument range = after is null ? new("$gte", from) : new("$gt", after);
-        if (from.Length > 0) range.Add("$lt", from + BehindEverything);
-        var match = new BsonDocument { { "_id", range }, { "token", IsToken }, { "expiresAt", new BsonDocument("$type", "date") }, { "$nor", NoLock } };
+        if (from.Length > 0) range.Add("$lt", from + s_behindEverything);
+        var match = new BsonDocument { { "_id", range }, { "token", s_isToken }, { "expiresAt", new BsonDocument("$type", "date") }, { "$nor", s_noLock } };
         return Read(new("$match", match), new("$sort", new BsonDocument("_id", 1)), new("$limit", PageSize));
     }
 
@@ -175,7 +186,7 @@ internal sealed class MongoLockCommands
         { "singleBatch", true },
     };
 
-    private BsonDocument Query(string key) => new() { { "_id", _settings.KeyPrefix + key }, { "token", IsToken } };
+    private BsonDocument Query(string key) => new() { { "_id", _settings.KeyPrefix + key }, { "token", s_isToken } };
 
     private static BsonDocument IsOf(string field, BsonValue types) => new(field, new BsonDocument("$type", types));
 
@@ -186,21 +197,21 @@ internal sealed class MongoLockCommands
     /// <summary>No more than must change: each field costs the server a comparison and a write.</summary>
     private BsonDocument Released() => new() { { "expiresAt", BsonNull.Value }, { "purgeAt", Purge(TimeSpan.Zero) } };
 
-    private static BsonDocument OnlyIf(BsonValue condition, BsonDocument fields) => new(fields.Select(field => new BsonElement(field.Name, If(condition, field.Value, "$" + field.Name))));
+    private BsonDocument Update(string key, BsonValue condition, BsonDocument fields) =>
+        FindAndModify(Query(key), returnNew: true, [Set(OnlyIf(condition, fields))]);
 
-    private BsonDocument Update(string key, BsonValue condition, BsonDocument fields) => FindAndModify(key, returnNew: true, OnlyIf(condition, fields));
+    private BsonDocument GiveOn(string key, BsonValue condition, string? leaving) =>
+        FindAndModify(Query(key).Add("$nor", s_noLock), returnNew: false, MongoLine.GiveOn(condition, leaving, Purge(TimeSpan.Zero), Purge(MongoLine.Claim)));
 
-    private BsonDocument FindAndModify(string key, bool returnNew, BsonDocument set) => new()
+    private BsonDocument FindAndModify(BsonDocument query, bool returnNew, BsonArray stages) => new()
     {
         { "findAndModify", _settings.Collection },
-        { "query", Query(key) },
+        { "query", query },
         { "new", returnNew },
-        { "update", Set(set) },
-        { "fields", Shown },
+        { "update", stages },
+        { "fields", s_shown },
         { "writeConcern", _writeConcern },
     };
-
-    private static BsonArray Set(BsonDocument fields) => [new BsonDocument("$set", fields)];
 
     private static BsonDocument WriteConcern(MongoStoreSettings settings)
     {
@@ -213,12 +224,9 @@ internal sealed class MongoLockCommands
     private BsonDocument Read(params BsonDocument[] stages) => new()
     {
         { "aggregate", _settings.Collection },
-        { "pipeline", new BsonArray(stages.Append(new BsonDocument("$project", ShownToReaders))) },
+        { "pipeline", new BsonArray(stages.Append(new BsonDocument("$project", s_shownToReaders))) },
         { "cursor", new BsonDocument("batchSize", PageSize + 1) },
     };
-
-    /// <summary>A text as it is: one that begins with <c>$</c> would be taken for a field's path.</summary>
-    private static BsonValue Literally(string text) => text.StartsWith('$') ? new BsonDocument("$literal", text) : text;
 
     /// <summary>The end of a lease that begins now, where none is live. Most leases of a store are equally long.</summary>
     private Lease LeaseIfFree(TimeSpan ttl)
@@ -236,28 +244,6 @@ internal sealed class MongoLockCommands
 
     /// <summary>A millisecond later than the retention says: in the next one, time alone gives higher tokens than all that were given out in this one.</summary>
     private BsonDocument Purge(TimeSpan ttl) => After(ttl + _settings.FenceRetention + TimeSpan.FromMilliseconds(1));
-
-    private static BsonDocument After(TimeSpan span) => Call("$add", Now, Milliseconds(span));
-
-    /// <summary>Rounded up: a lease may last longer in the store than its holder relies on it, never shorter.</summary>
-    private static long Milliseconds(TimeSpan span) => (span.Ticks + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond;
-
-    private static BsonDocument Mine(string holderId) => Call("$and", Live, Call("$eq", Holder, Literally(holderId)));
-
-    /// <summary>It is the grant that got this token.</summary>
-    private static BsonDocument Has(long token) => Call("$eq", Token, token);
-
-    private static BsonDocument Later(BsonValue end, BsonValue other) => Call("$max", end, other);
-
-    private static BsonDocument If(BsonValue condition, BsonValue then, BsonValue otherwise) => Call("$cond", condition, then, otherwise);
-
-    /// <summary>An operator on its arguments.</summary>
-    private static BsonDocument Call(string name, params ReadOnlySpan<BsonValue> arguments)
-    {
-        var list = new BsonArray(arguments.Length);
-        foreach (BsonValue argument in arguments) list.Add(argument);
-        return new BsonDocument(name, list);
-    }
 
     private sealed record Lease(TimeSpan Ttl, BsonValue ExpiresAt, BsonValue PurgeAt);
 }

@@ -12,6 +12,12 @@ namespace Locking;
 /// <param name="Change">The last change of a lease.</param>
 internal sealed record MongoLockDocument(string Id, string? Holder, string Owner, long Token, TimeSpan Left, bool IsReleased, long Change)
 {
+    /// <summary>The asker's place in the line, 0 for the first; below zero: it has none, or the reply does not tell.</summary>
+    public int Place { get; private init; } = -1;
+
+    /// <summary>Somebody waits, as far as the reply tells.</summary>
+    public bool IsCrowded { get; private init; }
+
     public bool IsLive => Holder is not null && (Left == Timeout.InfiniteTimeSpan || Left > TimeSpan.Zero);
 
     public bool IsHeldBy(string holderId) => IsLive && Holder == holderId;
@@ -37,7 +43,11 @@ internal sealed record MongoLockDocument(string Id, string? Holder, string Owner
             document.Long("token"),
             isEndless ? Timeout.InfiniteTimeSpan : Span(document.Long("left")),
             end.IsBsonNull,
-            document.Long("change"));
+            document.Long("change"))
+        {
+            Place = document.GetValue("place", BsonNull.Value).IsNumeric ? document.Int("place") : -1,
+            IsCrowded = document.Flag("crowded"),
+        };
     }
 
     /// <summary>Why a document cannot be a lock of ours; null: it can.</summary>

@@ -5,10 +5,11 @@ namespace Locking;
 
 /// <summary>Locks in a MongoDB collection, one document per key, decided by the server's clock.</summary>
 /// <remarks>
-/// Waiting is polling, paced by the holder's remaining time, which a busy reply carries. A step that failed in a way that may pass is
-/// repeated here at once, within the step's time limit, since only here a repeated release can be told from a second one.
+/// Waiting is polling. Who waits stands in a line in the key's document (<see cref="MongoLine"/>), a release makes the first of it the holder, and a busy
+/// answer tells each when to ask again (<see cref="WaiterPace"/>). A step that failed in a way that may pass is repeated here at once, within the step's
+/// time limit, since only here a repeated release can be told from a second one.
 /// </remarks>
-internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDiagnostics
+internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceReleaseStore, IStoreDiagnostics
 {
     public const string TypeName = "mongo";
 
@@ -33,6 +34,11 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
     private readonly StepQueue _queue;
     private readonly TimeProvider _time;
     private readonly IDisposable? _owned;
+
+    /// <summary>Who of this process stands in a line, by its request, which is the same object for every attempt of a waiter; gone with it.</summary>
+    private readonly ConditionalWeakTable<AcquireRequest, WaiterPace> _waiters = [];
+
+    private readonly CrowdedGrants _crowded = new();
     private volatile bool _disposed;
 
     /// <summary>Creates the store.</summary>
@@ -52,6 +58,8 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
     }
 
     public string Type => TypeName;
+
+    public bool IsQueueing => true;
 
     public async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
@@ -128,6 +136,39 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
     private async ValueTask<AcquireReply> AcquireAsync(AcquireRequest request, MongoStep step)
     {
         await _index.EnsureAsync(step.Token).ConfigureAwait(false);
+        if (!request.Queue)
+            return await TakeAsync(request, step).ConfigureAwait(false);
+
+        // The question of one who waits costs the server more than that of one who comes, who mostly finds nobody.
+        bool waits = _waiters.TryGetValue(request, out WaiterPace? pace);
+        if (waits && await AskAsync(request, pace!, step).ConfigureAwait(false) is { } answer)
+            return answer;
+        AcquireReply reply = await TakeAsync(request, step).ConfigureAwait(false);
+        if (reply.IsGranted || waits)
+            return reply;
+        pace = _waiters.GetValue(request, _ => new WaiterPace(_time));
+        return await AskAsync(request, pace, step).ConfigureAwait(false) ?? reply;
+    }
+
+    /// <summary>Asks as one who waits.</summary>
+    /// <returns>Null when there is no document to wait at: it was removed meanwhile, and nobody holds the lock.</returns>
+    private async ValueTask<AcquireReply?> AskAsync(AcquireRequest request, WaiterPace pace, MongoStep step)
+    {
+        TimeSpan first = FirstOf(request.Ttl);
+        (BsonDocument reply, _) = await RunAsync(_commands.Ask(request, first), "the question for", request.Key, step).ConfigureAwait(false);
+        if (MongoLockDocument.FromValue(reply) is not { } document)
+            return null;
+        if (!document.IsHeldBy(request.HolderId))
+            return AcquireReply.Busy(document.Left, askAgainIn: document.Place < 0 ? null : pace.Next(document.Place));
+        if (document.IsCrowded)
+            _crowded.Add(request.HolderId);
+        MongoLockDocument? held = await SetEndAsync(request.Key, request.HolderId, request.Ttl, document, step).ConfigureAwait(false);
+        return MongoLockDocument.Answer(held, request.HolderId) == StoreReply.Done ? AcquireReply.Granted(held!.Token) : AcquireReply.Busy(null);
+    }
+
+    /// <summary>Takes the lock if nobody holds it.</summary>
+    private async ValueTask<AcquireReply> TakeAsync(AcquireRequest request, MongoStep step)
+    {
         TimeSpan first = FirstOf(request.Ttl);
         BsonDocument command = _commands.Acquire(request, first);
         for (int attempt = 0; attempt <= MostRepeats; attempt++)
@@ -181,17 +222,27 @@ internal sealed class MongoLockStore : ILockStore, IForceReleaseStore, IStoreDia
 
     private async ValueTask<StoreReply> ReleaseAsync(string key, string holderId, MongoStep step)
     {
-        (BsonDocument reply, bool repeated) = await RunAsync(_commands.Release(key, holderId), "the release of", key, step).ConfigureAwait(false);
-        if (reply.Long("nModified") > 0) return StoreReply.Done;
-        MongoLockDocument? document = await ReadAsync(key, step).ConfigureAwait(false);
+        bool repeated = false;
+        if (!_crowded.Take(holderId))
+        {
+            (BsonDocument alone, repeated) = await RunAsync(_commands.Release(key, holderId), "the release of", key, step).ConfigureAwait(false);
+            if (alone.Long("nModified") > 0)
+                return StoreReply.Done;
+        }
+
+        // Somebody waits, or it is not held: this command ends the lease in the one case, and in both it shows what stood there.
+        (BsonDocument reply, bool again) = await RunAsync(_commands.GiveOn(key, holderId), "the release of", key, step).ConfigureAwait(false);
+        repeated |= again;
+        MongoLockDocument? document = MongoLockDocument.FromValue(reply);
+        if (document is not null && document.IsHeldBy(holderId))
+            return StoreReply.Done;
+
         // The first try worked, only its answer was lost.
         if (repeated && document is { IsReleased: true } && document.Holder == holderId) return StoreReply.Done;
         // It may have worked also where the next holder, or nobody, is met: the lease need not have been lost before. Only one that ran out here was not released.
         bool ranOut = document is { IsReleased: false, IsLive: false } && document.Holder == holderId;
         if (repeated && !ranOut) throw MongoFailure.Create($"The answer to the release of '{key}' was lost, and what stands there now does not tell whether it was done.", isTransient: true, mayHaveRun: true);
-        StoreReply answer = MongoLockDocument.Answer(document, holderId);
-        if (answer != StoreReply.Done) return answer;
-        throw MongoFailure.Create($"The lease of '{key}' came back to life while it was released: the server's clock stepped back.", isTransient: true, mayHaveRun: false);
+        return MongoLockDocument.Answer(document, holderId);
     }
 
     private async ValueTask<bool> ForceReleaseAsync(string key, MongoStep step)

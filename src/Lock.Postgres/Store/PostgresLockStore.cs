@@ -40,14 +40,15 @@ internal sealed class PostgresLockStore : ILockStore, IReleaseSignal, IStoreDiag
         ArgumentNullException.ThrowIfNull(request);
         while (true)
         {
-            List<(bool IsGranted, long Token, TimeSpan Left, bool IsStale)> rows = await RunAsync(
-                _statements.Acquire, static row => (row.GetBoolean(0), row.GetInt64(1), Left(row, 2), row.GetBoolean(3)), cancellationToken,
-                Bytes(request.Key), Bytes(request.HolderId), Bytes(request.Owner), Span(request.Ttl)).ConfigureAwait(false);
-            (bool isGranted, long token, TimeSpan left, bool isStale) = rows[0];
-            if (!isGranted)
-                return AcquireReply.Busy(left);
+            List<Answer> answers = await RunAsync(
+                _statements.Acquire, Answer.Of, cancellationToken, Bytes(request.Key), Bytes(request.HolderId), Bytes(request.Owner), Span(request.Ttl))
+                .ConfigureAwait(false);
+            if (answers is not [{ } answer])
+                continue;
+            if (answer.Token is not { } token)
+                return AcquireReply.Busy(answer.Left);
             _session.HasWritten = true;
-            if (!isStale)
+            if (!answer.IsStale)
             {
                 _purge.Granted(token);
                 return AcquireReply.Granted(token);
@@ -59,10 +60,14 @@ internal sealed class PostgresLockStore : ILockStore, IReleaseSignal, IStoreDiag
     }
 
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken) =>
-        (await RunAsync(_statements.Extend, Reply, cancellationToken, Bytes(key), Bytes(holderId), Span(ttl)).ConfigureAwait(false))[0];
+        await RunAsync(_statements.Extend, Reply, cancellationToken, Bytes(key), Bytes(holderId), Span(ttl)).ConfigureAwait(false) is [StoreReply done]
+            ? done
+            : await WhyAsync(key, holderId, cancellationToken).ConfigureAwait(false);
 
     public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken) =>
-        (await RunAsync(_statements.Release, Reply, cancellationToken, Bytes(key), Bytes(holderId), Text(PostgresNotices.NameOf(key))).ConfigureAwait(false))[0];
+        await RunAsync(_statements.Release, Reply, cancellationToken, Bytes(key), Bytes(holderId)).ConfigureAwait(false) is [StoreReply done]
+            ? done
+            : await WhyAsync(key, holderId, cancellationToken).ConfigureAwait(false);
 
     public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken) =>
         (await RunAsync(_statements.Get, Info, cancellationToken, Bytes(key)).ConfigureAwait(false)).FirstOrDefault();
@@ -94,6 +99,9 @@ internal sealed class PostgresLockStore : ILockStore, IReleaseSignal, IStoreDiag
             await _owned.DisposeAsync().ConfigureAwait(false);
     }
 
+    private async ValueTask<StoreReply> WhyAsync(string key, string holderId, CancellationToken cancellationToken) =>
+        (await RunAsync(_statements.Why, Reply, cancellationToken, Bytes(key), Bytes(holderId)).ConfigureAwait(false))[0];
+
     private ValueTask<List<T>> RunAsync<T>(string statement, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -109,4 +117,14 @@ internal sealed class PostgresLockStore : ILockStore, IReleaseSignal, IStoreDiag
     /// <summary>What was left of a lease when the row was read; it may have ended since it was found.</summary>
     private static TimeSpan Left(NpgsqlDataReader row, int column) =>
         row.IsDBNull(column) ? Timeout.InfiniteTimeSpan : TimeSpan.FromMicroseconds(Math.Max(0, row.GetInt64(column)));
+
+    /// <summary>What an acquire is answered.</summary>
+    /// <param name="Token">The grant's; null: busy.</param>
+    /// <param name="IsStale">Whether the token may have been overtaken.</param>
+    /// <param name="Left">Busy: what is left of the other's lease.</param>
+    private sealed record Answer(long? Token, bool IsStale, TimeSpan Left)
+    {
+        public static Answer Of(NpgsqlDataReader row) =>
+            row.IsDBNull(0) ? new(null, false, PostgresLockStore.Left(row, 2)) : new(row.GetInt64(0), row.GetBoolean(1), TimeSpan.Zero);
+    }
 }

@@ -8,19 +8,20 @@ namespace Locking;
 /// expires_at           end of the lease; -infinity: released; infinity: never
 /// watched_until        until then somebody may wait: a release gives notice
 /// </code>
-/// What <c>DO UPDATE</c> computes is computed once the row is locked, by one look at the clock. A row that has to be inserted gets its token before
-/// that; the statement says so where it was held up in between for so long that another row of the key may have come and gone.
+/// What <c>DO UPDATE</c> computes is computed once the row is locked. A row that has to be inserted gets its token before that; the statement says so where it was held up in between for so long that another row of the key may have come and gone.
 /// </remarks>
 internal sealed class PostgresStatements(string table, TimeSpan retention)
 {
     /// <summary>The one channel of a database: a notice names the key by its hash.</summary>
     public const string Channel = "locking";
 
+    private const string Busy = "key = $1 AND holder <> $2 AND expires_at > clock_timestamp()";
+
+    private const string Mine = "key = $1 AND holder = $2 AND expires_at > clock_timestamp()";
+
     private static readonly string Now = Micros("clock_timestamp()");
 
     private static readonly string Left = $"CASE WHEN expires_at < 'infinity' THEN {Micros("expires_at - clock_timestamp()")} END";
-
-    private readonly long _retention = retention.Ticks / TimeSpan.TicksPerMicrosecond;
 
     /// <summary>Makes the table. May be run by many at once and again.</summary>
     public string Create { get; } = $"""
@@ -34,30 +35,35 @@ internal sealed class PostgresStatements(string table, TimeSpan retention)
         ) WITH (fillfactor = 50)
         """;
 
-    /// <summary>Key, holder, owner, ttl or null. A busy lock is only read: neither the row nor the log is written.</summary>
-    public string Acquire => $"""
+    /// <summary>Key, holder, owner, ttl or null. A busy lock is only read: neither the row nor the log is written. No row: somebody was faster.</summary>
+    public string Acquire { get; } = $"""
         WITH busy AS MATERIALIZED (
-          SELECT {Left} AS remaining FROM {table} WHERE key = $1 AND holder <> $2 AND expires_at > clock_timestamp()
+          SELECT {Left} AS remaining FROM {table} WHERE {Busy}
         ), asked AS (
           INSERT INTO {table} AS l (key, holder, owner, token, expires_at)
           SELECT $1, $2, $3, {Now}, coalesce(clock_timestamp() + $4, 'infinity') WHERE NOT EXISTS (SELECT FROM busy)
-          ON CONFLICT (key) DO UPDATE SET (holder, owner, token, expires_at) = (
-            SELECT CASE WHEN others THEN l.holder ELSE $2 END, CASE WHEN others THEN l.owner ELSE $3 END,
-              CASE WHEN l.expires_at > now THEN l.token ELSE greatest(l.token + 1, {Micros("now")}) END,
-              CASE WHEN others THEN l.expires_at ELSE coalesce(now + $4, 'infinity') END
-            FROM (SELECT now, l.expires_at > now AND l.holder <> $2 AS others FROM (SELECT clock_timestamp() AS now OFFSET 0) AS clock) AS seen)
-          RETURNING l.holder = $2 AS granted, l.token, {Left} AS remaining, l.xmax = 0 AND {Now} - l.token >= {_retention} AS stale
+          ON CONFLICT (key) DO UPDATE SET holder = $2, owner = $3, expires_at = coalesce(clock_timestamp() + $4, 'infinity'),
+            token = CASE WHEN l.expires_at > clock_timestamp() THEN l.token ELSE greatest(l.token + 1, {Now}) END
+          WHERE l.holder = $2 OR l.expires_at <= clock_timestamp()
+          RETURNING l.token, l.xmax = 0 AND {Now} - l.token >= {Micros(retention)} AS stale
         )
-        SELECT granted, token, remaining, stale FROM asked UNION ALL SELECT false, 0, remaining, false FROM busy
+        SELECT token, stale, NULL FROM asked UNION ALL SELECT NULL, false, remaining FROM busy
         """;
 
     /// <summary>Key, holder, ttl or null.</summary>
-    public string Extend => Answer("expires_at = coalesce(clock_timestamp() + $3, 'infinity')", "NULL");
+    public string Extend { get; } = $"""
+        UPDATE {table} SET expires_at = coalesce(clock_timestamp() + $3, 'infinity') WHERE {Mine} RETURNING {(int)StoreReply.Done}
+        """;
 
-    /// <summary>Key, holder, name of the key in notices. Not flushed before it is answered: a crash that forgets it leaves the lock held until its end.</summary>
-    public string Release => Answer(
-        "expires_at = '-infinity'",
-        $"set_config('synchronous_commit', 'off', true), (SELECT pg_notify('{Channel}', $3) FROM done WHERE watched_until > clock_timestamp())");
+    /// <summary>Key, holder. Not flushed before it is answered: a crash that forgets it leaves the lock held until its end.</summary>
+    public string Release { get; } = $"""
+        UPDATE {table} SET expires_at = '-infinity' WHERE {Mine}
+        RETURNING {(int)StoreReply.Done}, set_config('synchronous_commit', 'off', true),
+          CASE WHEN watched_until > clock_timestamp() THEN pg_notify('{Channel}', encode(sha256(key), 'hex')) END
+        """;
+
+    /// <summary>Key, holder: what a step has met that found no lease of this holder.</summary>
+    public string Why { get; } = $"SELECT CASE WHEN EXISTS (SELECT FROM {table} WHERE {Busy}) THEN {(int)StoreReply.HeldByAnother} ELSE {(int)StoreReply.NotHeld} END";
 
     /// <summary>Key.</summary>
     public string Get => $"{Read} WHERE key = $1 AND expires_at > clock_timestamp()";
@@ -73,18 +79,11 @@ internal sealed class PostgresStatements(string table, TimeSpan retention)
         """;
 
     /// <summary>Removes what nobody holds or watches, once its token is so old that the clock alone gives higher ones.</summary>
-    public string Purge => $"DELETE FROM {table} WHERE greatest(expires_at, watched_until) <= clock_timestamp() AND token < {Now} - {_retention}";
+    public string Purge => $"DELETE FROM {table} WHERE greatest(expires_at, watched_until) <= clock_timestamp() AND token < {Now} - {Micros(retention)}";
 
     private string Read => $"SELECT key, holder, owner, token, {Left} FROM {table}";
 
-    /// <summary>Changes the lease of its holder, and says what it met: 1 done, 2 held by another, 0 not held.</summary>
-    private string Answer(string change, string also) => $"""
-        WITH done AS (
-          UPDATE {table} SET {change} WHERE key = $1 AND holder = $2 AND expires_at > clock_timestamp() RETURNING watched_until
-        )
-        SELECT CASE WHEN EXISTS (SELECT FROM done) THEN 1
-          WHEN EXISTS (SELECT FROM {table} WHERE key = $1 AND holder <> $2 AND expires_at > clock_timestamp()) THEN 2 ELSE 0 END, {also}
-        """;
+    private static long Micros(TimeSpan span) => span.Ticks / TimeSpan.TicksPerMicrosecond;
 
-    private static string Micros(string time) => $"(extract(epoch FROM {time}) * 1000000)::bigint";
+    private static string Micros(string time) => $"(date_part('epoch', {time}) * 1000000)::bigint";
 }

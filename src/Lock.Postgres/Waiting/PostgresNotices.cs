@@ -35,7 +35,7 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
     public bool AreHeard => Volatile.Read(ref _heard).Task.IsCompleted;
 
     /// <summary>What stands for a key in a notice, which may not hold every text.</summary>
-    public static string NameOf(string key) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+    public static string NameOf(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
 
     public async ValueTask<IReleaseWatch> WatchAsync(string key, CancellationToken cancellationToken)
     {

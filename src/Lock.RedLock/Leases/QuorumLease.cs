@@ -137,7 +137,7 @@ internal sealed class QuorumLease
             return new LeaseRound(this, _gate, _votes, _token, _quorum);
     }
 
-    private void TakeBack(IQuorumNode node) => RedisConnection.Forget(node.WithdrawAsync(Key, HolderId, quietly: false, CancellationToken.None));
+    private void TakeBack(IQuorumNode node) => TaskFaults.Forget(node.WithdrawAsync(Key, HolderId, quietly: false, CancellationToken.None));
 }
 
 /// <summary>A node's vote for a lease.</summary>

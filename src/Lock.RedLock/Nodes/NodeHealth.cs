@@ -82,7 +82,7 @@ internal sealed class NodeHealth : IAsyncDisposable
 
             // Whoever gives up leaves the watch behind, and its fault to nobody.
             var watched = WatchAsync(Counted(preparing));
-            RedisConnection.Forget(watched);
+            TaskFaults.Forget(watched);
             await watched.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
     }

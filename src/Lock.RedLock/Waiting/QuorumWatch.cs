@@ -26,7 +26,7 @@ internal sealed class QuorumWatch : IReleaseWatch
         _time = time;
         _momentOver = time.CreateTimer(static watch => ((QuorumWatch)watch!).Latch(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         // Whoever gives up waiting for it leaves its fault to nobody.
-        RedisConnection.Forget(_began.Task);
+        TaskFaults.Forget(_began.Task);
         _ears = DetachedFlow.Start(() => nodes.Select((node, index) => Task.Run(() => ListenAsync(node, key, index, nodes.Count))).ToArray());
     }
 

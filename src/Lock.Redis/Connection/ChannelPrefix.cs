@@ -8,7 +8,7 @@ namespace Locking;
 /// tell. So a channel is subscribed to by the client, and a script publishes under the plain name; where that is not heard, the server
 /// is asked for the channels that end so, and each of them is tried.
 /// </remarks>
-internal sealed class ChannelPrefix(RedisConnection connection, IConnectionMultiplexer client)
+internal sealed class ChannelPrefix(IConnectionMultiplexer client, TimeProvider time)
 {
     private static readonly TimeSpan s_plain = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(1);
@@ -25,13 +25,13 @@ internal sealed class ChannelPrefix(RedisConnection connection, IConnectionMulti
         var channel = RedisChannel.Literal(ForcedChannel.Name);
         try
         {
-            using var limit = new CancellationTokenSource(s_limit, connection.Time);
-            await Subscriptions.ReadyAsync(client, channel, s_limit, connection.Time, limit.Token).ConfigureAwait(false);
+            using var limit = new CancellationTokenSource(s_limit, time);
+            await Subscriptions.ReadyAsync(client, channel, s_limit, time, limit.Token).ConfigureAwait(false);
             await WithinAsync(WithResultAsync(subscriber.SubscribeAsync(channel, OnMessage)), limit.Token).ConfigureAwait(false);
             await PublishAsync(ForcedChannel.Name, limit.Token).ConfigureAwait(false);
             try
             {
-                return PrefixOf(await _heard.Task.WaitAsync(s_plain, connection.Time, limit.Token).ConfigureAwait(false));
+                return PrefixOf(await _heard.Task.WaitAsync(s_plain, time, limit.Token).ConfigureAwait(false));
             }
             catch (TimeoutException)
             {
@@ -59,7 +59,7 @@ internal sealed class ChannelPrefix(RedisConnection connection, IConnectionMulti
     /// <summary>What is given up goes on, and its fault is nobody's.</summary>
     private static Task<T> WithinAsync<T>(Task<T> request, CancellationToken cancellationToken)
     {
-        RedisConnection.Forget(request);
+        TaskFaults.Forget(request);
         return request.WaitAsync(cancellationToken);
     }
 

@@ -1,39 +1,53 @@
-using System.Net;
-using System.Net.Sockets;
 using StackExchange.Redis;
 
 namespace Locking;
 
-/// <summary>Says why a client that the application lends does not answer.</summary>
-internal static class LentClient
+/// <summary>A client that the application owns: ready as soon as it is known where its channels are.</summary>
+internal sealed class LentClient
 {
-    private static readonly TimeSpan s_limit = TimeSpan.FromMilliseconds(500);
+    private readonly IConnectionMultiplexer _client;
+    private readonly ClientSlot _slot;
+    private readonly ChannelNames _channels;
+    private readonly ForcedChannel _forced;
+    private readonly TimeProvider _time;
+    private volatile bool _knowsChannels;
 
-    /// <summary>The fault of a request that was not answered by a client that is not connected. The client may still send it.</summary>
-    public static async Task<LockStoreException> ExplainAsync(IConnectionMultiplexer client, Exception fault, string step, string server, TimeProvider time)
+    /// <summary>Takes it.</summary>
+    public LentClient(IConnectionMultiplexer client, ClientSlot slot, ChannelNames channels, ForcedChannel forced, TimeProvider time)
     {
-        foreach (var name in client.GetEndPoints(configuredOnly: true).OfType<DnsEndPoint>())
+        _client = client;
+        _slot = slot;
+        _channels = channels;
+        _forced = forced;
+        _time = time;
+    }
+
+    /// <summary>A client that is connected is ready as soon as its channels are known; who asks before that waits for it.</summary>
+    public void Begin() => TaskFaults.Forget(_slot.GetOrMake(AdoptAsync));
+
+    /// <summary>The client, ready.</summary>
+    public async Task<IConnectionMultiplexer> ConnectAsync(CancellationToken cancellationToken) =>
+        await _slot.GetOrMake(AdoptAsync).WaitAsync(cancellationToken).ConfigureAwait(false);
+
+    /// <summary>A connection was lost or came back: one that was not connected is asked now for its channels.</summary>
+    public void OnInterrupted()
+    {
+        if (_client.IsConnected && !_knowsChannels)
+            TaskFaults.Forget(DetachedFlow.Start(() => Task.Run(AdoptAsync, CancellationToken.None)));
+    }
+
+    /// <summary>Finds out where its channels are, and is ready.</summary>
+    private async Task<IConnectionMultiplexer> AdoptAsync()
+    {
+        // One that is not connected yet is asked when it is.
+        if (_client.IsConnected)
         {
-            try
-            {
-                var asked = Dns.GetHostAddressesAsync(name.Host);
-                RedisConnection.Forget(asked);
-                await asked.WaitAsync(s_limit, time).ConfigureAwait(false);
-            }
-            catch (SocketException)
-            {
-                return new LockStoreException(
-                    $"{server} did not answer in time ({step}): the client that the application lends is not connected, and the host name {name.Host} cannot be resolved (DNS).",
-                    isTransient: true, fault);
-            }
-            catch (TimeoutException)
-            {
-                // A resolver that is silent says nothing about the name.
-            }
+            _channels.Prefix = await new ChannelPrefix(_client, _time).FindAsync().ConfigureAwait(false);
+            _knowsChannels = true;
         }
 
-        return new LockStoreException(
-            $"{server} did not answer in time ({step}): the client that the application lends is not connected. Is the server up, and does the client's password suit it?",
-            isTransient: true, fault);
+        _slot.TryPut(_client);
+        await _forced.OnConnectedAsync(_client).ConfigureAwait(false);
+        return _client;
     }
 }

@@ -163,7 +163,7 @@ internal sealed class RedisConnector : IRedisConnector
             try
             {
                 var asked = server.ExecuteAsync("AUTH", words);
-                RedisConnection.Forget(asked);
+                TaskFaults.Forget(asked);
                 await asked.WaitAsync(CommandTimeout, time).ConfigureAwait(false);
             }
             catch (RedisCommandException)

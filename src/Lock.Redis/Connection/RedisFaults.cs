@@ -6,6 +6,12 @@ namespace Locking;
 /// <summary>Turns what the client throws into the seam's one exception: whether it may pass, and whether the step may have been done.</summary>
 internal static class RedisFaults
 {
+    /// <summary>Whose steps are refused once it is disposed of: the store, however far down that is noticed.</summary>
+    private const string Store = nameof(Locking) + "." + nameof(RedisLockStore);
+
+    /// <summary>The store was disposed.</summary>
+    public static ObjectDisposedException Disposed() => new(Store);
+
     /// <summary>Whether a server says that it does not know a script by its hash.</summary>
     public static bool IsUnknownScript(Exception exception) =>
         exception is RedisServerException server && server.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal);

@@ -8,7 +8,9 @@ internal static class HashSlots
     /// <summary>How many letters <see cref="Steer"/> appends.</summary>
     public const int Letters = 4;
 
-    private const int Slots = 16384;
+    /// <summary>How many slots there are.</summary>
+    public const int Slots = 16384;
+
     private const string Alphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
 
     private static readonly ushort[] s_table = MakeTable();

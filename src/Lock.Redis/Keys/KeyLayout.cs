@@ -9,12 +9,12 @@ internal sealed class KeyLayout
     private const string NativeChannel = "lock:released";
     private const string SimpleRedisMutexChannel = "@simple-redis-mutex:locks-releases";
 
-    private readonly byte[] _prefix;
+    private readonly CounterNames _counters;
 
     private KeyLayout(string format, string prefix, ScriptSet scripts, string channel, bool isNative = false)
     {
         IsNative = isNative;
-        _prefix = Encoding.UTF8.GetBytes(prefix);
+        _counters = new CounterNames(Encoding.UTF8.GetBytes(prefix));
         Format = format;
         Prefix = prefix;
         Scripts = scripts;
@@ -57,7 +57,7 @@ internal sealed class KeyLayout
     public LockKeys KeysOf(string key) => new(Prefix + key);
 
     /// <summary>The Redis keys of a lock of the native format.</summary>
-    public NativeKeys NativeKeysOf(string key) => new(_prefix, key);
+    public NativeKeys NativeKeysOf(string key) => new(_counters, key);
 
     /// <summary>What is announced when this holder releases.</summary>
     public RedisValue NoticeOf(in LockKeys keys, string holderId) =>

@@ -46,7 +46,7 @@ internal static class KeyScan
             finally
             {
                 // A page that was not answered in time is still under way: its end is not waited for.
-                RedisConnection.Forget(DisposeAsync(keys));
+                TaskFaults.Forget(DisposeAsync(keys));
             }
         }
     }

@@ -8,17 +8,17 @@ namespace Locking;
 /// every key of anybody's. A name with a hash tag of its own goes on <c>FF c</c> or <c>FF l</c>; behind any other stand letters that steer it there.</remarks>
 internal readonly struct NativeKeys
 {
-    private const byte CounterLetter = (byte)'c';
     private const byte LineLetter = (byte)'l';
 
-    private readonly byte[] _prefix;
+    private readonly CounterNames _counters;
     private readonly byte[] _record;
 
-    public NativeKeys(byte[] prefix, string key)
+    public NativeKeys(CounterNames counters, string key)
     {
-        _prefix = prefix;
+        _counters = counters;
+        var prefix = counters.Prefix;
         _record = new byte[prefix.Length + Encoding.UTF8.GetByteCount(key)];
-        prefix.CopyTo(_record.AsSpan());
+        prefix.CopyTo(_record);
         Encoding.UTF8.GetBytes(key, _record.AsSpan(prefix.Length));
     }
 
@@ -26,19 +26,17 @@ internal readonly struct NativeKeys
     public byte[] Record => _record;
 
     /// <summary>The record, and the counter.</summary>
-    public RedisKey[] WithCounter() => [_record, Counter(HashSlots.Of(_record))];
+    public RedisKey[] WithCounter() => [_record, _counters.Of(HashSlots.Of(_record))];
 
     /// <summary>The record, the counter, and the line.</summary>
     public RedisKey[] WithLine()
     {
         var slot = HashSlots.Of(_record);
-        return [_record, Counter(slot), Beside(_record, LineLetter, slot)];
+        return [_record, _counters.Of(slot), Beside(_record, LineLetter, slot)];
     }
 
-    /// <summary>The counter of the slot that a record falls into.</summary>
-    private byte[] Counter(int slot) => Beside(_prefix, CounterLetter, slot);
-
-    private static byte[] Beside(byte[] name, byte letter, int slot)
+    /// <summary>A name that begins as another and falls into a slot: that of the other where it has a hash tag.</summary>
+    public static byte[] Beside(byte[] name, byte letter, int slot)
     {
         var isTagged = HashSlots.IsTagged(name);
         var beside = new byte[name.Length + 2 + (isTagged ? 0 : HashSlots.Letters)];

@@ -8,7 +8,7 @@ namespace Locking;
 /// for nothing hears of forced locks alone, and not of every release on the server; so this is a channel of its own.</para>
 /// <para>A hint: what is missed while the connection is broken, or where the user may not subscribe, is noticed by the next renewal.</para>
 /// </remarks>
-internal sealed class ForcedChannel(RedisConnection connection)
+internal sealed class ForcedChannel(TimeSpan commandTimeout, TimeProvider time)
 {
     /// <summary>The channel. A message is the holder's id, a space, and the record.</summary>
     public const string Name = "lock:forced";
@@ -44,7 +44,7 @@ internal sealed class ForcedChannel(RedisConnection connection)
             _multiplexer = multiplexer;
         try
         {
-            await ListenAsync().WaitAsync(s_longestWait, connection.Time).ConfigureAwait(false);
+            await ListenAsync().WaitAsync(s_longestWait, time).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -88,7 +88,7 @@ internal sealed class ForcedChannel(RedisConnection connection)
             Unsubscribe(before);
         try
         {
-            await Subscriptions.ReadyAsync(multiplexer, Channel, connection.CommandTimeout, connection.Time, CancellationToken.None).ConfigureAwait(false);
+            await Subscriptions.ReadyAsync(multiplexer, Channel, commandTimeout, time, CancellationToken.None).ConfigureAwait(false);
             await multiplexer.GetSubscriber().SubscribeAsync(Channel, OnMessage).ConfigureAwait(false);
         }
         catch (Exception)

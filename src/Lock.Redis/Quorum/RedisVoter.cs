@@ -40,7 +40,7 @@ internal sealed class RedisVoter(RedisLockStore store)
         var slack = Math.Min(s_longestSlack.Ticks, retention.Ticks / 2) / TimeSpan.TicksPerMicrosecond;
         RedisValue[] values =
         [
-            request.HolderId, RedisLockStore.TtlValue(request.Ttl), RedisLockStore.FenceLife(request.Ttl, retention), request.Owner, proposedToken, slack,
+            request.HolderId, RecordSteps.TtlValue(request.Ttl), RecordSteps.FenceLife(request.Ttl, retention), request.Owner, proposedToken, slack,
             note,
         ];
         return _connection.EvaluateAsync(store.Layout.Scripts.Vote, [keys.Record, keys.Fence, Life], values, s_readVote, cancellationToken);
@@ -60,8 +60,8 @@ internal sealed class RedisVoter(RedisLockStore store)
         var keys = store.Layout.KeysOf(key);
         object[] arguments =
         [
-            store.Layout.Scripts.Withdraw.Text, 2, (RedisKey)keys.Record, (RedisKey)keys.Fence, holderId, RedisLockStore.Milliseconds(retention),
-            quietly ? "" : _connection.ChannelName(store.Layout.Channel), store.Layout.NoticeOf(keys, holderId),
+            store.Layout.Scripts.Withdraw.Text, 2, (RedisKey)keys.Record, (RedisKey)keys.Fence, holderId, RecordSteps.Milliseconds(retention),
+            quietly ? "" : _connection.Channels.Of(store.Layout.Channel), store.Layout.NoticeOf(keys, holderId),
         ];
         await _connection.ExecuteAsync("EVAL", arguments, TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
     }
@@ -80,7 +80,7 @@ internal sealed class RedisVoter(RedisLockStore store)
     public async Task<RedisLife> DeclareAsync(TimeSpan ttl, TimeSpan serves, CancellationToken cancellationToken)
     {
         var answer = (string[])(await _connection.EvaluateAsync(
-            s_readLife, [Life, Ttls], [RedisLockStore.Milliseconds(ttl), RedisLockStore.Milliseconds(serves)], cancellationToken).ConfigureAwait(false))!;
+            s_readLife, [Life, Ttls], [RecordSteps.Milliseconds(ttl), RecordSteps.Milliseconds(serves)], cancellationToken).ConfigureAwait(false))!;
         return new RedisLife(
             answer[0],
             answer[1],
@@ -116,7 +116,7 @@ internal sealed class RedisVoter(RedisLockStore store)
     /// <summary>Notes from when on the server votes, unless the note has changed since it was read.</summary>
     public async Task AdmitAsync(RedisLife life, TimeSpan after, CancellationToken cancellationToken) =>
         await _connection.EvaluateAsync(
-            s_admit, [Life], [life.Note, RedisLockStore.Milliseconds(after), life.RunId, Guid.NewGuid().ToString("N")], cancellationToken).ConfigureAwait(false);
+            s_admit, [Life], [life.Note, RecordSteps.Milliseconds(after), life.RunId, Guid.NewGuid().ToString("N")], cancellationToken).ConfigureAwait(false);
 }
 
 /// <summary>A server's answer to the request for a vote.</summary>

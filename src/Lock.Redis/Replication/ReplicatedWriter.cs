@@ -38,8 +38,9 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
         cancellationToken.ThrowIfCancellationRequested();
         var pending = new Pending(script, keys, values, hasChanged);
         // Whoever gives up leaves its fault to nobody.
-        RedisConnection.Forget(pending.Done.Task);
-        ObjectDisposedException.ThrowIf(!_pending.Writer.TryWrite(pending), typeof(RedisLockStore));
+        TaskFaults.Forget(pending.Done.Task);
+        if (!_pending.Writer.TryWrite(pending))
+            throw RedisFaults.Disposed();
         return await pending.Done.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -70,9 +71,9 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
         }
 
         while (_pending.Reader.TryRead(out var left))
-            left.Done.TrySetException(new ObjectDisposedException(nameof(RedisLockStore)));
+            left.Done.TrySetException(RedisFaults.Disposed());
         foreach (var left in batch)
-            left.Done.TrySetException(new ObjectDisposedException(nameof(RedisLockStore)));
+            left.Done.TrySetException(RedisFaults.Disposed());
     }
 
     private async Task RunAsync(List<Pending> batch)
@@ -81,13 +82,13 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
         {
             var before = _connection.ExecuteAsync("CLIENT", ["ID"], TimeSpan.Zero, _stopping.Token);
             var steps = batch.ConvertAll(step => _connection.EvaluateAsync(step.Script, step.Keys, step.Values, _stopping.Token));
-            await Task.WhenAll(steps.Select(Settled)).ConfigureAwait(false);
+            await Task.WhenAll(steps.Select(TaskFaults.Settled)).ConfigureAwait(false);
             var confirmed = 0;
             if (await HasChangedAsync(batch, steps).ConfigureAwait(false))
             {
-                var wait = _connection.ExecuteAsync("WAIT", [_replicas, RedisLockStore.Milliseconds(_timeout)], _timeout, _stopping.Token);
+                var wait = _connection.ExecuteAsync("WAIT", [_replicas, RecordSteps.Milliseconds(_timeout)], _timeout, _stopping.Token);
                 var after = _connection.ExecuteAsync("CLIENT", ["ID"], _timeout, _stopping.Token);
-                await Task.WhenAll(Settled(before), Settled(wait), Settled(after)).ConfigureAwait(false);
+                await Task.WhenAll(TaskFaults.Settled(before), TaskFaults.Settled(wait), TaskFaults.Settled(after)).ConfigureAwait(false);
                 if (before.IsCompletedSuccessfully && wait.IsCompletedSuccessfully && after.IsCompletedSuccessfully &&
                     (long)await before.ConfigureAwait(false) == (long)await after.ConfigureAwait(false))
                 {
@@ -96,7 +97,7 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
             }
             else
             {
-                await Settled(before).ConfigureAwait(false);
+                await TaskFaults.Settled(before).ConfigureAwait(false);
             }
 
             for (var i = 0; i < batch.Count; i++)
@@ -132,11 +133,6 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
 
         return false;
     }
-
-    /// <summary>Ends when the task does, and never throws: its fault is looked at later.</summary>
-    private static Task Settled(Task task) =>
-        task.ContinueWith(
-            static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
     private sealed record Pending(RedisScript Script, RedisKey[] Keys, RedisValue[] Values, Func<RedisResult, bool> HasChanged)
     {

@@ -9,23 +9,24 @@ namespace Locking;
 /// </remarks>
 internal sealed class ScriptRequest<T> : Alarm
 {
-    private readonly RedisConnection _connection;
+    private readonly ScriptSender _sender;
     private readonly IConnectionMultiplexer _multiplexer;
-    private readonly RedisScript _script;
-    private readonly RedisKey[] _keys;
-    private readonly RedisValue[] _values;
     private readonly Func<RedisResult, T> _read;
     private readonly TaskCompletionSource<T> _done;
     private readonly Action _answered;
+    private RedisScript _script;
+    private RedisKey[] _keys;
+    private RedisValue[] _values;
+    private IScriptAlternative? _alternative;
     private CancellationTokenRegistration _cancellation;
     private Task<RedisResult>? _sent;
     private bool _asText;
     private int _ended;
 
     private ScriptRequest(
-        RedisConnection connection, IConnectionMultiplexer multiplexer, RedisScript script, RedisKey[] keys, RedisValue[] values, Func<RedisResult, T> read)
+        ScriptSender sender, IConnectionMultiplexer multiplexer, RedisScript script, RedisKey[] keys, RedisValue[] values, Func<RedisResult, T> read)
     {
-        _connection = connection;
+        _sender = sender;
         _multiplexer = multiplexer;
         _script = script;
         _keys = keys;
@@ -36,18 +37,19 @@ internal sealed class ScriptRequest<T> : Alarm
         _answered = OnAnswered;
     }
 
-    /// <summary>Sends a script.</summary>
+    /// <summary>Sends a script, and where it answers 0 the alternative, within the same limit.</summary>
     public static Task<T> Begin(
-        RedisConnection connection,
+        ScriptSender sender,
         IConnectionMultiplexer multiplexer,
         RedisScript script,
         RedisKey[] keys,
         RedisValue[] values,
         Func<RedisResult, T> read,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken,
+        IScriptAlternative? alternative = null)
     {
-        var request = new ScriptRequest<T>(connection, multiplexer, script, keys, values, read);
-        connection.Alarms.Set(request, connection.Alarms.Clock.TimestampIn(connection.CommandTimeout));
+        var request = new ScriptRequest<T>(sender, multiplexer, script, keys, values, read) { _alternative = alternative };
+        sender.Alarms.Set(request, sender.Alarms.Clock.TimestampIn(sender.CommandTimeout));
         if (cancellationToken.CanBeCanceled)
         {
             request._cancellation = cancellationToken.UnsafeRegister(
@@ -67,7 +69,7 @@ internal sealed class ScriptRequest<T> : Alarm
     {
         try
         {
-            var database = _multiplexer.GetDatabase(_connection.Database);
+            var database = _multiplexer.GetDatabase(_sender.Database);
             if (_asText)
             {
                 // EVAL does the step and teaches the server the script at once, so that a flush in between cannot come in the way.
@@ -96,7 +98,16 @@ internal sealed class ScriptRequest<T> : Alarm
         var sent = _sent!;
         if (sent.IsCompletedSuccessfully)
         {
-            _connection.OnAnswer(_keys);
+            _sender.OnAnswer(_keys);
+            if (_alternative is not null && sent.Result is { Resp2Type: ResultType.Integer } none && (long)none == 0 && Volatile.Read(ref _ended) == 0)
+            {
+                (_script, _keys, _values, _) = _alternative.Make();
+                _alternative = null;
+                _asText = false;
+                Send();
+                return;
+            }
+
             if (!TryEnd())
                 return;
             T answer;
@@ -106,7 +117,7 @@ internal sealed class ScriptRequest<T> : Alarm
             }
             catch (Exception exception)
             {
-                _done.SetException(RedisFaults.Wrap(exception, _script.Step, _connection.Server, _multiplexer));
+                _done.SetException(RedisFaults.Wrap(exception, _script.Step, _sender.Server, _multiplexer));
                 return;
             }
 
@@ -135,20 +146,20 @@ internal sealed class ScriptRequest<T> : Alarm
         }
 
         if (fault is RedisServerException)
-            _connection.OnAnswer(_keys);
+            _sender.OnAnswer(_keys);
         else
-            _connection.OnNoAnswer(_multiplexer, _keys);
+            _sender.OnNoAnswer(_multiplexer, _keys);
         if (RedisFaults.HasLostTheMaster(fault, _multiplexer))
-            _connection.Reconfigure(_multiplexer);
-        if (fault is TimeoutException && _connection.IsLent && !_multiplexer.IsConnected)
+            _sender.Reconfigure(_multiplexer);
+        if (fault is TimeoutException && _sender.IsLent && !_multiplexer.IsConnected)
             _ = FailExplainedAsync(fault);
         else
-            _done.SetException(RedisFaults.Wrap(fault, _script.Step, _connection.Server, _multiplexer));
+            _done.SetException(RedisFaults.Wrap(fault, _script.Step, _sender.Server, _multiplexer));
     }
 
     /// <summary>A lent client that is not connected keeps requests until it is, and does not say why it is not.</summary>
     private async Task FailExplainedAsync(Exception fault) =>
-        _done.SetException(await LentClient.ExplainAsync(_multiplexer, fault, _script.Step, _connection.Server, _connection.Time).ConfigureAwait(false));
+        _done.SetException(await LentFaults.ExplainAsync(_multiplexer, fault, _script.Step, _sender.Server, _sender.Time).ConfigureAwait(false));
 
     /// <summary>Ends it on the pool: here the alarm clock runs, or somebody's cancellation.</summary>
     private void EndElsewhere(Exception fault)
@@ -161,7 +172,7 @@ internal sealed class ScriptRequest<T> : Alarm
     {
         if (Interlocked.Exchange(ref _ended, 1) != 0)
             return false;
-        _connection.Alarms.Cancel(this);
+        _sender.Alarms.Cancel(this);
         _cancellation.Unregister();
         return true;
     }

@@ -26,6 +26,9 @@ internal sealed class ScriptSet
         "native-release-fast.lua", "native-record.lua", "notify.lua", "native-line.lua", "native-release.lua");
 
     /// <inheritdoc cref="NativeAcquire"/>
+    public static readonly RedisScript NativeReleaseWhole = new("native-release-whole.lua");
+
+    /// <inheritdoc cref="NativeAcquire"/>
     public static readonly RedisScript NativeLeave = new("native-record.lua", "notify.lua", "native-line.lua", "native-leave.lua");
 
     /// <inheritdoc cref="NativeAcquire"/>

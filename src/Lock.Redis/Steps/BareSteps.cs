@@ -4,7 +4,7 @@ namespace Locking;
 
 /// <summary>The steps where the record is another client's, or a vote: it has the holder's id alone (or a hash), and token, owner and lines are in
 /// companions of the key.</summary>
-internal sealed class BareSteps(KeyLayout layout, RedisConnection connection, TimeSpan retention) : RecordSteps
+internal sealed class BareSteps(KeyLayout layout, ChannelNames channels, TimeSpan retention) : RecordSteps
 {
     private readonly TimeSpan _retention = retention;
     private readonly RedisValue _retentionValue = Milliseconds(retention);
@@ -27,7 +27,7 @@ internal sealed class BareSteps(KeyLayout layout, RedisConnection connection, Ti
     public override StoreStepCall Release(string key, string holderId)
     {
         var keys = layout.KeysOf(key);
-        RedisValue[] values = [holderId, _retentionValue, connection.ChannelName(layout.Channel), layout.NoticeOf(keys, holderId)];
+        RedisValue[] values = [holderId, _retentionValue, channels.Of(layout.Channel), layout.NoticeOf(keys, holderId)];
         return Call(layout.Scripts.Release, keys, layout.NamesWaiters ? 4 : 3, values);
     }
 
@@ -35,14 +35,14 @@ internal sealed class BareSteps(KeyLayout layout, RedisConnection connection, Ti
     public override StoreStepCall Force(string key)
     {
         var keys = layout.KeysOf(key);
-        RedisValue[] values = [_retentionValue, connection.ChannelName(layout.Channel), layout.NoticeOf(keys, ""), connection.ChannelName(ForcedChannel.Name)];
+        RedisValue[] values = [_retentionValue, channels.Of(layout.Channel), layout.NoticeOf(keys, ""), channels.Of(ForcedChannel.Name)];
         return Call(layout.Scripts.Force, keys, 3, values);
     }
 
     /// <inheritdoc/>
     public override StoreStepCall Get(string key) => Call(layout.Scripts.Get, layout.KeysOf(key), 2, []);
 
-    private RedisValue LifeValue(TimeSpan ttl) => RedisLockStore.FenceLife(ttl, _retention);
+    private RedisValue LifeValue(TimeSpan ttl) => FenceLife(ttl, _retention);
 
     private static StoreStepCall Call(RedisScript script, in LockKeys keys, int count, RedisValue[] values) =>
         new(script, keys.ToArray(count), values, keys.IsSplitOnCluster);

@@ -25,17 +25,25 @@ internal abstract class RecordSteps
     /// <summary>Reads a lease.</summary>
     public abstract StoreStepCall Get(string key);
 
-    /// <summary>Learns from the answer of an acquire.</summary>
+    /// <summary>Learns from a grant.</summary>
     /// <param name="call">What was sent.</param>
-    /// <param name="answer">The script's answer.</param>
-    /// <param name="sentAt">When.</param>
-    public virtual void Learn(in StoreStepCall call, long answer, long sentAt)
+    /// <param name="request">Who asked for what.</param>
+    /// <param name="token">The token.</param>
+    /// <param name="isDrawn">Whether it was drawn now, and not before for the same holder.</param>
+    /// <param name="sentAt">When it was asked.</param>
+    public virtual void Learn(in StoreStepCall call, AcquireRequest request, long token, bool isDrawn, long sentAt)
     {
     }
+
+    /// <summary>The note of a grant, by which its lease can be ended for less; null where there is none.</summary>
+    public virtual GrantNote? TakeNote(string key, string holderId) => null;
 
     /// <summary>Whole milliseconds, rounded up: the server's lease is never shorter than the one asked for.</summary>
     public static long Milliseconds(TimeSpan span) => (span.Ticks + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond;
 
     /// <summary>A ttl as the scripts know it.</summary>
     public static RedisValue TtlValue(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? NoExpiry : Milliseconds(ttl);
+
+    /// <summary>How long a fence lives at the most: as long as the lease that it was written for, and the retention behind it.</summary>
+    public static long FenceLife(TimeSpan ttl, TimeSpan retention) => ttl == Timeout.InfiniteTimeSpan ? 0 : Milliseconds(ttl) + Milliseconds(retention);
 }

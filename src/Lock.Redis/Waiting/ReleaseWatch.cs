@@ -1,26 +1,25 @@
 namespace Locking;
 
-/// <summary>One waiter's ear at one record. Notices are latched.</summary>
-internal sealed class ReleaseWatch(ReleaseChannel channel, string record, TimeProvider time) : IReleaseWatch
+/// <summary>One waiter's watch over one record. Notices are latched.</summary>
+internal sealed class ReleaseWatch(string record, Action<ReleaseWatch> remove, TimeProvider time) : IReleaseWatch
 {
-    /// <summary>The longest a timer can run; whoever waits longer is told that the time is up and asks again.</summary>
-    private static readonly TimeSpan s_longest = TimeSpan.FromDays(40);
-
     private readonly Lock _gate = new();
     private TaskCompletionSource? _waiter;
     private bool _noticed;
 
+    /// <summary>The record.</summary>
     public string Record { get; } = record;
 
-    /// <summary>The id that its waiter asks with, until it is granted the lock. Guarded by the channel.</summary>
+    /// <summary>The id that its waiter asks with, until it is granted the lock. Guarded by <see cref="ReleaseWatches"/>.</summary>
     public string? Asking { get; set; }
 
-    /// <summary>Whether that id lost another watch, and this one may be somebody else's. Guarded by the channel.</summary>
+    /// <summary>Whether that id lost another watch, and this one may be somebody else's. Guarded by <see cref="ReleaseWatches"/>.</summary>
     public bool IsInherited { get; set; }
 
-    /// <summary>Whether its waiter has been granted the lock. Guarded by the channel.</summary>
+    /// <summary>Whether its waiter has been granted the lock. Guarded by <see cref="ReleaseWatches"/>.</summary>
     public bool IsServed { get; set; }
 
+    /// <summary>A notice has come, or may have been missed.</summary>
     public void Notify()
     {
         TaskCompletionSource? waiter;
@@ -47,8 +46,8 @@ internal sealed class ReleaseWatch(ReleaseChannel channel, string record, TimePr
 
         try
         {
-            var limit = atMost != Timeout.InfiniteTimeSpan && atMost > s_longest ? s_longest : atMost;
-            await notice.WaitAsync(limit, time, cancellationToken).ConfigureAwait(false);
+            // Whoever waits longer than a timer can run is told that the time is up, and asks again.
+            await notice.WaitAsync(TimerSpan.For(atMost), time, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -61,14 +60,14 @@ internal sealed class ReleaseWatch(ReleaseChannel channel, string record, TimePr
 
     public ValueTask DisposeAsync()
     {
-        channel.Remove(this);
+        remove(this);
         return ValueTask.CompletedTask;
     }
 
     /// <summary>Takes the latched notice.</summary>
     private bool ConsumeUnsynchronized()
     {
-        var noticed = _noticed;
+        bool noticed = _noticed;
         _noticed = false;
         return noticed;
     }

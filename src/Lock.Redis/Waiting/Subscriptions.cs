@@ -13,13 +13,14 @@ internal static class Subscriptions
     public static async Task<bool> ReadyAsync(
         IConnectionMultiplexer multiplexer, RedisChannel channel, TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
     {
-        var subscriber = multiplexer.GetSubscriber();
-        var began = time.GetTimestamp();
-        for (var pause = s_shortest; !subscriber.IsConnected(channel); pause = pause * 2 < s_longest ? pause * 2 : s_longest)
+        ISubscriber subscriber = multiplexer.GetSubscriber();
+        long began = time.GetTimestamp();
+        Backoff pauses = new(s_shortest, s_longest);
+        while (!subscriber.IsConnected(channel))
         {
             if (time.GetElapsedTime(began) >= limit)
                 return false;
-            await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(pauses.Next(), time, cancellationToken).ConfigureAwait(false);
         }
 
         return true;
@@ -30,7 +31,7 @@ internal static class Subscriptions
     {
         try
         {
-            RedisConnection.Forget(multiplexer.GetSubscriber().UnsubscribeAsync(channel, handler, CommandFlags.FireAndForget));
+            TaskFaults.Forget(multiplexer.GetSubscriber().UnsubscribeAsync(channel, handler, CommandFlags.FireAndForget));
         }
         catch (ObjectDisposedException)
         {

@@ -37,7 +37,7 @@ public static class LockConfigExtensions
         public static LockConfig? FromEnvironment(string variable = EnvironmentVariable)
         {
             ArgumentException.ThrowIfNullOrEmpty(variable);
-            return ConfigSources.FromEnvironment(variable, BuiltInProviders.Known);
+            return ConfigSources.FromEnvironment(variable, BuiltInProviders.Known)?.Config;
         }
 
         /// <summary>Reads a configuration from <c>IConfiguration</c>: the same shape and the same rules as JSON.</summary>
@@ -48,7 +48,7 @@ public static class LockConfigExtensions
         public static LockConfig? FromConfiguration(IConfiguration configuration)
         {
             ArgumentNullException.ThrowIfNull(configuration);
-            return ConfigSources.FromConfiguration(configuration, BuiltInProviders.Known);
+            return ConfigSources.FromConfiguration(configuration, BuiltInProviders.Known)?.Config;
         }
     }
 

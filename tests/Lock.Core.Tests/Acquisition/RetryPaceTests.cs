@@ -73,6 +73,30 @@ public sealed class RetryPaceTests : EngineTest
         }
     }
 
+    [Fact]
+    public void What_a_store_knows_of_its_line_counts_in_place_of_the_retry_delay()
+    {
+        AcquireReply busy = AcquireReply.Busy(Seconds(60), askAgainIn: Seconds(0.003));
+        RetryPace pace = Pace(new LockOptions { RetryDelay = Seconds(5), RetryJitter = Seconds(5) });
+        Assert.Equal(Seconds(0.003), pace.Next(busy, isWatching: false, out bool endsAttempt));
+        Assert.True(endsAttempt);
+        Assert.InRange(pace.Next(AcquireReply.Busy(Seconds(1), askAgainIn: Seconds(2)), isWatching: false, out _), Seconds(1), Seconds(1.01));
+    }
+
+    [Fact]
+    public void What_a_store_knows_of_its_line_costs_none_of_the_attempts_that_are_counted()
+    {
+        AcquireReply busy = AcquireReply.Busy(Seconds(60), askAgainIn: Seconds(0.5));
+        RetryPace pace = Pace(Exact with { RetryCount = 2, RetryDelay = Seconds(1.2) }, Time);
+        Assert.Equal(Seconds(0.5), pace.Next(busy, isWatching: false, out bool endsAttempt));
+        Assert.False(endsAttempt);
+        Time.Advance(Seconds(0.5));
+        Assert.Equal(Seconds(0.5), pace.Next(busy, isWatching: false, out _));
+        Time.Advance(Seconds(0.5));
+        Assert.Equal(Seconds(0.2), pace.Next(busy, isWatching: false, out endsAttempt));
+        Assert.True(endsAttempt);
+    }
+
     [Theory]
     [InlineData(WaitMode.Auto, true)]
     [InlineData(WaitMode.Notify, true)]

@@ -104,7 +104,7 @@ public sealed class MongoModelTests : LockStoreModelConformance, IClassFixture<M
 
 internal static class MongoConformance
 {
-    public static StoreAbilities Abilities { get; } = new() { ForcesRelease = true };
+    public static StoreAbilities Abilities { get; } = new() { ForcesRelease = true, IsFair = true };
 
     public static ILockStore Create(string uri, string collection, TimeProvider clock)
     {

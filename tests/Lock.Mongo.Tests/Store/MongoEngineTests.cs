@@ -23,6 +23,31 @@ public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoSe
     }
 
     [Fact]
+    public async Task Processes_that_want_a_lock_all_the_time_take_turns()
+    {
+        const int Processes = 3;
+        const int Turns = 12;
+        List<int> order = [];
+        await Task.WhenAll(Enumerable.Range(0, Processes).Select(number => Task.Run(async () =>
+        {
+            await using StoreLock locks = Create(server.Uri, server.SharedCollection);
+            await Task.WhenAll(Enumerable.Range(0, 2).Select(async _ =>
+            {
+                for (int turn = 0; turn < Turns; turn++)
+                {
+                    await using ILockHandle handle = await locks.LockAsync(_key);
+                    order.Add(number); // under the lock
+                }
+            }));
+        })));
+        Assert.Equal(Enumerable.Repeat(2 * Turns, Processes), Enumerable.Range(0, Processes).Select(number => order.Count(one => one == number)));
+
+        // Where whoever released it takes it again, a process has all of its turns on end. The last ones of one process may be.
+        int changes = order.Zip(order.Skip(1)).Count(pair => pair.First != pair.Second);
+        Assert.True(changes > order.Count / 2, string.Join(' ', order));
+    }
+
+    [Fact]
     public async Task A_waiter_gets_the_lock_of_a_holder_that_died_when_its_lease_ends()
     {
         string collection = server.SharedCollection;

@@ -113,14 +113,14 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
     }
 
     [Fact]
-    public async Task A_release_whose_answer_was_lost_may_have_been_applied_whatever_happens_to_the_look_after_it()
+    public async Task A_release_whose_answer_was_lost_may_have_been_applied_whatever_happens_to_the_command_after_it()
     {
         await using MongoGateway gateway = server.StartGateway();
         await using var store = new TestStore(gateway.Uri);
         await store.AcquireAsync("k", _a);
         MongoLockStore impatient = await store.ImpatientAsync();
         gateway.Faults.Inject("update", GatewayFault.LoseReply);
-        RefuseFrom(gateway, "aggregate", 1);
+        RefuseFrom(gateway, "findAndModify", 1);
         LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => impatient.TryReleaseAsync("k", _a, default).AsTask());
         Assert.True(e.IsTransient);
         Assert.True(e.MayHaveBeenApplied);

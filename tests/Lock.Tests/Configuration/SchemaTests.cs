@@ -55,6 +55,16 @@ public sealed class SchemaTests
         Assert.False(Takes(s_schema, Parse(json)));
     }
 
+    /// <summary>Names are listed as they are documented, for editors to complete; that the reader takes them in any case is said in words.</summary>
+    [Fact]
+    public void That_names_are_read_in_any_case_is_said()
+    {
+        const string Json = """{"TYPE":"REDIS","Connection":{"HOST":"h"}}""";
+        Assert.Equal("redis", LockConfig.Parse(Json).Type);
+        Assert.False(Takes(s_schema, Parse(Json)));
+        Assert.Contains("read in any case", s_schema["description"]!.GetValue<string>(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Secrets_are_marked_and_every_setting_is_explained()
     {

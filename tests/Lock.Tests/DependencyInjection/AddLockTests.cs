@@ -116,6 +116,25 @@ public sealed class AddLockTests : IDisposable
         Assert.Equal("preset", (await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync())).Path);
     }
 
+    [Theory]
+    [InlineData("", "No backend is chosen")]
+    [InlineData("rediss", "There is no provider for \"rediss\".")]
+    public async Task What_is_wrong_with_one_of_two_locks_names_its_section(string type, string part)
+    {
+        using IHost host = Build(
+            builder => builder.Services
+                .AddKeyedLock("a", builder.Configuration.GetSection("A"))
+                .AddKeyedLock("b", builder.Configuration.GetSection("B")),
+            ("A:type", "mine"),
+            ("B:type", type),
+            ("B:namespace", "app"));
+
+        LockConfigException problem = await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync());
+
+        Assert.Contains(part, problem.Message, StringComparison.Ordinal);
+        Assert.Contains("(In the configuration section B.)", problem.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_section_that_does_not_exist_fails_the_start()
     {
@@ -139,6 +158,7 @@ public sealed class AddLockTests : IDisposable
 
         foreach (var way in (string[])["LOCK_CONFIG is not set (or blank)", "no section 'Lock'", "pass a configuration", "AddLock(fallback:"])
             Assert.Contains(way, problem.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("Lock.Create", problem.Message, StringComparison.Ordinal);
         await using var bare = new ServiceCollection().AddLock().BuildServiceProvider();
         Assert.Throws<LockConfigException>(() => bare.GetRequiredService<ILock>());
     }

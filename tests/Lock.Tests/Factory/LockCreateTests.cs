@@ -28,6 +28,10 @@ public sealed class LockCreateTests : IDisposable
             var problem = Assert.Throws<LockConfigException>(create);
             foreach (var way in (string[])["LOCK_CONFIG is not set (or blank)", "pass a configuration", "Lock.Create(fallback:"])
                 Assert.Contains(way, problem.Message, StringComparison.Ordinal);
+
+            // A program without a container has no such section, and calls no AddLock.
+            foreach (var other in (string[])["section", "AddLock"])
+                Assert.DoesNotContain(other, problem.Message, StringComparison.Ordinal);
         }
     }
 

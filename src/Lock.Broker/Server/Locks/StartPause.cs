@@ -34,7 +34,7 @@ internal sealed partial class StartPause(LockTable table, TimeProvider time, int
     {
         if (length <= TimeSpan.Zero)
             return;
-        _until = time.GetTimestamp() + (long)Math.Ceiling(length.TotalSeconds * time.TimestampFrequency);
+        _until = time.GetTimestamp() + new ClockUnits(time).Of(length);
         _isOn = true;
     }
 

@@ -91,7 +91,7 @@ internal sealed class RecordCover(RecordClock clock)
     /// <summary>Anything may be held for so long.</summary>
     public void PauseFor(RecordRoom room, TimeSpan time)
     {
-        _pausedUntil = Math.Max(_pausedUntil, clock.Now + (long)Math.Ceiling(time.TotalMilliseconds));
+        _pausedUntil = Math.Max(_pausedUntil, clock.Now + TimerSpan.WholeMilliseconds(time));
         room.Head.AnythingUntil = Math.Max(room.Head.AnythingUntil, _pausedUntil);
         room.Touch(room.Head.Segment);
     }

@@ -11,12 +11,16 @@ internal static class ConfigText
     /// <exception cref="LockConfigException">The text is empty, unreadable or wrong.</exception>
     public static LockConfig Read(string text, string? source, KnownProviders known)
     {
-        var trimmed = text.Trim();
+        string trimmed = text.Trim();
         if (trimmed.Length == 0)
-            throw new LockConfigException("", "The configuration is empty. Allowed: JSON such as {\"type\": \"inMemory\"}, or @ and the name of a file.");
+        {
+            throw new LockConfigException(
+                "", "The configuration is empty. Allowed: JSON such as {\"type\": \"inMemory\"}, or @ and the name of a file.");
+        }
+
         if (trimmed[0] != '@')
             return In(source, () => ConfigReader.Read(JsonNodes.Read(text), known));
-        var file = trimmed[1..].Trim();
+        string file = trimmed[1..].Trim();
         return In(source, () => In($"the file {file}", () => ConfigReader.Read(JsonNodes.Read(ReadFile(file)), known)));
     }
 
@@ -30,12 +34,13 @@ internal static class ConfigText
             throw new LockConfigException("", "No file is named after the @. Allowed: @ and the path of a file that holds JSON.");
         try
         {
-            var bytes = File.ReadAllBytes(file);
+            byte[] bytes = File.ReadAllBytes(file);
 
             // Read in spite of it, two names that differ there would become one.
             if (!Utf8.IsValid(bytes))
                 throw new LockConfigException("", "The file is not UTF-8.");
-            var text = Encoding.UTF8.GetString(bytes.AsSpan(bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0));
+            int mark = bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0;
+            string text = Encoding.UTF8.GetString(bytes.AsSpan(mark));
             return string.IsNullOrWhiteSpace(text) ? throw new LockConfigException("", "The file is empty.") : text;
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or SecurityException or NotSupportedException)
@@ -44,7 +49,8 @@ internal static class ConfigText
         }
     }
 
-    private static LockConfig In(string? source, Func<LockConfig> read)
+    /// <summary>Does something with a configuration; an error says where that came from.</summary>
+    public static T In<T>(string? source, Func<T> read)
     {
         try
         {
@@ -52,7 +58,7 @@ internal static class ConfigText
         }
         catch (LockConfigException problem) when (source is not null)
         {
-            var prefix = problem.Path.Length == 0 ? 0 : problem.Path.Length + 2;
+            int prefix = problem.Path.Length == 0 ? 0 : problem.Path.Length + 2;
             throw new LockConfigException(problem.Path, $"{problem.Message[prefix..]} (In {source}.)", problem.InnerException);
         }
     }

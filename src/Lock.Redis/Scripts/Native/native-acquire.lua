@@ -1,9 +1,11 @@
 -- Takes the lock for a holder, or tells what is left of the present lease.
--- KEYS: record, counter, and the line where a mode is given. ARGV: holder id, ttl (-1: none), owner, floor of the counter;
--- mode: w waits for a notice, f waits for a fair lock, p comes by where locks are fair; channel.
--- Answers the token, or a busy answer as one number below zero: milliseconds left (-1: no expiry), and whether the holder is a stranger,
--- who gives no notice of its release.
-local record, counter, line, ttl, owner = KEYS[1], KEYS[2], KEYS[3], ARGV[2], ARGV[3]
+-- KEYS: record, counter, and the line where a mode is given. ARGV: 'id %i owner', in which a % of id or owner is doubled, ttl (-1: none), floor of
+-- the counter; mode: w waits for a notice, f waits for a fair lock, p comes by where locks are fair; channel.
+-- Answers the token: as text where it was given to this holder before. Or a busy answer as one number below zero: milliseconds left (-1: no expiry),
+-- and whether the holder is a stranger, who gives no notice of its release.
+local record, counter, line, ttl = KEYS[1], KEYS[2], KEYS[3], ARGV[2]
+local id, owner = string.match(ARGV[1], '^(.-) %%i (.*)$')
+id, owner = string.gsub(id, '%%%%', '%%'), string.gsub(owner, '%%%%', '%%')
 
 local function busy(left, stranger)
   return -1 - ((stranger and 1 or 0) + 2 * (left + 2))
@@ -19,6 +21,7 @@ end
 local holder, token, _, isMarked = read(record)
 if holder == id then
   local why
+  local isKnown = token
   if not token then
     token, why = draw(counter)
     if not token then return fault(why) end
@@ -26,7 +29,7 @@ if holder == id then
   -- A server out of memory refuses the other writes only while nothing has been written.
   redis.call('persist', record)
   write(record, id .. ' ' .. token .. ' ' .. owner .. (isMarked and mark or ''), ttl)
-  return tonumber(token)
+  return isKnown or tonumber(token)
 end
 
 if holder then
@@ -46,7 +49,7 @@ if mode == 'f' or mode == 'p' then
       local joined, why = join(line, counter, id, mode)
       if not joined then return fault(why) end
     end
-    local left = pass_on(record, counter, line, ARGV[6])
+    local left = pass_on(record, counter, line, ARGV[5])
     if left and left > 0 then return busy(left, false) end
   end
 end

@@ -1,0 +1,53 @@
+namespace Locking;
+
+/// <summary>When one waiter asks again: the first of the line soon, the others about when they will be the first.</summary>
+/// <remarks>
+/// <para>
+/// A lock changes hands at a pace of its own, which a waiter sees by moving up. Where nothing has moved for longer than that, the pace is taken to be as
+/// slow as that: so the first of the line asks again after an eighth of the time that it has been waiting since, and a lock that is held long is asked for
+/// seldom.
+/// </para>
+/// <para>No pause is longer than half of <see cref="MongoLine.Claim"/>: who is made the holder meanwhile asks in time.</para>
+/// </remarks>
+internal sealed class WaiterPace(TimeProvider time)
+{
+    private const int PartOfTheFirst = 8;
+    private const double PartOfTheOthers = 0.75;
+
+    private static readonly TimeSpan s_shortest = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan s_longestOfTheFirst = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_longestOfTheOthers = MongoLine.Claim / 2;
+
+    private readonly Lock _gate = new();
+
+    /// <summary>From one holder to the next; at first a guess.</summary>
+    private TimeSpan _perHolder = TimeSpan.FromMilliseconds(10);
+
+    private int _place = int.MaxValue;
+    private long _movedAt;
+
+    /// <summary>The pause before the next question.</summary>
+    /// <param name="place">The place that the last one has shown; 0 for the first.</param>
+    public TimeSpan Next(int place)
+    {
+        lock (_gate)
+        {
+            long now = time.GetTimestamp();
+            if (place != _place)
+            {
+                if (place < _place && _place != int.MaxValue)
+                    _perHolder = (_perHolder + (time.GetElapsedTime(_movedAt, now) / (_place - place))) / 2;
+                _place = place;
+                _movedAt = now;
+            }
+
+            TimeSpan still = time.GetElapsedTime(_movedAt, now);
+            TimeSpan perHolder = still > _perHolder ? still : _perHolder;
+            return place == 0
+                ? Within(perHolder / PartOfTheFirst, s_longestOfTheFirst)
+                : Within(perHolder * (place * PartOfTheOthers), s_longestOfTheOthers);
+        }
+    }
+
+    private static TimeSpan Within(TimeSpan pause, TimeSpan longest) => pause < s_shortest ? s_shortest : pause > longest ? longest : pause;
+}

@@ -1,0 +1,37 @@
+namespace Locking.Core.Tests.Time;
+
+public sealed class ClockUnitsTests
+{
+    [Theory]
+    [InlineData(10_000_000, 1, 1)]
+    [InlineData(1_000_000_000, 1, 100)]
+    [InlineData(1_000_000_000, 9_000_000_000_000_001, 900_000_000_000_000_100)]
+    [InlineData(3_000_000, 1, 1)]
+    [InlineData(3_000_000, 10_000_000, 3_000_000)]
+    [InlineData(1_000, 10_001, 2)]
+    public void A_span_is_exact_or_rounded_up(long frequency, long ticks, long units) =>
+        Assert.Equal(units, new ClockUnits(new Clock(frequency)).Of(TimeSpan.FromTicks(ticks)));
+
+    [Theory]
+    [InlineData(10_000_000)]
+    [InlineData(1_000_000_000)]
+    public void What_was_converted_comes_back_as_it_was(long frequency)
+    {
+        ClockUnits units = new(new Clock(frequency));
+        foreach (TimeSpan span in (TimeSpan[])[TimeSpan.Zero, TimeSpan.FromTicks(1), TimeSpan.FromSeconds(30), TimeSpan.FromDays(10_000)])
+            Assert.Equal(span, units.ToSpan(units.Of(span)));
+    }
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(1, 1)]
+    [InlineData(10_000, 1)]
+    [InlineData(10_001, 2)]
+    public void Whole_milliseconds_are_rounded_up(long ticks, long milliseconds) =>
+        Assert.Equal(milliseconds, TimerSpan.WholeMilliseconds(TimeSpan.FromTicks(ticks)));
+
+    private sealed class Clock(long frequency) : TimeProvider
+    {
+        public override long TimestampFrequency => frequency;
+    }
+}

@@ -1,0 +1,69 @@
+using Microsoft.Extensions.Time.Testing;
+
+namespace Locking;
+
+/// <summary>When a waiter asks again.</summary>
+public sealed class WaiterPaceTests
+{
+    private readonly FakeTimeProvider _time = new();
+
+    [Fact]
+    public void The_first_asks_often_and_the_others_the_later_the_farther_they_are()
+    {
+        List<TimeSpan> pauses = [.. Enumerable.Range(0, 6).Select(place => new WaiterPace(_time).Next(place))];
+        Assert.Equal(TimeSpan.FromMilliseconds(2), pauses[0]);
+        Assert.Equal(pauses.Order(), pauses);
+        Assert.Equal(pauses.Count, pauses.Distinct().Count());
+    }
+
+    [Fact]
+    public void A_lock_that_is_held_long_is_asked_for_seldom_and_never_so_seldom_that_a_claim_is_missed()
+    {
+        foreach (int place in (int[])[0, 1, 5, MongoLine.Most])
+        {
+            WaiterPace pace = new(_time);
+            TimeSpan waited = TimeSpan.Zero;
+            int questions = 0;
+            for (TimeSpan pause; waited < TimeSpan.FromSeconds(10); waited += pause, questions++)
+            {
+                pause = pace.Next(place);
+                Assert.InRange(pause, TimeSpan.FromMilliseconds(2), MongoLine.Claim / 2);
+                _time.Advance(pause);
+            }
+
+            Assert.InRange(questions, 20, 150);
+        }
+    }
+
+    [Fact]
+    public void Who_moves_up_learns_how_fast_the_lock_changes_hands()
+    {
+        WaiterPace slow = new(_time);
+        WaiterPace fast = new(_time);
+        for (int place = 7; place > 1; place -= 2)
+        {
+            slow.Next(place);
+            _time.Advance(TimeSpan.FromMilliseconds(200));
+        }
+
+        for (int place = 7; place > 1; place -= 2)
+        {
+            fast.Next(place);
+            _time.Advance(TimeSpan.FromMilliseconds(4));
+        }
+
+        Assert.InRange(fast.Next(1), TimeSpan.FromMilliseconds(2), TimeSpan.FromMilliseconds(6));
+        Assert.True(slow.Next(1) > fast.Next(1) * 5);
+        Assert.True(slow.Next(0) > fast.Next(0));
+    }
+
+    [Fact]
+    public void Who_lost_its_place_begins_anew()
+    {
+        WaiterPace pace = new(_time);
+        pace.Next(0);
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal(TimeSpan.FromMilliseconds(100), pace.Next(0));
+        Assert.InRange(pace.Next(3), TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(50));
+    }
+}
