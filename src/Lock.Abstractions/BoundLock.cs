@@ -1,7 +1,8 @@
 namespace Locking;
 
 /// <summary>One key with its options, as a mutex object: lock, do the work, unlock. Made by <see cref="LockExtensions.Bind"/>.</summary>
-/// <remarks>One caller at a time uses one object; several callers that want to exclude each other use one object each, with the same key.</remarks>
+/// <remarks>One caller at a time uses one object; several callers that want to exclude each other use one object each, with the same
+/// key.</remarks>
 public sealed class BoundLock : IAsyncDisposable
 {
     private readonly ILock _locks;
@@ -51,7 +52,7 @@ public sealed class BoundLock : IAsyncDisposable
             throw new InvalidOperationException($"This object already holds the lock '{Key}'. Use one object for each caller.");
         try
         {
-            var granted = await _locks.LockAsync(Key, options, cancellationToken).ConfigureAwait(false);
+            ILockHandle granted = await _locks.LockAsync(Key, options, cancellationToken).ConfigureAwait(false);
             Volatile.Write(ref _handle, granted);
             return true;
         }

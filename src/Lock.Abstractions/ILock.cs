@@ -26,12 +26,12 @@ public interface ILock : IAsyncDisposable
     /// on its way is resolved in the background, so that no lock stays behind.
     /// </remarks>
     /// <param name="key">The key: not empty, at most 1,024 bytes of UTF-8.</param>
-    /// <param name="options">What this call does differently from the configuration, or null: everything but what belongs to the backend (see
-    /// <see cref="LockOptions"/>).</param>
+    /// <param name="options">What this call does differently from the configuration, or null: everything but what belongs to the backend
+    /// (see <see cref="LockOptions"/>).</param>
     /// <param name="cancellationToken">Gives up waiting.</param>
     /// <returns>The handle of the granted lease; dispose it to give the lock back.</returns>
-    /// <exception cref="ArgumentException">The key is empty or too long, two options do not go together, or an option belongs to the backend's
-    /// configuration.</exception>
+    /// <exception cref="ArgumentException">The key is empty or too long, two options do not go together, or an option belongs to the
+    /// backend's configuration.</exception>
     /// <exception cref="LockTimeoutException">The lock was not free within the wait.</exception>
     /// <exception cref="LockStoreException">The backend failed or did not answer.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
@@ -42,8 +42,8 @@ public interface ILock : IAsyncDisposable
     /// <remarks>Without a wait it returns null at once when another caller of this process is already waiting for the key.</remarks>
     /// <inheritdoc cref="LockAsync" path="/param"/>
     /// <returns>The handle, or null when somebody else holds the lock. Null never hides a fault.</returns>
-    /// <exception cref="ArgumentException">The key is empty or too long, two options do not go together, or an option belongs to the backend's
-    /// configuration.</exception>
+    /// <exception cref="ArgumentException">The key is empty or too long, two options do not go together, or an option belongs to the
+    /// backend's configuration.</exception>
     /// <exception cref="LockStoreException">The backend failed or did not answer.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">This object was disposed, before the call or during the wait.</exception>

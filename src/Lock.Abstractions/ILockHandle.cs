@@ -3,8 +3,8 @@ namespace Locking;
 /// <summary>One time-bounded grant of a lock. Dispose it to give the lock back.</summary>
 /// <remarks>
 /// <para>
-/// The lease is renewed while the handle lives, unless <see cref="LockOptions.AutoRenew"/> is false. A handle that is dropped without being disposed stops renewing when it is collected, and the
-/// lock ends with its TTL.
+/// The lease is renewed while the handle lives, unless <see cref="LockOptions.AutoRenew"/> is false. A handle that is dropped without being
+/// disposed stops renewing when it is collected, and the lock ends with its TTL.
 /// </para>
 /// <para>
 /// Not promised: that the lock is held until <see cref="UnlockAsync"/>. A process can be paused, a backend can lose its memory, an
@@ -33,16 +33,18 @@ public interface ILockHandle : IAsyncDisposable
     /// <summary>How long the caller waited for the grant, as measured.</summary>
     TimeSpan AcquireDelay { get; }
 
-    /// <summary>What is left until the loss is announced, unless it is renewed: zero when lost or released, <see cref="TimeSpan.MaxValue"/> without
-    /// expiry, which no span exceeds.</summary>
-    /// <remarks>No timer takes that value: limit it before you give it to <c>Task.Delay</c>, <c>CancelAfter</c> or a timeout. For work that must end
-    /// with the lease give it <see cref="LostToken"/> instead.</remarks>
+    /// <summary>What is left until the loss is announced, unless it is renewed: zero when lost or released, <see cref="TimeSpan.MaxValue"/>
+    /// without expiry, which no span exceeds.</summary>
+    /// <remarks>No timer takes that value: limit it before you give it to <c>Task.Delay</c>, <c>CancelAfter</c> or a timeout. For work that
+    /// must end with the lease give it <see cref="LostToken"/> instead.</remarks>
     TimeSpan Remaining { get; }
 
-    /// <summary>Cancelled when the lease is lost: it ran out, was taken away, or its backend is gone for good. Never by unlocking.</summary>
+    /// <summary>Cancelled when the lease is lost: it ran out, was taken away, or its backend is gone for good. Never by
+    /// unlocking.</summary>
     /// <remarks>
-    /// The flag is set before the backend can grant the lock to anyone else, by a thread of its own, as long as the operating system lets that
-    /// thread run within <see cref="LockOptions.LostMargin"/>. Callbacks run on the thread pool. Asking for it after the handle was unlocked gives the same token.
+    /// The flag is set before the backend can grant the lock to anyone else, by a thread of its own, as long as the operating system lets
+    /// that thread run within <see cref="LockOptions.LostMargin"/>. Callbacks run on the thread pool. Asking for it after the handle was
+    /// unlocked gives the same token.
     /// </remarks>
     CancellationToken LostToken { get; }
 
@@ -55,7 +57,8 @@ public interface ILockHandle : IAsyncDisposable
     void ThrowIfLost();
 
     /// <summary>Restarts the TTL with a new length; renewal, where there is one, goes on with that length.</summary>
-    /// <param name="ttl">At least 1 ms, or <see cref="Timeout.InfiniteTimeSpan"/>; never reaches beyond <see cref="LockOptions.MaxHold"/>.</param>
+    /// <param name="ttl">At least 1 ms, or <see cref="Timeout.InfiniteTimeSpan"/>; never reaches beyond
+    /// <see cref="LockOptions.MaxHold"/>.</param>
     /// <param name="cancellationToken">Cancels the request; the lease then has its old or its new length.</param>
     /// <returns>This handle.</returns>
     /// <exception cref="LockLostException">The lease is lost; nothing has changed in the backend.</exception>

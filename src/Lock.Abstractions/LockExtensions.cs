@@ -6,8 +6,8 @@ public static class LockExtensions
     /// <summary><see cref="ILock.LockAsync"/> with a limit of the wait: it replaces what the configuration says of waiting.</summary>
     /// <param name="locks">The locks.</param>
     /// <param name="key">The key.</param>
-    /// <param name="waitTimeout">How long to wait. Zero: one attempt; <see cref="Timeout.InfiniteTimeSpan"/>: for ever. Not the TTL, which is
-    /// <see cref="LockOptions.Ttl"/>.</param>
+    /// <param name="waitTimeout">How long to wait. Zero: one attempt; <see cref="Timeout.InfiniteTimeSpan"/>: for ever. Not the TTL, which
+    /// is <see cref="LockOptions.Ttl"/>.</param>
     /// <param name="cancellationToken">Gives up waiting.</param>
     /// <returns>The handle of the granted lease; dispose it to give the lock back.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="waitTimeout"/> is negative, or longer than 10,000 days.</exception>

@@ -8,8 +8,10 @@ namespace Locking;
 /// <param name="Remaining">What is left of the lease by the backend's clock; <see cref="TimeSpan.MaxValue"/> without expiry.</param>
 public sealed record LockInfo(string Key, string Id, string Owner, long? FencingToken, TimeSpan Remaining)
 {
-    /// <summary>What is left of the lease by the backend's clock; <see cref="TimeSpan.MaxValue"/> without expiry, which no span exceeds.</summary>
-    /// <remarks>No timer takes that value: limit it before it becomes a delay. <see cref="Timeout.InfiniteTimeSpan"/> is taken for it.</remarks>
+    /// <summary>What is left of the lease by the backend's clock; <see cref="TimeSpan.MaxValue"/> without expiry, which no span
+    /// exceeds.</summary>
+    /// <remarks>No timer takes that value: limit it before it becomes a delay. <see cref="Timeout.InfiniteTimeSpan"/> is taken for
+    /// it.</remarks>
     public TimeSpan Remaining { get; init => field = Longest(value); } = Longest(Remaining);
 
     private static TimeSpan Longest(TimeSpan remaining) => remaining == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : remaining;

@@ -2,15 +2,17 @@ using System.Text;
 
 namespace Locking;
 
-/// <summary>How a lock is taken, held and given back. Every property that is null is left to the configuration, then to the default.</summary>
+/// <summary>How a lock is taken, held and given back. Every property that is null is left to the configuration, then to the
+/// default.</summary>
 /// <remarks>
-/// The same record is the argument of a call and, in a configuration, the engine's part of <c>lockOptions</c>. What belongs to a backend (and all its
-/// users must agree on) is not here: it is configuration, and each backend has a record of its own for it.
+/// The same record is the argument of a call and, in a configuration, the engine's part of <c>lockOptions</c>. What belongs to a backend
+/// (and all its users must agree on) is not here: it is configuration, and each backend has a record of its own for it.
 /// Values out of range throw when they are set, and name the property, the value and what is allowed.
 /// </remarks>
 public sealed record LockOptions
 {
-    /// <summary>The lease. At least 1 ms, at most 10,000 days; <see cref="Timeout.InfiniteTimeSpan"/>: never expires. Default 30 s.</summary>
+    /// <summary>The lease. At least 1 ms, at most 10,000 days; <see cref="Timeout.InfiniteTimeSpan"/>: never expires. Default 30
+    /// s.</summary>
     public TimeSpan? Ttl { get; init => field = OptionRules.PositiveOrInfinite(value, nameof(Ttl)); }
 
     /// <summary>Whether the lease is renewed while its handle lives, up to <see cref="MaxHold"/>. Default true; every preset says false. A
@@ -48,9 +50,9 @@ public sealed record LockOptions
     /// <summary>Part of the TTL allowed for clocks that run at different rates, besides 2 ms. 0 to 0.5. Default 0.01.</summary>
     public double? DriftFactor { get; init => field = OptionRules.Between(value, 0, 0.5, nameof(DriftFactor)); }
 
-    /// <summary>A loss is announced so long before the backend may grant the lock to another. Not negative, below the TTL; where it is shorter than
-    /// the allowance for drift, that counts. Default: that allowance (<see cref="DriftFactor"/> of the TTL and 2 ms); in memory, where none is
-    /// needed, zero.</summary>
+    /// <summary>A loss is announced so long before the backend may grant the lock to another. Not negative, below the TTL; where it is
+    /// shorter than the allowance for drift, that counts. Default: that allowance (<see cref="DriftFactor"/> of the TTL and 2 ms); in
+    /// memory, where none is needed, zero.</summary>
     public TimeSpan? LostMargin { get; init => field = OptionRules.NotNegative(value, nameof(LostMargin)); }
 
     /// <summary>Who takes the lock, shown to people, never compared. At most 256 bytes of UTF-8. Default <c>host/pid</c>.</summary>

@@ -7,7 +7,7 @@ namespace Locking;
 /// <remarks>Derived classes outside this project are written over <see cref="ILockStore"/> and <see cref="StoreLock"/> instead.</remarks>
 public abstract class LockBase : ILock
 {
-    private static readonly LockOptions NoOptions = new();
+    private static readonly LockOptions s_noOptions = new();
 
     private readonly EffectiveOptions _lockOptions;
     private readonly EffectiveOptions _tryOptions;
@@ -22,7 +22,7 @@ public abstract class LockBase : ILock
         Type = type;
         Namespace = ns;
         Context = context ?? LockProviderContext.Default;
-        Defaults = defaults ?? NoOptions;
+        Defaults = defaults ?? s_noOptions;
         _defaultOwner = string.Create(CultureInfo.InvariantCulture, $"{Environment.MachineName}/{Environment.ProcessId}");
         _lockOptions = EffectiveOptions.Resolve(Defaults, null, isTry: false, _defaultOwner);
         _tryOptions = EffectiveOptions.Resolve(Defaults, null, isTry: true, _defaultOwner);

@@ -8,7 +8,7 @@ namespace Locking;
 public sealed class StoreLock : LockBase, IStoreDiagnostics
 {
     /// <summary>Disposing gives backends this long to take back what is still held.</summary>
-    private static readonly TimeSpan DisposeLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_disposeLimit = TimeSpan.FromSeconds(2);
 
     private readonly StoreClient _store;
     private readonly LeaseRegister _leases = new();
@@ -132,7 +132,7 @@ public sealed class StoreLock : LockBase, IStoreDiagnostics
     {
         try
         {
-            await task.WaitAsync(DisposeLimit, Context.TimeProvider).ConfigureAwait(false);
+            await task.WaitAsync(s_disposeLimit, Context.TimeProvider).ConfigureAwait(false);
         }
         catch (Exception)
         {

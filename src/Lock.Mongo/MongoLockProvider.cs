@@ -5,7 +5,8 @@ using MongoDB.Driver;
 
 namespace Locking;
 
-/// <summary>Makes stores of the backend <c>mongo</c>: one document per key in a collection of MongoDB 4.4 or newer, or a server that speaks its protocol.</summary>
+/// <summary>Makes stores of the backend <c>mongo</c>: one document per key in a collection of MongoDB 4.4 or newer, or a server that speaks
+/// its protocol.</summary>
 public sealed class MongoLockProvider : LockProvider<MongoLockSettings>
 {
     private readonly IMongoClient? _lent;
@@ -18,10 +19,12 @@ public sealed class MongoLockProvider : LockProvider<MongoLockSettings>
 
     /// <summary>Creates a provider whose stores use a client that the application has, with all that is set up for it.</summary>
     /// <remarks>
-    /// Commands go to the server that takes writes, whatever the client's read preference is; its write concern does not count, <c>writeConcern</c> does. A
-    /// client whose connections are all in use makes steps wait for their turn. What the driver does not tell of a client that is lent, docs/mongo.md names.
+    /// Commands go to the server that takes writes, whatever the client's read preference is; its write concern does not count,
+    /// <c>writeConcern</c> does. A client whose connections are all in use makes steps wait for their turn. What the driver does not tell
+    /// of a client that is lent, docs/mongo.md names.
     /// </remarks>
-    /// <param name="client">The client; it stays the application's to dispose, and has to live as long as the locks. Of <see cref="LockConfig.Connection"/> only
+    /// <param name="client">The client; it stays the application's to dispose, and has to live as long as the locks. Of <see
+    /// cref="LockConfig.Connection"/> only
     /// <c>database</c>, <c>collection</c>, <c>writeConcern</c>, <c>connectTimeout</c> and <c>commandTimeout</c> may be set then.</param>
     public MongoLockProvider(IMongoClient client)
     {
@@ -30,7 +33,8 @@ public sealed class MongoLockProvider : LockProvider<MongoLockSettings>
     }
 
     /// <summary>Creates a provider whose stores use a client that the application has, and keep their locks in this database.</summary>
-    /// <param name="database">The database; as with <see cref="MongoLockProvider(IMongoClient)"/>, but <c>connection.database</c> may be left out, or say the same.</param>
+    /// <param name="database">The database; as with <see cref="MongoLockProvider(IMongoClient)"/>, but <c>connection.database</c> may be
+    /// left out, or say the same.</param>
     public MongoLockProvider(IMongoDatabase database)
     {
         ArgumentNullException.ThrowIfNull(database);
@@ -61,10 +65,12 @@ public sealed class MongoLockProvider : LockProvider<MongoLockSettings>
         MongoClientPlan? plan = _lent is null ? MongoConnectionRules.Client(settings) : null;
         MongoTarget target = plan?.Target ?? MongoConnectionRules.Lent(settings, _lent!.Settings);
         if (_lentDatabase is not null && settings.Database is { } other && other != _lentDatabase)
-            throw new LockConfigException("connection.database", $"is '{other}', but the database that was given in code is '{_lentDatabase}'; leave it out.");
+            throw new LockConfigException("connection.database",
+                $"is '{other}', but the database that was given in code is '{_lentDatabase}'; leave it out.");
         var store = new MongoStoreSettings
         {
-            Database = Name("connection.database", settings.Database ?? _lentDatabase ?? plan?.Url.DatabaseName ?? "locks", "/\\. \"$*<>:|?\0", 63),
+            Database = Name("connection.database", settings.Database ?? _lentDatabase ?? plan?.Url.DatabaseName ?? "locks",
+                "/\\. \"$*<>:|?\0", 63),
             Collection = Name("connection.collection", settings.Collection ?? "locks", "$\0", 120),
             WriteConcern = WriteConcern(settings.WriteConcern ?? plan?.WriteConcern ?? "majority"),
             KeyPrefix = settings.KeyPrefix ?? "",
@@ -74,7 +80,8 @@ public sealed class MongoLockProvider : LockProvider<MongoLockSettings>
             Target = target,
         };
         if (store.Collection.StartsWith("system.", StringComparison.Ordinal))
-            throw new LockConfigException("connection.collection", $"is '{store.Collection}'; names that begin with 'system.' belong to MongoDB.");
+            throw new LockConfigException("connection.collection",
+                $"is '{store.Collection}'; names that begin with 'system.' belong to MongoDB.");
         MongoClientSource source = plan is null ? new MongoClientSource(_lent!, target) : new MongoClientSource(plan);
         var runner = new DriverCommandRunner(source, context.TimeProvider);
         return new MongoLockStore(runner, store, context.TimeProvider, runner);
@@ -83,12 +90,16 @@ public sealed class MongoLockProvider : LockProvider<MongoLockSettings>
     private static string Name(string path, string name, string forbidden, int most)
     {
         if (name.Length > 0 && Encoding.UTF8.GetByteCount(name) <= most && !name.AsSpan().ContainsAny(forbidden)) return name;
-        throw new LockConfigException(path, $"is '{name}'; 1 to {most} bytes without any of {string.Join(' ', forbidden.Where(c => c is not ('\0' or ' ')))} are allowed.");
+        throw new LockConfigException(path,
+            $"is '{name}'; 1 to {most} bytes without any of {string.Join(' ', forbidden.Where(c => c is not ('\0' or ' ')))} are allowed.");
     }
 
     private static string WriteConcern(string value)
     {
-        if (value == "majority" || (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int members) && members is >= 1 and <= 50)) return value;
-        throw new LockConfigException("connection.writeConcern", $"is '{value}'; majority, or a number of members from 1 to 50, is allowed.");
+        if (value == "majority"
+            || (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int members) && members is >= 1 and <= 50))
+            return value;
+        throw new LockConfigException("connection.writeConcern",
+            $"is '{value}'; majority, or a number of members from 1 to 50, is allowed.");
     }
 }

@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>The settings of the backend <c>mongo</c>. The server is at <see cref="Host"/> and <see cref="Port"/>, or where <see cref="Url"/> says.</summary>
+/// <summary>The settings of the backend <c>mongo</c>. The server is at <see cref="Host"/> and <see cref="Port"/>, or where <see
+/// cref="Url"/> says.</summary>
 public sealed record MongoLockSettings
 {
     /// <summary>Host name or address. Default 127.0.0.1.</summary>
@@ -55,12 +56,15 @@ public sealed record MongoLockSettings
         CommonSettings.Username<MongoLockSettings>(static s => s.Username, static (s, value) => s with { Username = value }),
         CommonSettings.Password<MongoLockSettings>(static s => s.Password, static (s, value) => s with { Password = value }),
         CommonSettings.Tls<MongoLockSettings>(static s => s.Tls, static (s, value) => s with { Tls = value }),
-        CommonSettings.ConnectTimeout<MongoLockSettings>(static s => s.ConnectTimeout, static (s, value) => s with { ConnectTimeout = value }),
-        CommonSettings.CommandTimeout<MongoLockSettings>(static s => s.CommandTimeout, static (s, value) => s with { CommandTimeout = value }),
+        CommonSettings.ConnectTimeout<MongoLockSettings>(static s => s.ConnectTimeout,
+            static (s, value) => s with { ConnectTimeout = value }),
+        CommonSettings.CommandTimeout<MongoLockSettings>(static s => s.CommandTimeout,
+            static (s, value) => s with { CommandTimeout = value }),
         CommonSettings.NoDelay<MongoLockSettings>(
             static s => s.NoDelay, static (s, value) => s with { NoDelay = value }, "Always `true`: the driver sends at once."),
         Settings.Text<MongoLockSettings>(
-            "database", static s => s.Database, static (s, value) => s with { Database = value }, "Name of the database.") with { Default = "`locks`" },
+            "database", static s => s.Database, static (s, value) =>
+                s with { Database = value }, "Name of the database.") with { Default = "`locks`" },
         Settings.Text<MongoLockSettings>(
             "collection", static s => s.Collection, static (s, value) => s with { Collection = value }, "Name of the collection.") with
         {

@@ -14,11 +14,13 @@ for (int i = 0; i < args.Length; i++)
 {
     if (args[i] == "--user") withUser = true;
     else if (args[i] == "--replica-set" && i + 1 < args.Length) set = args[++i];
-    else if (args[i] == "--port" && i + 1 < args.Length && int.TryParse(args[i + 1], NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is >= 1 and <= 65535) i++;
+    else if (args[i] == "--port" && i + 1 < args.Length
+        && int.TryParse(args[i + 1], NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is >= 1 and <= 65535)
+        i++;
     else return Usage(args[i]);
 }
 
-var engine = await MongoEngine.StartAsync();
+Npgsql.NpgsqlDataSource engine = await MongoEngine.StartAsync();
 try
 {
     string login = "";
@@ -29,14 +31,17 @@ try
         await AdministerAsync(new BsonDocument
         {
             { "createUser", user }, { "pwd", password },
-            { "roles", new BsonArray { new BsonDocument { { "role", "readWriteAnyDatabase" }, { "db", "admin" } }, new BsonDocument { { "role", "clusterAdmin" }, { "db", "admin" } } } },
+            { "roles",
+                new BsonArray { new BsonDocument { { "role", "readWriteAnyDatabase" }, { "db", "admin" } },
+                new BsonDocument { { "role", "clusterAdmin" }, { "db", "admin" } } } },
         });
         login = $"{user}:{password}@";
     }
 
     await using (MongoGateway gateway = MongoGateway.Start(engine, new GatewayOptions(withUser, set), port))
     {
-        string options = string.Join('&', new[] { withUser ? "authSource=admin" : null, set is null ? null : $"replicaSet={set}" }.Where(option => option is not null));
+        string options = string.Join('&',
+            new[] { withUser ? "authSource=admin" : null, set is null ? null : $"replicaSet={set}" }.Where(option => option is not null));
         Console.WriteLine($"mongodb://{login}{gateway.Address}/{(options.Length > 0 ? "?" + options : "")}");
         while (Console.ReadLine() is not null)
         {

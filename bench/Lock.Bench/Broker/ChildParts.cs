@@ -32,6 +32,10 @@ internal static class ChildParts
                     () => Task.FromResult<ILockLibrary>(Postgres.PostgresLibrary.Connect(library, int.Parse(port, CultureInfo.InvariantCulture))),
                     map, int.Parse(number, CultureInfo.InvariantCulture));
                 return 0;
+            case [_, "mongo-worker", var library, var uri, var map, var number]:
+                await Redis.HandOffWorker.RunAsync(
+                    () => Task.FromResult<ILockLibrary>(Mongo.MongoLibrary.Connect(library, uri)), map, int.Parse(number, CultureInfo.InvariantCulture));
+                return 0;
             default:
                 return 64;
         }

@@ -21,12 +21,29 @@ internal sealed class RawMongoLock(IMongoDatabase database, string collection)
     {
         for (var i = 0; i < operations; i++)
         {
-            var id = Guid.NewGuid().ToString();
-            var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
-            await RunAsync(Take(key, id, now));
-            await RunAsync(GiveBack(key, id, now));
+            string id = Guid.NewGuid().ToString();
+            await RunAsync(Take(key, id, Now));
+            await GiveBackAsync(key, id);
         }
     }
+
+    /// <summary>Takes the key if nobody has it.</summary>
+    public async Task<bool> TryTakeAsync(string key, string id)
+    {
+        try
+        {
+            await RunAsync(Take(key, id, Now));
+            return true;
+        }
+        catch (MongoCommandException exception) when (exception.Code == 11000)
+        {
+            return false;
+        }
+    }
+
+    public Task GiveBackAsync(string key, string id) => RunAsync(GiveBack(key, id, Now));
+
+    private static long Now => TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
 
     private BsonDocument Take(string key, string id, long now) => new()
     {

@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>A binary heap of items by due time, in which every item knows its place, so that one can be moved or taken out cheaply. Not thread-safe.</summary>
+/// <summary>A binary heap of items by due time, in which every item knows its place, so that one can be moved or taken out cheaply. Not
+/// thread-safe.</summary>
 /// <typeparam name="T">The items; each is in one heap at a time.</typeparam>
 internal sealed class DueHeap<T>
     where T : HeapItem

@@ -1,9 +1,11 @@
 namespace Locking;
 
-/// <summary>What an <see cref="ILock"/> is made of: a backend chosen in code (<c>UseRedis(…)</c>), or backends that a configuration chooses from.</summary>
+/// <summary>What an <see cref="ILock"/> is made of: a backend chosen in code (<c>UseRedis(…)</c>), or backends that a configuration chooses
+/// from.</summary>
 /// <remarks>
-/// The argument of <c>Lock.Create(builder => …)</c> and <c>services.AddLock(builder => …)</c>. <see cref="Config"/> comes first, then the sources
-/// (<c>FromEnvironment()</c>, <c>FromConfiguration(…)</c>) in their order, then <see cref="Fallback"/>; with none of them there is an error.
+/// The argument of <c>Lock.Create(builder => …)</c> and <c>services.AddLock(builder => …)</c>. <see cref="Config"/> comes first, then the
+/// sources (<c>FromEnvironment()</c>, <c>FromConfiguration(…)</c>) in their order, then <see cref="Fallback"/>; with none of them there is
+/// an error.
 /// </remarks>
 public sealed class LockBuilder
 {

@@ -4,8 +4,9 @@ namespace Locking;
 
 /// <summary>Settings by name, as a configuration writes them: <c>new LockSettings { ["host"] = "10.0.0.1", ["port"] = 6380 }</c>.</summary>
 /// <remarks>
-/// Names are known in any case. A value is a text, a number, a <see cref="bool"/>, a <see cref="TimeSpan"/>, null, further settings or a list of
-/// such. Which names and values there are is the backend's to say: it judges them when the lock is created. Two are equal when they say the same.
+/// Names are known in any case. A value is a text, a number, a <see cref="bool"/>, a <see cref="TimeSpan"/>, null, further settings or a
+/// list of such. Which names and values there are is the backend's to say: it judges them when the lock is created. Two are equal when they
+/// say the same.
 /// </remarks>
 public sealed class LockSettings : IEnumerable<KeyValuePair<string, object?>>, IEquatable<LockSettings>
 {
@@ -29,7 +30,8 @@ public sealed class LockSettings : IEnumerable<KeyValuePair<string, object?>>, I
 
     /// <inheritdoc/>
     public bool Equals(LockSettings? other) =>
-        other is not null && other.Count == Count && _values.All(mine => other._values.TryGetValue(mine.Key, out object? theirs) && Same(mine.Value, theirs));
+        other is not null && other.Count == Count
+        && _values.All(mine => other._values.TryGetValue(mine.Key, out object? theirs) && Same(mine.Value, theirs));
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as LockSettings);

@@ -26,7 +26,8 @@ public static class CommonSettings
     public static Setting<T> Url<T>(string forms, Func<T, string?> get, Func<T, string?, T> set) =>
         Settings.Text("url", get, set, $"{forms}. Never shown.") with
         {
-            Aliases = ["connectionString"], IsSecret = true, Allowed = forms.Replace("`", "", StringComparison.Ordinal), Misnomers = ["uri", "dsn", "configuration"],
+            Aliases = ["connectionString"], IsSecret = true, Allowed = forms.Replace("`", "", StringComparison.Ordinal),
+            Misnomers = ["uri", "dsn", "configuration"],
             Check = static (value, path) => UrlRule.Check((string)value, path),
         };
 
@@ -43,7 +44,10 @@ public static class CommonSettings
 
     /// <summary><c>tls</c>.</summary>
     public static Setting<T> Tls<T>(Func<T, bool?> get, Func<T, bool?, T> set) =>
-        Settings.Flag("tls", get, set, "Speak TLS.") with { Default = "`false`, or as the url says", Misnomers = ["ssl", "useTls", "useSsl", "secure", "rediss"] };
+        Settings.Flag("tls", get, set, "Speak TLS.") with
+        {
+            Default = "`false`, or as the url says", Misnomers = ["ssl", "useTls", "useSsl", "secure", "rediss"],
+        };
 
     /// <summary><c>connectTimeout</c>.</summary>
     public static Setting<T> ConnectTimeout<T>(Func<T, TimeSpan?> get, Func<T, TimeSpan?, T> set) =>

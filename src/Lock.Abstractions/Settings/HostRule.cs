@@ -14,7 +14,7 @@ internal static partial class HostRule
     {
         if (host is null)
             return;
-        var shown = ConfigErrors.ShowText(host);
+        string shown = ConfigErrors.ShowText(host);
         if (host.Contains("://", StringComparison.Ordinal))
         {
             throw new LockConfigException(
@@ -27,7 +27,7 @@ internal static partial class HostRule
 
     private static void CheckName(string host, string shown, string path)
     {
-        var parts = Parts().Match(host);
+        Match parts = Parts().Match(host);
         if (parts.Success && parts.Groups["port"].Value is { Length: > 0 } port)
         {
             throw new LockConfigException(
@@ -40,6 +40,8 @@ internal static partial class HostRule
             throw new LockConfigException(path, $"{shown} is not a host. Allowed: {Allowed}, and one only.");
     }
 
-    [GeneratedRegex("^(?<host>\\[[0-9A-Fa-f:.%]+\\]|[^\\s:/@,;\\[\\]]+)(:(?<port>[0-9]{1,5}))?$", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(
+        "^(?<host>\\[[0-9A-Fa-f:.%]+\\]|[^\\s:/@,;\\[\\]]+)(:(?<port>[0-9]{1,5}))?$",
+        RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex Parts();
 }

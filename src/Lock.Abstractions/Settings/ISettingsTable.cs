@@ -6,7 +6,8 @@ public interface ISettingsTable
     /// <summary>The rows, in the order of the documentation.</summary>
     IReadOnlyList<Setting> Rows { get; }
 
-    /// <summary>Groups of settings that say the same in different ways, of which a configuration may use one: host and port, or a path, or a url.</summary>
+    /// <summary>Groups of settings that say the same in different ways, of which a configuration may use one: host and port, or a path, or
+    /// a url.</summary>
     IReadOnlyList<IReadOnlyList<string>> Alternatives { get; }
 
     /// <summary>What this backend does anyway, whatever it is asked: settings of others that it need not refuse.</summary>

@@ -1,6 +1,7 @@
 namespace Locking.Providers;
 
-/// <summary>One setting: its names, what it takes and means. All that reads, writes, checks and documents settings goes by these rows.</summary>
+/// <summary>One setting: its names, what it takes and means. All that reads, writes, checks and documents settings goes by these
+/// rows.</summary>
 public abstract record Setting
 {
     private protected Setting()
@@ -46,14 +47,15 @@ public abstract record Setting
     /// <summary>Whether the value is never shown.</summary>
     public bool IsSecret { get; init; }
 
-    /// <summary>Whether a value asks for something that a backend without this setting could not give, and has to refuse; null: none does, and
-    /// another backend may ignore it.</summary>
+    /// <summary>Whether a value asks for something that a backend without this setting could not give, and has to refuse; null: none does,
+    /// and another backend may ignore it.</summary>
     public Func<object, bool>? Asks { get; init; }
 
     /// <summary>The settings of each object of a <see cref="SettingKind.List"/>.</summary>
     public ISettingsTable? Items { get; init; }
 
-    /// <summary>A further rule for a value that is of the right kind and in range: given value and path, it throws <see cref="LockConfigException"/>.</summary>
+    /// <summary>A further rule for a value that is of the right kind and in range: given value and path, it throws
+    /// <see cref="LockConfigException"/>.</summary>
     public Action<object, string>? Check { get; init; }
 
     internal IEnumerable<string> Names => Aliases.Prepend(Name);

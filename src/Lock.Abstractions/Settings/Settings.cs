@@ -5,10 +5,15 @@ public static class Settings
 {
     /// <summary>A text that is not blank.</summary>
     public static Setting<T> Text<T>(string name, Func<T, string?> get, Func<T, string?, T> set, string meaning) =>
-        new() { Name = name, Kind = SettingKind.Text, AllowsNull = true, Meaning = meaning, Get = get, Set = (owner, value) => set(owner, (string?)value) };
+        new()
+        {
+            Name = name, Kind = SettingKind.Text, AllowsNull = true, Meaning = meaning, Get = get,
+            Set = (owner, value) => set(owner, (string?)value),
+        };
 
     /// <summary>One of some words.</summary>
-    public static Setting<T> Choice<T>(string name, IReadOnlyList<string> choices, Func<T, string?> get, Func<T, string?, T> set, string meaning) =>
+    public static Setting<T> Choice<T>(
+        string name, IReadOnlyList<string> choices, Func<T, string?> get, Func<T, string?, T> set, string meaning) =>
         Text(name, get, set, meaning) with { Kind = SettingKind.Choice, Choices = choices };
 
     /// <summary>True or false.</summary>
@@ -32,13 +37,16 @@ public static class Settings
         Get = owner => get(owner), Set = (owner, value) => set(owner, (TimeSpan?)value),
     };
 
-    /// <summary>A list of objects with settings of their own; those of the place <see cref="SettingPlace.Connection"/> stand in them.</summary>
+    /// <summary>A list of objects with settings of their own; those of the place <see cref="SettingPlace.Connection"/> stand in
+    /// them.</summary>
     public static Setting<T> List<T, TItem>(
         string name, SettingsTable<TItem> items, Func<T, IReadOnlyList<TItem>?> get, Func<T, IReadOnlyList<TItem>?, T> set, string meaning)
         where TItem : class, new() => new()
     {
         Name = name, Kind = SettingKind.List, AllowsNull = true, Items = items, Meaning = meaning,
         Get = owner => get(owner)?.Select(items.Write).ToList(),
-        Set = (owner, value) => set(owner, ((IReadOnlyList<LockSettings>?)value)?.Select((one, index) => items.ReadItem(one, $"connection.{name}[{index}]")).ToList()),
+        Set = (owner, value) => set(
+            owner,
+            ((IReadOnlyList<LockSettings>?)value)?.Select((one, index) => items.ReadItem(one, $"connection.{name}[{index}]")).ToList()),
     };
 }

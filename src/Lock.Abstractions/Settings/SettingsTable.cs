@@ -2,7 +2,8 @@ namespace Locking.Providers;
 
 /// <summary>All settings of one backend, with the record that holds them.</summary>
 /// <typeparam name="T">The record: what a provider works with, and what an application sets in code.</typeparam>
-/// <param name="rows">The settings, in the order of the documentation. Made by <see cref="Settings"/> and <see cref="CommonSettings"/>.</param>
+/// <param name="rows">The settings, in the order of the documentation. Made by <see cref="Settings"/> and
+/// <see cref="CommonSettings"/>.</param>
 public sealed class SettingsTable<T>(IReadOnlyList<Setting<T>> rows) : ISettingsTable
     where T : class, new()
 {
@@ -24,8 +25,8 @@ public sealed class SettingsTable<T>(IReadOnlyList<Setting<T>> rows) : ISettings
     IReadOnlyList<Setting> ISettingsTable.Rows => Rows;
 
     /// <summary>Reads what a configuration says of these settings.</summary>
-    /// <exception cref="LockConfigException">A setting is unknown, of the wrong kind or out of range, or says what another says too. The message
-    /// names the path, the value (never a secret) and what is allowed.</exception>
+    /// <exception cref="LockConfigException">A setting is unknown, of the wrong kind or out of range, or says what another says too. The
+    /// message names the path, the value (never a secret) and what is allowed.</exception>
     public T Read(LockConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -35,7 +36,8 @@ public sealed class SettingsTable<T>(IReadOnlyList<Setting<T>> rows) : ISettings
         return owner;
     }
 
-    /// <summary>Writes settings into a configuration, in place of its own <see cref="LockConfig.Connection"/> and backend's options.</summary>
+    /// <summary>Writes settings into a configuration, in place of its own <see cref="LockConfig.Connection"/> and backend's
+    /// options.</summary>
     /// <exception cref="LockConfigException">A value is out of range.</exception>
     public LockConfig Write(LockConfig config, T settings)
     {

@@ -16,13 +16,15 @@ public readonly record struct AcquireReply
     /// </summary>
     public TimeSpan QueuedFor { get; private init; }
 
-    /// <summary>Busy: what is left of the holder's lease; <see cref="Timeout.InfiniteTimeSpan"/> without expiry; null when unknown.</summary>
+    /// <summary>Busy: what is left of the holder's lease; <see cref="Timeout.InfiniteTimeSpan"/> without expiry; null when
+    /// unknown.</summary>
     public TimeSpan? HolderRemaining { get; private init; }
 
     /// <summary>Busy: whether the holder is a stranger, a client that will give no notice when it releases.</summary>
     public bool IsStranger { get; private init; }
 
-    /// <summary>Busy: when the asker should ask again, where the store knows better than the engine, as one that keeps a line does; null: it does not.</summary>
+    /// <summary>Busy: when the asker should ask again, where the store knows better than the engine, as one that keeps a line does; null:
+    /// it does not.</summary>
     public TimeSpan? AskAgainIn { get; private init; }
 
     /// <summary>The holder has the lock.</summary>

@@ -3,10 +3,11 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Locking.Providers;
 
-/// <summary>The time limit of what a store asks its backend for: a token for its driver, which is cancelled when the time is up, or when the caller gives up.</summary>
+/// <summary>The time limit of what a store asks its backend for: a token for its driver, which is cancelled when the time is up, or when
+/// the caller gives up.</summary>
 /// <remarks>
-/// Kept by the engine's clock, on a thread of its own: the token is cancelled on time also while other work blocks the thread pool. Whether the driver then
-/// ends its call depends on the driver.
+/// Kept by the engine's clock, on a thread of its own: the token is cancelled on time also while other work blocks the thread pool. Whether
+/// the driver then ends its call depends on the driver.
 /// </remarks>
 public sealed class CallLimit : IDisposable
 {
@@ -32,7 +33,8 @@ public sealed class CallLimit : IDisposable
         _givenUp = cancellationToken.UnsafeRegister(static end => ((End)end!).Cancel(), _end);
     }
 
-    /// <summary>Cancelled when the time is up or the caller gives up; never after the limit was disposed, unless it is being cancelled just then.</summary>
+    /// <summary>Cancelled when the time is up or the caller gives up; never after the limit was disposed, unless it is being cancelled just
+    /// then.</summary>
     public CancellationToken Token => _end.Token;
 
     /// <summary>The call is over.</summary>
@@ -42,7 +44,8 @@ public sealed class CallLimit : IDisposable
         _givenUp.Dispose();
     }
 
-    /// <summary>The end of the time. What a driver does when it is cancelled may take a while: it is not done on the alarm clock's thread.</summary>
+    /// <summary>The end of the time. What a driver does when it is cancelled may take a while: it is not done on the alarm clock's
+    /// thread.</summary>
     [SuppressMessage("Design", "CA1001", Justification = "The token source has nothing to free, and may be cancelled while the call ends.")]
     private sealed class End : Alarm, IThreadPoolWorkItem
     {

@@ -1,6 +1,7 @@
 namespace Locking.Providers;
 
-/// <summary>Optional ability of a store: takes a lock away in one step. Without it the engine reads the holder and releases its id.</summary>
+/// <summary>Optional ability of a store: takes a lock away in one step. Without it the engine reads the holder and releases its
+/// id.</summary>
 public interface IForceReleaseStore
 {
     /// <summary>Ends whatever holds the key, a stranger's record too. Fencing tokens go on rising.</summary>

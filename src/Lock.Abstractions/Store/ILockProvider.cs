@@ -12,7 +12,8 @@ public interface ILockProvider
     /// <summary>Makes a store. Does not connect yet: the first request does.</summary>
     /// <param name="config">The whole configuration, preset applied: read it with the <see cref="SettingsTable{T}"/>.</param>
     /// <param name="context">Clock and logs.</param>
-    /// <exception cref="LockConfigException">A setting does not suit this backend; the message names it, its value and what is allowed.</exception>
+    /// <exception cref="LockConfigException">A setting does not suit this backend; the message names it, its value and what is
+    /// allowed.</exception>
     ILockStore CreateStore(LockConfig config, LockProviderContext context);
 }
 

@@ -8,10 +8,11 @@ namespace Locking.Providers;
 /// <item>The same holder asking again gets the same token and a fresh TTL, so that a retry after a lost reply is safe.</item>
 /// <item>The TTL is a duration; the backend's own clock decides expiry. An expired lease cannot be extended, even if nobody took it.</item>
 /// <item>Extending never creates a lease.</item>
-/// <item>Fencing tokens rise strictly per key, across release, expiry and restart; they are fixed before the grant is answered and stay below 2^53.</item>
+/// <item>Fencing tokens rise strictly per key, across release, expiry and restart; they are fixed before the grant is answered and stay
+/// below 2^53.</item>
 /// <item>A refused step leaves the record as it was.</item>
-/// <item>"No" is a value; "no answer" is a <see cref="LockStoreException"/>. Cancelled is <see cref="OperationCanceledException"/>, promptly,
-/// whatever the backend is doing; the outcome is then unknown.</item>
+/// <item>"No" is a value; "no answer" is a <see cref="LockStoreException"/>. Cancelled is <see cref="OperationCanceledException"/>,
+/// promptly, whatever the backend is doing; the outcome is then unknown.</item>
 /// <item>Every call has a time limit of the store's own (<c>connection.commandTimeout</c>).</item>
 /// </list>
 /// <para>

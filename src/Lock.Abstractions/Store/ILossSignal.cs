@@ -3,7 +3,8 @@ namespace Locking.Providers;
 /// <summary>Optional ability of a store: says that leases are gone, as soon as the backend tells.</summary>
 public interface ILossSignal
 {
-    /// <summary>Raised for one lease (key and holder id given) or for all leases of this store (both null). Handlers return at once.</summary>
+    /// <summary>Raised for one lease (key and holder id given) or for all leases of this store (both null). Handlers return at
+    /// once.</summary>
     event Action<StoreLoss>? LeaseLost;
 }
 

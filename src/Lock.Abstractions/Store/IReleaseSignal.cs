@@ -1,10 +1,12 @@
 namespace Locking.Providers;
 
-/// <summary>Optional ability of a store: tells a waiter that a lock may be free. A hint only; the engine still polls as a safety net.</summary>
+/// <summary>Optional ability of a store: tells a waiter that a lock may be free. A hint only; the engine still polls as a safety
+/// net.</summary>
 public interface IReleaseSignal
 {
-    /// <summary>Starts listening for a key. Who asks for the lock after this call has completed, and is answered busy, is told when that lease is released
-    /// or taken by force; a store need not tell of others. The store may have made the one it tells the holder already: asking is what shows it.</summary>
+    /// <summary>Starts listening for a key. Who asks for the lock after this call has completed, and is answered busy, is told when that
+    /// lease is released or taken by force; a store need not tell of others. The store may have made the one it tells the holder already:
+    /// asking is what shows it.</summary>
     /// <exception cref="LockStoreException">The backend failed or did not answer.</exception>
     ValueTask<IReleaseWatch> WatchAsync(string key, CancellationToken cancellationToken);
 }

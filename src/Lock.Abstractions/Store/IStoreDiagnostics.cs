@@ -12,7 +12,8 @@ public interface IStoreDiagnostics
 }
 
 /// <summary>One thing that was found out about a backend.</summary>
-/// <param name="Code">What it is, for programs: lower-case words with dashes, such as <c>open-network</c>. Never changes its meaning.</param>
+/// <param name="Code">What it is, for programs: lower-case words with dashes, such as <c>open-network</c>. Never changes its
+/// meaning.</param>
 /// <param name="IsWarning">True: locks may be lost, taken by others or granted twice because of it. False: good to know.</param>
 /// <param name="Text">One or more sentences in plain words: what it is, what may happen, what to do. Holds no secret.</param>
 public sealed record StoreFinding(string Code, bool IsWarning, string Text);

@@ -21,7 +21,7 @@ public interface IWaitingStore
 /// <summary>Wants to know how a wait goes that a store does (<see cref="IWaitingStore"/>).</summary>
 public interface IWaitProgress
 {
-    /// <summary>The backend has answered that somebody else holds the lock, and the request waits. May be told more than once, from any thread.
-    /// Returns at once.</summary>
+    /// <summary>The backend has answered that somebody else holds the lock, and the request waits. May be told more than once, from any
+    /// thread. Returns at once.</summary>
     void OnQueued();
 }

@@ -25,7 +25,8 @@ public abstract class LockProvider<TSettings> : ILockProvider
     /// <param name="settings">The backend's settings.</param>
     /// <param name="options">How locks are taken unless a call says otherwise; null: all defaults.</param>
     /// <param name="context">Clock and logs; null: the system's clock and no logs.</param>
-    /// <exception cref="LockConfigException">A setting is out of range or does not suit another; the message names it and what is allowed.</exception>
+    /// <exception cref="LockConfigException">A setting is out of range or does not suit another; the message names it and what is
+    /// allowed.</exception>
     public ILockStore CreateStore(TSettings settings, LockOptions? options = null, LockProviderContext? context = null)
     {
         ArgumentNullException.ThrowIfNull(settings);
@@ -37,6 +38,7 @@ public abstract class LockProvider<TSettings> : ILockProvider
     /// <param name="settings">The backend's settings.</param>
     /// <param name="options">How locks are taken unless a call says otherwise; a store seldom needs them.</param>
     /// <param name="context">Clock and logs.</param>
-    /// <exception cref="LockConfigException">Settings do not suit each other; the message names one, its value and what is allowed.</exception>
+    /// <exception cref="LockConfigException">Settings do not suit each other; the message names one, its value and what is
+    /// allowed.</exception>
     protected abstract ILockStore CreateStoreCore(TSettings settings, LockOptions options, LockProviderContext context);
 }

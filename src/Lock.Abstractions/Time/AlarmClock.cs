@@ -9,16 +9,19 @@ namespace Locking;
 /// </remarks>
 internal abstract class AlarmClock
 {
-    /// <summary>While alarms are set, the clock looks this often whether the machine was suspended meanwhile, or the wall clock has stepped.</summary>
+    /// <summary>While alarms are set, the clock looks this often whether the machine was suspended meanwhile, or the wall clock has
+    /// stepped.</summary>
     private protected static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(1);
 
-    /// <summary>A wall clock that went this much faster or slower than the other between two looks was set, or shows what the other cannot see.</summary>
+    /// <summary>A wall clock that went this much faster or slower than the other between two looks was set, or shows what the other cannot
+    /// see.</summary>
     internal static readonly TimeSpan SmallestStep = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Between two readings that belong together: more means that this thread was kept from running, and the look tells nothing.</summary>
-    private static readonly TimeSpan LongestReading = TimeSpan.FromMilliseconds(20);
+    /// <summary>Between two readings that belong together: more means that this thread was kept from running, and the look tells
+    /// nothing.</summary>
+    private static readonly TimeSpan s_longestReading = TimeSpan.FromMilliseconds(20);
 
-    private static readonly ConditionalWeakTable<TimeProvider, AlarmClock> OfProviders = [];
+    private static readonly ConditionalWeakTable<TimeProvider, AlarmClock> s_ofProviders = [];
 
     private readonly Lock _gate = new();
     private readonly DueHeap<Alarm> _heap = new();
@@ -37,7 +40,7 @@ internal abstract class AlarmClock
     public static AlarmClock For(TimeProvider time) =>
         ReferenceEquals(time, SystemClock.Instance)
             ? ThreadAlarmClock.Instance
-            : OfProviders.GetValue(time, static provider => new TimerAlarmClock(provider));
+            : s_ofProviders.GetValue(time, static provider => new TimerAlarmClock(provider));
 
     /// <summary>Sets or moves an alarm. One that is due already rings as soon as the clock gets to it.</summary>
     public void Set(Alarm alarm, long due)
@@ -79,8 +82,8 @@ internal abstract class AlarmClock
                 return null;
             }
 
-            var now = Time.GetTimestamp();
-            var left = Time.GetElapsedTime(now, _heap.Earliest);
+            long now = Time.GetTimestamp();
+            TimeSpan left = Time.GetElapsedTime(now, _heap.Earliest);
             left = left < TimeSpan.Zero ? TimeSpan.Zero : left < LongestSleep ? left : LongestSleep;
             _looksAt = now + Clock.ToTimestampTicks(left);
             return left;
@@ -90,7 +93,7 @@ internal abstract class AlarmClock
     /// <summary>Rings everything that is due, after it has told everything that is set of a step of the wall clock.</summary>
     private protected void RingDue()
     {
-        var told = Array.Empty<Alarm>();
+        Alarm[] told = [];
         TimeSpan gained;
         lock (_gate)
         {
@@ -99,7 +102,7 @@ internal abstract class AlarmClock
                 told = _heap.ToArray();
         }
 
-        foreach (var alarm in told)
+        foreach (Alarm alarm in told)
             alarm.OnClockStep(gained);
         while (TakeDue() is { } alarm)
             alarm.Ring();
@@ -120,11 +123,11 @@ internal abstract class AlarmClock
     /// <returns>What the wall clock has gained since the last look.</returns>
     private TimeSpan LookUnsynchronized()
     {
-        var now = Time.GetTimestamp();
-        var wall = Time.GetUtcNow();
-        if (Time.GetElapsedTime(now) > LongestReading)
+        long now = Time.GetTimestamp();
+        DateTimeOffset wall = Time.GetUtcNow();
+        if (Time.GetElapsedTime(now) > s_longestReading)
             return TimeSpan.Zero; // the next look sees it
-        var gained = wall - _lastWall - Time.GetElapsedTime(_lastLook, now);
+        TimeSpan gained = wall - _lastWall - Time.GetElapsedTime(_lastLook, now);
         _lastLook = now;
         _lastWall = wall;
         return gained;

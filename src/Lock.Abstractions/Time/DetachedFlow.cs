@@ -1,6 +1,7 @@
 namespace Locking.Providers;
 
-/// <summary>Starts what outlives its caller: without the caller's flow (tenant, request, trace), which it would otherwise keep for good.</summary>
+/// <summary>Starts what outlives its caller: without the caller's flow (tenant, request, trace), which it would otherwise keep for
+/// good.</summary>
 public static class DetachedFlow
 {
     /// <summary>Starts a thing that keeps the flow of whoever starts it: a task that goes on, a timer.</summary>

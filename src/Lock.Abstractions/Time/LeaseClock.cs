@@ -2,8 +2,8 @@ namespace Locking;
 
 /// <summary>Counts how much of a lease has passed, by the one clock that nobody can set.</summary>
 /// <remarks>
-/// On the system's time that clock runs on while the machine is suspended (<see cref="SystemClock"/>). What it cannot show is a virtual machine that
-/// was paused: the wall clock does, but it also steps. So a step of the wall clock ends no lease, it only makes leases ask
+/// On the system's time that clock runs on while the machine is suspended (<see cref="SystemClock"/>). What it cannot show is a virtual
+/// machine that was paused: the wall clock does, but it also steps. So a step of the wall clock ends no lease, it only makes leases ask
 /// (<see cref="AlarmClock"/>).
 /// </remarks>
 internal sealed class LeaseClock(TimeProvider time)

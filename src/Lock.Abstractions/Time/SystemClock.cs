@@ -5,9 +5,9 @@ namespace Locking;
 /// <summary>The system's time, as leases need it.</summary>
 /// <remarks>
 /// <para>
-/// The timestamps run on while the machine is suspended, as the backend's clock does, and nobody can set them: <c>CLOCK_BOOTTIME</c> on Linux,
-/// <c>CLOCK_MONOTONIC_RAW</c> on macOS, the interrupt time on Windows. Those of <see cref="TimeProvider.System"/> stand still meanwhile on
-/// Linux and macOS. Where the system has no such clock they are used all the same.
+/// The timestamps run on while the machine is suspended, as the backend's clock does, and nobody can set them: <c>CLOCK_BOOTTIME</c> on
+/// Linux, <c>CLOCK_MONOTONIC_RAW</c> on macOS, the interrupt time on Windows. Those of <see cref="TimeProvider.System"/> stand still
+/// meanwhile on Linux and macOS. Where the system has no such clock they are used all the same.
 /// </para>
 /// <para>
 /// A timer of this clock keeps nothing of the flow (tenant, request, trace) of whoever makes it.
@@ -102,7 +102,7 @@ internal partial class SystemClock : TimeProvider
 
         public override long GetTimestamp()
         {
-            QueryInterruptTime(out var ticks);
+            QueryInterruptTime(out ulong ticks);
             return (long)ticks;
         }
 

@@ -22,7 +22,8 @@ internal sealed class TimerAlarmClock : AlarmClock
         Arm();
     }
 
-    /// <summary>The look at the heap and the change of the timer are one step: otherwise a later moment could overwrite an earlier one.</summary>
+    /// <summary>The look at the heap and the change of the timer are one step: otherwise a later moment could overwrite an earlier
+    /// one.</summary>
     private void Arm()
     {
         lock (_armGate)

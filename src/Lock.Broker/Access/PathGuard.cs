@@ -29,7 +29,7 @@ internal static class PathGuard
     private const int PeerCredentials = 17;
 
     /// <summary>How long a name may be taken without a listener: between the two calls of one that begins, or ends.</summary>
-    private static readonly TimeSpan _patience = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Where the guard of a path is.</summary>
     public static UnixDomainSocketEndPoint AddressOf(string path)
@@ -68,7 +68,7 @@ internal static class PathGuard
                     break;
             }
         }
-        while (TimeProvider.System.GetElapsedTime(began) < _patience);
+        while (TimeProvider.System.GetElapsedTime(began) < s_patience);
 
         return GuardTaking.PassedOver;
     }

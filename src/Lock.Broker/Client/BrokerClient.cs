@@ -6,8 +6,8 @@ namespace Locking;
 /// for what waits.</summary>
 internal sealed partial class BrokerClient : IAsyncDisposable
 {
-    private static readonly TimeSpan _firstPause = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan _longestPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromMilliseconds(500);
 
     private readonly Lock _gate = new();
     private readonly Dictionary<long, PendingAnswer> _waiting = [];
@@ -199,7 +199,7 @@ internal sealed partial class BrokerClient : IAsyncDisposable
     /// <summary>Comes back for as long as somebody waits or something is held.</summary>
     private async Task ReturnAsync()
     {
-        Backoff pauses = new(_firstPause, _longestPause);
+        Backoff pauses = new(s_firstPause, s_longestPause);
         while (!_disposing.IsCancellationRequested)
         {
             try

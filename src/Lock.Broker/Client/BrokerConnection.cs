@@ -10,7 +10,7 @@ internal sealed class BrokerConnection : LineConnection
     private const int LongestAnswer = 1024 * 1024;
     private const int UnsentRequests = 64 * 1024 * 1024;
 
-    private static readonly TimeSpan _farewell = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_farewell = TimeSpan.FromSeconds(1);
 
     private readonly ClientContext _context;
     private readonly Action<BrokerConnection, string>? _onEnded;
@@ -95,9 +95,9 @@ internal sealed class BrokerConnection : LineConnection
         try
         {
             Output.Flush();
-            await Output.WhenDrainedAsync().WaitAsync(_farewell, _context.Time).ConfigureAwait(false);
+            await Output.WhenDrainedAsync().WaitAsync(s_farewell, _context.Time).ConfigureAwait(false);
             Socket.Shutdown(SocketShutdown.Send);
-            await _receiver.Closed.WaitAsync(_farewell, _context.Time).ConfigureAwait(false);
+            await _receiver.Closed.WaitAsync(s_farewell, _context.Time).ConfigureAwait(false);
         }
         catch (Exception e) when (e is TimeoutException or SocketException or ObjectDisposedException)
         {

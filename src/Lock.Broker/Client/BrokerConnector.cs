@@ -10,9 +10,9 @@ namespace Locking;
 /// <param name="logger">Is told who answers.</param>
 internal sealed partial class BrokerConnector(ClientContext context, TimeSpan connectTimeout, BrokerLauncher? launcher, ILogger logger)
 {
-    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan _launchPause = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan _shortestTry = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan s_launchPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_shortestTry = TimeSpan.FromMilliseconds(50);
 
     private bool _hasTold;
 
@@ -30,7 +30,7 @@ internal sealed partial class BrokerConnector(ClientContext context, TimeSpan co
             TimeSpan left = connectTimeout - context.Time.GetElapsedTime(began);
             try
             {
-                return await OpenOnceAsync(left > _shortestTry ? left : _shortestTry, onEnded, disposing).ConfigureAwait(false);
+                return await OpenOnceAsync(left > s_shortestTry ? left : s_shortestTry, onEnded, disposing).ConfigureAwait(false);
             }
             catch (SocketException e) when (context.Address.Explain() is null && IsNobodyThere(e))
             {
@@ -53,7 +53,7 @@ internal sealed partial class BrokerConnector(ClientContext context, TimeSpan co
                     : ClientContext.NotThere($"The broker at {context.Address} cannot be reached: {e.Message}", e);
             }
 
-            await Task.Delay(_pause, context.Time, disposing).ConfigureAwait(false);
+            await Task.Delay(s_pause, context.Time, disposing).ConfigureAwait(false);
         }
     }
 
@@ -72,7 +72,7 @@ internal sealed partial class BrokerConnector(ClientContext context, TimeSpan co
         }
 
         // Again after a while: the one that was started may have met another that was just ending, and left the place to it.
-        if (launchedAt is { } at && context.Time.GetElapsedTime(at) < _launchPause)
+        if (launchedAt is { } at && context.Time.GetElapsedTime(at) < s_launchPause)
             return at;
         launcher.Launch(context.Address, context.Secret);
         return context.Time.GetTimestamp();

@@ -11,7 +11,7 @@ namespace Locking;
 /// </remarks>
 public sealed record BrokerLauncher
 {
-    private static readonly string[] _passedOn =
+    private static readonly string[] s_passedOn =
     [
         "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "DOTNET_ROOT", "DOTNET_ROOT_X64", "DOTNET_ROOT_ARM64", "DOTNET_CLI_HOME",
         "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "DOTNET_gcServer", "DOTNET_GCHeapHardLimit", "DOTNET_TieredPGO",
@@ -83,7 +83,7 @@ public sealed record BrokerLauncher
     {
         foreach (string name in new List<string>(environment.Keys))
         {
-            if (!_passedOn.Contains(name, StringComparer.OrdinalIgnoreCase) && !name.StartsWith("LC_", StringComparison.Ordinal))
+            if (!s_passedOn.Contains(name, StringComparer.OrdinalIgnoreCase) && !name.StartsWith("LC_", StringComparison.Ordinal))
                 environment.Remove(name);
         }
 

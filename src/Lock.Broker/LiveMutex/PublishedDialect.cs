@@ -15,14 +15,14 @@ internal sealed class PublishedDialect(ClientContext context, OpenRequests reque
 {
     private const string AnswerPrefix = "lk-";
 
-    private static readonly TimeSpan _shortestRepeat = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan _longestRepeat = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan s_shortestRepeat = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_longestRepeat = TimeSpan.FromSeconds(3);
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, PendingAnswer> _locks = [];
 
     /// <inheritdoc/>
-    public TimeSpan WatchPeriod => _shortestRepeat;
+    public TimeSpan WatchPeriod => s_shortestRepeat;
 
     /// <inheritdoc/>
     public void OnMessage(in WireMessage message)
@@ -134,7 +134,7 @@ internal sealed class PublishedDialect(ClientContext context, OpenRequests reque
             foreach (PendingAnswer pending in _locks.Values)
             {
                 TimeSpan ttl = pending.Acquire!.Ttl;
-                TimeSpan pause = ttl == Timeout.InfiniteTimeSpan || ttl / 4 > _longestRepeat ? _longestRepeat : ttl / 4;
+                TimeSpan pause = ttl == Timeout.InfiniteTimeSpan || ttl / 4 > s_longestRepeat ? s_longestRepeat : ttl / 4;
                 if (pending.IsQueued && pending.Sends.Count == 0 && context.Time.GetElapsedTime(pending.LastSend, now) >= pause)
                     SendAgainUnsynchronized(pending, now);
             }

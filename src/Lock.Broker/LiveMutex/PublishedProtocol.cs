@@ -4,7 +4,7 @@ namespace Locking;
 /// <remarks>All of it stands in this folder: a broker that does without it leaves this class out of its protocols.</remarks>
 internal sealed class PublishedProtocol : IProtocol
 {
-    private static readonly TimeSpan _sweepPeriod = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_sweepPeriod = TimeSpan.FromSeconds(1);
 
     private readonly BrokerLocks _locks;
     private readonly PublishedState _state;
@@ -98,7 +98,7 @@ internal sealed class PublishedProtocol : IProtocol
 
         while (_broken.TryTake(now, out ClientSession? session))
             _state.Readers.Forget(session);
-        if (_locks.Records.Time.GetElapsedTime(_sweptAt, now) < _sweepPeriod)
+        if (_locks.Records.Time.GetElapsedTime(_sweptAt, now) < s_sweepPeriod)
             return;
         _sweptAt = now;
         _composites.DropIdle();

@@ -17,9 +17,9 @@ public sealed partial class BrokerServer : IAsyncDisposable
 {
     /// <summary>A broker that cannot see whether another one lives, whose files were removed, grants nothing for so long: that one looks
     /// for them each second.</summary>
-    private static readonly TimeSpan _blindPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_blindPause = TimeSpan.FromSeconds(2);
 
-    private static readonly TimeSpan _filesPeriod = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_filesPeriod = TimeSpan.FromSeconds(1);
 
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
@@ -184,8 +184,8 @@ public sealed partial class BrokerServer : IAsyncDisposable
         TimeSpan pause = _locks.Records.Open(RecordPath(), isDurable, _locks.Table, Restore);
         if (_listener.IsBlind)
         {
-            _locks.Records.PauseAll(_blindPause);
-            pause = pause > _blindPause ? pause : _blindPause;
+            _locks.Records.PauseAll(s_blindPause);
+            pause = pause > s_blindPause ? pause : s_blindPause;
         }
 
         _locks.Pause.Begin(pause);
@@ -208,7 +208,7 @@ public sealed partial class BrokerServer : IAsyncDisposable
         foreach (IProtocol protocol in _protocols)
             protocol.KeepHouse(now);
         _sessions.KeepHouse(now);
-        if (_time.GetElapsedTime(_filesSeenAt, now) >= _filesPeriod)
+        if (_time.GetElapsedTime(_filesSeenAt, now) >= s_filesPeriod)
         {
             _filesSeenAt = now;
             KeepFiles();

@@ -5,14 +5,14 @@ namespace Locking;
 /// <summary>What a broker does by time.</summary>
 internal sealed partial class Housekeeping(TimeProvider time, ILogger logger, Action<long> keepHouse) : IAsyncDisposable
 {
-    private static readonly TimeSpan _period = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan s_period = TimeSpan.FromMilliseconds(200);
 
     private ITimer? _timer;
     private bool _isAtWork;
     private volatile bool _isOver;
 
     /// <summary>Begins.</summary>
-    public void Begin() => _timer = time.CreateTimer(static s => ((Housekeeping)s!).Work(), this, _period, _period);
+    public void Begin() => _timer = time.CreateTimer(static s => ((Housekeeping)s!).Work(), this, s_period, s_period);
 
     /// <summary>Nothing more is begun.</summary>
     public void Stop() => _isOver = true;

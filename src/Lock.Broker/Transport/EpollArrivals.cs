@@ -19,9 +19,9 @@ internal sealed partial class EpollArrivals : Arrivals
     private const long WakeNumber = -1;
 
     // struct epoll_event is packed on x86 and aligned elsewhere.
-    private static readonly bool _isPacked = RuntimeInformation.ProcessArchitecture is Architecture.X64 or Architecture.X86;
+    private static readonly bool s_isPacked = RuntimeInformation.ProcessArchitecture is Architecture.X64 or Architecture.X86;
 
-    private static readonly int _stride = _isPacked ? 12 : 16;
+    private static readonly int s_stride = s_isPacked ? 12 : 16;
 
     private readonly byte[] _events = GC.AllocateArray<byte>(Most * 16, pinned: true);
     private readonly Lock _gate = new();
@@ -59,7 +59,7 @@ internal sealed partial class EpollArrivals : Arrivals
             count = EpollWait(_epoll, events, Most, sleep ? -1 : 0);
         for (int i = 0; i < count; i++)
         {
-            long number = BinaryPrimitives.ReadInt64LittleEndian(_events.AsSpan((i * _stride) + _stride - 8));
+            long number = BinaryPrimitives.ReadInt64LittleEndian(_events.AsSpan((i * s_stride) + s_stride - 8));
             if (number == WakeNumber)
                 _ = Read(_wake, out _, sizeof(ulong));
             else
@@ -105,7 +105,7 @@ internal sealed partial class EpollArrivals : Arrivals
     {
         byte* one = stackalloc byte[16];
         *(uint*)one = interest;
-        *(long*)(one + _stride - 8) = number;
+        *(long*)(one + s_stride - 8) = number;
         return EpollControl(_epoll, operation, file, one);
     }
 

@@ -11,7 +11,7 @@ namespace Locking;
 internal sealed class ServingThread
 {
     /// <summary>How long it looks before it sleeps.</summary>
-    private static readonly TimeSpan _lookFor = TimeSpan.FromMicroseconds(60);
+    private static readonly TimeSpan s_lookFor = TimeSpan.FromMicroseconds(60);
 
     private const int MostWorth = 8;
 
@@ -22,7 +22,7 @@ internal sealed class ServingThread
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<long> _numbers = [];
     private readonly long _lateTicks = TimeProvider.System.TimestampFrequency / 1000;
-    private readonly long _lookTicks = (long)(_lookFor.TotalSeconds * TimeProvider.System.TimestampFrequency);
+    private readonly long _lookTicks = (long)(s_lookFor.TotalSeconds * TimeProvider.System.TimestampFrequency);
     private readonly bool _answersTogether;
     private long _lastNumber;
     private int _worth = MostWorth;

@@ -8,9 +8,9 @@ namespace Locking;
 internal sealed class LineWriter
 {
     [ThreadStatic]
-    private static LineWriter? t_ofThread;
+    private static LineWriter? s_t_ofThread;
 
-    private static readonly SearchValues<char> _mustEscape = SearchValues.Create(
+    private static readonly SearchValues<char> s_mustEscape = SearchValues.Create(
         "\"\\\0\u0001\u0002\u0003\u0004\u0005\u0006\a\b\t\n\v\f\r\u000e\u000f"
         + "\u0010\u0011\u0012\u0013\u0014\u0015\u0016\u0017\u0018\u0019\u001a\u001b\u001c\u001d\u001e\u001f");
 
@@ -18,7 +18,7 @@ internal sealed class LineWriter
     private int _length;
 
     /// <summary>A writer for one line; every thread has its own, and no line is composed while another is.</summary>
-    public static LineWriter Begin() => (t_ofThread ??= new LineWriter()).Clear();
+    public static LineWriter Begin() => (s_t_ofThread ??= new LineWriter()).Clear();
 
     /// <summary>What was composed since <see cref="Clear"/>.</summary>
     public ReadOnlySpan<byte> Written => _buffer.AsSpan(0, _length);
@@ -50,7 +50,7 @@ internal sealed class LineWriter
     public LineWriter Text(ReadOnlySpan<char> text)
     {
         Raw("\""u8);
-        if (text.IndexOfAny(_mustEscape) < 0 && text.IndexOfAnyInRange('\ud800', '\udfff') < 0)
+        if (text.IndexOfAny(s_mustEscape) < 0 && text.IndexOfAnyInRange('\ud800', '\udfff') < 0)
         {
             _length += Encoding.UTF8.GetBytes(text, Room(Encoding.UTF8.GetMaxByteCount(text.Length)));
         }

@@ -9,8 +9,8 @@ internal struct Attempts(WaitBudget budget, bool inQueue)
     /// <summary>A backend that has been silent for so long from the start is reported.</summary>
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    private static readonly TimeSpan FirstFailurePause = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan LongestFailurePause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_firstFailurePause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_longestFailurePause = TimeSpan.FromSeconds(1);
 
     private int _count;
     private int _failures;
@@ -82,7 +82,7 @@ internal struct Attempts(WaitBudget budget, bool inQueue)
     {
         if (budget.Options.IsSingleAttempt)
             return TimeSpan.Zero;
-        TimeSpan pause = Backoff.After(_failures - 1, FirstFailurePause, LongestFailurePause);
+        TimeSpan pause = Backoff.After(_failures - 1, s_firstFailurePause, s_longestFailurePause);
         return WaitBudget.Within(
             budget.Options.RetryCount is null
                 ? WaitBudget.Jitter(pause, pause / 4)

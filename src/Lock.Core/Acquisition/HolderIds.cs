@@ -11,33 +11,33 @@ internal static class HolderIds
     private const int AtATime = 64;
 
     [ThreadStatic]
-    private static byte[]? _random;
+    private static byte[]? s_random;
 
     [ThreadStatic]
-    private static int _used;
+    private static int s_used;
 
     public static string New()
     {
-        var random = _random;
+        byte[]? random = s_random;
         if (random is null)
         {
             // The first of a thread: a command that takes one lock need not load the cryptography library, a tenth of its time.
-            _random = new byte[IdSize * AtATime];
-            _used = _random.Length;
+            s_random = new byte[IdSize * AtATime];
+            s_used = s_random.Length;
             return Guid.NewGuid().ToString();
         }
 
-        if (_used == random.Length)
+        if (s_used == random.Length)
         {
             RandomNumberGenerator.Fill(random);
-            _used = 0;
+            s_used = 0;
         }
 
-        var bytes = random.AsSpan(_used, IdSize);
-        _used += IdSize;
+        Span<byte> bytes = random.AsSpan(s_used, IdSize);
+        s_used += IdSize;
         bytes[6] = (byte)((bytes[6] & 0x0F) | 0x40);
         bytes[8] = (byte)((bytes[8] & 0x3F) | 0x80);
-        var id = new Guid(bytes, bigEndian: true).ToString();
+        string id = new Guid(bytes, bigEndian: true).ToString();
         bytes.Clear(); // an id lets its holder's lock be released: it is kept nowhere else
         return id;
     }

@@ -34,11 +34,11 @@ internal sealed class KeyTurns(AlarmClock alarms)
     /// <returns>False when the time is up.</returns>
     public ValueTask<bool> EnterAsync(string key, TimeSpan atMost, CancellationToken cancellationToken)
     {
-        var limit = atMost == Timeout.InfiniteTimeSpan ? default : StepLimit.In(alarms, atMost);
+        StepLimit limit = atMost == Timeout.InfiniteTimeSpan ? default : StepLimit.In(alarms, atMost);
         var wait = new TurnWait(this, key, limit, cancellationToken);
         lock (_gate)
         {
-            if (TryEnterUnsynchronized(key, out var turn))
+            if (TryEnterUnsynchronized(key, out Turn turn))
                 return ValueTask.FromResult(true);
             turn.AddLast(wait);
         }
@@ -52,7 +52,7 @@ internal sealed class KeyTurns(AlarmClock alarms)
         TurnWait? next;
         lock (_gate)
         {
-            var turn = _turns[key];
+            Turn turn = _turns[key];
             turn.Nudge = null;
             turn.IsNudged = false;
             turn.Failure = null;
@@ -82,7 +82,7 @@ internal sealed class KeyTurns(AlarmClock alarms)
     public LockStoreException? FailureOf(string key)
     {
         lock (_gate)
-            return _turns.TryGetValue(key, out var turn) ? turn.Failure : null;
+            return _turns.TryGetValue(key, out Turn? turn) ? turn.Failure : null;
     }
 
     /// <summary>Takes a caller out of the line.</summary>
@@ -106,7 +106,7 @@ internal sealed class KeyTurns(AlarmClock alarms)
         var nudge = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
-            var turn = _turns[key];
+            Turn turn = _turns[key];
             if (turn.IsNudged)
             {
                 turn.IsNudged = false;
@@ -122,7 +122,7 @@ internal sealed class KeyTurns(AlarmClock alarms)
         cancellationToken.ThrowIfCancellationRequested();
         lock (_gate)
         {
-            var turn = _turns[key];
+            Turn turn = _turns[key];
             turn.Nudge = null;
             turn.IsNudged = false;
         }
@@ -136,7 +136,7 @@ internal sealed class KeyTurns(AlarmClock alarms)
         TaskCompletionSource? nudge;
         lock (_gate)
         {
-            if (!_turns.TryGetValue(key, out var turn))
+            if (!_turns.TryGetValue(key, out Turn? turn))
                 return;
             nudge = turn.Nudge;
             turn.Nudge = null;
@@ -148,7 +148,7 @@ internal sealed class KeyTurns(AlarmClock alarms)
 
     private bool TryEnterUnsynchronized(string key, out Turn turn)
     {
-        ref var slot = ref CollectionsMarshal.GetValueRefOrAddDefault(_turns, key, out var isTaken);
+        ref Turn? slot = ref CollectionsMarshal.GetValueRefOrAddDefault(_turns, key, out bool isTaken);
         if (isTaken)
         {
             turn = slot!;

@@ -9,7 +9,7 @@ internal sealed class PermanentLocks(StoreClient store, PendingReleases pending)
 {
     internal static readonly TimeSpan ProvisionalTtl = TimeSpan.FromSeconds(10);
 
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>The TTL of the first step.</summary>
     public static TimeSpan FirstTtl(EffectiveOptions options) =>
@@ -37,7 +37,7 @@ internal sealed class PermanentLocks(StoreClient store, PendingReleases pending)
             }
             catch (LockStoreException exception) when (exception.IsTransient && store.Clock.ElapsedSince(begun) < ProvisionalTtl)
             {
-                await Task.Delay(Pause, store.Clock.Time, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(s_pause, store.Clock.Time, cancellationToken).ConfigureAwait(false);
             }
         }
     }

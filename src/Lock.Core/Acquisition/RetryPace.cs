@@ -3,7 +3,7 @@ namespace Locking;
 /// <summary>How long a contender pauses between two looks at a lock that somebody else holds.</summary>
 internal sealed class RetryPace(EffectiveOptions options, TimeProvider time)
 {
-    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(1);
 
     private TimeSpan? _attemptPause;
     private long _attemptPauseFrom;
@@ -50,13 +50,13 @@ internal sealed class RetryPace(EffectiveOptions options, TimeProvider time)
             endsAttempt = false;
         }
 
-        if (busy.HolderRemaining is { } remaining && remaining != Timeout.InfiniteTimeSpan && remaining + ShortestPause < pause)
+        if (busy.HolderRemaining is { } remaining && remaining != Timeout.InfiniteTimeSpan && remaining + s_shortestPause < pause)
         {
-            pause = remaining + ShortestPause;
+            pause = remaining + s_shortestPause;
             endsAttempt = options.RetryCount is null;
         }
 
-        return pause > ShortestPause ? pause : options.RetryDelay == TimeSpan.Zero ? TimeSpan.Zero : ShortestPause;
+        return pause > s_shortestPause ? pause : options.RetryDelay == TimeSpan.Zero ? TimeSpan.Zero : s_shortestPause;
     }
 
     /// <summary>A new attempt begins: the next pause is counted afresh.</summary>

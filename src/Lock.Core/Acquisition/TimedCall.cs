@@ -52,7 +52,7 @@ internal sealed class TimedCall : Alarm, IThreadPoolWorkItem
 
     void IThreadPoolWorkItem.Execute()
     {
-        var end = _contender.GiveUp();
+        Exception? end = _contender.GiveUp();
         EndOnTime.Complete(
             static s =>
             {

@@ -32,7 +32,7 @@ internal readonly struct WaitBudget(EffectiveOptions options, TimeProvider time)
     /// <summary>The pause before the next attempt with jitter: uniform in ± jitter, never below zero.</summary>
     public static TimeSpan Jitter(TimeSpan pause, TimeSpan jitter)
     {
-        var jittered = pause + (jitter * ((Random.Shared.NextDouble() * 2) - 1));
+        TimeSpan jittered = pause + (jitter * ((Random.Shared.NextDouble() * 2) - 1));
         return jittered > TimeSpan.Zero ? jittered : TimeSpan.Zero;
     }
 
@@ -40,7 +40,7 @@ internal readonly struct WaitBudget(EffectiveOptions options, TimeProvider time)
     {
         if (limit == Timeout.InfiniteTimeSpan)
             return limit;
-        var left = limit - Elapsed;
+        TimeSpan left = limit - Elapsed;
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 }

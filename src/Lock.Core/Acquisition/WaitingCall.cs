@@ -4,7 +4,7 @@ namespace Locking;
 internal abstract class WaitingCall : ListItem, ISelfWait
 {
     /// <summary>Has ended: a disposal that found the call in the list may ask for its end when that is past.</summary>
-    private static readonly TaskCompletionSource AlreadyLeft = Ended();
+    private static readonly TaskCompletionSource s_alreadyLeft = Ended();
 
     private TaskCompletionSource? _left;
 
@@ -25,7 +25,7 @@ internal abstract class WaitingCall : ListItem, ISelfWait
         return (Interlocked.CompareExchange(ref _left, left, null) ?? left).Task;
     }
 
-    protected void HasLeft() => Interlocked.CompareExchange(ref _left, AlreadyLeft, null)?.TrySetResult();
+    protected void HasLeft() => Interlocked.CompareExchange(ref _left, s_alreadyLeft, null)?.TrySetResult();
 
     private static TaskCompletionSource Ended()
     {

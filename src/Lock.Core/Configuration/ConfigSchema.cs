@@ -4,8 +4,8 @@ using System.Text.Json;
 
 namespace Locking;
 
-/// <summary>Writes the JSON Schema of a configuration, made of the tables of the known providers. Names are those of the documentation, and its
-/// description says that they are read in any case: a pattern for each name would take from editors what they complete (decision
+/// <summary>Writes the JSON Schema of a configuration, made of the tables of the known providers. Names are those of the documentation, and
+/// its description says that they are read in any case: a pattern for each name would take from editors what they complete (decision
 /// 0177).</summary>
 internal sealed class ConfigSchema(KnownProviders known, Utf8JsonWriter json)
 {

@@ -30,11 +30,12 @@ internal sealed class LockHealthCheck(ILock locks, TimeProvider time) : IHealthC
     private static HealthCheckResult Judge(double latency, IReadOnlyList<StoreFinding> findings)
     {
         var data = new Dictionary<string, object>(StringComparer.Ordinal) { ["latencyMilliseconds"] = latency };
-        var warnings = findings.Where(static finding => finding.IsWarning).ToList();
+        List<StoreFinding> warnings = findings.Where(static finding => finding.IsWarning).ToList();
         foreach (StoreFinding warning in warnings)
             data[warning.Code] = warning.Text;
         return warnings.Count > 0
             ? HealthCheckResult.Degraded(string.Join(" ", warnings.Select(static warning => warning.Text)), data: data)
-            : HealthCheckResult.Healthy(string.Create(CultureInfo.InvariantCulture, $"The lock backend answered in {latency:0.0} ms."), data);
+            : HealthCheckResult.Healthy(
+                string.Create(CultureInfo.InvariantCulture, $"The lock backend answered in {latency:0.0} ms."), data);
     }
 }

@@ -5,10 +5,10 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers <see cref="ILock"/> as a singleton, disposed with its container.</summary>
 /// <remarks>
 /// <para>The builder is an options object: <c>services.Configure&lt;LockBuilder&gt;(…)</c> and what else configures options add to it. The
-/// container's <c>TimeProvider</c> and <c>ILoggerFactory</c> are used when it has them, and every registered <c>ILockProvider</c> is known by its
-/// type.</para>
-/// <para>A host checks the configuration when it starts: a bad one fails the start with a <see cref="LockConfigException"/>, before any other
-/// service runs. No connection is made by that.</para>
+/// container's <c>TimeProvider</c> and <c>ILoggerFactory</c> are used when it has them, and every registered <c>ILockProvider</c> is known
+/// by its type.</para>
+/// <para>A host checks the configuration when it starts: a bad one fails the start with a <see cref="LockConfigException"/>, before any
+/// other service runs. No connection is made by that.</para>
 /// <para><see cref="ILock"/> is disposed asynchronously; a container that is not part of a host needs <c>await using</c>.</para>
 /// </remarks>
 public static class LockServiceCollectionExtensions

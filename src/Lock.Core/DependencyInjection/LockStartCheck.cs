@@ -3,12 +3,13 @@ using Microsoft.Extensions.Hosting;
 
 namespace Locking;
 
-/// <summary>Makes every registered <see cref="ILock"/> before any hosted service runs, so that a bad configuration fails the start.</summary>
+/// <summary>Makes every registered <see cref="ILock"/> before any hosted service runs, so that a bad configuration fails the
+/// start.</summary>
 internal sealed class LockStartCheck(IServiceProvider provider, IEnumerable<LockRegistration> registrations) : IHostedLifecycleService
 {
     public Task StartingAsync(CancellationToken cancellationToken)
     {
-        foreach (var registration in registrations)
+        foreach (LockRegistration registration in registrations)
         {
             if (registration.Key is null)
                 provider.GetRequiredService<ILock>();

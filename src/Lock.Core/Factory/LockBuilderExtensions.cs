@@ -16,8 +16,9 @@ public static class LockBuilderExtensions
     {
         /// <summary>Makes locks of what a builder says: of one backend in code, or as a configuration says.</summary>
         /// <param name="configure">Says it, as in <c>Lock.Create(builder => builder.UseRedis(redis => redis.Fair = true))</c>.</param>
-        /// <exception cref="LockConfigException">Nothing is configured, or a setting is unknown, of the wrong type, out of range or not for this
-        /// backend, or no provider serves the type. The message names the setting, the value (never a secret) and what is allowed.</exception>
+        /// <exception cref="LockConfigException">Nothing is configured, or a setting is unknown, of the wrong type, out of range or not for
+        /// this backend, or no provider serves the type. The message names the setting, the value (never a secret) and what is
+        /// allowed.</exception>
         public static ILock Create(Action<LockBuilder> configure)
         {
             ArgumentNullException.ThrowIfNull(configure);
@@ -27,7 +28,8 @@ public static class LockBuilderExtensions
         }
     }
 
-    /// <summary>Makes the locks: what <c>Lock.Create</c> does, for languages without static extension members. Nothing connects yet.</summary>
+    /// <summary>Makes the locks: what <c>Lock.Create</c> does, for languages without static extension members. Nothing connects
+    /// yet.</summary>
     /// <exception cref="LockConfigException">Nothing is configured, or something that cannot be served.</exception>
     public static ILock Build(this LockBuilder builder)
     {
@@ -48,8 +50,8 @@ public static class LockBuilderExtensions
 
     /// <summary>Asks <c>IConfiguration</c> for a configuration.</summary>
     /// <param name="builder">The builder.</param>
-    /// <param name="configuration">The section itself, or a whole configuration, of which the section <c>Lock</c> is read; null: that of the
-    /// container. A section that is given and does not exist is an error.</param>
+    /// <param name="configuration">The section itself, or a whole configuration, of which the section <c>Lock</c> is read; null: that of
+    /// the container. A section that is given and does not exist is an error.</param>
     public static LockBuilder FromConfiguration(this LockBuilder builder, IConfiguration? configuration = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -70,7 +72,8 @@ public static class LockBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(json);
-        builder.Sources.Add((providers, _) => new FoundConfig(ConfigText.Read(json, source: null, new KnownProviders(providers)), Source: null));
+        builder.Sources.Add(
+            (providers, _) => new FoundConfig(ConfigText.Read(json, source: null, new KnownProviders(providers)), Source: null));
         return builder;
     }
 }

@@ -6,7 +6,7 @@ namespace Locking;
 internal static partial class LockMaker
 {
     /// <summary>A request, a collection of garbage or a busy machine can take as long as a shorter lease lasts.</summary>
-    private static readonly TimeSpan ShortestSafeTtl = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_shortestSafeTtl = TimeSpan.FromSeconds(1);
 
     /// <summary>Makes locks.</summary>
     /// <param name="builder">What they are made of.</param>
@@ -26,7 +26,7 @@ internal static partial class LockMaker
         ResolvedConfig resolved = ConfigText.In(found.Source, () => ConfigResolver.Resolve(config, known));
         if (resolved.Ignored.Count > 0 && logger.IsEnabled(LogLevel.Information))
             LogIgnored(logger, resolved.Provider.Type, string.Join(", ", resolved.Ignored));
-        if (resolved.Config.LockOptions!.Ttl is { } ttl && ttl != Timeout.InfiniteTimeSpan && ttl < ShortestSafeTtl)
+        if (resolved.Config.LockOptions!.Ttl is { } ttl && ttl != Timeout.InfiniteTimeSpan && ttl < s_shortestSafeTtl)
             LogShortTtl(logger, ttl.TotalMilliseconds);
         return Make(resolved.Provider, resolved.Config, context);
     }
@@ -58,7 +58,8 @@ internal static partial class LockMaker
         return null;
     }
 
-    /// <summary>Speaks of the application's configuration to those that have one: a program without a container reads the variable alone.</summary>
+    /// <summary>Speaks of the application's configuration to those that have one: a program without a container reads the variable
+    /// alone.</summary>
     private static LockConfigException NothingConfigured(bool isOfContainer)
     {
         const string Example = "{\"type\":\"redis\",\"connection\":{\"host\":\"127.0.0.1\"}}";
@@ -66,11 +67,11 @@ internal static partial class LockMaker
         const string Alone = "for locks that exclude callers of this process only";
         string variable = $"the environment variable {LockBuilderExtensions.EnvironmentVariable} is not set (or blank)";
         return new LockConfigException("", isOfContainer
-            ? $"No locks are configured: {variable}, and the application's configuration has no section '{LockBuilderExtensions.SectionName}' "
-                + $"(or is not asked). Set one of them, say to {Example}; or pass a configuration to AddLock; or pass a default of your own, as in "
-                + $"AddLock(fallback: {Default}), {Alone}."
-            : $"No locks are configured: {variable}. Set it, say to {Example}; or pass a configuration to Lock.Create; or pass a default of your "
-                + $"own, as in Lock.Create(fallback: {Default}), {Alone}.");
+            ? $"No locks are configured: {variable}, and the application's configuration has no section "
+                + $"'{LockBuilderExtensions.SectionName}' (or is not asked). Set one of them, say to {Example}; or pass a configuration to "
+                + $"AddLock; or pass a default of your own, as in AddLock(fallback: {Default}), {Alone}."
+            : $"No locks are configured: {variable}. Set it, say to {Example}; or pass a configuration to Lock.Create; or pass a default "
+                + $"of your own, as in Lock.Create(fallback: {Default}), {Alone}.");
     }
 
     private static string? NotEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
@@ -81,7 +82,7 @@ internal static partial class LockMaker
     [LoggerMessage(
         3,
         LogLevel.Warning,
-        "lockOptions.ttl is {Milliseconds} ms: a lease this short can run out while its holder works. Times without a unit are milliseconds; \"30s\" "
-        + "is 30 seconds")]
+        "lockOptions.ttl is {Milliseconds} ms: a lease this short can run out while its holder works. Times without a unit are "
+        + "milliseconds; \"30s\" is 30 seconds")]
     private static partial void LogShortTtl(ILogger logger, double milliseconds);
 }

@@ -5,8 +5,8 @@ namespace Locking;
 /// instead.</remarks>
 internal sealed class LeaseReleases(StoreClient store, KeyTurns turns)
 {
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(1);
 
     private readonly ReleasesUnderWay _underWay = new();
 
@@ -27,7 +27,7 @@ internal sealed class LeaseReleases(StoreClient store, KeyTurns turns)
         try
         {
             bool unanswered = false;
-            Backoff backoff = new(FirstPause, LongestPause);
+            Backoff backoff = new(s_firstPause, s_longestPause);
             do
             {
                 try

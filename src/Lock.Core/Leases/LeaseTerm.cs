@@ -6,11 +6,11 @@ namespace Locking;
 /// caller has read.</remarks>
 internal struct LeaseTerm
 {
-    private static readonly TimeSpan ShortestRetry = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_shortestRetry = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan s_longestRetry = TimeSpan.FromSeconds(1);
 
     /// <summary>A lease without expiry is looked at this often, so that a loss is noticed.</summary>
-    private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_checkInterval = TimeSpan.FromSeconds(10);
 
     private readonly LeaseClock _clock;
     private readonly EffectiveOptions _options;
@@ -140,7 +140,7 @@ internal struct LeaseTerm
     public readonly TimeSpan RetryPause()
     {
         TimeSpan pause = RenewInterval() / 4;
-        return pause < ShortestRetry ? ShortestRetry : pause > LongestRetry ? LongestRetry : pause;
+        return pause < s_shortestRetry ? s_shortestRetry : pause > s_longestRetry ? s_longestRetry : pause;
     }
 
     private readonly TimeSpan Validity(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? ttl : ttl - _options.LostMarginOf(ttl);
@@ -151,7 +151,7 @@ internal struct LeaseTerm
     private readonly TimeSpan RenewInterval()
     {
         if (_ttl == Timeout.InfiniteTimeSpan)
-            return _options.GivenRenewInterval ?? CheckInterval;
+            return _options.GivenRenewInterval ?? s_checkInterval;
         TimeSpan interval = _options.GivenRenewInterval is { } given && given <= _ttl / 2 ? given : _ttl / 3;
 
         // A wide margin leaves less time than the ttl says.

@@ -8,13 +8,13 @@ namespace Locking;
 /// (see <see cref="Contender"/>).</remarks>
 internal sealed class PendingReleases(StoreClient store, KeyTurns turns)
 {
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan RequestLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_requestLimit = TimeSpan.FromSeconds(10);
 
     /// <summary>A place in a backend's queue does not end with the ttl: so long it is asked to forget it, at least.</summary>
-    private static readonly TimeSpan ShortestPersistence = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan SettleLimit = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_shortestPersistence = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_settleLimit = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<string, Task> _tasks = new(StringComparer.Ordinal);
 
@@ -29,7 +29,7 @@ internal sealed class PendingReleases(StoreClient store, KeyTurns turns)
     {
         try
         {
-            await AddAsync(key, holderId, ttl).WaitAsync(SettleLimit, store.Clock.Time).ConfigureAwait(false);
+            await AddAsync(key, holderId, ttl).WaitAsync(s_settleLimit, store.Clock.Time).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -42,7 +42,7 @@ internal sealed class PendingReleases(StoreClient store, KeyTurns turns)
 
     private Task AddAsync(string key, string holderId, TimeSpan ttl)
     {
-        var task = DetachedFlow.Start(() => Task.Run(() => ReleaseAsync(key, holderId, ttl)));
+        Task task = DetachedFlow.Start(() => Task.Run(() => ReleaseAsync(key, holderId, ttl)));
         _tasks[holderId] = task;
         _ = task.ContinueWith(
             (_, id) => _tasks.TryRemove((string)id!, out Task? _), holderId, CancellationToken.None,
@@ -53,7 +53,7 @@ internal sealed class PendingReleases(StoreClient store, KeyTurns turns)
     private async Task ReleaseAsync(string key, string holderId, TimeSpan ttl)
     {
         long start = store.Clock.Now;
-        Backoff backoff = new(FirstPause, LongestPause);
+        Backoff backoff = new(s_firstPause, s_longestPause);
         while (!store.Stopped.IsCancellationRequested)
         {
             try
@@ -64,7 +64,7 @@ internal sealed class PendingReleases(StoreClient store, KeyTurns turns)
             catch (Exception exception) when (exception is OperationCanceledException or LockStoreException { IsTransient: true })
             {
                 TimeSpan passed = store.Clock.ElapsedSince(start);
-                if (ttl != Timeout.InfiniteTimeSpan && passed > ttl && passed > ShortestPersistence)
+                if (ttl != Timeout.InfiniteTimeSpan && passed > ttl && passed > s_shortestPersistence)
                     return;
             }
             catch (Exception)
@@ -86,7 +86,7 @@ internal sealed class PendingReleases(StoreClient store, KeyTurns turns)
     private async ValueTask ReleaseOnceAsync(string key, string holderId)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(store.Stopped);
-        using var time = new CancellationTokenSource(RequestLimit, store.Clock.Time);
+        using var time = new CancellationTokenSource(s_requestLimit, store.Clock.Time);
         await using var registration =
             time.Token.UnsafeRegister(static l => ((CancellationTokenSource)l!).Cancel(), limit).ConfigureAwait(false);
         if (await store.TryReleaseAsync(key, holderId, limit.Token).ConfigureAwait(false) == StoreReply.Done)

@@ -5,7 +5,8 @@ namespace Locking;
 /// <summary>Tells metrics and log of a lost lease, in memory and over a store.</summary>
 internal static class LossReport
 {
-    /// <summary>Tells it on the pool: logs and metrics are other people's code, and neither the alarm clock's thread nor the next holder waits for it.</summary>
+    /// <summary>Tells it on the pool: logs and metrics are other people's code, and neither the alarm clock's thread nor the next holder
+    /// waits for it.</summary>
     /// <param name="lease">Which one.</param>
     /// <param name="backend">The backend's type.</param>
     /// <param name="log">Where it is told.</param>

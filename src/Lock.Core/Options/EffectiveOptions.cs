@@ -4,14 +4,14 @@ namespace Locking;
 /// <remarks>Immutable; the two common ones (no options in the call) are made once.</remarks>
 internal sealed class EffectiveOptions
 {
-    private static readonly TimeSpan DefaultTtl = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_defaultTtl = TimeSpan.FromSeconds(30);
 
     private readonly TimeSpan _firstMargin;
 
     private EffectiveOptions(LockOptions defaults, LockOptions? call, bool isTry, string defaultOwner)
     {
-        var given = call ?? new LockOptions();
-        Ttl = given.Ttl ?? defaults.Ttl ?? DefaultTtl;
+        LockOptions given = call ?? new LockOptions();
+        Ttl = given.Ttl ?? defaults.Ttl ?? s_defaultTtl;
         MaxHold = given.MaxHold ?? defaults.MaxHold ?? Timeout.InfiniteTimeSpan;
         Renews = Ttl != Timeout.InfiniteTimeSpan && (given.AutoRenew ?? defaults.AutoRenew ?? true);
         GivenRenewInterval = ChooseRenewInterval(given, defaults, Ttl);
@@ -29,7 +29,10 @@ internal sealed class EffectiveOptions
 
         // What every call asks for is worked out once.
         IsSingleAttempt = WaitTimeout == TimeSpan.Zero || RetryCount == 0;
-        QueueTimeout = RetriesLast == Timeout.InfiniteTimeSpan || (WaitTimeout != Timeout.InfiniteTimeSpan && WaitTimeout <= RetriesLast) ? WaitTimeout : RetriesLast;
+        QueueTimeout =
+            RetriesLast == Timeout.InfiniteTimeSpan || (WaitTimeout != Timeout.InfiniteTimeSpan && WaitTimeout <= RetriesLast)
+                ? WaitTimeout
+                : RetriesLast;
         FirstTtl = MaxHold == Timeout.InfiniteTimeSpan || (Ttl != Timeout.InfiniteTimeSpan && Ttl <= MaxHold) ? Ttl : MaxHold;
         _firstMargin = MarginOf(FirstTtl);
     }
@@ -82,17 +85,20 @@ internal sealed class EffectiveOptions
         ? retries * RetryDelay
         : Timeout.InfiniteTimeSpan;
 
-    /// <summary>How long a call may wait that stands in a queue and makes no attempts of its own: the retries count with their spacing.</summary>
+    /// <summary>How long a call may wait that stands in a queue and makes no attempts of its own: the retries count with their
+    /// spacing.</summary>
     public TimeSpan QueueTimeout { get; }
 
     /// <summary>The lease to ask for first: the TTL, but never beyond <see cref="MaxHold"/>.</summary>
     public TimeSpan FirstTtl { get; }
 
-    /// <summary>The number of the attempt that a time spent waiting amounts to, from 1: a wake-up is part of the attempt that it ends.</summary>
+    /// <summary>The number of the attempt that a time spent waiting amounts to, from 1: a wake-up is part of the attempt that it
+    /// ends.</summary>
     public int AttemptsWithin(TimeSpan waited) =>
         RetryCount is { } retries && RetryDelay > TimeSpan.Zero ? 1 + (int)Math.Min(retries, waited / RetryDelay) : 1;
 
-    /// <summary>So long before the backend may grant to another a loss is announced: what was asked for, and never less than clocks may differ by.</summary>
+    /// <summary>So long before the backend may grant to another a loss is announced: what was asked for, and never less than clocks may
+    /// differ by.</summary>
     public TimeSpan LostMarginOf(TimeSpan ttl) => ttl == FirstTtl ? _firstMargin : MarginOf(ttl);
 
     /// <summary>Resolves the options of a call; <paramref name="call"/> is null when it gave none.</summary>
@@ -107,7 +113,9 @@ internal sealed class EffectiveOptions
         if (LostMargin is { } margin && FirstTtl != Timeout.InfiniteTimeSpan && FirstTtl <= margin)
         {
             throw new ArgumentException(
-                $"lockOptions.lostMargin of {margin.TotalMilliseconds} ms must be below the ttl (or maxHold), which is {FirstTtl.TotalMilliseconds} ms.", "options");
+                $"lockOptions.lostMargin of {margin.TotalMilliseconds} ms must be below the ttl (or maxHold), which is "
+                + $"{FirstTtl.TotalMilliseconds} ms.",
+                "options");
         }
     }
 
@@ -137,10 +145,10 @@ internal sealed class EffectiveOptions
     /// </summary>
     private static (TimeSpan Wait, int? Retries) ChooseWaiting(LockOptions call, LockOptions defaults, bool isTry)
     {
-        var fromCall = call.WaitTimeout is not null || call.RetryCount is not null;
-        var source = fromCall ? call : defaults;
-        var wait = source.WaitTimeout;
-        var retries = source.RetryCount;
+        bool fromCall = call.WaitTimeout is not null || call.RetryCount is not null;
+        LockOptions source = fromCall ? call : defaults;
+        TimeSpan? wait = source.WaitTimeout;
+        int? retries = source.RetryCount;
         if (isTry && !fromCall)
         {
             if (wait == Timeout.InfiniteTimeSpan)
@@ -149,7 +157,7 @@ internal sealed class EffectiveOptions
                 retries = null;
         }
 
-        var ruledByRetries = retries is not null;
+        bool ruledByRetries = retries is not null;
         if (retries == -1)
             retries = null;
         return (wait ?? (isTry && !ruledByRetries ? TimeSpan.Zero : Timeout.InfiniteTimeSpan), retries);
@@ -157,7 +165,7 @@ internal sealed class EffectiveOptions
 
     private static TimeSpan? ChooseRenewInterval(LockOptions call, LockOptions defaults, TimeSpan ttl)
     {
-        var interval = call.RenewInterval ?? defaults.RenewInterval;
+        TimeSpan? interval = call.RenewInterval ?? defaults.RenewInterval;
         if (interval is null || ttl == Timeout.InfiniteTimeSpan || interval <= ttl / 2)
             return interval;
         if (call.RenewInterval is null && call.Ttl is not null)

@@ -24,7 +24,7 @@ internal static class KeyRules
     /// <summary>Half a character has no UTF-8: every such key would be written as the same one, and exclude others.</summary>
     private static void CheckPairs(string key, string parameter)
     {
-        for (var i = 0; i < key.Length; i++)
+        for (int i = 0; i < key.Length; i++)
         {
             if (!char.IsSurrogate(key[i]))
                 continue;
@@ -36,7 +36,7 @@ internal static class KeyRules
 
     private static void CheckLength(string key, string parameter)
     {
-        var bytes = Encoding.UTF8.GetByteCount(key);
+        int bytes = Encoding.UTF8.GetByteCount(key);
         if (bytes > MaxBytes)
         {
             throw new ArgumentException(

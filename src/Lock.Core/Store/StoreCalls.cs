@@ -43,8 +43,8 @@ internal static class StoreCalls
             $"The {backend} backend failed unexpectedly ({exception.GetType().Name}).", isTransient: false, exception),
     };
 
-    /// <summary>Disposes a token source that is linked to others. Where it has been cancelled that would wait for the cancellation to be over,
-    /// and with it for whatever the store does in it: so somebody else waits.</summary>
+    /// <summary>Disposes a token source that is linked to others. Where it has been cancelled that would wait for the cancellation to be
+    /// over, and with it for whatever the store does in it: so somebody else waits.</summary>
     public static void Dispose(CancellationTokenSource linked)
     {
         if (linked.IsCancellationRequested)
@@ -55,5 +55,6 @@ internal static class StoreCalls
 
     /// <summary>A step that nobody waits for any more may fail in silence.</summary>
     public static void Observe(Task task) =>
-        _ = task.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        _ = task.ContinueWith(
+            static t => t.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 }

@@ -67,7 +67,8 @@ internal sealed class StoreClient
     public Task DisposeStoreAsync() =>
         DetachedFlow.Start(() => Task.Run(async () => await _store.DisposeAsync().ConfigureAwait(false)));
 
-    public ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, ILateOutcome<AcquireReply> late, CancellationToken cancellationToken) =>
+    public ValueTask<AcquireReply> TryAcquireAsync(
+        AcquireRequest request, ILateOutcome<AcquireReply> late, CancellationToken cancellationToken) =>
         StoreCalls.AwaitAsync(
             static (a, token) => a._store.TryAcquireAsync(a.Request, token), (_store, Request: request), Type, late, cancellationToken);
 
@@ -85,7 +86,8 @@ internal sealed class StoreClient
 
     public ValueTask<StoreReply> TryReleaseAsync(string key, string id, CancellationToken cancellationToken, StepLimit limit = default) =>
         StoreCalls.AwaitAsync(
-            static (a, token) => a._store.TryReleaseAsync(a.Key, a.Id, token), (_store, Key: key, Id: id), Type, null, cancellationToken, limit);
+            static (a, token) => a._store.TryReleaseAsync(a.Key, a.Id, token), (_store, Key: key, Id: id), Type, null, cancellationToken,
+            limit);
 
     /// <summary>Takes a lock away from whoever holds it.</summary>
     /// <returns>Whether somebody held it.</returns>

@@ -13,7 +13,8 @@ internal static class StoreListing
         try
         {
             while (await StoreCalls.AwaitAsync(
-                static (enumerator, _) => enumerator.MoveNextAsync(), infos, store.Type, abandoned, cancellationToken).ConfigureAwait(false))
+                static (enumerator, _) => enumerator.MoveNextAsync(), infos, store.Type, abandoned, cancellationToken)
+                .ConfigureAwait(false))
             {
                 yield return infos.Current;
             }

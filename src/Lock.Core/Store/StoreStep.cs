@@ -30,7 +30,8 @@ internal sealed class StoreStep<T> : Alarm, IValueTaskSource<T>, IThreadPoolWork
     }
 
     /// <summary>Awaits a step that was begun; for the rest see <see cref="StoreCalls.AwaitAsync"/>.</summary>
-    public static ValueTask<T> AwaitAsync(ValueTask<T> begun, string backend, ILateOutcome<T>? interested, StepLimit limit, CancellationToken cancelled)
+    public static ValueTask<T> AwaitAsync(
+        ValueTask<T> begun, string backend, ILateOutcome<T>? interested, StepLimit limit, CancellationToken cancelled)
     {
         // Most steps are tasks already. A task can be read twice, too, which a late outcome may need.
         var step = new StoreStep<T>(begun.AsTask(), backend, interested, limit, cancelled);
@@ -85,7 +86,8 @@ internal sealed class StoreStep<T> : Alarm, IValueTaskSource<T>, IThreadPoolWork
         if (_step.IsCompletedSuccessfully)
             _end.SetResult(true);
         else
-            _end.SetException(StoreCalls.Failure(_step.Exception?.InnerException ?? new TaskCanceledException(_step), _backend, _cancelled));
+            _end.SetException(StoreCalls.Failure(
+                _step.Exception?.InnerException ?? new TaskCanceledException(_step), _backend, _cancelled));
     }
 
     /// <summary>The step is left running. The caller goes on elsewhere, since here runs somebody's cancellation.</summary>

@@ -2,10 +2,11 @@ using Microsoft.Extensions.Logging;
 
 namespace Locking;
 
-/// <summary>Tells the log of a backend that fails: one line when it begins, one when it is over, with counts. Everything in between is of level Debug.</summary>
+/// <summary>Tells the log of a backend that fails: one line when it begins, one when it is over, with counts. Everything in between is of
+/// level Debug.</summary>
 /// <remarks>
-/// It is over when the backend has answered and nothing has failed for a while: of two requests that cross, one may fail and the other not. The
-/// lines are written on the thread pool, since a log is other people's code.
+/// It is over when the backend has answered and nothing has failed for a while: of two requests that cross, one may fail and the other not.
+/// The lines are written on the thread pool, since a log is other people's code.
 /// </remarks>
 internal sealed class Outage(string backend, AlarmClock alarms, ILogger log) : Alarm
 {
@@ -33,7 +34,7 @@ internal sealed class Outage(string backend, AlarmClock alarms, ILogger log) : A
         lock (_gate)
         {
             begins = !_isOn;
-            var now = alarms.Clock.Now;
+            long now = alarms.Clock.Now;
             if (begins)
             {
                 _isOn = true;

@@ -10,13 +10,13 @@ namespace Locking;
 internal sealed class SharedTables
 {
     // A table refers to its clock; here the clock alone keeps its tables alive, so that those of a test's clock go with it.
-    private static readonly ConditionalWeakTable<TimeProvider, SharedTables> OfClocks = [];
+    private static readonly ConditionalWeakTable<TimeProvider, SharedTables> s_ofClocks = [];
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
     private long _lastToken;
 
-    public static SharedTables Of(TimeProvider time) => OfClocks.GetValue(time, static _ => new SharedTables());
+    public static SharedTables Of(TimeProvider time) => s_ofClocks.GetValue(time, static _ => new SharedTables());
 
     /// <summary>How many names are known, for tests.</summary>
     public int Count

@@ -5,7 +5,8 @@ namespace Locking;
 /// <summary>Reads fields whatever their type is: what a server or somebody else's document says is not ours to trust.</summary>
 internal static class BsonFields
 {
-    public static string Text(this BsonDocument document, string name) => document.GetValue(name, BsonNull.Value) is BsonString text ? text.Value : "";
+    public static string Text(this BsonDocument document, string name) =>
+        document.GetValue(name, BsonNull.Value) is BsonString text ? text.Value : "";
 
     public static bool Flag(this BsonDocument document, string name) => document.GetValue(name, BsonNull.Value) switch
     {

@@ -4,21 +4,24 @@ using MongoDB.Driver.Core.Clusters;
 
 namespace Locking;
 
-/// <summary>Runs commands through MongoDB's driver: at the server that takes writes, within our limits, and knowing of each whether it was sent.</summary>
+/// <summary>Runs commands through MongoDB's driver: at the server that takes writes, within our limits, and knowing of each whether it was
+/// sent.</summary>
 internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, IDisposable
 {
     /// <summary>Between two looks at the servers while none takes writes.</summary>
-    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_glance = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Before the third try and each that follows: a server that calls itself primary and refuses writes is not to be asked without end.</summary>
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+    /// <summary>Before the third try and each that follows: a server that calls itself primary and refuses writes is not to be asked
+    /// without end.</summary>
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
 
     private readonly MongoClientSource _source;
     private readonly TimeProvider _time;
     private readonly MongoServers _servers;
     private readonly MongoDriverFaults _faults;
 
-    /// <summary>The way in which we learn that a command was sent works: always for a client of our own; for one that is lent, which may be wrapped in anything, once it was seen to.</summary>
+    /// <summary>The way in which we learn that a command was sent works: always for a client of our own; for one that is lent, which may be
+    /// wrapped in anything, once it was seen to.</summary>
     private volatile bool _knowsSending;
 
     public DriverCommandRunner(MongoClientSource source, TimeProvider time)
@@ -36,11 +39,14 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
         RunAsync(database, command, ReadPreference.Primary, cancellationToken);
 
     /// <summary>Asks a member that need not take writes.</summary>
-    public ValueTask<BsonDocument> GreetAsync(BsonDocument command, CancellationToken cancellationToken) => RunAsync("admin", command, ReadPreference.Nearest, cancellationToken);
+    public ValueTask<BsonDocument> GreetAsync(BsonDocument command, CancellationToken cancellationToken) =>
+        RunAsync("admin", command, ReadPreference.Nearest, cancellationToken);
 
-    public Task<IReadOnlyList<MongoMember>> GreetAllAsync(CancellationToken cancellationToken) => new MongoMembers(_source, _servers, _time).GreetAllAsync(cancellationToken);
+    public Task<IReadOnlyList<MongoMember>> GreetAllAsync(CancellationToken cancellationToken) =>
+        new MongoMembers(_source, _servers, _time).GreetAllAsync(cancellationToken);
 
-    private async ValueTask<BsonDocument> RunAsync(string database, BsonDocument command, ReadPreference preference, CancellationToken cancellationToken)
+    private async ValueTask<BsonDocument> RunAsync(string database, BsonDocument command, ReadPreference preference,
+        CancellationToken cancellationToken)
     {
         long start = _time.GetTimestamp();
         IMongoClient client;
@@ -55,25 +61,27 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
 
         for (int attempt = 1; ; attempt++)
         {
-            if (attempt > 2) await Task.Delay(Pause, _time, cancellationToken).ConfigureAwait(false);
+            if (attempt > 2) await Task.Delay(s_pause, _time, cancellationToken).ConfigureAwait(false);
             try
             {
                 BsonDocument reply = await TryAsync(client, command, start, database, preference, cancellationToken).ConfigureAwait(false);
                 _servers.HasAnswered();
                 if (!MayTryAgain() || !MongoReply.Parse(reply).IsRefusedBeforeRunning) return reply;
             }
-            catch (LockStoreException e) when (e is { MayHaveBeenApplied: false, IsTransient: true } && MayTryAgain())
+            catch (LockStoreException exception) when (exception is { MayHaveBeenApplied: false, IsTransient: true } && MayTryAgain())
             {
                 // Certainly not sent.
             }
         }
 
-        bool MayTryAgain() => _source.Target.SelectionTimeout == Timeout.InfiniteTimeSpan || _time.GetElapsedTime(start) < _source.Target.SelectionTimeout;
+        bool MayTryAgain() =>
+            _source.Target.SelectionTimeout == Timeout.InfiniteTimeSpan || _time.GetElapsedTime(start) < _source.Target.SelectionTimeout;
     }
 
     public void Dispose() => _source.Dispose();
 
-    private async ValueTask<BsonDocument> TryAsync(IMongoClient client, BsonDocument command, long start, string database, ReadPreference preference, CancellationToken cancellationToken)
+    private async ValueTask<BsonDocument> TryAsync(IMongoClient client, BsonDocument command, long start, string database,
+        ReadPreference preference, CancellationToken cancellationToken)
     {
         using var once = new Try(this, client, command, start, cancellationToken);
         return await once.RunAsync(database, preference).ConfigureAwait(false);
@@ -110,36 +118,39 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
                 try
                 {
                     ClusterDescription description = _client.Cluster.Description;
-                    Task<BsonDocument> running = _client.GetDatabase(database).RunCommandAsync(new BsonDocumentCommand<BsonDocument>(_command), preference, _end.Token);
+                    Task<BsonDocument> running = _client.GetDatabase(database)
+                        .RunCommandAsync(new BsonDocumentCommand<BsonDocument>(_command), preference, _end.Token);
                     if (!running.IsCompleted && !_runner._servers.IsReady(description)) await WatchAsync(running).ConfigureAwait(false);
                     BsonDocument reply = await running.ConfigureAwait(false);
                     if (!_runner._knowsSending) _runner._knowsSending = _command.WasSent;
                     return reply;
                 }
-                catch (MongoCommandException e) when (e.Result is not null)
+                catch (MongoCommandException exception) when (exception.Result is not null)
                 {
                     // A refusal, or a write concern that was not satisfied: to the store a reply.
-                    return e.Result;
+                    return exception.Result;
                 }
-                catch (MongoExecutionTimeoutException e)
+                catch (MongoExecutionTimeoutException exception)
                 {
-                    return new BsonDocument { { "ok", 0 }, { "code", e.Code }, { "errmsg", e.Message } };
+                    return new BsonDocument { { "ok", 0 }, { "code", exception.Code }, { "errmsg", exception.Message } };
                 }
                 catch (OperationCanceledException) when (_caller.IsCancellationRequested)
                 {
                     throw new CommandCanceledException(WasSent, _caller);
                 }
-                catch (OperationCanceledException e) when (_end.IsCancellationRequested)
+                catch (OperationCanceledException exception) when (_end.IsCancellationRequested)
                 {
-                    throw MongoFailure.Create($"{Target} did not answer within commandTimeout ({Target.CommandTimeout.TotalMilliseconds:0} ms).", isTransient: true, mayHaveRun: WasSent, e);
+                    throw MongoFailure.Create($"{Target} did not answer within commandTimeout "
+                        + $"({Target.CommandTimeout.TotalMilliseconds:0} ms).", isTransient: true, mayHaveRun: WasSent, exception);
                 }
-                catch (Exception e) when (e is TimeoutException && !_command.WasSent && !_runner._servers.IsReady(_client.Cluster.Description))
+                catch (Exception exception) when (exception is TimeoutException && !_command.WasSent
+                    && !_runner._servers.IsReady(_client.Cluster.Description))
                 {
-                    throw NotFound(e);
+                    throw NotFound(exception);
                 }
-                catch (Exception e) when (e is not LockStoreException)
+                catch (Exception exception) when (exception is not LockStoreException)
                 {
-                    throw _runner._faults.Explain(e, WasSent && !IsBeforeSending(e));
+                    throw _runner._faults.Explain(exception, WasSent && !IsBeforeSending(exception));
                 }
             }
         }
@@ -147,18 +158,20 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
         public void Dispose() => _end.Dispose();
 
         /// <summary>By their kind alone failures of a command that was not sent.</summary>
-        private static bool IsBeforeSending(Exception e) =>
-            e is MongoWaitQueueFullException or MongoConnectionPoolPausedException or MongoAuthenticationException or MongoIncompatibleDriverException or MongoConfigurationException
-            || (e is TimeoutException && e.Message.Contains("selecting a server", StringComparison.Ordinal));
+        private static bool IsBeforeSending(Exception exception) =>
+            exception is MongoWaitQueueFullException or MongoConnectionPoolPausedException or MongoAuthenticationException
+                or MongoIncompatibleDriverException or MongoConfigurationException
+            || (exception is TimeoutException && exception.Message.Contains("selecting a server", StringComparison.Ordinal));
 
-        /// <summary>While the driver looks for a server that takes writes: ends what waiting cannot help, and what lasts too long.</summary>
+        /// <summary>While the driver looks for a server that takes writes: ends what waiting cannot help, and what lasts too
+        /// long.</summary>
         private async Task WatchAsync(Task<BsonDocument> running)
         {
             while (!_command.WasSent)
             {
                 using (var glance = CancellationTokenSource.CreateLinkedTokenSource(_end.Token))
                 {
-                    await Task.WhenAny(running, Task.Delay(Glance, _runner._time, glance.Token)).ConfigureAwait(false);
+                    await Task.WhenAny(running, Task.Delay(s_glance, _runner._time, glance.Token)).ConfigureAwait(false);
                     await glance.CancelAsync().ConfigureAwait(false);
                 }
 
@@ -173,20 +186,24 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
                     await running.ConfigureAwait(false);
                     return;
                 }
-                catch (Exception e) when (!_command.WasSent && !_caller.IsCancellationRequested)
+                catch (Exception exception) when (!_command.WasSent && !_caller.IsCancellationRequested)
                 {
-                    throw NotFound(e);
+                    throw NotFound(exception);
                 }
             }
         }
 
-        private bool IsTooLate => Target.SelectionTimeout != Timeout.InfiniteTimeSpan && _runner._time.GetElapsedTime(_start) >= Target.SelectionTimeout;
+        private bool IsTooLate =>
+            Target.SelectionTimeout != Timeout.InfiniteTimeSpan && _runner._time.GetElapsedTime(_start) >= Target.SelectionTimeout;
 
-        private LockStoreException NotFound(Exception e)
+        private LockStoreException NotFound(Exception exception)
         {
             (string text, bool isHopeless) = _runner._servers.Judge(_client.Cluster.Description);
-            string waited = isHopeless ? "" : $" within {Target.SelectionTimeout.TotalMilliseconds:0} ms (connectTimeout{(Target.IsLent ? "" : ", or serverSelectionTimeoutMS of the URI")})";
-            return MongoFailure.Create($"No server that takes writes was found{waited}: {text}.", !isHopeless, mayHaveRun: false, e);
+            string waited = isHopeless
+                ? "" : $" within {Target.SelectionTimeout.TotalMilliseconds:0} ms "
+                + $"(connectTimeout{(Target.IsLent ? "" : ", or serverSelectionTimeoutMS of the URI")})";
+            return MongoFailure.Create($"No server that takes writes was found{waited}: {text}.", !isHopeless, mayHaveRun: false,
+                exception);
         }
 
         private void OnSending()

@@ -2,17 +2,19 @@ using MongoDB.Bson;
 
 namespace Locking;
 
-/// <summary>All that the store needs of a client: run one command, give the reply. A seam of our own, for tests that interfere with single commands.</summary>
+/// <summary>All that the store needs of a client: run one command, give the reply. A seam of our own, for tests that interfere with single
+/// commands.</summary>
 internal interface IMongoCommandRunner
 {
     /// <summary>Sends a command to the server that takes writes and waits for the reply.</summary>
-    /// <remarks>A reply that says <c>ok: 0</c> is a reply: it is returned, not thrown. Repeated is only what certainly did not run.</remarks>
+    /// <remarks>A reply that says <c>ok: 0</c> is a reply: it is returned, not thrown. Repeated is only what certainly did not
+    /// run.</remarks>
     /// <param name="database">Name of the database the command is for.</param>
     /// <param name="command">Its first field names the command; it is not changed, and may be shared.</param>
     /// <param name="cancellationToken">Stops waiting. What was sent may still be carried out.</param>
     /// <exception cref="LockStoreException">No reply came: not connected, refused, timed out, or not understood.</exception>
-    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled; a <see cref="CommandCanceledException"/> says
-    /// whether the command was sent by then.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled; a <see
+    /// cref="CommandCanceledException"/> says whether the command was sent by then.</exception>
     ValueTask<BsonDocument> RunAsync(string database, BsonDocument command, CancellationToken cancellationToken);
 }
 

@@ -2,12 +2,14 @@ using MongoDB.Driver;
 
 namespace Locking;
 
-/// <summary>What a client of our own is made of, checked; made of it is one with the first command, since a <c>mongodb+srv</c> URI asks DNS for the rest.</summary>
+/// <summary>What a client of our own is made of, checked; made of it is one with the first command, since a <c>mongodb+srv</c> URI asks DNS
+/// for the rest.</summary>
 /// <param name="Target">Where it connects.</param>
 /// <param name="Url">What was configured.</param>
 /// <param name="Adjust">Lays over the driver's settings what a lock needs.</param>
 /// <param name="WriteConcern">The write concern named in the URI (<c>w</c>), if any.</param>
-internal sealed record MongoClientPlan(MongoTarget Target, MongoUrl Url, Action<MongoClientSettings, MongoServers> Adjust, string? WriteConcern)
+internal sealed record MongoClientPlan(MongoTarget Target, MongoUrl Url, Action<MongoClientSettings, MongoServers> Adjust,
+    string? WriteConcern)
 {
     /// <summary>The driver's settings.</summary>
     /// <param name="servers">What is to hear of the servers.</param>
@@ -19,7 +21,8 @@ internal sealed record MongoClientPlan(MongoTarget Target, MongoUrl Url, Action<
         if (!Url.IsResolved) _ = await Url.ResolveAsync(cancellationToken).ConfigureAwait(false);
         MongoClientSettings settings = Url.IsResolved
             ? MongoClientSettings.FromUrl(Url)
-            : await Task.Factory.StartNew(() => MongoClientSettings.FromUrl(Url), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
+            : await Task.Factory.StartNew(() => MongoClientSettings.FromUrl(Url), cancellationToken, TaskCreationOptions.LongRunning,
+                TaskScheduler.Default).ConfigureAwait(false);
         Adjust(settings, servers);
         return settings;
     }

@@ -47,7 +47,8 @@ internal sealed class MongoClientSource : IDisposable
     public bool IsLent => !_isOwn;
 
     /// <summary>The driver's settings for another client like this one, with another target; only for one of our own.</summary>
-    public ValueTask<MongoClientSettings> SettingsAsync(MongoTarget target, CancellationToken cancellationToken) => _plan!.ResolveAsync(new MongoServers(target), cancellationToken);
+    public ValueTask<MongoClientSettings> SettingsAsync(MongoTarget target, CancellationToken cancellationToken) =>
+        _plan!.ResolveAsync(new MongoServers(target), cancellationToken);
 
     /// <summary>The client, made now if there is none yet.</summary>
     /// <exception cref="LockStoreException">It cannot be made: DNS does not say what a <c>mongodb+srv</c> URI needs.</exception>
@@ -59,7 +60,8 @@ internal sealed class MongoClientSource : IDisposable
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             // Of two that come at once one makes it, on behalf of neither.
-            using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow()) making = _making ??= Observed(Task.Run(MakeAsync, CancellationToken.None));
+            using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
+                making = _making ??= Observed(Task.Run(MakeAsync, CancellationToken.None));
         }
 
         return new ValueTask<IMongoClient>(making.WaitAsync(cancellationToken));
@@ -86,7 +88,8 @@ internal sealed class MongoClientSource : IDisposable
         ClusterRegistry.Instance.UnregisterAndDisposeCluster(cluster);
     }
 
-    /// <summary>The threads that watch the servers live as long as the client: they are not to keep the context of whoever came first.</summary>
+    /// <summary>The threads that watch the servers live as long as the client: they are not to keep the context of whoever came
+    /// first.</summary>
     private static MongoClient Make(MongoClientSettings settings)
     {
         using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow()) return new MongoClient(settings);
@@ -95,7 +98,8 @@ internal sealed class MongoClientSource : IDisposable
     /// <summary>Those who wait may all have left when it fails.</summary>
     private static Task<IMongoClient> Observed(Task<IMongoClient> making)
     {
-        _ = making.ContinueWith(static made => made.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        _ = making.ContinueWith(static made => made.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
         return making;
     }
 
@@ -116,12 +120,13 @@ internal sealed class MongoClientSource : IDisposable
             Close(client);
             throw new ObjectDisposedException(nameof(MongoClientSource));
         }
-        catch (Exception e) when (e is not ObjectDisposedException)
+        catch (Exception exception) when (exception is not ObjectDisposedException)
         {
             // Not kept: the records may be there the next time.
             lock (_gate) _making = null;
             throw MongoFailure.Create(
-                $"DNS does not say where the servers of {Target} are (connection.url is a mongodb+srv URI): {e.Message}", isTransient: e is not MongoConfigurationException, mayHaveRun: false, e);
+                $"DNS does not say where the servers of {Target} are (connection.url is a mongodb+srv URI): {exception.Message}",
+                    isTransient: exception is not MongoConfigurationException, mayHaveRun: false, exception);
         }
     }
 }

@@ -19,10 +19,11 @@ internal interface IMongoMembers
     Task<IReadOnlyList<MongoMember>> GreetAllAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>Asks each member by itself, over a connection that is closed again; of a client that is lent, only the driver's own description is read.</summary>
+/// <summary>Asks each member by itself, over a connection that is closed again; of a client that is lent, only the driver's own description
+/// is read.</summary>
 internal sealed class MongoMembers(MongoClientSource source, MongoServers servers, TimeProvider time) : IMongoMembers
 {
-    private static readonly BsonDocument Hello = new("hello", 1);
+    private static readonly BsonDocument s_hello = new("hello", 1);
 
     public async Task<IReadOnlyList<MongoMember>> GreetAllAsync(CancellationToken cancellationToken)
     {
@@ -33,7 +34,8 @@ internal sealed class MongoMembers(MongoClientSource source, MongoServers server
     }
 
     private MongoMember Read(ServerDescription server) => new(
-        MongoServers.Name(server.EndPoint), server.HeartbeatException is { } failure ? servers.Explain(MongoServers.Name(server.EndPoint), failure).Text : null, null, TimeSpan.Zero);
+        MongoServers.Name(server.EndPoint), server.HeartbeatException is { } failure
+            ? servers.Explain(MongoServers.Name(server.EndPoint), failure).Text : null, null, TimeSpan.Zero);
 
     private async Task<MongoMember> GreetAsync(ServerDescription server, CancellationToken cancellationToken)
     {
@@ -51,16 +53,16 @@ internal sealed class MongoMembers(MongoClientSource source, MongoServers server
         try
         {
             // The first one opens the connection.
-            await asking.GreetAsync(Hello, cancellationToken).ConfigureAwait(false);
+            await asking.GreetAsync(s_hello, cancellationToken).ConfigureAwait(false);
             DateTimeOffset asked = time.GetUtcNow();
             long start = time.GetTimestamp();
-            BsonDocument hello = await asking.GreetAsync(Hello, cancellationToken).ConfigureAwait(false);
+            BsonDocument hello = await asking.GreetAsync(s_hello, cancellationToken).ConfigureAwait(false);
             TimeSpan half = time.GetElapsedTime(start) / 2;
             return new MongoMember(name, null, MongoServerFacts.Parse(hello).LocalTime - (asked + half), half);
         }
-        catch (LockStoreException e)
+        catch (LockStoreException exception)
         {
-            return new MongoMember(name, e.Message.TrimEnd('.'), null, TimeSpan.Zero);
+            return new MongoMember(name, exception.Message.TrimEnd('.'), null, TimeSpan.Zero);
         }
     }
 }

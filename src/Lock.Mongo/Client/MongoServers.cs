@@ -8,7 +8,8 @@ using MongoDB.Driver.Core.Servers;
 
 namespace Locking;
 
-/// <summary>What the driver's own description of the servers says: whether one takes writes, what is wrong with each, and whether waiting can help.</summary>
+/// <summary>What the driver's own description of the servers says: whether one takes writes, what is wrong with each, and whether waiting
+/// can help.</summary>
 internal sealed class MongoServers(MongoTarget target)
 {
     /// <summary>MongoDB 4.4: expressions in the <c>fields</c> of findAndModify.</summary>
@@ -20,7 +21,8 @@ internal sealed class MongoServers(MongoTarget target)
     private bool _seenReady;
     private volatile bool _hasAnswered;
 
-    /// <summary>A reply has come from a server: from now on, a name that DNS does not know is taken for a fault of DNS that passes.</summary>
+    /// <summary>A reply has come from a server: from now on, a name that DNS does not know is taken for a fault of DNS that
+    /// passes.</summary>
     public void HasAnswered() => _hasAnswered = true;
 
     /// <summary>A server has said something about itself. The driver forgets one that belongs to another replica set.</summary>
@@ -54,7 +56,8 @@ internal sealed class MongoServers(MongoTarget target)
     }
 
     private static bool TakesWrites(ServerDescription server) =>
-        server is { State: ServerState.Connected, Type: ServerType.Standalone or ServerType.ReplicaSetPrimary or ServerType.ShardRouter or ServerType.LoadBalanced };
+        server is { State: ServerState.Connected,
+            Type: ServerType.Standalone or ServerType.ReplicaSetPrimary or ServerType.ShardRouter or ServerType.LoadBalanced };
 
     /// <summary>What is wrong with one server; null: nothing.</summary>
     public (string? Text, bool IsHopeless) Problem(ServerDescription server)
@@ -63,19 +66,23 @@ internal sealed class MongoServers(MongoTarget target)
         if (server.HeartbeatException is { } failure)
         {
             (string Text, bool IsHopeless) why = Explain(name, failure);
-            if (why.IsHopeless || target.IsLent || Find<IOException>(failure) is null || !_tls.IsOtherWay(server.EndPoint, failure)) return why;
+            if (why.IsHopeless || target.IsLent || Find<IOException>(failure) is null || !_tls.IsOtherWay(server.EndPoint, failure))
+                return why;
             return (target.UsesTls
                 ? $"{name} does not use TLS, and this side does: switch it on there, or leave connection.tls (or tls=true in the URI) out"
                 : $"{name} uses TLS, and this side does not: set connection.tls (or tls=true in the URI)", true);
         }
 
-        if (server.State != ServerState.Connected && server.ReplicaSetConfig is null) return ($"{name} did not answer in time{TlsHint()}", false);
-        if (target.ReplicaSet is { } wanted && server.Type is not (ServerType.LoadBalanced or ServerType.ShardRouter) && server.ReplicaSetConfig?.Name != wanted)
+        if (server.State != ServerState.Connected && server.ReplicaSetConfig is null)
+            return ($"{name} did not answer in time{TlsHint()}", false);
+        if (target.ReplicaSet is { } wanted && server.Type is not (ServerType.LoadBalanced or ServerType.ShardRouter)
+            && server.ReplicaSetConfig?.Name != wanted)
         {
             // A member that starts, or whose set is not initiated yet, has no name to say.
             return server.Type == ServerType.ReplicaSetGhost
                 ? ($"{name} belongs to a replica set that is not initiated", false)
-                : ($"{name} belongs to {(server.ReplicaSetConfig?.Name is { } other ? $"the replica set '{other}'" : "no replica set")}; replicaSet says '{wanted}'", true);
+                : ($"{name} belongs to {(server.ReplicaSetConfig?.Name is { } other ? $"the replica set '{other}'" : "no replica set")}; "
+                    + $"replicaSet says '{wanted}'", true);
         }
 
         if (server.State != ServerState.Connected) return ($"{name} did not answer in time{TlsHint()}", false);
@@ -96,20 +103,27 @@ internal sealed class MongoServers(MongoTarget target)
     public (string Text, bool IsHopeless) Explain(string name, Exception failure)
     {
         string last = Innermost(failure).Message.TrimEnd('.');
-        if (Find<SocketException>(failure) is { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain } dns)
+        if (Find<SocketException>(failure) is
+            { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain } dns)
         {
             // TryAgain: the resolver itself did not answer.
-            return ($"Cannot connect to {name}: DNS does not know the name ({dns.Message}). Check the host in the configuration, and this machine's DNS", !_hasAnswered && dns.SocketErrorCode != SocketError.TryAgain);
+            return ($"Cannot connect to {name}: DNS does not know the name ({dns.Message}). Check the host in the configuration, and this "
+                + "machine's DNS", !_hasAnswered && dns.SocketErrorCode != SocketError.TryAgain);
         }
 
-        if (Find<SocketException>(failure) is { } socket && Find<TimeoutException>(failure) is null) return ($"Cannot connect to {name}: {socket.Message}", false);
+        if (Find<SocketException>(failure) is { } socket && Find<TimeoutException>(failure) is null)
+            return ($"Cannot connect to {name}: {socket.Message}", false);
         // Nobody's certificate heals by waiting; a connection that was cut may.
         if (Find<AuthenticationException>(failure) is { } tls)
-            return ($"TLS with {name} failed: {tls.Message.TrimEnd('.')}{(tls.InnerException is null ? "" : $" ({tls.InnerException.Message.TrimEnd('.')})")}. Check that the server uses TLS, and tlsCAFile and the host name", true);
+            return ($"TLS with {name} failed: "
+                + $"{tls.Message.TrimEnd('.')}{(tls.InnerException is null ? "" : $" ({tls.InnerException.Message.TrimEnd('.')})")}. "
+                + "Check that the server uses TLS, and tlsCAFile and the host name", true);
         if (Find<MongoIncompatibleDriverException>(failure) is not null) return ($"{name} is too old: {last}", true);
         if (Find<TimeoutException>(failure) is not null || failure is OperationCanceledException)
-            return ($"{name} did not finish connecting within connectTimeout ({target.ConnectTimeout.TotalMilliseconds:0} ms){TlsHint()}", false);
-        if (Find<MongoCommandException>(failure) is { } refused) return ($"{name} refuses the greeting: {refused.Message} (code {refused.Code})", false);
+            return ($"{name} did not finish connecting within connectTimeout ({target.ConnectTimeout.TotalMilliseconds:0} ms){TlsHint()}",
+                false);
+        if (Find<MongoCommandException>(failure) is { } refused)
+            return ($"{name} refuses the greeting: {refused.Message} (code {refused.Code})", false);
         string hint = target.UsesTls ? TlsHint() : ". If the server expects TLS, set connection.tls (or tls=true in the URI)";
         return ($"{name} broke off the greeting: {last}. Is this a MongoDB server?{hint.TrimStart('.')}", false);
     }
@@ -119,25 +133,26 @@ internal sealed class MongoServers(MongoTarget target)
     private (string Text, bool IsHopeless) JudgeNone(ClusterDescription description)
     {
         if (description.DnsMonitorException is { } dns)
-            return ($"DNS does not say where the servers of {target} are (connection.url is a mongodb+srv URI): {dns.Message}", !_hasAnswered);
+            return ($"DNS does not say where the servers of {target} are (connection.url is a mongodb+srv URI): {dns.Message}",
+                !_hasAnswered);
         if (!_strangers.IsEmpty) return (string.Join("; ", _strangers.Values), true);
         return target.ReplicaSet is { } set
             ? ($"no server at {target} belongs to the replica set '{set}', as replicaSet says", true)
             : ($"no server is known at {target}", false);
     }
 
-    private static Exception Innermost(Exception e)
+    private static Exception Innermost(Exception exception)
     {
-        while (e.InnerException is { } inner) e = inner;
-        return e;
+        while (exception.InnerException is { } inner) exception = inner;
+        return exception;
     }
 
-    public static T? Find<T>(Exception? e)
+    public static T? Find<T>(Exception? exception)
         where T : Exception
     {
-        for (; e is not null; e = e.InnerException)
+        for (; exception is not null; exception = exception.InnerException)
         {
-            if (e is T found) return found;
+            if (exception is T found) return found;
         }
 
         return null;

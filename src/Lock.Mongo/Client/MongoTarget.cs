@@ -2,10 +2,12 @@ using MongoDB.Driver;
 
 namespace Locking;
 
-/// <summary>Where commands go, and what is to be known of the way there: for limits, messages and the diagnosis. Holds no password.</summary>
+/// <summary>Where commands go, and what is to be known of the way there: for limits, messages and the diagnosis. Holds no
+/// password.</summary>
 internal sealed record MongoTarget
 {
-    /// <summary>As they were configured: <c>host:port</c>, or the name that the DNS records of a <c>mongodb+srv</c> URI stand under.</summary>
+    /// <summary>As they were configured: <c>host:port</c>, or the name that the DNS records of a <c>mongodb+srv</c> URI stand
+    /// under.</summary>
     public required IReadOnlyList<string> Hosts { get; init; }
 
     /// <summary>The client is the application's: what is set there is not ours.</summary>
@@ -52,7 +54,8 @@ internal sealed record MongoTarget
     /// <param name="commandTimeout">The same.</param>
     public static MongoTarget OfLent(MongoClientSettings? settings, TimeSpan connectTimeout, TimeSpan commandTimeout)
     {
-        var target = new MongoTarget { Hosts = [], IsLent = true, ConnectTimeout = connectTimeout, SelectionTimeout = connectTimeout, CommandTimeout = commandTimeout };
+        var target = new MongoTarget { Hosts = [], IsLent = true, ConnectTimeout = connectTimeout, SelectionTimeout = connectTimeout,
+            CommandTimeout = commandTimeout };
         if (settings is null) return target;
         return target with
         {

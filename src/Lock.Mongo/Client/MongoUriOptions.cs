@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>The options behind the question mark of a MongoDB URI. The driver reads them; what it passes over in silence is named here.</summary>
+/// <summary>The options behind the question mark of a MongoDB URI. The driver reads them; what it passes over in silence is named
+/// here.</summary>
 internal static class MongoUriOptions
 {
     /// <summary>Standard options that the driver does not know: they are read here.</summary>
@@ -10,14 +11,18 @@ internal static class MongoUriOptions
     ];
 
     /// <summary>Standard options that mean nothing to a lock, so that one URI serves other drivers too.</summary>
-    private static readonly string[] WithoutEffect = ["enableOverloadRetargeting", "maxAdaptiveRetries", "tlsDisableOCSPEndpointCheck", "uuidRepresentation"];
+    private static readonly string[] s_withoutEffect =
+        ["enableOverloadRetargeting", "maxAdaptiveRetries", "tlsDisableOCSPEndpointCheck", "uuidRepresentation"];
 
     /// <summary>The driver's own, for suggestions.</summary>
-    private static readonly string[] Known =
+    private static readonly string[] s_known =
     [
-        "appName", "authMechanism", "authMechanismProperties", "authSource", "compressors", "connectTimeoutMS", "directConnection", "heartbeatFrequencyMS", "loadBalanced", "localThresholdMS",
-        "maxConnecting", "maxIdleTimeMS", "maxPoolSize", "maxStalenessSeconds", "minPoolSize", "proxyHost", "proxyPort", "readConcernLevel", "readPreference", "readPreferenceTags", "replicaSet",
-        "retryReads", "retryWrites", "serverMonitoringMode", "serverSelectionTimeoutMS", "socketTimeoutMS", "srvMaxHosts", "srvServiceName", "ssl", "timeoutMS", "tls",
+        "appName", "authMechanism", "authMechanismProperties", "authSource", "compressors", "connectTimeoutMS", "directConnection",
+            "heartbeatFrequencyMS", "loadBalanced", "localThresholdMS",
+        "maxConnecting", "maxIdleTimeMS", "maxPoolSize", "maxStalenessSeconds", "minPoolSize", "proxyHost", "proxyPort", "readConcernLevel",
+            "readPreference", "readPreferenceTags", "replicaSet",
+        "retryReads", "retryWrites", "serverMonitoringMode", "serverSelectionTimeoutMS", "socketTimeoutMS", "srvMaxHosts", "srvServiceName",
+            "ssl", "timeoutMS", "tls",
         "tlsDisableCertificateRevocationCheck", "tlsInsecure", "w", "waitQueueTimeoutMS", "wTimeoutMS", "zlibCompressionLevel",
     ];
 
@@ -32,8 +37,10 @@ internal static class MongoUriOptions
         {
             int equals = pair.IndexOf('=', StringComparison.Ordinal);
             string name = equals < 0 ? pair : pair[..equals];
-            if (equals <= 0 || equals == pair.Length - 1) throw new FormatException($"The option '{name}' of the MongoDB URI has no value; write {name}=value.");
-            if (!options.TryAdd(name, Uri.UnescapeDataString(pair[(equals + 1)..])) && !name.Equals("readPreferenceTags", StringComparison.OrdinalIgnoreCase))
+            if (equals <= 0 || equals == pair.Length - 1)
+                throw new FormatException($"The option '{name}' of the MongoDB URI has no value; write {name}=value.");
+            if (!options.TryAdd(name, Uri.UnescapeDataString(pair[(equals + 1)..]))
+                && !name.Equals("readPreferenceTags", StringComparison.OrdinalIgnoreCase))
                 throw new FormatException($"The option '{name}' of the MongoDB URI is given twice; give it once.");
         }
 
@@ -45,14 +52,16 @@ internal static class MongoUriOptions
     /// <exception cref="FormatException">Names the option and what may have been meant.</exception>
     public static void RefuseUnknown(IEnumerable<string> unknown)
     {
-        foreach (string name in unknown.Where(name => !Ours.Concat(WithoutEffect).Contains(name, StringComparer.OrdinalIgnoreCase)))
+        foreach (string name in unknown.Where(name => !Ours.Concat(s_withoutEffect).Contains(name, StringComparer.OrdinalIgnoreCase)))
         {
-            string? near = Known.Concat(Ours).FirstOrDefault(known => Resembles(known, name));
-            throw new FormatException($"The option '{name}' of the MongoDB URI is not known{(near is null ? "" : $"; did you mean '{near}'?")}. Allowed: {string.Join(", ", Known.Concat(Ours))}.");
+            string? near = s_known.Concat(Ours).FirstOrDefault(known => Resembles(known, name));
+            throw new FormatException($"The option '{name}' of the MongoDB URI is not "
+                + $"known{(near is null ? "" : $"; did you mean '{near}'?")}. Allowed: {string.Join(", ", s_known.Concat(Ours))}.");
         }
     }
 
-    public static FormatException Bad(string name, string value, string allowed) => new($"The option '{name}' of the MongoDB URI is '{value}'; allowed is {allowed}.");
+    public static FormatException Bad(string name, string value, string allowed) =>
+        new($"The option '{name}' of the MongoDB URI is '{value}'; allowed is {allowed}.");
 
     /// <summary>Reads one of the options that are either on or off.</summary>
     public static bool Flag(Dictionary<string, string> options, string name) => options.GetValueOrDefault(name) switch

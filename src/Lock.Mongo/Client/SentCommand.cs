@@ -6,8 +6,8 @@ namespace Locking;
 
 /// <summary>A command for one try, which knows whether the driver has begun to send it.</summary>
 /// <remarks>
-/// The driver encodes a command when it has a connection for it, as the last thing before the bytes leave. A failure before that, whatever it is, is
-/// certainly one of a command that was never sent. Events would say the same, but a client that is lent has none for us.
+/// The driver encodes a command when it has a connection for it, as the last thing before the bytes leave. A failure before that, whatever
+/// it is, is certainly one of a command that was never sent. Events would say the same, but a client that is lent has none for us.
 /// </remarks>
 internal sealed class SentCommand : BsonDocument
 {

@@ -8,7 +8,8 @@ using MongoDB.Bson;
 
 namespace Locking;
 
-/// <summary>Finds out whether a server that breaks off greetings does so because TLS is on one side only: nothing else that it says tells.</summary>
+/// <summary>Finds out whether a server that breaks off greetings does so because TLS is on one side only: nothing else that it says
+/// tells.</summary>
 /// <param name="usesTls">What this side does.</param>
 /// <param name="limit">Of one look.</param>
 internal sealed class TlsProbe(bool usesTls, TimeSpan limit)
@@ -19,9 +20,11 @@ internal sealed class TlsProbe(bool usesTls, TimeSpan limit)
     /// <summary>Known by now: the server does it the other way. Looks once for each failure; ask again for the answer.</summary>
     public bool IsOtherWay(EndPoint server, Exception failure)
     {
-        if (_looks.TryGetValue(server, out (Exception Failure, Task<bool> Look) last) && ReferenceEquals(last.Failure, failure)) return last.Look is { IsCompletedSuccessfully: true, Result: true };
+        if (_looks.TryGetValue(server, out (Exception Failure, Task<bool> Look) last) && ReferenceEquals(last.Failure, failure))
+            return last.Look is { IsCompletedSuccessfully: true, Result: true };
         // Whoever asks first is not to leave its context in the look.
-        using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow()) _looks[server] = (failure, Task.Run(() => LookAsync(server)));
+        using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
+            _looks[server] = (failure, Task.Run(() => LookAsync(server)));
         return false;
     }
 
@@ -33,9 +36,13 @@ internal sealed class TlsProbe(bool usesTls, TimeSpan limit)
         {
             await socket.ConnectAsync(server, end.Token).ConfigureAwait(false);
             var stream = new NetworkStream(socket);
-            await using (stream.ConfigureAwait(false)) return usesTls ? await AnswersPlainlyAsync(stream, end.Token).ConfigureAwait(false) : await AnswersTlsAsync(stream, end.Token).ConfigureAwait(false);
+            await using (stream.ConfigureAwait(false))
+                return usesTls
+                    ? await AnswersPlainlyAsync(stream, end.Token).ConfigureAwait(false)
+                    : await AnswersTlsAsync(stream, end.Token).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is IOException or SocketException or AuthenticationException or OperationCanceledException)
+        catch (Exception exception) when (
+            exception is IOException or SocketException or AuthenticationException or OperationCanceledException)
         {
             return false;
         }
@@ -49,7 +56,8 @@ internal sealed class TlsProbe(bool usesTls, TimeSpan limit)
 #pragma warning restore CA5359
         await using (secure.ConfigureAwait(false))
         {
-            await secure.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "" }, cancellationToken).ConfigureAwait(false);
+            await secure.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "" }, cancellationToken)
+                .ConfigureAwait(false);
             return true;
         }
     }
@@ -65,6 +73,7 @@ internal sealed class TlsProbe(bool usesTls, TimeSpan limit)
         await stream.WriteAsync(message, cancellationToken).ConfigureAwait(false);
         var header = new byte[16];
         await stream.ReadExactlyAsync(header, cancellationToken).ConfigureAwait(false);
-        return BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(8)) == 1 && BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(12)) == OpMsg;
+        return BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(8)) == 1
+            && BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(12)) == OpMsg;
     }
 }

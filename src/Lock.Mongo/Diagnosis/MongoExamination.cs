@@ -5,7 +5,7 @@ namespace Locking;
 /// <summary>Asks the server what there is to know about it and the collection. Reads only.</summary>
 internal sealed class MongoExamination(IMongoCommandRunner runner, MongoStoreSettings settings, TimeProvider time)
 {
-    private static readonly TimeSpan LongestScan = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_longestScan = TimeSpan.FromSeconds(1);
 
     /// <summary>Asks, and puts the answers into words.</summary>
     /// <exception cref="LockStoreException">The server did not answer, or refused the greeting.</exception>
@@ -21,10 +21,13 @@ internal sealed class MongoExamination(IMongoCommandRunner runner, MongoStoreSet
         var diagnosis = new MongoDiagnosis(settings);
         diagnosis.AddServer(server);
         diagnosis.AddConnection();
-        IReadOnlyList<MongoMember> members = runner is IMongoMembers all ? await all.GreetAllAsync(cancellationToken).ConfigureAwait(false) : [];
+        IReadOnlyList<MongoMember> members =
+            runner is IMongoMembers all ? await all.GreetAllAsync(cancellationToken).ConfigureAwait(false) : [];
         diagnosis.AddMembers(members);
-        if (await AskAsync(MongoIndexFact.List(settings.Collection), cancellationToken).ConfigureAwait(false) is { } indexes) diagnosis.AddIndexes(MongoIndexFact.Parse(indexes));
-        if (await AskAsync(FindForeign(), cancellationToken).ConfigureAwait(false) is { } foreign) diagnosis.AddForeign(MongoDocuments.Parse(foreign));
+        if (await AskAsync(MongoIndexFact.List(settings.Collection), cancellationToken).ConfigureAwait(false) is { } indexes)
+            diagnosis.AddIndexes(MongoIndexFact.Parse(indexes));
+        if (await AskAsync(FindForeign(), cancellationToken).ConfigureAwait(false) is { } foreign)
+            diagnosis.AddForeign(MongoDocuments.Parse(foreign));
         if (server.LocalTime is { } there) diagnosis.AddClock(there - (asked + (took / 2)), took / 2);
         BsonDocument build = await runner.RunAsync("admin", new BsonDocument("buildInfo", 1), cancellationToken).ConfigureAwait(false);
         string? version = build.Text("version") is { Length: > 0 } text ? text : null;
@@ -39,7 +42,8 @@ internal sealed class MongoExamination(IMongoCommandRunner runner, MongoStoreSet
         return MongoReply.Parse(reply).Ok ? reply : null;
     }
 
-    /// <summary>A document that is no lock, wherever it is. Without one the whole collection is looked through, for a limited time.</summary>
+    /// <summary>A document that is no lock, wherever it is. Without one the whole collection is looked through, for a limited
+    /// time.</summary>
     private BsonDocument FindForeign() => new()
     {
         { "find", settings.Collection },
@@ -47,6 +51,6 @@ internal sealed class MongoExamination(IMongoCommandRunner runner, MongoStoreSet
         { "projection", new BsonDocument("_id", 1) },
         { "limit", 1 },
         { "singleBatch", true },
-        { "maxTimeMS", (long)LongestScan.TotalMilliseconds },
+        { "maxTimeMS", (long)s_longestScan.TotalMilliseconds },
     };
 }

@@ -16,7 +16,8 @@ internal sealed record MongoIndexFact(string Name, IReadOnlyList<string> Fields,
     public bool IsOnPurgeAt => Fields is ["purgeAt"];
 
     /// <summary>The command that asks for all.</summary>
-    public static BsonDocument List(string collection) => new() { { "listIndexes", collection }, { "cursor", new BsonDocument("batchSize", 1000) } };
+    public static BsonDocument List(string collection) =>
+        new() { { "listIndexes", collection }, { "cursor", new BsonDocument("batchSize", 1000) } };
 
     /// <summary>Reads the reply to <c>listIndexes</c>.</summary>
     /// <exception cref="FormatException">It is malformed.</exception>

@@ -17,8 +17,8 @@ internal static class MongoExpressions
     /// <summary>Somebody holds it: there is an end, and it is not yet over. A missing one and null come before every date.</summary>
     public static readonly BsonValue Live = Call("$gt", ExpiresAt, Now);
 
-    /// <summary>Above the last one, and at least the server's time in microseconds: rises even when the counter was purged. Without a last one the
-    /// sum is null, which the maximum passes over.</summary>
+    /// <summary>Above the last one, and at least the server's time in microseconds: rises even when the counter was purged. Without a last
+    /// one the sum is null, which the maximum passes over.</summary>
     public static readonly BsonValue NextToken = Call("$max", Call("$add", Token, 1L), Call("$multiply", Call("$toLong", Now), 1000L));
 
     public static readonly BsonValue TokenIfLive = If(Live, Token, NextToken);

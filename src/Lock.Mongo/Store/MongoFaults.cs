@@ -7,7 +7,7 @@ internal static class MongoFaults
 {
     public const int DuplicateKey = 11000;
 
-    private static readonly int[] TransientCodes =
+    private static readonly int[] s_transientCodes =
     [
         6, 7, 9001, // network, between the members
         24, 46, 112, 246, // lock and write conflicts, snapshot
@@ -20,10 +20,10 @@ internal static class MongoFaults
     ];
 
     /// <summary>The command was under way when it was cut off.</summary>
-    private static readonly int[] AmbiguousCodes = [6, 7, 50, 64, 89, 91, 189, 262, 365, 9001, 11600, 11602];
+    private static readonly int[] s_ambiguousCodes = [6, 7, 50, 64, 89, 91, 189, 262, 365, 9001, 11600, 11602];
 
     /// <summary>The same may work later without anybody changing anything.</summary>
-    public static bool IsTransient(int code) => TransientCodes.Contains(code);
+    public static bool IsTransient(int code) => s_transientCodes.Contains(code);
 
     /// <summary>Turns a reply that is not plainly good into an exception.</summary>
     /// <param name="reply">The reply.</param>
@@ -40,7 +40,8 @@ internal static class MongoFaults
         {
             if (parsed.Code == DuplicateKey) throw new MongoRefusedException(parsed.Code, parsed.Message, reply);
             throw MongoFailure.Create(
-                $"MongoDB refused {what}: {parsed.Message} (code {parsed.Code}).{Advice(parsed.Code)}", IsTransient(parsed.Code), AmbiguousCodes.Contains(parsed.Code));
+                $"MongoDB refused {what}: {parsed.Message} (code {parsed.Code}).{Advice(parsed.Code)}", IsTransient(parsed.Code),
+                    s_ambiguousCodes.Contains(parsed.Code));
         }
 
         ThrowIfNotWritten(reply, what);
@@ -50,9 +51,11 @@ internal static class MongoFaults
     /// <summary>An update reports its own failures in a list, and says that the command worked.</summary>
     private static void ThrowIfNotWritten(BsonDocument reply, string what)
     {
-        if (reply.GetValue("writeErrors", BsonNull.Value) is not BsonArray { Count: > 0 } errors || errors[0] is not BsonDocument error) return;
+        if (reply.GetValue("writeErrors", BsonNull.Value) is not BsonArray { Count: > 0 } errors || errors[0] is not BsonDocument error)
+            return;
         int code = error.Int("code");
-        throw MongoFailure.Create($"MongoDB refused {what}: {error.Text("errmsg")} (code {code}).{Advice(code)}", IsTransient(code), AmbiguousCodes.Contains(code));
+        throw MongoFailure.Create($"MongoDB refused {what}: {error.Text("errmsg")} (code {code}).{Advice(code)}", IsTransient(code),
+            s_ambiguousCodes.Contains(code));
     }
 
     private static void ThrowIfNotConfirmed(BsonDocument reply, string what)
@@ -60,7 +63,8 @@ internal static class MongoFaults
         if (reply.GetValue("writeConcernError", BsonNull.Value) is not BsonDocument error) return;
         int code = error.Int("code");
         // Applied at the primary, but a new primary may not know of it: neither yes nor no.
-        throw MongoFailure.Create($"MongoDB did not confirm {what} with the write concern asked for: {error.Text("errmsg")} (code {code}).{Advice(code)}", code is not (79 or 100), mayHaveRun: true);
+        throw MongoFailure.Create($"MongoDB did not confirm {what} with the write concern asked for: {error.Text("errmsg")} (code "
+            + $"{code}).{Advice(code)}", code is not (79 or 100), mayHaveRun: true);
     }
 
     private static string Advice(int code) => code switch

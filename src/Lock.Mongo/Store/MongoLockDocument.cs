@@ -30,7 +30,8 @@ internal sealed record MongoLockDocument(string Id, string? Holder, string Owner
     }
 
     /// <summary>The document in the reply of findAndModify, or null when the command met none.</summary>
-    public static MongoLockDocument? FromValue(BsonDocument reply) => reply.GetValue("value", BsonNull.Value) is BsonDocument value ? Parse(value) : null;
+    public static MongoLockDocument? FromValue(BsonDocument reply) =>
+        reply.GetValue("value", BsonNull.Value) is BsonDocument value ? Parse(value) : null;
 
     public static MongoLockDocument Parse(BsonDocument document)
     {
@@ -54,20 +55,22 @@ internal sealed record MongoLockDocument(string Id, string? Holder, string Owner
     public static string? ProblemOf(BsonDocument document)
     {
         if (!document.TryGetValue("token", out BsonValue token)) return "it has no token";
-        foreach ((string name, Func<BsonValue, bool> isRight) in Rules)
+        foreach ((string name, Func<BsonValue, bool> isRight) in s_rules)
         {
             BsonValue value = document.GetValue(name, BsonNull.Value);
             if (isRight(value) || (value.IsBsonNull && name != "token")) continue;
-            return $"its field '{name}' is {(value.BsonType is BsonType.Double or BsonType.Int32 or BsonType.Int64 or BsonType.Decimal128 or BsonType.Boolean or BsonType.DateTime ? value.ToString() : $"of type {value.BsonType}")}";
+            bool isShort = value.IsNumeric || value.BsonType is BsonType.Boolean or BsonType.DateTime;
+            return $"its field '{name}' is {(isShort ? value.ToString() : $"of type {value.BsonType}")}";
         }
 
         return null;
     }
 
-    private static readonly (string Name, Func<BsonValue, bool> IsRight)[] Rules =
+    private static readonly (string Name, Func<BsonValue, bool> IsRight)[] s_rules =
     [
         ("token", IsCounter), ("holder", value => value.IsString), ("owner", value => value.IsString),
-        ("expiresAt", value => value is BsonDateTime { MillisecondsSinceEpoch: <= MongoLockCommands.Never }), ("purgeAt", value => value is BsonDateTime), ("change", IsCounter),
+        ("expiresAt", value => value is BsonDateTime { MillisecondsSinceEpoch: <= MongoLockCommands.Never }),
+            ("purgeAt", value => value is BsonDateTime), ("change", IsCounter),
     ];
 
     private static bool IsCounter(BsonValue value) => value.IsNumeric && value.ToDouble() is >= 0 and < MongoLockCommands.NumberLimit;

@@ -5,20 +5,20 @@ namespace Locking;
 
 /// <summary>Locks in a MongoDB collection, one document per key, decided by the server's clock.</summary>
 /// <remarks>
-/// Waiting is polling. Who waits stands in a line in the key's document (<see cref="MongoLine"/>), a release makes the first of it the holder, and a busy
-/// answer tells each when to ask again (<see cref="WaiterPace"/>). A step that failed in a way that may pass is repeated here at once, within the step's
-/// time limit, since only here a repeated release can be told from a second one.
+/// Waiting is polling. Who waits stands in a line in the key's document (<see cref="MongoLine"/>), a release makes the first of it the
+/// holder, and a busy answer tells each when to ask again (<see cref="WaiterPace"/>). A step that failed in a way that may pass is repeated
+/// here at once, within the step's time limit, since only here a repeated release can be told from a second one.
 /// </remarks>
 internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceReleaseStore, IStoreDiagnostics
 {
     public const string TypeName = "mongo";
 
-    /// <summary>A lock without expiry starts with a lease of this length and loses its end in a second command: a first command that arrives late, when nobody
-    /// wants it any more, then leaves nothing that stays.</summary>
-    private static readonly TimeSpan FirstLease = TimeSpan.FromSeconds(30);
+    /// <summary>A lock without expiry starts with a lease of this length and loses its end in a second command: a first command that
+    /// arrives late, when nobody wants it any more, then leaves nothing that stays.</summary>
+    private static readonly TimeSpan s_firstLease = TimeSpan.FromSeconds(30);
 
     /// <summary>The server counts whole ones, rounded up.</summary>
-    private static readonly TimeSpan OneMillisecond = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan s_oneMillisecond = TimeSpan.FromMilliseconds(1);
 
     private const int MostRepeats = 2;
 
@@ -35,7 +35,8 @@ internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceRelease
     private readonly TimeProvider _time;
     private readonly IDisposable? _owned;
 
-    /// <summary>Who of this process stands in a line, by its request, which is the same object for every attempt of a waiter; gone with it.</summary>
+    /// <summary>Who of this process stands in a line, by its request, which is the same object for every attempt of a waiter; gone with
+    /// it.</summary>
     private readonly ConditionalWeakTable<AcquireRequest, WaiterPace> _waiters = [];
 
     private readonly CrowdedGrants _crowded = new();
@@ -68,7 +69,9 @@ internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceRelease
 
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
     {
-        return await StepAsync(async step => MongoLockDocument.Answer(await ExtendAsync(key, holderId, ttl, step).ConfigureAwait(false), holderId), cancellationToken).ConfigureAwait(false);
+        return await StepAsync(
+            async step => MongoLockDocument.Answer(await ExtendAsync(key, holderId, ttl, step).ConfigureAwait(false), holderId),
+            cancellationToken).ConfigureAwait(false);
     }
 
     public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
@@ -95,7 +98,8 @@ internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceRelease
         string? last = null;
         while (true)
         {
-            IReadOnlyList<MongoLockDocument> page = await ReadPageAsync(_commands.List(prefix, last), cancellationToken).ConfigureAwait(false);
+            IReadOnlyList<MongoLockDocument> page =
+                await ReadPageAsync(_commands.List(prefix, last), cancellationToken).ConfigureAwait(false);
             foreach (MongoLockDocument document in page)
             {
                 if (Info(document) is { } info && info.Key.StartsWith(prefix, StringComparison.Ordinal)) yield return info;
@@ -108,7 +112,8 @@ internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceRelease
 
     public async ValueTask<IReadOnlyList<StoreFinding>> DiagnoseAsync(CancellationToken cancellationToken = default)
     {
-        return await StepAsync(step => new MongoExamination(_runner, _settings, _time).RunAsync(step.Token), cancellationToken).ConfigureAwait(false);
+        return await StepAsync(step => new MongoExamination(_runner, _settings, _time).RunAsync(step.Token), cancellationToken)
+            .ConfigureAwait(false);
     }
 
     public ValueTask DisposeAsync()
@@ -155,7 +160,8 @@ internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceRelease
     private async ValueTask<AcquireReply?> AskAsync(AcquireRequest request, WaiterPace pace, MongoStep step)
     {
         TimeSpan first = FirstOf(request.Ttl);
-        (BsonDocument reply, _) = await RunAsync(_commands.Ask(request, first), "the question for", request.Key, step).ConfigureAwait(false);
+        BsonDocument question = _commands.Ask(request, first, pace.Asking());
+        (BsonDocument reply, _) = await RunAsync(question, "the question for", request.Key, step).ConfigureAwait(false);
         if (MongoLockDocument.FromValue(reply) is not { } document)
             return null;
         if (!document.IsHeldBy(request.HolderId))
@@ -163,7 +169,8 @@ internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceRelease
         if (document.IsCrowded)
             _crowded.Add(request.HolderId);
         MongoLockDocument? held = await SetEndAsync(request.Key, request.HolderId, request.Ttl, document, step).ConfigureAwait(false);
-        return MongoLockDocument.Answer(held, request.HolderId) == StoreReply.Done ? AcquireReply.Granted(held!.Token) : AcquireReply.Busy(null);
+        return MongoLockDocument.Answer(held, request.HolderId) == StoreReply.Done
+            ? AcquireReply.Granted(held!.Token) : AcquireReply.Busy(null);
     }
 
     /// <summary>Takes the lock if nobody holds it.</summary>
@@ -193,20 +200,25 @@ internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceRelease
     /// <returns>The document as it is then, or null when there is none.</returns>
     private async ValueTask<MongoLockDocument?> ExtendAsync(string key, string holderId, TimeSpan ttl, MongoStep step)
     {
-        (BsonDocument reply, _) = await RunAsync(_commands.Extend(key, holderId, FirstOf(ttl)), "the extension of", key, step).ConfigureAwait(false);
+        (BsonDocument reply, _) =
+            await RunAsync(_commands.Extend(key, holderId, FirstOf(ttl)), "the extension of", key, step).ConfigureAwait(false);
         MongoLockDocument? document = MongoLockDocument.FromValue(reply);
-        return document is not null && document.IsHeldBy(holderId) ? await SetEndAsync(key, holderId, ttl, document, step).ConfigureAwait(false) : document;
+        return document is not null && document.IsHeldBy(holderId)
+            ? await SetEndAsync(key, holderId, ttl, document, step).ConfigureAwait(false) : document;
     }
 
-    /// <summary>The first command leaves a lease that lasts at least as long as asked for, or has an end where none was asked for. This makes it exact, where it must.</summary>
+    /// <summary>The first command leaves a lease that lasts at least as long as asked for, or has an end where none was asked for. This
+    /// makes it exact, where it must.</summary>
     /// <returns>The document as it is then, or null when there is none.</returns>
-    private async ValueTask<MongoLockDocument?> SetEndAsync(string key, string holderId, TimeSpan ttl, MongoLockDocument document, MongoStep step)
+    private async ValueTask<MongoLockDocument?> SetEndAsync(string key, string holderId, TimeSpan ttl, MongoLockDocument document,
+        MongoStep step)
     {
         for (int attempt = 0; attempt <= MostRepeats; attempt++)
         {
             if (IsAsAsked(document.Left, ttl)) return document;
             step.Changed();
-            (BsonDocument reply, _) = await RunAsync(_commands.SetEnd(key, ttl, document), "the extension of", key, step).ConfigureAwait(false);
+            (BsonDocument reply, _) =
+                await RunAsync(_commands.SetEnd(key, ttl, document), "the extension of", key, step).ConfigureAwait(false);
             MongoLockDocument? after = MongoLockDocument.FromValue(reply);
             if (after is null || !after.IsHeldBy(holderId)) return after;
             // Not as asked: the lease has changed in between, by a command that came late or from another process with the same id.
@@ -214,24 +226,27 @@ internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceRelease
         }
 
         if (IsAsAsked(document.Left, ttl)) return document;
-        throw MongoFailure.Create($"The lease of '{key}' changes again and again: several processes extend it with the same id.", isTransient: true, mayHaveRun: true);
+        throw MongoFailure.Create($"The lease of '{key}' changes again and again: several processes extend it with the same id.",
+            isTransient: true, mayHaveRun: true);
     }
 
     private static bool IsAsAsked(TimeSpan left, TimeSpan ttl) =>
-        ttl == Timeout.InfiniteTimeSpan ? left == ttl : left != Timeout.InfiniteTimeSpan && left < ttl + OneMillisecond;
+        ttl == Timeout.InfiniteTimeSpan ? left == ttl : left != Timeout.InfiniteTimeSpan && left < ttl + s_oneMillisecond;
 
     private async ValueTask<StoreReply> ReleaseAsync(string key, string holderId, MongoStep step)
     {
         bool repeated = false;
         if (!_crowded.Take(holderId))
         {
-            (BsonDocument alone, repeated) = await RunAsync(_commands.Release(key, holderId), "the release of", key, step).ConfigureAwait(false);
+            (BsonDocument alone, repeated) =
+                await RunAsync(_commands.Release(key, holderId), "the release of", key, step).ConfigureAwait(false);
             if (alone.Long("nModified") > 0)
                 return StoreReply.Done;
         }
 
         // Somebody waits, or it is not held: this command ends the lease in the one case, and in both it shows what stood there.
-        (BsonDocument reply, bool again) = await RunAsync(_commands.GiveOn(key, holderId), "the release of", key, step).ConfigureAwait(false);
+        (BsonDocument reply, bool again) =
+            await RunAsync(_commands.GiveOn(key, holderId), "the release of", key, step).ConfigureAwait(false);
         repeated |= again;
         MongoLockDocument? document = MongoLockDocument.FromValue(reply);
         if (document is not null && document.IsHeldBy(holderId))
@@ -239,9 +254,12 @@ internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceRelease
 
         // The first try worked, only its answer was lost.
         if (repeated && document is { IsReleased: true } && document.Holder == holderId) return StoreReply.Done;
-        // It may have worked also where the next holder, or nobody, is met: the lease need not have been lost before. Only one that ran out here was not released.
+        // It may have worked also where the next holder, or nobody, is met: the lease need not have been lost before. Only one that ran out
+        // here was not released.
         bool ranOut = document is { IsReleased: false, IsLive: false } && document.Holder == holderId;
-        if (repeated && !ranOut) throw MongoFailure.Create($"The answer to the release of '{key}' was lost, and what stands there now does not tell whether it was done.", isTransient: true, mayHaveRun: true);
+        if (repeated && !ranOut)
+            throw MongoFailure.Create($"The answer to the release of '{key}' was lost, and what stands there now does not tell whether it "
+                + "was done.", isTransient: true, mayHaveRun: true);
         return MongoLockDocument.Answer(document, holderId);
     }
 
@@ -251,7 +269,8 @@ internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceRelease
         {
             MongoLockDocument? seen = await ReadAsync(key, step).ConfigureAwait(false);
             if (seen is not { IsLive: true }) return false;
-            (BsonDocument reply, bool repeated) = await RunAsync(_commands.ForceRelease(key, seen.Token), "the forced release of", key, step).ConfigureAwait(false);
+            (BsonDocument reply, bool repeated) =
+                await RunAsync(_commands.ForceRelease(key, seen.Token), "the forced release of", key, step).ConfigureAwait(false);
             // Repeated: the grant that was seen is over, by the first try or by itself.
             if (repeated || (MongoLockDocument.FromValue(reply) is { IsLive: true } before && before.Token == seen.Token)) return true;
         }
@@ -267,7 +286,7 @@ internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceRelease
         return documents.Count == 0 ? null : documents[0];
     }
 
-    private static TimeSpan FirstOf(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? FirstLease : ttl;
+    private static TimeSpan FirstOf(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? s_firstLease : ttl;
 
     private async ValueTask<MongoLockDocument> UpsertAsync(string key, BsonDocument command, MongoStep step)
     {
@@ -277,17 +296,21 @@ internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceRelease
             {
                 (BsonDocument reply, _) = await RunAsync(command, "the acquisition of", key, step).ConfigureAwait(false);
                 return MongoLockDocument.FromValue(reply)
-                    ?? throw MongoFailure.Create($"MongoDB's reply to the acquisition of '{key}' has no document.", isTransient: true, mayHaveRun: true);
+                    ?? throw MongoFailure.Create($"MongoDB's reply to the acquisition of '{key}' has no document.", isTransient: true,
+                        mayHaveRun: true);
             }
-            catch (MongoRefusedException e) when (e.Code == MongoFaults.DuplicateKey)
+            catch (MongoRefusedException exception) when (exception.Code == MongoFaults.DuplicateKey)
             {
                 // Mostly another contender has just made the document: it is there to be looked at now.
-                if (e.Reply.GetValue("keyPattern", BsonNull.Value) is BsonDocument pattern && pattern.ElementCount > 0 && pattern.GetElement(0).Name != "_id")
+                if (exception.Reply.GetValue("keyPattern", BsonNull.Value) is BsonDocument pattern && pattern.ElementCount > 0
+                    && pattern.GetElement(0).Name != "_id")
                     throw Unique(key, $"on {string.Join(" and ", pattern.Names)}");
                 if (attempt == SuspiciousDuplicates) await RefuseForeignAsync(key, step).ConfigureAwait(false);
                 if (attempt < MostDuplicates) continue;
                 await RefuseUniqueAsync(key, step).ConfigureAwait(false);
-                throw MongoFailure.Create($"MongoDB reports a duplicate key for '{key}' again and again: {e.Message}", isTransient: true, mayHaveRun: false, e);
+                throw MongoFailure.Create($"MongoDB reports a duplicate key for '{key}' again and again: {exception.Message}",
+                    isTransient: true,
+                    mayHaveRun: false, exception);
             }
         }
     }
@@ -297,20 +320,23 @@ internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceRelease
         (BsonDocument reply, _) = await RunAsync(_commands.Look(key), "the look at", key, step).ConfigureAwait(false);
         if (reply.Batch().FirstOrDefault() is not { } found || MongoLockDocument.ProblemOf(found) is not { } problem) return;
         throw MongoFailure.Create(
-            $"The document '{_settings.KeyPrefix}{key}' in {_settings.Database}.{_settings.Collection} is not a lock ({problem}); it was left as it is. Choose another connection.collection or lockOptions.keyPrefix.",
+            $"The document '{_settings.KeyPrefix}{key}' in {_settings.Database}.{_settings.Collection} is not a lock ({problem}); it was "
+                + "left as it is. Choose another connection.collection or lockOptions.keyPrefix.",
             isTransient: false, mayHaveRun: false);
     }
 
     /// <summary>Servers that do not say which index has the duplicate are asked for all.</summary>
     private async ValueTask RefuseUniqueAsync(string key, MongoStep step)
     {
-        (BsonDocument reply, _) = await RunAsync(MongoIndexFact.List(_settings.Collection), "the look at the indexes for", key, step).ConfigureAwait(false);
+        (BsonDocument reply, _) =
+            await RunAsync(MongoIndexFact.List(_settings.Collection), "the look at the indexes for", key, step).ConfigureAwait(false);
         if (MongoIndexFact.Parse(reply).FirstOrDefault(index => index is { IsUnique: true } && index.Fields is not ["_id"]) is { } index)
             throw Unique(key, $"'{index.Name}' on {string.Join(" and ", index.Fields)}");
     }
 
     private LockStoreException Unique(string key, string index) => MongoFailure.Create(
-        $"The collection {_settings.Database}.{_settings.Collection} has a unique index {index}: the document of the lock '{key}' is a duplicate of another one there, and cannot be made. Drop that index, or choose another connection.collection.",
+        $"The collection {_settings.Database}.{_settings.Collection} has a unique index {index}: the document of the lock '{key}' is a "
+            + "duplicate of another one there, and cannot be made. Drop that index, or choose another connection.collection.",
         isTransient: false, mayHaveRun: false);
 
     /// <summary>Runs a command that may be repeated without harm, and repeats it when it failed in a way that may pass.</summary>
@@ -331,11 +357,12 @@ internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceRelease
                 MongoFaults.ThrowIfFailed(reply, what, key);
                 return (reply, mayHaveRun);
             }
-            catch (LockStoreException e) when (e.IsTransient && (answered || e.MayHaveBeenApplied) && repeat < MostRepeats)
+            catch (LockStoreException exception) when (exception.IsTransient && (answered || exception.MayHaveBeenApplied)
+                && repeat < MostRepeats)
             {
                 // What was never sent is not repeated: the client has looked for a server for as long as it may.
-                mayHaveRun |= e.MayHaveBeenApplied;
-                step.Failed(e);
+                mayHaveRun |= exception.MayHaveBeenApplied;
+                step.Failed(exception);
             }
         }
     }

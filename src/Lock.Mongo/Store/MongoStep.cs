@@ -37,7 +37,8 @@ internal sealed class MongoStep : IDisposable
     }
 
     /// <summary>Runs the step.</summary>
-    /// <remarks>A failure of its last command says that the step may have been applied also when only an earlier command may have been.</remarks>
+    /// <remarks>A failure of its last command says that the step may have been applied also when only an earlier command may have
+    /// been.</remarks>
     /// <exception cref="LockStoreException">No answer within the limit, or one that cannot be understood.</exception>
     /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
     public async ValueTask<T> RunAsync<T>(Func<MongoStep, ValueTask<T>> step)
@@ -46,26 +47,31 @@ internal sealed class MongoStep : IDisposable
         {
             return await step(this).ConfigureAwait(false);
         }
-        catch (OperationCanceledException e)
+        catch (OperationCanceledException exception)
         {
             _caller.ThrowIfCancellationRequested();
             string servers = _settings.Target is { Hosts.Count: > 0 } target ? $" ({target})" : "";
             string why = _last is null ? "" : $" The last problem was: {_last.Message}";
             throw MongoFailure.Create(
-                $"MongoDB{servers} did not answer within connectTimeout and commandTimeout together ({_settings.StepTimeout.TotalMilliseconds:0} ms).{why}",
-                isTransient: true, mayHaveRun: (e is CommandCanceledException canceled ? canceled.WasSent : _isSending) || _hasChanged, _last ?? (Exception)e);
+                $"MongoDB{servers} did not answer within connectTimeout and commandTimeout together "
+                    + $"({_settings.StepTimeout.TotalMilliseconds:0} ms).{why}",
+                isTransient: true,
+                    mayHaveRun: (exception is CommandCanceledException canceled ? canceled.WasSent : _isSending) || _hasChanged,
+                    _last ?? (Exception)exception);
         }
-        catch (LockStoreException e) when (_hasChanged && !e.MayHaveBeenApplied)
+        catch (LockStoreException exception) when (_hasChanged && !exception.MayHaveBeenApplied)
         {
-            throw MongoFailure.Create(e.Message, e.IsTransient, mayHaveRun: true, e);
+            throw MongoFailure.Create(exception.Message, exception.IsTransient, mayHaveRun: true, exception);
         }
-        catch (MongoRefusedException e)
+        catch (MongoRefusedException exception)
         {
-            throw MongoFailure.Create($"MongoDB refused: {e.Message} (code {e.Code}).", isTransient: false, mayHaveRun: _hasChanged, e);
+            throw MongoFailure.Create($"MongoDB refused: {exception.Message} (code {exception.Code}).", isTransient: false,
+                mayHaveRun: _hasChanged, exception);
         }
-        catch (Exception e) when (e is FormatException or InvalidCastException)
+        catch (Exception exception) when (exception is FormatException or InvalidCastException)
         {
-            throw MongoFailure.Create($"MongoDB's reply cannot be understood: {e.Message}", isTransient: true, mayHaveRun: true, e);
+            throw MongoFailure.Create($"MongoDB's reply cannot be understood: {exception.Message}", isTransient: true, mayHaveRun: true,
+                exception);
         }
     }
 

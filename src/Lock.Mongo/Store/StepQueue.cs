@@ -2,12 +2,14 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Locking;
 
-/// <summary>Lets as many steps run at once as there are connections; the others wait for their turn, first come first served, before their time limit begins.</summary>
+/// <summary>Lets as many steps run at once as there are connections; the others wait for their turn, first come first served, before their
+/// time limit begins.</summary>
 /// <remarks>
-/// A burst of locks is no sick server: what waits here is given up only when nobody gets an answer any more. A client whose connections are all in use would
-/// let them wait within their limit instead, and one that is lent refuses what is too much for its queue.
+/// A burst of locks is no sick server: what waits here is given up only when nobody gets an answer any more. A client whose connections are
+/// all in use would let them wait within their limit instead, and one that is lent refuses what is too much for its queue.
 /// </remarks>
-[SuppressMessage("Design", "CA1001", Justification = "The semaphore has no wait handle: there is nothing to free, and steps may end after the store.")]
+[SuppressMessage("Design", "CA1001",
+    Justification = "The semaphore has no wait handle: there is nothing to free, and steps may end after the store.")]
 internal sealed class StepQueue(int connections, TimeSpan patience, TimeProvider time)
 {
     private readonly SemaphoreSlim _free = new(connections);
@@ -29,32 +31,42 @@ internal sealed class StepQueue(int connections, TimeSpan patience, TimeProvider
     private async ValueTask WaitAsync(CancellationToken cancellationToken)
     {
         long since = time.GetTimestamp();
-        using var given = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using CancellationTokenSource given = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task turn = _free.WaitAsync(given.Token);
         while (true)
         {
+            TimeSpan left = Left(since);
+            if (left == TimeSpan.Zero)
+                break;
+            using CallLimit limit = new(left, time, CancellationToken.None);
             try
             {
-                await turn.WaitAsync(Left(since) is var left && left == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : left, time, CancellationToken.None).ConfigureAwait(false);
+                await turn.WaitAsync(limit.Token).ConfigureAwait(false);
                 return;
             }
-            catch (TimeoutException e)
+            catch (OperationCanceledException) when (limit.Token.IsCancellationRequested)
             {
-                if (Left(since) > TimeSpan.Zero) continue;
-                await given.CancelAsync().ConfigureAwait(false);
-                // It may have come at the last moment: then it is ours, to use or to give back.
-                if (turn.IsCompletedSuccessfully) return;
-                throw MongoFailure.Create(
-                    $"No connection became free, and no server answered, within {patience.TotalMilliseconds:0} ms (connectTimeout and commandTimeout together, or waitQueueTimeoutMS of the URI; all {connections} connections of maxPoolSize are in use).",
-                    isTransient: true, mayHaveRun: false, e);
+                // Somebody may have been answered meanwhile. The place is kept.
             }
         }
+
+        await given.CancelAsync().ConfigureAwait(false);
+
+        // It may have come at the last moment: then it is ours, to use or to give back.
+        if (turn.IsCompletedSuccessfully)
+            return;
+        throw MongoFailure.Create(
+            $"No connection became free, and no server answered, within {patience.TotalMilliseconds:0} ms (connectTimeout and "
+                + "commandTimeout "
+            + $"together, or waitQueueTimeoutMS of the URI; all {connections} connections of maxPoolSize are in use).",
+            isTransient: true, mayHaveRun: false);
     }
 
-    /// <summary>So long it may go on without a sign of life.</summary>
+    /// <summary>So long it may go on without a sign of life; infinite where patience has no end.</summary>
     private TimeSpan Left(long since)
     {
-        if (patience == Timeout.InfiniteTimeSpan) return TimeSpan.MaxValue;
+        if (patience == Timeout.InfiniteTimeSpan)
+            return patience;
         TimeSpan left = patience - time.GetElapsedTime(Math.Max(since, Volatile.Read(ref _lastAnswer)));
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }

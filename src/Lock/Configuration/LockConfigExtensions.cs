@@ -16,17 +16,18 @@ public static class LockConfigExtensions
     {
         /// <summary>Reads a configuration from JSON, or from the file that is named after an <c>@</c>.</summary>
         /// <param name="json">JSON with comments and trailing commas allowed, or <c>@</c> and the path of a file that holds it.</param>
-        /// <returns>What the text says; the preset is named and not yet applied. What a type that is not in the box has of settings is judged when
-        /// the lock is created.</returns>
-        /// <exception cref="LockConfigException">The text is empty or not JSON, the file cannot be read, or a setting is unknown, of the wrong
-        /// type or out of range. The message names the setting, the value (never a secret) and what is allowed.</exception>
+        /// <returns>What the text says; the preset is named and not yet applied. What a type that is not in the box has of settings is
+        /// judged when the lock is created.</returns>
+        /// <exception cref="LockConfigException">The text is empty or not JSON, the file cannot be read, or a setting is unknown, of the
+        /// wrong type or out of range. The message names the setting, the value (never a secret) and what is allowed.</exception>
         public static LockConfig Parse(string json)
         {
             ArgumentNullException.ThrowIfNull(json);
             return ConfigText.Read(json, source: null, BuiltInProviders.Known);
         }
 
-        /// <summary>The JSON Schema of a configuration with all backends in the box, for editors: what <c>lock config --schema</c> prints.</summary>
+        /// <summary>The JSON Schema of a configuration with all backends in the box, for editors: what <c>lock config --schema</c>
+        /// prints.</summary>
         public static string Schema() => ConfigSchema.Write(BuiltInProviders.Known);
 
         /// <summary>Reads a configuration from an environment variable, in the form of <see cref="Parse"/>.</summary>
@@ -41,8 +42,8 @@ public static class LockConfigExtensions
         }
 
         /// <summary>Reads a configuration from <c>IConfiguration</c>: the same shape and the same rules as JSON.</summary>
-        /// <param name="configuration">The section itself, or a whole configuration, of which the section <c>Lock</c> is read. A section that is a
-        /// single text is read as JSON.</param>
+        /// <param name="configuration">The section itself, or a whole configuration, of which the section <c>Lock</c> is read. A section
+        /// that is a single text is read as JSON.</param>
         /// <returns>What the section says, or null when there is no such section or it is empty.</returns>
         /// <inheritdoc cref="Parse" path="/exception"/>
         public static LockConfig? FromConfiguration(IConfiguration configuration)
@@ -52,7 +53,8 @@ public static class LockConfigExtensions
         }
     }
 
-    /// <summary>Writes the settings of <see cref="LockConfig.Preset"/> out, below what is set explicitly. A preset may bring a type along.</summary>
+    /// <summary>Writes the settings of <see cref="LockConfig.Preset"/> out, below what is set explicitly. A preset may bring a type
+    /// along.</summary>
     /// <param name="config">The configuration.</param>
     /// <returns>The same configuration when it has no preset; applying one again changes nothing.</returns>
     /// <exception cref="LockConfigException">The preset is unknown.</exception>

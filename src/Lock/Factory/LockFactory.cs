@@ -13,10 +13,11 @@ public static class LockFactory
     /// <param name="namespace">The namespace of <see cref="ILock.LockNsAsync"/>; null or empty: as the configuration says.</param>
     /// <param name="context">Clock and logs; null: the system's clock and no logs.</param>
     /// <param name="providers">Providers beside the built-in ones; one with the type of a built-in provider replaces it.</param>
-    /// <param name="fallback">What to take when there is no <paramref name="config"/> and <c>LOCK_CONFIG</c> is not set, empty or blank; null:
-    /// that is an error.</param>
-    /// <exception cref="LockConfigException">Nothing is configured, or a setting is unknown, of the wrong type, out of range or not for this
-    /// backend, or no provider serves the type. The message names the setting, the value (never a secret) and what is allowed.</exception>
+    /// <param name="fallback">What to take when there is no <paramref name="config"/> and <c>LOCK_CONFIG</c> is not set, empty or blank;
+    /// null: that is an error.</param>
+    /// <exception cref="LockConfigException">Nothing is configured, or a setting is unknown, of the wrong type, out of range or not for
+    /// this backend, or no provider serves the type. The message names the setting, the value (never a secret) and what is
+    /// allowed.</exception>
     public static ILock Create(
         LockConfig? config = null,
         string? @namespace = null,
@@ -35,7 +36,8 @@ public static class LockFactory
     /// <param name="namespace">The namespace of <see cref="ILock.LockNsAsync"/>; null or empty: as the configuration says.</param>
     /// <param name="context">Clock and logs; null: the system's clock and no logs.</param>
     /// <param name="providers">Providers beside the built-in ones; one with the type of a built-in provider replaces it.</param>
-    /// <exception cref="LockConfigException">The text is no configuration, or one that cannot be served; see the other overload.</exception>
+    /// <exception cref="LockConfigException">The text is no configuration, or one that cannot be served; see the other
+    /// overload.</exception>
     public static ILock Create(
         string json,
         string? @namespace = null,

@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary><c>Lock.Create(…)</c>: static members on <see cref="Lock"/>, so that <c>new Lock()</c> and <c>lock</c> keep their meaning.</summary>
+/// <summary><c>Lock.Create(…)</c>: static members on <see cref="Lock"/>, so that <c>new Lock()</c> and <c>lock</c> keep their
+/// meaning.</summary>
 /// <remarks>
 /// Nothing connects yet: the first request does. The object is thread-safe and meant to live long; dispose it to give back what it still
 /// holds. <see cref="LockFactory"/> is the same for languages without static extension members.
@@ -10,15 +11,16 @@ public static class LockFactoryExtensions
     extension(Lock)
     {
         /// <summary>Makes locks as configured.</summary>
-        /// <param name="config">The configuration; null: the environment variable <c>LOCK_CONFIG</c>, which must then be set unless there is a
-        /// <paramref name="fallback"/>.</param>
+        /// <param name="config">The configuration; null: the environment variable <c>LOCK_CONFIG</c>, which must then be set unless there
+        /// is a <paramref name="fallback"/>.</param>
         /// <param name="namespace">The namespace of <see cref="ILock.LockNsAsync"/>; null or empty: as the configuration says.</param>
         /// <param name="context">Clock and logs; null: the system's clock and no logs.</param>
         /// <param name="providers">Providers beside the built-in ones; one with the type of a built-in provider replaces it.</param>
-        /// <param name="fallback">What to take when there is no <paramref name="config"/> and <c>LOCK_CONFIG</c> is not set, empty or blank;
-        /// null: that is an error.</param>
+        /// <param name="fallback">What to take when there is no <paramref name="config"/> and <c>LOCK_CONFIG</c> is not set, empty or
+        /// blank; null: that is an error.</param>
         /// <exception cref="LockConfigException">Nothing is configured, or a setting is unknown, of the wrong type, out of range or not for
-        /// this backend, or no provider serves the type. The message names the setting, the value (never a secret) and what is allowed.</exception>
+        /// this backend, or no provider serves the type. The message names the setting, the value (never a secret) and what is
+        /// allowed.</exception>
         public static ILock Create(
             LockConfig? config = null,
             string? @namespace = null,
@@ -32,7 +34,8 @@ public static class LockFactoryExtensions
         /// <param name="namespace">The namespace of <see cref="ILock.LockNsAsync"/>; null or empty: as the configuration says.</param>
         /// <param name="context">Clock and logs; null: the system's clock and no logs.</param>
         /// <param name="providers">Providers beside the built-in ones; one with the type of a built-in provider replaces it.</param>
-        /// <exception cref="LockConfigException">The text is no configuration, or one that cannot be served; see the other overload.</exception>
+        /// <exception cref="LockConfigException">The text is no configuration, or one that cannot be served; see the other
+        /// overload.</exception>
         public static ILock Create(
             string json,
             string? @namespace = null,

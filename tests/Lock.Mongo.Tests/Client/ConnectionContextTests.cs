@@ -6,7 +6,7 @@ namespace Locking;
 /// <summary>Whoever connects first leaves nothing of its own in the connection: no request, tenant or trace.</summary>
 public sealed class ConnectionContextTests(MongoServer server) : IClassFixture<MongoServer>
 {
-    private static readonly AsyncLocal<object?> Ambient = new();
+    private static readonly AsyncLocal<object?> s_ambient = new();
 
     [Fact]
     public async Task A_connection_keeps_no_context_of_the_first_caller()
@@ -30,7 +30,7 @@ public sealed class ConnectionContextTests(MongoServer server) : IClassFixture<M
         var tenant = new object();
         await Task.Run(async () =>
         {
-            Ambient.Value = tenant;
+            s_ambient.Value = tenant;
             await using ILockHandle handle = await locks.LockAsync(TestStore.NewId());
         });
         return new WeakReference(tenant);

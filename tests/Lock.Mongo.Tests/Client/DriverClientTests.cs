@@ -10,7 +10,7 @@ namespace Locking;
 /// <summary>Commands through the driver, as a configuration makes it: what is known of each, and what is said when it fails.</summary>
 public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoServer>
 {
-    private static readonly BsonDocument Ping = new("ping", 1);
+    private static readonly BsonDocument s_ping = new("ping", 1);
 
     [Fact]
     public async Task A_command_gets_its_reply()
@@ -43,13 +43,14 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
         Assert.True(MongoReply.Parse(await right.RunAsync("d", command, default)).Ok);
 
         using DriverCommandRunner wrong = TestStore.RunnerOf($"mongodb://{user.Name}:s3cret@{gateway.Address}/");
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(async () => await wrong.RunAsync("d", command, default));
-        Assert.False(e.IsTransient);
-        Assert.False(e.MayHaveBeenApplied);
-        Assert.Contains(user.Name, e.Message, StringComparison.Ordinal);
-        Assert.Contains("authSource 'admin'", e.Message, StringComparison.Ordinal);
-        Assert.Contains("Check connection.username, connection.password", e.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain("s3cret", e.ToString(), StringComparison.Ordinal);
+        LockStoreException exception =
+            await Assert.ThrowsAsync<LockStoreException>(async () => await wrong.RunAsync("d", command, default));
+        Assert.False(exception.IsTransient);
+        Assert.False(exception.MayHaveBeenApplied);
+        Assert.Contains(user.Name, exception.Message, StringComparison.Ordinal);
+        Assert.Contains("authSource 'admin'", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("Check connection.username, connection.password", exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", exception.ToString(), StringComparison.Ordinal);
 
         using DriverCommandRunner none = TestStore.RunnerOf(gateway.Uri);
         Assert.Equal(13, MongoReply.Parse(await none.RunAsync("d", command, default)).Code);
@@ -61,13 +62,13 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(Authentication: true));
         gateway.Faults.Decide = command => command == "saslStart" ? GatewayFault.MechanismUnavailable : null;
         using DriverCommandRunner client = TestStore.RunnerOf($"mongodb://app:s3cret@{gateway.Address}/?authMechanism=SCRAM-SHA-256");
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
-        Assert.False(e.IsTransient);
-        Assert.False(e.MayHaveBeenApplied);
-        Assert.Contains("SCRAM-SHA-256", e.Message, StringComparison.Ordinal);
-        Assert.Contains("code 334", e.Message, StringComparison.Ordinal);
-        Assert.Contains(gateway.Address, e.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain("s3cret", e.ToString(), StringComparison.Ordinal);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
+        Assert.False(exception.IsTransient);
+        Assert.False(exception.MayHaveBeenApplied);
+        Assert.Contains("SCRAM-SHA-256", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("code 334", exception.Message, StringComparison.Ordinal);
+        Assert.Contains(gateway.Address, exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", exception.ToString(), StringComparison.Ordinal);
         Assert.Equal(["saslStart"], gateway.Log);
     }
 
@@ -76,7 +77,8 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
     {
         (X509Certificate2 certificate, string rootFile) = Certificate();
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(Certificate: certificate));
-        using DriverCommandRunner trusting = TestStore.RunnerOf($"mongodb://localhost:{gateway.Port}/?directConnection=true&tls=true&tlsCAFile={Uri.EscapeDataString(rootFile)}");
+        using DriverCommandRunner trusting = TestStore.RunnerOf(
+            $"mongodb://localhost:{gateway.Port}/?directConnection=true&tls=true&tlsCAFile={Uri.EscapeDataString(rootFile)}");
         Assert.True(await PingAsync(trusting));
         using DriverCommandRunner insecure = TestStore.RunnerOf(gateway.Uri + "?tlsInsecure=true");
         Assert.True(await PingAsync(insecure));
@@ -86,7 +88,8 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
         Assert.False(untrusted.IsTransient);
         Assert.Contains("tlsCAFile", untrusted.Message, StringComparison.Ordinal);
 
-        using DriverCommandRunner otherName = TestStore.RunnerOf($"mongodb://127.0.0.1:{gateway.Port}/?tlsCAFile={Uri.EscapeDataString(rootFile)}");
+        using DriverCommandRunner otherName =
+            TestStore.RunnerOf($"mongodb://127.0.0.1:{gateway.Port}/?tlsCAFile={Uri.EscapeDataString(rootFile)}");
         Assert.False((await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(otherName))).IsTransient);
         File.Delete(rootFile);
     }
@@ -105,7 +108,7 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
         using DriverCommandRunner tls = TestStore.RunnerOf(open.Uri + "?tlsInsecure=true");
         LockStoreException unheard = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(tls));
         Assert.Contains($"{open.Address} does not use TLS", unheard.Message, StringComparison.Ordinal);
-        Assert.All([unspoken, unheard], e => Assert.False(e.IsTransient || e.MayHaveBeenApplied));
+        Assert.All([unspoken, unheard], exception => Assert.False(exception.IsTransient || exception.MayHaveBeenApplied));
     }
 
     [Theory]
@@ -116,10 +119,10 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
         await using MongoGateway gateway = server.StartGateway();
         gateway.WireVersion = wireVersion;
         using DriverCommandRunner client = TestStore.RunnerOf(gateway.Uri);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
-        Assert.False(e.IsTransient || e.MayHaveBeenApplied);
-        Assert.Contains(gateway.Address, e.Message, StringComparison.Ordinal);
-        Assert.Contains($"{wireVersion}", e.Message, StringComparison.Ordinal);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
+        Assert.False(exception.IsTransient || exception.MayHaveBeenApplied);
+        Assert.Contains(gateway.Address, exception.Message, StringComparison.Ordinal);
+        Assert.Contains($"{wireVersion}", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -129,10 +132,10 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
         using DriverCommandRunner right = TestStore.RunnerOf(gateway.Uri + "?replicaSet=rs0");
         Assert.True(await PingAsync(right));
         using DriverCommandRunner wrong = TestStore.RunnerOf(gateway.Uri + "?replicaSet=rs1");
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(wrong));
-        Assert.Contains("'rs0'", e.Message, StringComparison.Ordinal);
-        Assert.Contains("'rs1'", e.Message, StringComparison.Ordinal);
-        Assert.False(e.IsTransient);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(wrong));
+        Assert.Contains("'rs0'", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("'rs1'", exception.Message, StringComparison.Ordinal);
+        Assert.False(exception.IsTransient);
     }
 
     [Fact]
@@ -161,12 +164,13 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
         await using MongoGateway secondary = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
         secondary.OtherPrimary = $"127.0.0.1:{ClosedPort()}";
         using DriverCommandRunner client = TestStore.RunnerOf(secondary.Uri + "?serverSelectionTimeoutMS=250");
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
-        Assert.True(e.IsTransient);
-        Assert.False(e.MayHaveBeenApplied);
-        Assert.Contains("within 250 ms (connectTimeout, or serverSelectionTimeoutMS of the URI)", e.Message, StringComparison.Ordinal);
-        Assert.Contains("does not take writes", e.Message, StringComparison.Ordinal);
-        Assert.Contains($"Cannot connect to {secondary.OtherPrimary}", e.Message, StringComparison.Ordinal);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
+        Assert.True(exception.IsTransient);
+        Assert.False(exception.MayHaveBeenApplied);
+        Assert.Contains("within 250 ms (connectTimeout, or serverSelectionTimeoutMS of the URI)", exception.Message,
+            StringComparison.Ordinal);
+        Assert.Contains("does not take writes", exception.Message, StringComparison.Ordinal);
+        Assert.Contains($"Cannot connect to {secondary.OtherPrimary}", exception.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -179,12 +183,13 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
     internal async Task A_broken_exchange_is_transient_of_unknown_effect_and_costs_one_connection(GatewayFault fault)
     {
         await using MongoGateway gateway = server.StartGateway();
-        using DriverCommandRunner client = TestStore.RunnerOf(gateway.Uri + (fault == GatewayFault.WrongRequestId ? "?socketTimeoutMS=2000" : ""));
+        using DriverCommandRunner client =
+            TestStore.RunnerOf(gateway.Uri + (fault == GatewayFault.WrongRequestId ? "?socketTimeoutMS=2000" : ""));
         gateway.Faults.Inject("ping", fault);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
-        Assert.True(e.IsTransient);
-        Assert.True(e.MayHaveBeenApplied);
-        Assert.Contains(gateway.Address, e.Message, StringComparison.Ordinal);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
+        Assert.True(exception.IsTransient);
+        Assert.True(exception.MayHaveBeenApplied);
+        Assert.Contains(gateway.Address, exception.Message, StringComparison.Ordinal);
         Assert.True(await PingAsync(client));
     }
 
@@ -219,9 +224,9 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
         await using MongoGateway gateway = server.StartGateway();
         using DriverCommandRunner client = TestStore.RunnerOf(gateway.Uri + "?socketTimeoutMS=100");
         gateway.Faults.Inject("ping", GatewayFault.Delay);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
-        Assert.Contains("commandTimeout (100 ms)", e.Message, StringComparison.Ordinal);
-        Assert.True(e.MayHaveBeenApplied);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
+        Assert.Contains("commandTimeout (100 ms)", exception.Message, StringComparison.Ordinal);
+        Assert.True(exception.MayHaveBeenApplied);
         gateway.Faults.Release();
     }
 
@@ -233,7 +238,7 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
         gateway.Faults.Inject("ping", GatewayFault.Delay);
         using var cancel = new CancellationTokenSource();
         Task delayed = gateway.Faults.Delayed;
-        Task<BsonDocument> running = client.RunAsync("admin", Ping, cancel.Token).AsTask();
+        Task<BsonDocument> running = client.RunAsync("admin", s_ping, cancel.Token).AsTask();
         await delayed;
         int open = gateway.Open;
         await cancel.CancelAsync();
@@ -250,8 +255,8 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
         listener.Start();
         Task answering = AnswerAsync(listener);
         using DriverCommandRunner client = TestStore.RunnerOf($"mongodb://{listener.LocalEndpoint}/?serverSelectionTimeoutMS=50");
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
-        Assert.Contains("Is this a MongoDB server?", e.Message, StringComparison.Ordinal);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
+        Assert.Contains("Is this a MongoDB server?", exception.Message, StringComparison.Ordinal);
         await answering;
 
         static async Task AnswerAsync(TcpListener listener)
@@ -262,7 +267,8 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
         }
     }
 
-    private static async Task<bool> PingAsync(DriverCommandRunner client) => MongoReply.Parse(await client.RunAsync("admin", Ping, default)).Ok;
+    private static async Task<bool> PingAsync(DriverCommandRunner client) =>
+        MongoReply.Parse(await client.RunAsync("admin", s_ping, default)).Ok;
 
     private static async Task EventuallyAsync(Func<bool> condition)
     {
@@ -284,7 +290,8 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName("localhost");
         request.CertificateExtensions.Add(names.Build());
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
+        request.CertificateExtensions.Add(
+            new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
         X509Certificate2 certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
         string file = Path.GetTempFileName();

@@ -18,16 +18,18 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
     }
 
     [Fact]
-    public async Task Two_thousand_locks_on_fresh_keys_at_once_succeed_on_a_client_of_our_own() => await BurstAsync(new MongoLockProvider(), server.Uri);
+    public async Task Two_thousand_locks_on_fresh_keys_at_once_succeed_on_a_client_of_our_own() =>
+        await BurstAsync(new MongoLockProvider(), server.Uri);
 
     [Fact]
     public async Task A_database_is_lent_with_its_name()
     {
         using var client = new MongoClient(server.Uri);
         var provider = new MongoLockProvider(client.GetDatabase("lock_tests"));
-        LockConfigException e = Assert.Throws<LockConfigException>(() => provider.CreateStore(Config(database: "other"), null, LockProviderContext.Default));
-        Assert.Equal("connection.database", e.Path);
-        Assert.Contains("'lock_tests'", e.Message, StringComparison.Ordinal);
+        LockConfigException exception =
+            Assert.Throws<LockConfigException>(() => provider.CreateStore(Config(database: "other"), null, LockProviderContext.Default));
+        Assert.Equal("connection.database", exception.Path);
+        Assert.Contains("'lock_tests'", exception.Message, StringComparison.Ordinal);
 
         await using ILockStore store = provider.CreateStore(Config(), null, LockProviderContext.Default);
         await using var others = new TestStore(server.Uri, server.SharedCollection);
@@ -56,14 +58,16 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
     public async Task A_client_that_is_disposed_is_told_at_once_and_for_good()
     {
         var client = new MongoClient(server.Uri);
-        await using var locks = new StoreLock(new MongoLockProvider(client).CreateStore(Config("lock_tests"), null, LockProviderContext.Default));
+        await using var locks =
+            new StoreLock(new MongoLockProvider(client).CreateStore(Config("lock_tests"), null, LockProviderContext.Default));
         string key = TestStore.NewId();
         await (await locks.LockAsync(key)).UnlockAsync();
         client.Dispose();
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => Eventually.DoneAsync(locks.LockAsync(key).AsTask(), "told"));
-        Assert.False(e.IsTransient);
-        Assert.False(e.MayHaveBeenApplied);
-        Assert.Contains("IMongoClient", e.Message, StringComparison.Ordinal);
+        LockStoreException exception =
+            await Assert.ThrowsAsync<LockStoreException>(() => Eventually.DoneAsync(locks.LockAsync(key).AsTask(), "told"));
+        Assert.False(exception.IsTransient);
+        Assert.False(exception.MayHaveBeenApplied);
+        Assert.Contains("IMongoClient", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -83,8 +87,8 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
         LockStoreException unknown = await FailAsync("mongodb://app:s3cret@no-such-host.invalid/", TestStore.Patience);
         Assert.False(unknown.IsTransient);
         Assert.Contains("DNS", unknown.Message, StringComparison.Ordinal);
-        Assert.All([gone, refused, unknown], e => Assert.DoesNotContain("s3cret", e.ToString(), StringComparison.Ordinal));
-        Assert.All([gone, refused, unknown], e => Assert.False(e.MayHaveBeenApplied));
+        Assert.All([gone, refused, unknown], exception => Assert.DoesNotContain("s3cret", exception.ToString(), StringComparison.Ordinal));
+        Assert.All([gone, refused, unknown], exception => Assert.False(exception.MayHaveBeenApplied));
     }
 
     [Fact]
@@ -97,7 +101,7 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
         settings.WaitQueueSize = 1;
 #pragma warning restore CS0618
         using var client = new MongoClient(settings);
-        using var runner = Runner(client);
+        using DriverCommandRunner runner = Runner(client);
         await runner.RunAsync("admin", new("ping", 1), default);
         // The application's own commands: one has the connection, one has the queue.
         gateway.Faults.Inject("ping", GatewayFault.Delay);
@@ -119,10 +123,11 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
     {
         await using MongoGateway gateway = server.StartGateway();
         using var client = new MongoClient(gateway.Uri);
-        using var runner = Runner(CopyingProxy.Of(client));
+        using DriverCommandRunner runner = Runner(CopyingProxy.Of(client));
         await runner.RunAsync("admin", new("ping", 1), default);
         gateway.Faults.Inject("ping", GatewayFault.LoseReply);
-        Assert.True((await Assert.ThrowsAsync<LockStoreException>(async () => await runner.RunAsync("admin", new("ping", 1), default))).MayHaveBeenApplied);
+        Assert.True((await Assert.ThrowsAsync<LockStoreException>(async () => await runner.RunAsync("admin", new("ping", 1), default)))
+            .MayHaveBeenApplied);
     }
 
     [Fact]
@@ -133,17 +138,20 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
         gateway.OtherMember = closed.LocalEndPoint!.ToString();
         using var client = new MongoClient(gateway.Uri + "?replicaSet=rs0");
-        await using var store = (MongoLockStore)new MongoLockProvider(client).CreateStore(Config("lock_tests"), null, LockProviderContext.Default);
+        await using var store =
+            (MongoLockStore)new MongoLockProvider(client).CreateStore(Config("lock_tests"), null, LockProviderContext.Default);
         await store.GetAsync("k", default);
         await Eventually.TrueAsync(
-            async () => (await store.DiagnoseAsync()).Any(finding => finding.Code == "member-not-reachable" && finding.Text.Contains(gateway.OtherMember!, StringComparison.Ordinal)), "the member is named");
+            async () => (await store.DiagnoseAsync()).Any(finding => finding.Code == "member-not-reachable"
+                && finding.Text.Contains(gateway.OtherMember!, StringComparison.Ordinal)), "the member is named");
     }
 
     private async Task BurstAsync(MongoLockProvider provider, string? uri)
     {
         await using var locks = new StoreLock(provider.CreateStore(Config("lock_tests", uri), null, LockProviderContext.Default));
         string keys = TestStore.NewId();
-        ILockHandle[] handles = await Task.WhenAll(Enumerable.Range(0, 2000).Select(i => locks.LockAsync($"{keys}/{i}", new LockOptions { Ttl = TimeSpan.FromMinutes(10), AutoRenew = false }).AsTask()));
+        ILockHandle[] handles = await Task.WhenAll(Enumerable.Range(0, 2000)
+            .Select(i => locks.LockAsync($"{keys}/{i}", new LockOptions { Ttl = TimeSpan.FromMinutes(10), AutoRenew = false }).AsTask()));
         Assert.Equal(2000, handles.Select(handle => handle.Key).Distinct().Count());
         UnlockOutcome[] outcomes = await Task.WhenAll(handles.Select(handle => handle.UnlockAsync().AsTask()));
         Assert.All(outcomes, outcome => Assert.Equal(UnlockOutcome.Released, outcome));
@@ -154,15 +162,18 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
         using var client = new MongoClient(uri);
         MongoLockSettings config = Config("lock_tests") with { ConnectTimeout = connectTimeout };
         await using ILockStore store = new MongoLockProvider(client).CreateStore(config, null, LockProviderContext.Default);
-        return await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(new AcquireRequest("k", "a", "", TimeSpan.FromMinutes(1)), default).AsTask());
+        return await Assert.ThrowsAsync<LockStoreException>(
+            () => store.TryAcquireAsync(new AcquireRequest("k", "a", "", TimeSpan.FromMinutes(1)), default).AsTask());
     }
 
     private static DriverCommandRunner Runner(IMongoClient client) =>
-        new(new MongoClientSource(client, MongoTarget.OfLent(client.Settings, TestStore.Patience, TestStore.Patience)), TimeProvider.System);
+        new(new MongoClientSource(client, MongoTarget.OfLent(client.Settings, TestStore.Patience, TestStore.Patience)),
+            TimeProvider.System);
 
     private MongoLockSettings Config(string? database = null, string? uri = null) => new()
     {
-        Url = uri, Database = database, Collection = server.SharedCollection, ConnectTimeout = TestStore.Patience, CommandTimeout = TestStore.Patience,
+        Url = uri, Database = database, Collection = server.SharedCollection, ConnectTimeout = TestStore.Patience, CommandTimeout =
+            TestStore.Patience,
     };
 }
 
@@ -183,7 +194,8 @@ public class CopyingProxy : DispatchProxy
 
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
     {
-        args = [.. args!.Select(argument => argument is BsonDocumentCommand<BsonDocument> command ? new BsonDocumentCommand<BsonDocument>(new BsonDocument(command.Document.Elements)) : argument)];
+        args = [.. args!.Select(argument => argument is BsonDocumentCommand<BsonDocument> command
+            ? new BsonDocumentCommand<BsonDocument>(new BsonDocument(command.Document.Elements)) : argument)];
         object? result = targetMethod!.Invoke(_target, args);
         return result is IMongoDatabase database ? Of(database) : result;
     }

@@ -8,10 +8,14 @@ public sealed class MongoUriTests
     [Fact]
     public async Task A_uri_says_where_and_how()
     {
-        MongoClientPlan plan = Plan("mongodb://app:s3%3Acret@db1,db2:27018/locks?replicaSet=rs0&w=2&maxPoolSize=7&connectTimeoutMS=11&socketTimeoutMS=12&serverSelectionTimeoutMS=13&waitQueueTimeoutMS=14");
+        MongoClientPlan plan = Plan("mongodb://app:s3%3Acret@db1,db2:27018/locks?replicaSet=rs0&w=2&maxPoolSize=7&connectTimeoutMS=11"
+            + "&socketTimeoutMS=12&serverSelectionTimeoutMS=13&waitQueueTimeoutMS=14");
         Assert.Equal(["db1:27017", "db2:27018"], plan.Target.Hosts);
-        Assert.Equal(("app", "locks", "rs0", 7), (plan.Target.Username, plan.Target.AuthSource, plan.Target.ReplicaSet, plan.Target.MaxConnections));
-        Assert.Equal((11, 13, 12, 14), (Ms(plan.Target.ConnectTimeout), Ms(plan.Target.SelectionTimeout), Ms(plan.Target.CommandTimeout), Ms(plan.Target.QueueTimeout!.Value)));
+        Assert.Equal(("app", "locks", "rs0", 7),
+            (plan.Target.Username, plan.Target.AuthSource, plan.Target.ReplicaSet, plan.Target.MaxConnections));
+        Assert.Equal((11, 13, 12, 14),
+            (Ms(plan.Target.ConnectTimeout), Ms(plan.Target.SelectionTimeout), Ms(plan.Target.CommandTimeout),
+            Ms(plan.Target.QueueTimeout!.Value)));
         Assert.Equal(("locks", "2"), (plan.Url.DatabaseName, plan.WriteConcern));
         MongoClientSettings settings = await plan.ResolveAsync(new MongoServers(plan.Target), default);
         Assert.Equal((11, 13), (Ms(settings.ConnectTimeout), Ms(settings.ServerSelectionTimeout)));
@@ -22,7 +26,9 @@ public sealed class MongoUriTests
     [Fact]
     public async Task A_host_and_a_port_are_enough_and_limits_are_ours()
     {
-        MongoClientPlan plan = MongoConnectionRules.Client(new MongoLockSettings { Host = "::1", Port = 27020, Username = "a@b", Password = "p:/w?%", Tls = true, ConnectTimeout = TimeSpan.FromSeconds(7) });
+        MongoClientPlan plan = MongoConnectionRules.Client(
+            new MongoLockSettings { Host = "::1", Port = 27020, Username = "a@b", Password = "p:/w?%", Tls = true,
+            ConnectTimeout = TimeSpan.FromSeconds(7) });
         Assert.Equal(["[::1]:27020"], plan.Target.Hosts);
         MongoClientSettings settings = await plan.ResolveAsync(new MongoServers(plan.Target), default);
         Assert.Equal(("a@b", true, TimeSpan.FromSeconds(7)), (settings.Credential.Username, settings.UseTls, settings.ConnectTimeout));
@@ -35,7 +41,8 @@ public sealed class MongoUriTests
     public void Zero_is_no_limit()
     {
         MongoTarget target = Plan("mongodb://h/?connectTimeoutMS=0&socketTimeoutMS=0").Target;
-        Assert.Equal((Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan), (target.ConnectTimeout, target.CommandTimeout, target.StepTimeout));
+        Assert.Equal((Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan),
+            (target.ConnectTimeout, target.CommandTimeout, target.StepTimeout));
     }
 
     [Fact]
@@ -76,7 +83,8 @@ public sealed class MongoUriTests
     [InlineData("mongodb://u:s3cret@db1/?tls=maybe", "tls")]
     [InlineData("mongodb://u:s3cret@db1/?maxPoolSize=many", "maxPoolSize")]
     [InlineData("mongodb://u:s3cret@db1/?tlsCAFile=%2Fno%2Fsuch%2Ffile", "'/no/such/file'")]
-    [InlineData("mongodb://u:s3cret@db1/?tlsCertificateKeyFile=%2Fno%2Fsuch%2Ffile&tlsCertificateKeyFilePassword=s3cret2", "'/no/such/file'")]
+    [InlineData("mongodb://u:s3cret@db1/?tlsCertificateKeyFile=%2Fno%2Fsuch%2Ffile&tlsCertificateKeyFilePassword=s3cret2",
+        "'/no/such/file'")]
     [InlineData("mongodb://u:s3cret@db1/?tlsAllowInvalidHostnames=perhaps", "true or false")]
     [InlineData("mongodb://u:s3cret@db1,db2/?directConnection=true", "irect")]
     [InlineData("mongodb+srv://u:s3cret@cluster.example.net:27017/", "port")]
@@ -85,11 +93,11 @@ public sealed class MongoUriTests
     [InlineData("mongodb://u:s3cret@db1/?proxyPassword=s3cret2&proxyHost=p", "proxy")]
     public void What_is_wrong_is_named_without_the_password(string uri, string said)
     {
-        LockConfigException e = Assert.Throws<LockConfigException>(() => Plan(uri));
-        Assert.Equal("connection.url", e.Path);
-        Assert.Contains(said, e.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain("s3", e.ToString(), StringComparison.Ordinal);
-        Assert.DoesNotContain("cret", e.ToString(), StringComparison.Ordinal);
+        LockConfigException exception = Assert.Throws<LockConfigException>(() => Plan(uri));
+        Assert.Equal("connection.url", exception.Path);
+        Assert.Contains(said, exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3", exception.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("cret", exception.ToString(), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -99,10 +107,11 @@ public sealed class MongoUriTests
     [InlineData("db 1", "'db 1'")]
     public void A_host_that_is_more_than_a_host_says_where_the_rest_goes(string host, string said)
     {
-        LockConfigException e = Assert.Throws<LockConfigException>(() => MongoConnectionRules.Client(new MongoLockSettings { Host = host }));
-        Assert.Equal("connection.host", e.Path);
-        Assert.Contains(said, e.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain("s3cret", e.ToString(), StringComparison.Ordinal);
+        LockConfigException exception =
+            Assert.Throws<LockConfigException>(() => MongoConnectionRules.Client(new MongoLockSettings { Host = host }));
+        Assert.Equal("connection.host", exception.Path);
+        Assert.Contains(said, exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", exception.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -110,11 +119,13 @@ public sealed class MongoUriTests
     {
         MongoClientPlan plan = Plan("mongodb+srv://app:s3cret@no-such-cluster.example.invalid/");
         using var runner = new DriverCommandRunner(new MongoClientSource(plan), TimeProvider.System);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(async () => await runner.RunAsync("admin", new("ping", 1), default));
-        Assert.False(e.MayHaveBeenApplied);
-        Assert.Contains("DNS does not say where the servers of no-such-cluster.example.invalid are", e.Message, StringComparison.Ordinal);
-        Assert.Contains("record", e.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain("s3cret", e.ToString(), StringComparison.Ordinal);
+        LockStoreException exception =
+            await Assert.ThrowsAsync<LockStoreException>(async () => await runner.RunAsync("admin", new("ping", 1), default));
+        Assert.False(exception.MayHaveBeenApplied);
+        Assert.Contains("DNS does not say where the servers of no-such-cluster.example.invalid are", exception.Message,
+            StringComparison.Ordinal);
+        Assert.Contains("record", exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", exception.ToString(), StringComparison.Ordinal);
     }
 
     private static MongoClientPlan Plan(string uri) => MongoConnectionRules.Client(new MongoLockSettings { Url = uri });

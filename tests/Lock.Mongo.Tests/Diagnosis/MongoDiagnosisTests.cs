@@ -11,7 +11,7 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
     public async Task A_replica_set_with_a_collection_of_locks_alone_is_safe_and_introduced()
     {
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
-        await using var store = Store(gateway.Uri);
+        await using TestStore store = Store(gateway.Uri);
         await store.AcquireAsync("k", TestStore.NewId());
         StoreFinding only = Assert.Single(await store.Store.DiagnoseAsync());
         Assert.Equal(("server", false), (only.Code, only.IsWarning));
@@ -22,17 +22,18 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
     public async Task Looking_changes_nothing()
     {
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
-        await using var store = Store(gateway.Uri);
+        await using TestStore store = Store(gateway.Uri);
         Assert.Equal(["server"], Codes(await store.Store.DiagnoseAsync()));
         Assert.Equal(["listIndexes", "find", "buildInfo"], gateway.Log);
-        await Assert.ThrowsAsync<MongoRefusedException>(() => store.CommandAsync(new() { { "listIndexes", store.Settings.Collection }, { "cursor", new BsonDocument() } }));
+        await Assert.ThrowsAsync<MongoRefusedException>(
+            () => store.CommandAsync(new() { { "listIndexes", store.Settings.Collection }, { "cursor", new BsonDocument() } }));
     }
 
     [Fact]
     public async Task A_standalone_has_no_majority()
     {
         await using MongoGateway gateway = server.StartGateway();
-        await using var store = Store(gateway.Uri);
+        await using TestStore store = Store(gateway.Uri);
         StoreFinding finding = One(await store.Store.DiagnoseAsync(), "standalone");
         Assert.True(finding.IsWarning);
         Assert.Contains("replica set", finding.Text, StringComparison.Ordinal);
@@ -48,7 +49,7 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
         other.OtherPrimary = gateway.Address;
         gateway.OtherMember = other.Address;
-        await using var store = Store(gateway.Uri, s => s with { WriteConcern = concern });
+        await using TestStore store = Store(gateway.Uri, s => s with { WriteConcern = concern });
         IReadOnlyList<StoreFinding> findings = await store.Store.DiagnoseAsync();
         Assert.Equal(isWeak ? ["weak-write-concern", "server"] : ["server"], Codes(findings));
         if (isWeak) Assert.Contains("connection.writeConcern is 1", findings[0].Text, StringComparison.Ordinal);
@@ -64,14 +65,14 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
         other.OtherPrimary = gateway.Address;
         other.ClockOffset = TimeSpan.FromSeconds(30);
         gateway.OtherMember = other.Address;
-        await using var store = Store(gateway.Uri);
+        await using TestStore store = Store(gateway.Uri);
         StoreFinding clocks = One(await store.Store.DiagnoseAsync(), "clocks-differ");
         Assert.True(clocks.IsWarning);
         Assert.Contains(other.Address, clocks.Text, StringComparison.Ordinal);
         Assert.Matches(@"(29\.[5-9]|30\.[0-5]) s apart", clocks.Text);
 
         gateway.OtherMember = closed.LocalEndPoint!.ToString();
-        await using var again = Store(gateway.Uri);
+        await using TestStore again = Store(gateway.Uri);
         StoreFinding gone = One(await again.Store.DiagnoseAsync(), "member-not-reachable");
         Assert.True(gone.IsWarning);
         Assert.Contains(gateway.OtherMember!, gone.Text, StringComparison.Ordinal);
@@ -84,7 +85,7 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
     {
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
         gateway.ClockOffset = TimeSpan.FromSeconds(seconds);
-        await using var store = Store(gateway.Uri);
+        await using TestStore store = Store(gateway.Uri);
         StoreFinding finding = One(await store.Store.DiagnoseAsync(), "clock-skew");
         Assert.False(finding.IsWarning);
         Assert.Matches($@"(89\.[5-9]|90\.[0-5]) s {how} this machine", finding.Text);
@@ -94,7 +95,7 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
     public async Task A_missing_index_is_noted_and_made_by_the_next_lock()
     {
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
-        await using var store = Store(gateway.Uri);
+        await using TestStore store = Store(gateway.Uri);
         await store.InsertAsync("{ _id: 'k', token: NumberLong(1) }");
         StoreFinding finding = One(await store.Store.DiagnoseAsync(), "no-purge-index");
         Assert.False(finding.IsWarning);
@@ -106,7 +107,7 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
     public async Task An_index_on_purgeAt_with_other_options_is_noted()
     {
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
-        await using var store = Store(gateway.Uri);
+        await using TestStore store = Store(gateway.Uri);
         await store.CreateIndexAsync("late", "purgeAt", new("expireAfterSeconds", 7200));
         StoreFinding finding = One(await store.Store.DiagnoseAsync(), "other-purge-index");
         Assert.False(finding.IsWarning);
@@ -118,7 +119,7 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
     public async Task Indexes_that_remove_locks_or_forbid_them_are_warned_of()
     {
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
-        await using var store = Store(gateway.Uri);
+        await using TestStore store = Store(gateway.Uri);
         await store.AcquireAsync("k", TestStore.NewId());
         await store.CreateIndexAsync("early", "expiresAt", new("expireAfterSeconds", 0));
         await store.CreateIndexAsync("one_owner", "owner", new("unique", true));
@@ -132,7 +133,7 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
     public async Task Documents_of_others_are_warned_of()
     {
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
-        await using var store = Store(gateway.Uri);
+        await using TestStore store = Store(gateway.Uri);
         await store.AcquireAsync("k", TestStore.NewId());
         await store.InsertAsync("{ _id: 'invoice-7', colour: 'red' }");
         StoreFinding finding = One(await store.Store.DiagnoseAsync(), "foreign-documents");
@@ -146,11 +147,13 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
         using DriverCommandRunner client = TestStore.RunnerOf(server.Gateway.Uri);
         var runner = new ScriptedRunner(client, name => name switch
         {
-            "hello" => BsonDocument.Parse("{ isWritablePrimary: false, secondary: true, setName: 'rs0', hosts: ['db1:27017', 'db2:27017'], maxWireVersion: 8, ok: 1 }"),
+            "hello" => BsonDocument.Parse("{ isWritablePrimary: false, secondary: true, setName: 'rs0', hosts: ['db1:27017', "
+                + "'db2:27017'], maxWireVersion: 8, ok: 1 }"),
             "buildInfo" => BsonDocument.Parse("{ version: '4.2.24', ok: 1 }"),
             _ => null,
         });
-        var store = new MongoLockStore(runner, new MongoStoreSettings { Database = "lock_tests", Collection = MongoServer.NewCollection() }, TimeProvider.System);
+        var store = new MongoLockStore(runner, new MongoStoreSettings { Database = "lock_tests", Collection = MongoServer.NewCollection() },
+            TimeProvider.System);
         IReadOnlyList<StoreFinding> findings = await store.DiagnoseAsync();
         Assert.Equal(["old-server", "not-primary", "server"], Codes(findings));
         Assert.Equal("MongoDB 4.2.24 (wire version 8), replica set 'rs0' with 2 members.", findings[^1].Text);
@@ -164,7 +167,8 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
             ? BsonDocument.Parse("{ isWritablePrimary: true, msg: 'isdbgrid', maxWireVersion: 21, ok: 1 }")
             : null);
         var settings = new MongoStoreSettings { Database = "lock_tests", Collection = MongoServer.NewCollection(), WriteConcern = "2" };
-        Assert.Equal(["weak-write-concern", "server"], Codes(await new MongoLockStore(runner, settings, TimeProvider.System).DiagnoseAsync()));
+        Assert.Equal(["weak-write-concern", "server"],
+            Codes(await new MongoLockStore(runner, settings, TimeProvider.System).DiagnoseAsync()));
     }
 
     [Theory]
@@ -186,7 +190,7 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
     public async Task Missing_rights_and_a_server_that_is_gone_are_store_failures_or_left_out()
     {
         MongoGateway gateway = server.StartGateway(new GatewayOptions(Authentication: true, ReplicaSet: "rs0"));
-        await using var store = Store(gateway.Uri);
+        await using TestStore store = Store(gateway.Uri);
         // Without rights the greeting is answered, the questions about the collection are not.
         Assert.Equal(["server"], Codes(await store.Store.DiagnoseAsync()));
         MongoLockStore impatient = await store.ImpatientAsync();
@@ -198,5 +202,6 @@ public sealed class MongoDiagnosisTests(MongoServer server) : IClassFixture<Mong
 
     private static List<string> Codes(IReadOnlyList<StoreFinding> findings) => [.. findings.Select(finding => finding.Code)];
 
-    private static StoreFinding One(IReadOnlyList<StoreFinding> findings, string code) => Assert.Single(findings, finding => finding.Code == code);
+    private static StoreFinding One(IReadOnlyList<StoreFinding> findings, string code) =>
+        Assert.Single(findings, finding => finding.Code == code);
 }

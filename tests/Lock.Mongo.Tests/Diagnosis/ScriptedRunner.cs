@@ -6,5 +6,6 @@ namespace Locking;
 internal sealed class ScriptedRunner(IMongoCommandRunner inner, Func<string, BsonDocument?> answer) : IMongoCommandRunner
 {
     public ValueTask<BsonDocument> RunAsync(string database, BsonDocument command, CancellationToken cancellationToken) =>
-        answer(command.GetElement(0).Name) is { } reply ? ValueTask.FromResult(reply) : inner.RunAsync(database, command, cancellationToken);
+        answer(command.GetElement(0).Name) is { } reply
+            ? ValueTask.FromResult(reply) : inner.RunAsync(database, command, cancellationToken);
 }

@@ -8,14 +8,15 @@ namespace Locking;
 /// <summary>Carries commands out by the engine's SQL functions.</summary>
 internal sealed class GatewayCommands(GatewayConnection connection)
 {
-    private static readonly string[] WithoutAuthentication = ["hello", "isMaster", "ismaster", "ping", "buildInfo", "buildinfo", "saslStart", "saslContinue", "endSessions"];
-    private static readonly ConcurrentDictionary<long, byte[]> Cursors = new();
+    private static readonly string[] s_withoutAuthentication =
+        ["hello", "isMaster", "ismaster", "ping", "buildInfo", "buildinfo", "saslStart", "saslContinue", "endSessions"];
+    private static readonly ConcurrentDictionary<long, byte[]> s_cursors = new();
 
     private readonly MongoGateway _gateway = connection.Gateway;
 
     public async Task<byte[]> RunAsync(GatewayRequest request)
     {
-        if (_gateway.Options.Authentication && !connection.Scram.IsAuthorized && !WithoutAuthentication.Contains(request.Name))
+        if (_gateway.Options.Authentication && !connection.Scram.IsAuthorized && !s_withoutAuthentication.Contains(request.Name))
             return GatewayErrors.Reply(13, "Unauthorized", $"Command {request.Name} requires authentication");
         string db = request.Database;
         byte[] document = WithClock(request.Document);
@@ -24,7 +25,8 @@ internal sealed class GatewayCommands(GatewayConnection connection)
             case "hello" or "isMaster" or "ismaster":
                 return await HelloAsync(request);
             case "buildInfo" or "buildinfo":
-                return new BsonDocument { { "version", "7.0.0" }, { "versionArray", new BsonArray { 7, 0, 0, 0 } }, { "maxBsonObjectSize", 16777216 }, { "ok", 1.0 } }.ToBson();
+                return new BsonDocument { { "version", "7.0.0" }, { "versionArray", new BsonArray { 7, 0, 0, 0 } },
+                    { "maxBsonObjectSize", 16777216 }, { "ok", 1.0 } }.ToBson();
             case "ping" or "endSessions":
                 return Ok();
             case "saslStart":
@@ -32,7 +34,8 @@ internal sealed class GatewayCommands(GatewayConnection connection)
             case "saslContinue":
                 return await connection.Scram.ContinueAsync(GatewayBson.Parse(document));
             case "killCursors":
-                return new BsonDocument { { "cursorsKilled", new BsonArray() }, { "cursorsNotFound", new BsonArray() }, { "cursorsAlive", new BsonArray() }, { "cursorsUnknown", new BsonArray() }, { "ok", 1.0 } }.ToBson();
+                return new BsonDocument { { "cursorsKilled", new BsonArray() }, { "cursorsNotFound", new BsonArray() },
+                    { "cursorsAlive", new BsonArray() }, { "cursorsUnknown", new BsonArray() }, { "ok", 1.0 } }.ToBson();
             case "insert" or "update" or "delete":
                 return await WriteAsync(request.Name, db, document);
             case "findAndModify" or "findandmodify":
@@ -48,15 +51,19 @@ internal sealed class GatewayCommands(GatewayConnection connection)
             case "getMore":
                 return await GetMoreAsync(db, document);
             case "count":
-                return await ScalarAsync("SELECT bson_to_bytea(document) FROM documentdb_api.count_query($1, bson_from_bytea($2))", db, document);
+                return await ScalarAsync("SELECT bson_to_bytea(document) FROM documentdb_api.count_query($1, bson_from_bytea($2))", db,
+                    document);
             case "create":
-                return await ScalarAsync("SELECT bson_to_bytea(documentdb_api.create_collection_view($1, bson_from_bytea($2)))", db, document);
+                return await ScalarAsync("SELECT bson_to_bytea(documentdb_api.create_collection_view($1, bson_from_bytea($2)))", db,
+                    document);
             case "createIndexes":
                 return await CreateIndexesAsync(db, document);
             case "drop":
                 return await DropAsync(db, request.Collection);
             case "createUser" or "dropUser":
-                return await ScalarAsync($"SELECT bson_to_bytea(documentdb_api.{(request.Name == "createUser" ? "create_user" : "drop_user")}(bson_from_bytea($2))) WHERE $1 <> ''", db, Plain(document));
+                string function = request.Name == "createUser" ? "create_user" : "drop_user";
+                return await ScalarAsync(
+                    $"SELECT bson_to_bytea(documentdb_api.{function}(bson_from_bytea($2))) WHERE $1 <> ''", db, Plain(document));
             default:
                 return GatewayErrors.Reply(59, "CommandNotFound", $"no such command: '{request.Name}'");
         }
@@ -64,7 +71,8 @@ internal sealed class GatewayCommands(GatewayConnection connection)
 
     private static byte[] Ok() => new BsonDocument("ok", 1.0).ToBson();
 
-    private static byte[] Plain(byte[] document) => GatewayBson.Without(document, "$db", "lsid", "$readPreference", "$clusterTime", "writeConcern");
+    private static byte[] Plain(byte[] document) =>
+        GatewayBson.Without(document, "$db", "lsid", "$readPreference", "$clusterTime", "writeConcern");
 
     private async Task<byte[]> HelloAsync(GatewayRequest request)
     {
@@ -73,7 +81,8 @@ internal sealed class GatewayCommands(GatewayConnection connection)
         {
             { request.Name == "hello" ? "isWritablePrimary" : "ismaster", writable }, { "helloOk", true },
             { "maxBsonObjectSize", 16777216 }, { "maxMessageSizeBytes", 48000000 }, { "maxWriteBatchSize", 100000 },
-            { "localTime", new BsonDateTime((TimeProvider.System.GetUtcNow() + _gateway.ClockOffset).ToUnixTimeMilliseconds()) }, { "logicalSessionTimeoutMinutes", 30 },
+            { "localTime", new BsonDateTime((TimeProvider.System.GetUtcNow() + _gateway.ClockOffset).ToUnixTimeMilliseconds()) },
+                { "logicalSessionTimeoutMinutes", 30 },
             { "connectionId", connection.Id }, { "minWireVersion", 0 }, { "maxWireVersion", _gateway.WireVersion }, { "readOnly", false },
         };
         if (_gateway.Options.ReplicaSet is { } set)
@@ -82,12 +91,15 @@ internal sealed class GatewayCommands(GatewayConnection connection)
             var hosts = new BsonArray { _gateway.Address };
             if (!writable) hosts.Add(primary);
             else if (_gateway.OtherMember is { } other) hosts.Add(other);
-            hello.AddRange(new BsonDocument { { "setName", set }, { "setVersion", 1 }, { "secondary", !writable }, { "me", _gateway.Address }, { "primary", primary }, { "hosts", hosts } });
+            hello.AddRange(
+                new BsonDocument { { "setName", set }, { "setVersion", 1 }, { "secondary", !writable }, { "me", _gateway.Address },
+                { "primary", primary }, { "hosts", hosts } });
         }
 
         BsonDocument asked = GatewayBson.Parse(request.Document);
         if (asked.Contains("saslSupportedMechs")) hello.Add("saslSupportedMechs", new BsonArray { "SCRAM-SHA-256" });
-        if (asked.TryGetValue("speculativeAuthenticate", out BsonValue start) && GatewayBson.Parse(await connection.Scram.StartAsync(start.AsBsonDocument)) is var started && started["ok"].ToBoolean())
+        if (asked.TryGetValue("speculativeAuthenticate", out BsonValue start)
+            && GatewayBson.Parse(await connection.Scram.StartAsync(start.AsBsonDocument)) is var started && started["ok"].ToBoolean())
         {
             // One that is refused is left out: the client finds out by asking in its own message.
             hello.Add("speculativeAuthenticate", started);
@@ -126,42 +138,49 @@ internal sealed class GatewayCommands(GatewayConnection connection)
 
     private async Task<byte[]> WriteAsync(string function, string db, byte[] document)
     {
-        await using NpgsqlCommand command = Command($"SELECT bson_to_bytea(p_result), p_success FROM documentdb_api.{function}($1, bson_from_bytea($2))", db, document);
+        await using NpgsqlCommand command =
+            Command($"SELECT bson_to_bytea(p_result), p_success FROM documentdb_api.{function}($1, bson_from_bytea($2))", db, document);
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync();
         await row.ReadAsync();
-        var reply = (byte[])row[0];
+        byte[] reply = (byte[])row[0];
         if ((bool)row[1]) return reply;
         return GatewayBson.Copy(GatewayBson.Parse(reply), static (name, value) =>
-            name == "code" && value is BsonInt32 packed ? new BsonInt32(GatewayErrors.Of(GatewayErrors.Unpack(packed.Value)).Code) : null).ToBson();
+            name == "code" && value is BsonInt32 packed ? new BsonInt32(GatewayErrors.Of(GatewayErrors.Unpack(packed.Value)).Code) : null)
+                .ToBson();
     }
 
     private async Task<byte[]> CursorAsync(string function, string db, byte[] document)
     {
-        await using NpgsqlCommand command = Command($"SELECT bson_to_bytea(cursorpage), bson_to_bytea(continuation), cursorid, persistconnection FROM documentdb_api.{function}($1, bson_from_bytea($2))", db, document);
+        await using NpgsqlCommand command = Command("SELECT bson_to_bytea(cursorpage), bson_to_bytea(continuation), cursorid, "
+            + $"persistconnection FROM documentdb_api.{function}($1, bson_from_bytea($2))", db, document);
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync();
         await row.ReadAsync();
         if (row.IsDBNull(1)) return (byte[])row[0];
-        if (row.GetBoolean(3)) return GatewayErrors.Reply(115, "CommandNotSupported", "this cursor would have to stay on its connection to the engine");
-        Cursors[row.GetInt64(2)] = (byte[])row[1];
+        if (row.GetBoolean(3))
+            return GatewayErrors.Reply(115, "CommandNotSupported", "this cursor would have to stay on its connection to the engine");
+        s_cursors[row.GetInt64(2)] = (byte[])row[1];
         return (byte[])row[0];
     }
 
     private async Task<byte[]> GetMoreAsync(string db, byte[] document)
     {
         long id = GatewayBson.Parse(document)["getMore"].ToInt64();
-        if (!Cursors.TryRemove(id, out byte[]? continuation)) return GatewayErrors.Reply(43, "CursorNotFound", $"cursor id {id} not found");
-        await using NpgsqlCommand command = Command("SELECT bson_to_bytea(cursorpage), bson_to_bytea(continuation) FROM documentdb_api.cursor_get_more($1, bson_from_bytea($2), bson_from_bytea($3))", db, document);
+        if (!s_cursors.TryRemove(id, out byte[]? continuation))
+            return GatewayErrors.Reply(43, "CursorNotFound", $"cursor id {id} not found");
+        await using NpgsqlCommand command = Command("SELECT bson_to_bytea(cursorpage), bson_to_bytea(continuation) FROM "
+            + "documentdb_api.cursor_get_more($1, bson_from_bytea($2), bson_from_bytea($3))", db, document);
         command.Parameters.Add(new NpgsqlParameter { Value = continuation, NpgsqlDbType = NpgsqlDbType.Bytea });
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync();
         await row.ReadAsync();
-        if (!row.IsDBNull(1)) Cursors[id] = (byte[])row[1];
+        if (!row.IsDBNull(1)) s_cursors[id] = (byte[])row[1];
         return (byte[])row[0];
     }
 
     /// <summary>The non-concurrent form builds at once; the other one waits for a job that runs every two seconds.</summary>
     private async Task<byte[]> CreateIndexesAsync(string db, byte[] document)
     {
-        byte[] reply = await ScalarAsync("SELECT bson_to_bytea(documentdb_api_internal.create_indexes_non_concurrently($1, bson_from_bytea($2), true))", db, Plain(document));
+        byte[] reply = await ScalarAsync("SELECT bson_to_bytea(documentdb_api_internal.create_indexes_non_concurrently($1, "
+            + "bson_from_bytea($2), true))", db, Plain(document));
         bool ok = true;
         int code = 0;
         string message = "";

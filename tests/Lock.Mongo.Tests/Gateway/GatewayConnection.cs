@@ -35,7 +35,8 @@ internal sealed class GatewayConnection(MongoGateway gateway, Socket socket, int
             {
             }
         }
-        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or AuthenticationException or FormatException)
+        catch (Exception exception) when (
+            exception is IOException or SocketException or ObjectDisposedException or AuthenticationException or FormatException)
         {
             // The client went away, or does not speak the protocol: a server drops it.
         }
@@ -81,16 +82,20 @@ internal sealed class GatewayConnection(MongoGateway gateway, Socket socket, int
         byte[] reply = fault switch
         {
             GatewayFault.NotWritablePrimary => GatewayErrors.Reply(10107, "NotWritablePrimary", "not primary"),
-            GatewayFault.MechanismUnavailable => GatewayErrors.Reply(334, "MechanismUnavailable", "Received authentication for mechanism SCRAM-SHA-256 which is not enabled"),
+            GatewayFault.MechanismUnavailable => GatewayErrors.Reply(334, "MechanismUnavailable",
+                "Received authentication for mechanism SCRAM-SHA-256 which is not enabled"),
             GatewayFault.WriteConflict => Refusal(request, 112, "WriteConflict", "Write conflict during plan execution"),
             GatewayFault.ValidationFailure => Refusal(request, 121, "DocumentValidationFailure", "Document failed validation"),
             GatewayFault.DuplicateKey => GatewayErrors.Reply(11000, "DuplicateKey", "E11000 duplicate key error"),
             _ => await ExecuteAsync(commands, request),
         };
         if (fault == GatewayFault.Delay) gateway.Faults.HasCarriedOut();
-        if (fault == GatewayFault.InterruptedAfter) reply = GatewayErrors.Reply(11602, "InterruptedDueToReplStateChange", "operation was interrupted");
-        if (fault == GatewayFault.WriteConcernTimeout) reply = WithWriteConcernError(reply, 64, "WriteConcernTimeout", "waiting for replication timed out");
-        if (fault == GatewayFault.WriteConcernUnsatisfiable) reply = WithWriteConcernError(reply, 100, "UnsatisfiableWriteConcern", "Not enough data-bearing nodes");
+        if (fault == GatewayFault.InterruptedAfter)
+            reply = GatewayErrors.Reply(11602, "InterruptedDueToReplStateChange", "operation was interrupted");
+        if (fault == GatewayFault.WriteConcernTimeout)
+            reply = WithWriteConcernError(reply, 64, "WriteConcernTimeout", "waiting for replication timed out");
+        if (fault == GatewayFault.WriteConcernUnsatisfiable)
+            reply = WithWriteConcernError(reply, 100, "UnsatisfiableWriteConcern", "Not enough data-bearing nodes");
         if (fault == GatewayFault.LoseReply) return false;
         if (request.MoreToCome) return true;
 
@@ -104,14 +109,16 @@ internal sealed class GatewayConnection(MongoGateway gateway, Socket socket, int
         {
             return await commands.RunAsync(request);
         }
-        catch (PostgresException e)
+        catch (PostgresException exception)
         {
-            (int code, string name) = GatewayErrors.Of(e.SqlState);
-            return GatewayErrors.Reply(code, name, code == 11000 ? $"E11000 duplicate key error collection: {request.Database}.{request.Collection} {e.MessageText}" : e.MessageText);
+            (int code, string name) = GatewayErrors.Of(exception.SqlState);
+            return GatewayErrors.Reply(code, name, code == 11000
+                ? $"E11000 duplicate key error collection: {request.Database}.{request.Collection} {exception.MessageText}"
+                    : exception.MessageText);
         }
-        catch (NpgsqlException e)
+        catch (NpgsqlException exception)
         {
-            return GatewayErrors.Reply(91, "ShutdownInProgress", e.Message);
+            return GatewayErrors.Reply(91, "ShutdownInProgress", exception.Message);
         }
     }
 
@@ -126,7 +133,8 @@ internal sealed class GatewayConnection(MongoGateway gateway, Socket socket, int
         }.ToBson();
 
     private static byte[] WithWriteConcernError(byte[] reply, int code, string name, string message) =>
-        GatewayBson.Parse(reply).Set("writeConcernError", new BsonDocument { { "code", code }, { "codeName", name }, { "errmsg", message } }).ToBson();
+        GatewayBson.Parse(reply)
+            .Set("writeConcernError", new BsonDocument { { "code", code }, { "codeName", name }, { "errmsg", message } }).ToBson();
 
     private static async Task<bool> SendAsync(Stream stream, byte[] frame, GatewayFault? fault)
     {
@@ -200,7 +208,8 @@ internal sealed record GatewayRequest(string Name, string Collection, string Dat
         int end = body[4..].IndexOf((byte)0);
         string collection = Encoding.UTF8.GetString(body.Slice(4, end));
         ReadOnlySpan<byte> query = body[(4 + end + 1 + 8)..];
-        return From(query[..BinaryPrimitives.ReadInt32LittleEndian(query)].ToArray(), collection[..collection.IndexOf('.', StringComparison.Ordinal)], moreToCome: false);
+        return From(query[..BinaryPrimitives.ReadInt32LittleEndian(query)].ToArray(),
+            collection[..collection.IndexOf('.', StringComparison.Ordinal)], moreToCome: false);
     }
 
     private static GatewayRequest From(byte[] document, string database, bool moreToCome)

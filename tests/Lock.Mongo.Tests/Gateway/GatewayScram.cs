@@ -19,12 +19,14 @@ internal sealed class GatewayScram(NpgsqlDataSource engine)
     public async Task<byte[]> StartAsync(BsonDocument request)
     {
         string mechanism = request["mechanism"].AsString;
-        if (mechanism != "SCRAM-SHA-256") return GatewayErrors.Reply(334, "MechanismUnavailable", $"mechanism {mechanism} is not supported");
+        if (mechanism != "SCRAM-SHA-256")
+            return GatewayErrors.Reply(334, "MechanismUnavailable", $"mechanism {mechanism} is not supported");
         string first = Payload(request);
         string bare = first[(first.IndexOf(",,", StringComparison.Ordinal) + 2)..];
         Dictionary<char, string> fields = Fields(bare);
         _user = fields['n'].Replace("=2C", ",", StringComparison.Ordinal).Replace("=3D", "=", StringComparison.Ordinal);
-        BsonDocument verifier = await ScalarAsync("SELECT bson_to_bytea(documentdb_api_internal.scram_sha256_get_salt_and_iterations($1))", _user);
+        BsonDocument verifier =
+            await ScalarAsync("SELECT bson_to_bytea(documentdb_api_internal.scram_sha256_get_salt_and_iterations($1))", _user);
         if (!IsOk(verifier)) return Refused();
         _nonce = fields['r'] + Convert.ToBase64String(RandomNumberGenerator.GetBytes(18));
         string challenge = $"r={_nonce},s={verifier["salt"].AsString},i={verifier["iterations"].ToInt32()}";
@@ -54,7 +56,8 @@ internal sealed class GatewayScram(NpgsqlDataSource engine)
 
     private static byte[] Refused() => GatewayErrors.Reply(18, "AuthenticationFailed", "Authentication failed.");
 
-    private static byte[] Step(string payload, bool done) => new BsonDocument { { "conversationId", 1 }, { "done", done }, { "payload", new BsonBinaryData(Encoding.UTF8.GetBytes(payload)) }, { "ok", 1.0 } }.ToBson();
+    private static byte[] Step(string payload, bool done) => new BsonDocument { { "conversationId", 1 }, { "done", done },
+        { "payload", new BsonBinaryData(Encoding.UTF8.GetBytes(payload)) }, { "ok", 1.0 } }.ToBson();
 
     private static string Payload(BsonDocument request) => Encoding.UTF8.GetString(request["payload"].AsByteArray);
 

@@ -68,7 +68,8 @@ internal sealed class MongoGateway : IAsyncDisposable
     /// <param name="engine">The engine.</param>
     /// <param name="options">How to present itself.</param>
     /// <param name="port">0: a free one.</param>
-    public static MongoGateway Start(NpgsqlDataSource engine, GatewayOptions? options = null, int port = 0) => new(engine, options ?? new GatewayOptions(), port);
+    public static MongoGateway Start(NpgsqlDataSource engine, GatewayOptions? options = null, int port = 0) =>
+        new(engine, options ?? new GatewayOptions(), port);
 
     /// <summary>Closes all connections, as a server that is killed does. It goes on listening.</summary>
     public void CloseConnections()
@@ -101,7 +102,7 @@ internal sealed class MongoGateway : IAsyncDisposable
                 started.SetResult();
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or InvalidOperationException)
+        catch (Exception exception) when (exception is OperationCanceledException or SocketException or InvalidOperationException)
         {
             // Stopped; between two connections the listener says that it is "not listening".
         }

@@ -33,7 +33,8 @@ public sealed class OfficialDriverTests(MongoServer server) : IClassFixture<Mong
     private static async Task<(int Code, string Output)> RunAsync(string uri)
     {
         string modules = Repository.In(".testbed", "node");
-        Assert.True(Directory.Exists(Path.Combine(modules, "node_modules", "mongodb")), "MongoDB's Node driver is not installed: run eng/node-clients.sh");
+        Assert.True(Directory.Exists(Path.Combine(modules, "node_modules", "mongodb")),
+            "MongoDB's Node driver is not installed: run eng/node-clients.sh");
         string script = Path.Combine(AppContext.BaseDirectory, "Gateway", "driver-check.cjs");
         (int code, string output, string error) = await Repository.RunAsync("node", script, modules, uri);
         return (code, output + error);

@@ -15,7 +15,8 @@ public sealed class LentClientSampleTests(MongoServer server) : IClassFixture<Mo
         using var client = new MongoClient(server.Uri);
         try
         {
-            ChildProcess[] runs = [.. Enumerable.Range(0, 3).Select(_ => ChildProcess.Start("Lock.Samples.LentMongoClient.dll", "", server.Uri, databaseName, order))];
+            ChildProcess[] runs = [.. Enumerable.Range(0, 3)
+                .Select(_ => ChildProcess.Start("Lock.Samples.LentMongoClient.dll", "", server.Uri, databaseName, order))];
             var tokens = new List<long>();
             foreach (ChildProcess run in runs)
             {
@@ -28,11 +29,15 @@ public sealed class LentClientSampleTests(MongoServer server) : IClassFixture<Mo
 
             Assert.Equal(3, tokens.Distinct().Count());
             IMongoDatabase database = client.GetDatabase(databaseName);
-            BsonDocument booked = (await database.RunCommandAsync<BsonDocument>(new BsonDocument { { "find", "orders" }, { "filter", new BsonDocument("_id", order) } })).Batch().Single();
+            BsonDocument booked = (
+                await database.RunCommandAsync<BsonDocument>(
+                new BsonDocument { { "find", "orders" }, { "filter", new BsonDocument("_id", order) } })).Batch().Single();
             Assert.Equal(3, booked["bookings"].ToInt32());
             Assert.Equal(tokens.Max(), booked["token"].ToInt64());
             // The locks are in the database that was lent, and given back.
-            BsonDocument @lock = (await database.RunCommandAsync<BsonDocument>(new BsonDocument { { "find", "locks" }, { "filter", new BsonDocument("_id", $"orders/{order}") } })).Batch().Single();
+            BsonDocument @lock = (
+                await database.RunCommandAsync<BsonDocument>(
+                new BsonDocument { { "find", "locks" }, { "filter", new BsonDocument("_id", $"orders/{order}") } })).Batch().Single();
             Assert.True(@lock["expiresAt"].IsBsonNull);
         }
         finally

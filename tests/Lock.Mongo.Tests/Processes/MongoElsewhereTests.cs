@@ -43,5 +43,6 @@ public sealed class MongoElsewhereTests(MongoServer here) : IClassFixture<MongoS
     }
 
     private static string Config(MongoServer server) =>
-        $$"""{"type":"mongo","connection":{"url":{{JsonSerializer.Serialize(server.Uri)}},"database":"lock_tests","collection":"{{server.SharedCollection}}","connectTimeout":"30s","commandTimeout":"30s" } }""";
+        $$"""{"type":"mongo","connection":{"url":{{JsonSerializer.Serialize(server.Uri)}},"database":"lock_tests" """
+        + $$""", "collection":"{{server.SharedCollection}}","connectTimeout":"30s","commandTimeout":"30s" } }""";
 }

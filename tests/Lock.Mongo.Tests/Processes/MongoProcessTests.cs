@@ -13,14 +13,16 @@ public sealed class MongoProcessTests(MongoServer server) : IClassFixture<MongoS
     {
         int processes = Many.Of("LOCK_TEST_RACE_PROCESSES", usual: 4);
         int rounds = Many.Of("LOCK_TEST_RACE_ROUNDS", usual: 60);
-        List<ChildProcess> racers = [.. Enumerable.Range(0, processes).Select(_ => ChildProcess.Start("Lock.HolderProcess.dll", Config(), "race"))];
+        List<ChildProcess> racers =
+            [.. Enumerable.Range(0, processes).Select(_ => ChildProcess.Start("Lock.HolderProcess.dll", Config(), "race"))];
         try
         {
             foreach (ChildProcess racer in racers) Assert.Equal("ready", await racer.ReadLineAsync());
             for (int round = 0; round < rounds; round++)
             {
                 string[] answers = await Task.WhenAll(racers.Select(racer => racer.AskAsync($"race/{round}")));
-                Assert.True(answers.Count(answer => answer.StartsWith("won ", StringComparison.Ordinal)) == 1, $"round {round}: {string.Join(", ", answers)}");
+                Assert.True(answers.Count(answer => answer.StartsWith("won ", StringComparison.Ordinal)) == 1,
+                    $"round {round}: {string.Join(", ", answers)}");
                 Assert.Equal(processes - 1, answers.Count(answer => answer == "lost"));
             }
 
@@ -36,7 +38,8 @@ public sealed class MongoProcessTests(MongoServer server) : IClassFixture<MongoS
     public async Task LOCK_CONFIG_alone_moves_the_command_here()
     {
         await using ILock locks = Lock.Create(Config());
-        await using ChildProcess run = ChildProcess.Start(Cli, Config(), "run", "-n", "nightly", "--", "sh", "-c", "echo \"$LOCK_KEY $LOCK_FENCING_TOKEN $LOCK_ID\"; read line; exit 7");
+        await using ChildProcess run = ChildProcess.Start(Cli, Config(), "run", "-n", "nightly", "--", "sh", "-c",
+            "echo \"$LOCK_KEY $LOCK_FENCING_TOKEN $LOCK_ID\"; read line; exit 7");
         string[] told = (await run.ReadLineAsync()).Split(' ');
         LockInfo held = (await locks.GetAsync("nightly"))!;
         Assert.Equal(["nightly", $"{held.FencingToken}", held.Id], told);
@@ -73,7 +76,8 @@ public sealed class MongoProcessTests(MongoServer server) : IClassFixture<MongoS
         MongoGateway gone = server.StartGateway();
         string uri = gone.Uri;
         await gone.DisposeAsync();
-        await using ChildProcess run = ChildProcess.Start(Cli, Config($"{uri}?serverSelectionTimeoutMS=1000"), "run", "-n", "k", "--", "true");
+        await using ChildProcess run =
+            ChildProcess.Start(Cli, Config($"{uri}?serverSelectionTimeoutMS=1000"), "run", "-n", "k", "--", "true");
         (int code, _, string error) = await run.EndAsync();
         Assert.Equal(69, code);
         Assert.Contains(new Uri(uri).Authority, error, StringComparison.Ordinal);
@@ -97,7 +101,8 @@ public sealed class MongoProcessTests(MongoServer server) : IClassFixture<MongoS
         Assert.True(told.RootElement.GetProperty("reachable").GetBoolean());
         Assert.Equal(
             [("standalone", true), ("server", false)],
-            told.RootElement.GetProperty("findings").EnumerateArray().Select(f => (f.GetProperty("code").GetString(), f.GetProperty("warning").GetBoolean()))
+            told.RootElement.GetProperty("findings").EnumerateArray()
+                .Select(f => (f.GetProperty("code").GetString(), f.GetProperty("warning").GetBoolean()))
                 .Where(f => f.Item1 is not "ttl-too-short"));
     }
 
@@ -107,7 +112,8 @@ public sealed class MongoProcessTests(MongoServer server) : IClassFixture<MongoS
         MongoGateway gone = server.StartGateway();
         string address = gone.Address;
         await gone.DisposeAsync();
-        await using ChildProcess json = ChildProcess.Start(Cli, Config($"mongodb://app:s3cret@{address}/?serverSelectionTimeoutMS=1000"), "doctor", "--json");
+        await using ChildProcess json =
+            ChildProcess.Start(Cli, Config($"mongodb://app:s3cret@{address}/?serverSelectionTimeoutMS=1000"), "doctor", "--json");
         (int code, string output, string error) = await json.EndAsync();
         Assert.Equal(69, code);
         using JsonDocument told = JsonDocument.Parse(output);
@@ -117,5 +123,6 @@ public sealed class MongoProcessTests(MongoServer server) : IClassFixture<MongoS
     }
 
     private string Config(string? uri = null) =>
-        $$"""{"type":"mongo","connection":{"url":{{JsonSerializer.Serialize(uri ?? server.Uri)}},"database":"lock_tests","collection":"{{server.SharedCollection}}","connectTimeout":"30s","commandTimeout":"30s" } }""";
+        $$"""{"type":"mongo","connection":{"url":{{JsonSerializer.Serialize(uri ?? server.Uri)}},"database":"lock_tests" """
+        + $$""", "collection":"{{server.SharedCollection}}","connectTimeout":"30s","commandTimeout":"30s" } }""";
 }

@@ -37,11 +37,11 @@ public sealed class ForeignDocumentTests(MongoServer server) : IClassFixture<Mon
         await using var store = new TestStore(server.Uri);
         await store.InsertAsync(document);
         byte[] before = (await store.DocumentAsync("k")).ToBson();
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
-        Assert.False(e.IsTransient);
-        Assert.False(e.MayHaveBeenApplied);
-        Assert.Contains($"'k' in lock_tests.{store.Settings.Collection} is not a lock", e.Message, StringComparison.Ordinal);
-        Assert.Contains(problem, e.Message, StringComparison.Ordinal);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        Assert.False(exception.IsTransient);
+        Assert.False(exception.MayHaveBeenApplied);
+        Assert.Contains($"'k' in lock_tests.{store.Settings.Collection} is not a lock", exception.Message, StringComparison.Ordinal);
+        Assert.Contains(problem, exception.Message, StringComparison.Ordinal);
         Assert.Null(await store.Store.GetAsync("k", default));
         Assert.False(await store.Store.ForceReleaseAsync("k", default));
         Assert.Equal(StoreReply.NotHeld, await store.ReleaseAsync("k", _a));
@@ -70,12 +70,13 @@ public sealed class ForeignDocumentTests(MongoServer server) : IClassFixture<Mon
         await using var store = new TestStore(server.Uri);
         await store.AcquireAsync("k", _a, owner: "me");
         await store.CreateIndexAsync("one_owner", "owner", new("unique", true));
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("other", TestStore.NewId(), owner: "me").AsTask());
-        Assert.False(e.IsTransient);
-        Assert.False(e.MayHaveBeenApplied);
-        Assert.Contains("unique index", e.Message, StringComparison.Ordinal);
-        Assert.Contains("owner", e.Message, StringComparison.Ordinal);
-        Assert.Contains("'other'", e.Message, StringComparison.Ordinal);
+        LockStoreException exception =
+            await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("other", TestStore.NewId(), owner: "me").AsTask());
+        Assert.False(exception.IsTransient);
+        Assert.False(exception.MayHaveBeenApplied);
+        Assert.Contains("unique index", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("owner", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("'other'", exception.Message, StringComparison.Ordinal);
         Assert.Null(await store.DocumentAsync("other"));
         // Who differs there goes on.
         Assert.True((await store.AcquireAsync("third", TestStore.NewId(), owner: "somebody else")).IsGranted);
@@ -91,12 +92,15 @@ public sealed class ForeignDocumentTests(MongoServer server) : IClassFixture<Mon
         {
             if (name != "findAndModify") return null;
             asked++;
-            return BsonDocument.Parse("{ ok: 0, code: 11000, errmsg: 'E11000 duplicate key error', keyPattern: { owner: 1 }, keyValue: { owner: 'me' } }");
+            return BsonDocument.Parse("{ ok: 0, code: 11000, errmsg: 'E11000 duplicate key error', keyPattern: { owner: 1 }, keyValue: { "
+                + "owner: 'me' } }");
         });
-        var store = new MongoLockStore(runner, new MongoStoreSettings { Database = "lock_tests", Collection = server.SharedCollection }, TimeProvider.System);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(new AcquireRequest("k", _a, "me", TimeSpan.FromMinutes(1)), default).AsTask());
-        Assert.False(e.IsTransient);
-        Assert.Contains("unique index on owner", e.Message, StringComparison.Ordinal);
+        var store = new MongoLockStore(runner, new MongoStoreSettings { Database = "lock_tests", Collection = server.SharedCollection },
+            TimeProvider.System);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(
+            () => store.TryAcquireAsync(new AcquireRequest("k", _a, "me", TimeSpan.FromMinutes(1)), default).AsTask());
+        Assert.False(exception.IsTransient);
+        Assert.Contains("unique index on owner", exception.Message, StringComparison.Ordinal);
         Assert.Equal(1, asked);
     }
 }

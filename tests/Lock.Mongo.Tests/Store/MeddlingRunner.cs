@@ -2,7 +2,8 @@ using MongoDB.Bson;
 
 namespace Locking;
 
-/// <summary>A client that a test can interfere with, command by command: do something before or after, lose the reply, keep the command and send it late.</summary>
+/// <summary>A client that a test can interfere with, command by command: do something before or after, lose the reply, keep the command and
+/// send it late.</summary>
 internal sealed class MeddlingRunner(IMongoCommandRunner inner) : IMongoCommandRunner
 {
     /// <summary>Carries a command out and gives the reply.</summary>
@@ -13,14 +14,16 @@ internal sealed class MeddlingRunner(IMongoCommandRunner inner) : IMongoCommandR
 
     public ValueTask<BsonDocument> RunAsync(string database, BsonDocument command, CancellationToken cancellationToken)
     {
-        if (!Plan.TryPeek(out (string Command, Func<CarryOut, Task<BsonDocument>> Instead) next) || next.Command != command.GetElement(0).Name)
+        if (!Plan.TryPeek(out (string Command, Func<CarryOut, Task<BsonDocument>> Instead) next)
+            || next.Command != command.GetElement(0).Name)
             return inner.RunAsync(database, command, cancellationToken);
         Plan.Dequeue();
         // Late commands have no caller that could cancel them any more.
         return new ValueTask<BsonDocument>(next.Instead(() => inner.RunAsync(database, command, CancellationToken.None).AsTask()));
     }
 
-    /// <summary>The next command of this name is carried out; its reply is lost, and something else happens before it is repeated.</summary>
+    /// <summary>The next command of this name is carried out; its reply is lost, and something else happens before it is
+    /// repeated.</summary>
     public void LoseReply(string command, Func<Task> meanwhile) => Plan.Enqueue((command, async carryOut =>
     {
         await carryOut();

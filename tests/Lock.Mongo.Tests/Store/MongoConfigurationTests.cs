@@ -9,7 +9,9 @@ public sealed class MongoConfigurationTests(MongoServer server) : IClassFixture<
     public async Task A_json_configuration_is_all_that_it_takes()
     {
         string json = $$"""
-            {"type":"mongo","connection":{"url":{{JsonSerializer.Serialize(server.Uri)}},"database":"lock_tests","collection":"{{server.SharedCollection}}","writeConcern":"majority","connectTimeout":"30s","commandTimeout":"30s"},
+            {"type":"mongo","connection":{"url":{{JsonSerializer.Serialize(server.Uri)}},"database":"lock_tests",
+                           "collection":"{{server.SharedCollection}}","writeConcern":"majority",
+                           "connectTimeout":"30s","commandTimeout":"30s"},
              "lockOptions":{"ttl":20000,"keyPrefix":"p/","fenceRetention":"10s"},"namespace":"app"}
             """;
         await using ILock locks = Lock.Create(json);
@@ -25,9 +27,10 @@ public sealed class MongoConfigurationTests(MongoServer server) : IClassFixture<
     [Fact]
     public void A_mistake_in_the_url_is_named_when_the_lock_is_made()
     {
-        LockConfigException e = Assert.Throws<LockConfigException>(() => Lock.Create("""{"type":"mongo","connection":{"url":"mongodb://u:s3cret@h/?repliacSet=x"}}"""));
-        Assert.Equal("connection.url", e.Path);
-        Assert.Contains("did you mean 'replicaSet'", e.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain("s3cret", e.ToString(), StringComparison.Ordinal);
+        LockConfigException exception = Assert.Throws<LockConfigException>(
+            () => Lock.Create("""{"type":"mongo","connection":{"url":"mongodb://u:s3cret@h/?repliacSet=x"}}"""));
+        Assert.Equal("connection.url", exception.Path);
+        Assert.Contains("did you mean 'replicaSet'", exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", exception.ToString(), StringComparison.Ordinal);
     }
 }

@@ -13,13 +13,17 @@ public class MongoConformanceTests(MongoServer server) : LockStoreConformance, I
 
     protected override ILockStore CreateStore() => CreateStore(TimeProvider.System);
 
-    protected override ILockStore CreateStore(TimeProvider processClock) => MongoConformance.Create(Uri, server.SharedCollection, processClock);
+    protected override ILockStore CreateStore(TimeProvider processClock) =>
+        MongoConformance.Create(Uri, server.SharedCollection, processClock);
 
     protected override ILockStore CreateUnreachableStore(int closedPort) => MongoConformance.Create(
-        $"mongodb://127.0.0.1:{closedPort}/?connectTimeoutMS=1000&serverSelectionTimeoutMS=300", server.SharedCollection, TimeProvider.System);
+        $"mongodb://127.0.0.1:{closedPort}/?connectTimeoutMS=1000&serverSelectionTimeoutMS=300", server.SharedCollection,
+            TimeProvider.System);
 
     protected override ILockStore CreateSilentStore(int silentPort, TimeSpan limit) => MongoConformance.Create(
-        $"mongodb://127.0.0.1:{silentPort}/?connectTimeoutMS={limit.TotalMilliseconds}&socketTimeoutMS={limit.TotalMilliseconds}&serverSelectionTimeoutMS={limit.TotalMilliseconds}", server.SharedCollection, TimeProvider.System);
+        $"mongodb://127.0.0.1:{silentPort}/?connectTimeoutMS={limit.TotalMilliseconds}&socketTimeoutMS={limit.TotalMilliseconds}"
+            + $"&serverSelectionTimeoutMS={limit.TotalMilliseconds}",
+        server.SharedCollection, TimeProvider.System);
 }
 
 /// <summary>The same on a server clock that stands still until a test advances it.</summary>
@@ -104,11 +108,12 @@ public sealed class MongoModelTests : LockStoreModelConformance, IClassFixture<M
 
 internal static class MongoConformance
 {
-    public static StoreAbilities Abilities { get; } = new() { ForcesRelease = true, IsFair = true };
+    public static StoreAbilities Abilities { get; } = new() { ForcesRelease = true };
 
     public static ILockStore Create(string uri, string collection, TimeProvider clock)
     {
-        var config = new MongoLockSettings { Url = uri, Database = "lock_tests", Collection = collection, ConnectTimeout = TestStore.Patience, CommandTimeout = TestStore.Patience };
+        var config = new MongoLockSettings { Url = uri, Database = "lock_tests", Collection = collection,
+            ConnectTimeout = TestStore.Patience, CommandTimeout = TestStore.Patience };
         return new MongoLockProvider().CreateStore(config, null, LockProviderContext.Default with { TimeProvider = clock });
     }
 }

@@ -40,7 +40,8 @@ public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoSe
                 }
             }));
         })));
-        Assert.Equal(Enumerable.Repeat(2 * Turns, Processes), Enumerable.Range(0, Processes).Select(number => order.Count(one => one == number)));
+        Assert.Equal(Enumerable.Repeat(2 * Turns, Processes),
+            Enumerable.Range(0, Processes).Select(number => order.Count(one => one == number)));
 
         // Where whoever released it takes it again, a process has all of its turns on end. The last ones of one process may be.
         int changes = order.Zip(order.Skip(1)).Count(pair => pair.First != pair.Second);
@@ -67,7 +68,8 @@ public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoSe
         await using MongoGateway second = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
         second.OtherPrimary = first.Address;
         await using StoreLock locks = Create($"mongodb://{first.Address},{second.Address}/?replicaSet=rs0", server.SharedCollection);
-        await using ILockHandle handle = await locks.LockAsync(_key, new LockOptions { Ttl = TimeSpan.FromSeconds(3), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(50) });
+        await using ILockHandle handle = await locks.LockAsync(_key,
+            new LockOptions { Ttl = TimeSpan.FromSeconds(3), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(50) });
 
         second.OtherPrimary = null;
         first.OtherPrimary = second.Address;
@@ -99,7 +101,8 @@ public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoSe
         string collection = server.SharedCollection;
         await using StoreLock locks = Create(server.Uri, collection);
         await using StoreLock other = Create(server.Uri, collection);
-        await using ILockHandle handle = await locks.LockAsync(_key, new LockOptions { Ttl = TimeSpan.FromSeconds(20), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(50) });
+        await using ILockHandle handle = await locks.LockAsync(_key,
+            new LockOptions { Ttl = TimeSpan.FromSeconds(20), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(50) });
         Assert.True(await other.ForceUnlockAsync(_key));
         await Eventually.TrueAsync(() => handle.LostToken.IsCancellationRequested, "told that the lock is lost");
     }
@@ -111,7 +114,7 @@ public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoSe
     public async Task A_lost_reply_changes_no_outcome(string fault)
     {
         await using MongoGateway gateway = server.StartGateway();
-        var kind = Enum.Parse<GatewayFault>(fault);
+        GatewayFault kind = Enum.Parse<GatewayFault>(fault);
         await using StoreLock locks = Create(gateway.Uri, server.SharedCollection);
         gateway.Faults.Inject("createIndexes", kind);
         gateway.Faults.Inject("findAndModify", kind);
@@ -125,7 +128,8 @@ public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoSe
 
     private static StoreLock Create(string uri, string collection)
     {
-        var config = new MongoLockSettings { Url = uri, Database = "lock_tests", Collection = collection, ConnectTimeout = TestStore.Patience, CommandTimeout = TestStore.Patience };
+        var config = new MongoLockSettings { Url = uri, Database = "lock_tests", Collection = collection,
+            ConnectTimeout = TestStore.Patience, CommandTimeout = TestStore.Patience };
         return new StoreLock(new MongoLockProvider().CreateStore(config, null, LockProviderContext.Default));
     }
 }

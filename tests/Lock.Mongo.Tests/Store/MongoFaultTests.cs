@@ -3,13 +3,14 @@ namespace Locking;
 /// <summary>Each step when the answer is lost, damaged, or a refusal.</summary>
 public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoServer>
 {
-    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan s_minute = TimeSpan.FromMinutes(1);
     private readonly string _a = TestStore.NewId();
     private readonly string _b = TestStore.NewId();
 
     public static TheoryData<string> Passing =>
     [
-        nameof(GatewayFault.CloseBefore), nameof(GatewayFault.LoseReply), nameof(GatewayFault.TruncateReply), nameof(GatewayFault.OversizeReply),
+        nameof(GatewayFault.CloseBefore), nameof(GatewayFault.LoseReply), nameof(GatewayFault.TruncateReply),
+            nameof(GatewayFault.OversizeReply),
         nameof(GatewayFault.MalformedReply), nameof(GatewayFault.WrongRequestId), nameof(GatewayFault.NotWritablePrimary),
         nameof(GatewayFault.InterruptedAfter), nameof(GatewayFault.WriteConcernTimeout),
     ];
@@ -19,7 +20,7 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
     public async Task One_fault_does_not_show(string fault)
     {
         await using MongoGateway gateway = server.StartGateway();
-        var kind = Enum.Parse<GatewayFault>(fault);
+        GatewayFault kind = Enum.Parse<GatewayFault>(fault);
         await using var store = new TestStore(gateway.Uri + Limit(kind));
         await store.AcquireAsync("warm", _b);
 
@@ -30,7 +31,7 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
 
         gateway.Faults.Inject("findAndModify", kind);
         Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, TimeSpan.FromHours(1), default));
-        Assert.True((await store.Store.GetAsync("k", default))!.Remaining > Minute);
+        Assert.True((await store.Store.GetAsync("k", default))!.Remaining > s_minute);
 
         gateway.Faults.Inject("update", kind);
         Assert.Equal(StoreReply.Done, await store.ReleaseAsync("k", _a));
@@ -43,20 +44,21 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
     public async Task A_fault_that_stays_is_transient_and_says_whether_it_may_have_been_applied(string fault)
     {
         await using MongoGateway gateway = server.StartGateway();
-        var kind = Enum.Parse<GatewayFault>(fault);
+        GatewayFault kind = Enum.Parse<GatewayFault>(fault);
         await using var store = new TestStore(gateway.Uri + Limit(kind));
         await store.AcquireAsync("warm", _b);
         MongoLockStore impatient = await store.ImpatientAsync();
         await impatient.GetAsync("warm", default);
         for (int i = 0; i < 2000; i++) gateway.Faults.Inject("findAndModify", kind);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => impatient.TryAcquireAsync(new AcquireRequest("k", _a, "", Minute), default).AsTask());
-        Assert.True(e.IsTransient);
-        Assert.Equal(kind != GatewayFault.NotWritablePrimary, e.MayHaveBeenApplied);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(
+            () => impatient.TryAcquireAsync(new AcquireRequest("k", _a, "", s_minute), default).AsTask());
+        Assert.True(exception.IsTransient);
+        Assert.Equal(kind != GatewayFault.NotWritablePrimary, exception.MayHaveBeenApplied);
 
         for (int i = 0; i < 2000; i++) gateway.Faults.Inject("update", kind);
-        e = await Assert.ThrowsAsync<LockStoreException>(() => impatient.TryReleaseAsync("warm", _b, default).AsTask());
-        Assert.True(e.IsTransient);
-        Assert.Equal(kind != GatewayFault.NotWritablePrimary, e.MayHaveBeenApplied);
+        exception = await Assert.ThrowsAsync<LockStoreException>(() => impatient.TryReleaseAsync("warm", _b, default).AsTask());
+        Assert.True(exception.IsTransient);
+        Assert.Equal(kind != GatewayFault.NotWritablePrimary, exception.MayHaveBeenApplied);
     }
 
     [Fact]
@@ -65,7 +67,8 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
         await using MongoGateway gateway = server.StartGateway();
         await using var store = new TestStore(gateway.Uri);
         await store.AcquireAsync("k", _a);
-        await LateAsync(gateway, "findAndModify", token => store.Store.TryExtendAsync("k", _a, TimeSpan.FromSeconds(5), token).AsTask(), async () =>
+        await LateAsync(gateway, "findAndModify", token => store.Store.TryExtendAsync("k", _a, TimeSpan.FromSeconds(5), token).AsTask(),
+            async () =>
             Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, TimeSpan.FromHours(1), default)));
         Assert.True((await store.Store.GetAsync("k", default))!.Remaining > TimeSpan.FromMinutes(59));
     }
@@ -90,7 +93,8 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
         await using MongoGateway gateway = server.StartGateway();
         await using var store = new TestStore(gateway.Uri);
         await store.AcquireAsync("warm", _b);
-        await LateAsync(gateway, "findAndModify", token => store.Store.TryAcquireAsync(new AcquireRequest("k", _a, "", TimeSpan.FromSeconds(5)), token).AsTask(), async () =>
+        await LateAsync(gateway, "findAndModify",
+            token => store.Store.TryAcquireAsync(new AcquireRequest("k", _a, "", TimeSpan.FromSeconds(5)), token).AsTask(), async () =>
         {
             Assert.True((await store.AcquireAsync("k", _a, TimeSpan.FromSeconds(5))).IsGranted);
             Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, Timeout.InfiniteTimeSpan, default));
@@ -126,10 +130,13 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
     }
 
     /// <summary>The driver waits for the right answer behind a wrong one: only the limit of the command ends that.</summary>
-    private static string Limit(GatewayFault kind) => kind == GatewayFault.WrongRequestId ? "?socketTimeoutMS=2000" : "?socketTimeoutMS=30000";
+    private static string Limit(GatewayFault kind) =>
+        kind == GatewayFault.WrongRequestId ? "?socketTimeoutMS=2000" : "?socketTimeoutMS=30000";
 
-    /// <summary>Sends a step whose command is held up at the server, gives it up, does something else, and lets the command be carried out after that.</summary>
-    private static async Task LateAsync<T>(MongoGateway gateway, string? command, Func<CancellationToken, Task<T>> step, Func<Task> meanwhile)
+    /// <summary>Sends a step whose command is held up at the server, gives it up, does something else, and lets the command be carried out
+    /// after that.</summary>
+    private static async Task LateAsync<T>(MongoGateway gateway, string? command, Func<CancellationToken, Task<T>> step,
+        Func<Task> meanwhile)
     {
         if (command is not null) gateway.Faults.Inject(command, GatewayFault.Delay);
         Task delayed = gateway.Faults.Delayed;
@@ -154,8 +161,8 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
         await store.AcquireAsync("k", _b);
         // The release of the old holder meets the new one, once with a lost reply: it cannot be told any more what it did.
         gateway.Faults.Inject("update", GatewayFault.LoseReply);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.ReleaseAsync("k", _a).AsTask());
-        Assert.True(e.MayHaveBeenApplied);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => store.ReleaseAsync("k", _a).AsTask());
+        Assert.True(exception.MayHaveBeenApplied);
         Assert.Equal(_b, (await store.Store.GetAsync("k", default))!.Id);
     }
 
@@ -168,22 +175,23 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
         Assert.True((await store.AcquireAsync("k", _a)).IsGranted);
 
         for (int i = 0; i < 16; i++) gateway.Faults.Inject("findAndModify", GatewayFault.DuplicateKey);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k2", _a).AsTask());
-        Assert.True(e.IsTransient);
-        Assert.False(e.MayHaveBeenApplied);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k2", _a).AsTask());
+        Assert.True(exception.IsTransient);
+        Assert.False(exception.MayHaveBeenApplied);
     }
 
     [Fact]
     public async Task A_silent_server_is_given_up_within_the_steps_limit()
     {
         await using MongoGateway gateway = server.StartGateway();
-        await using var store = new TestStore(gateway.Uri + "?socketTimeoutMS=0", change: s => s with { StepTimeout = TimeSpan.FromMilliseconds(200) });
+        await using var store =
+            new TestStore(gateway.Uri + "?socketTimeoutMS=0", change: s => s with { StepTimeout = TimeSpan.FromMilliseconds(200) });
         await store.AcquireAsync("warm", _b);
         gateway.Faults.Inject("findAndModify", GatewayFault.Delay);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
-        Assert.True(e.IsTransient);
-        Assert.True(e.MayHaveBeenApplied);
-        Assert.Contains("200 ms", e.Message, StringComparison.Ordinal);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        Assert.True(exception.IsTransient);
+        Assert.True(exception.MayHaveBeenApplied);
+        Assert.Contains("200 ms", exception.Message, StringComparison.Ordinal);
         gateway.Faults.Release();
     }
 
@@ -199,7 +207,7 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
         second.OtherPrimary = null;
         first.OtherPrimary = second.Address;
         first.Faults.Inject("findAndModify", GatewayFault.NotWritablePrimary);
-        Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, Minute, default));
+        Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, s_minute, default));
         Assert.Equal(held.FencingToken, (await store.AcquireAsync("k", _a)).FencingToken);
         Assert.Equal(StoreReply.Done, await store.ReleaseAsync("k", _a));
     }
@@ -213,10 +221,11 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
         await store.AcquireAsync("k", _a);
         MongoLockStore impatient = await store.ImpatientAsync();
         await first.DisposeAsync();
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => impatient.TryExtendAsync("k", _a, Minute, default).AsTask());
-        Assert.True(e.IsTransient);
+        LockStoreException exception =
+            await Assert.ThrowsAsync<LockStoreException>(() => impatient.TryExtendAsync("k", _a, s_minute, default).AsTask());
+        Assert.True(exception.IsTransient);
         await using MongoGateway second = server.StartGateway(port: port);
-        Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, Minute, default));
+        Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, s_minute, default));
         Assert.False((await store.AcquireAsync("k", _b)).IsGranted);
     }
 
@@ -235,10 +244,10 @@ public sealed class MongoFaultTests(MongoServer server) : IClassFixture<MongoSer
     {
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(Authentication: true));
         await using var store = new TestStore(gateway.Uri);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
-        Assert.False(e.IsTransient);
-        Assert.False(e.MayHaveBeenApplied);
-        Assert.Contains("requires authentication", e.Message, StringComparison.Ordinal);
-        Assert.Contains("readWrite", e.Message, StringComparison.Ordinal);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        Assert.False(exception.IsTransient);
+        Assert.False(exception.MayHaveBeenApplied);
+        Assert.Contains("requires authentication", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("readWrite", exception.Message, StringComparison.Ordinal);
     }
 }

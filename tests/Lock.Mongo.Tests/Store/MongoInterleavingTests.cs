@@ -4,10 +4,11 @@ using MongoDB.Bson;
 
 namespace Locking;
 
-/// <summary>What happens between two commands of one step, and commands that arrive when nobody waits for them any more; each interleaving is forced.</summary>
+/// <summary>What happens between two commands of one step, and commands that arrive when nobody waits for them any more; each interleaving
+/// is forced.</summary>
 public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncLifetime
 {
-    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan s_minute = TimeSpan.FromMinutes(1);
     private readonly FakeTimeProvider _time = new(MongoServer.LaterThanAnyPurge);
     private readonly string _a = TestStore.NewId();
     private readonly string _b = TestStore.NewId();
@@ -47,9 +48,10 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
     {
         await AcquireAsync(_a);
         _runner.LoseReply("update", async () => Assert.True((await _others.AcquireAsync("k", _b)).IsGranted));
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => _store.TryReleaseAsync("k", _a, default).AsTask());
-        Assert.True(e.IsTransient);
-        Assert.True(e.MayHaveBeenApplied);
+        LockStoreException exception =
+            await Assert.ThrowsAsync<LockStoreException>(() => _store.TryReleaseAsync("k", _a, default).AsTask());
+        Assert.True(exception.IsTransient);
+        Assert.True(exception.MayHaveBeenApplied);
         Assert.Equal(_b, await HolderAsync());
     }
 
@@ -58,9 +60,10 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
     {
         await AcquireAsync(_a);
         _runner.LoseReply("update", DropDocumentAsync);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => _store.TryReleaseAsync("k", _a, default).AsTask());
-        Assert.True(e.IsTransient);
-        Assert.True(e.MayHaveBeenApplied);
+        LockStoreException exception =
+            await Assert.ThrowsAsync<LockStoreException>(() => _store.TryReleaseAsync("k", _a, default).AsTask());
+        Assert.True(exception.IsTransient);
+        Assert.True(exception.MayHaveBeenApplied);
     }
 
     [Fact]
@@ -76,7 +79,7 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
     public async Task An_unlock_whose_answer_was_lost_says_released_whoever_has_the_lock_now()
     {
         await using var locks = new StoreLock(_store);
-        ILockHandle handle = await locks.LockAsync("k", new LockOptions { Ttl = Minute });
+        ILockHandle handle = await locks.LockAsync("k", new LockOptions { Ttl = s_minute });
         _runner.LoseReply("update", async () => Assert.True((await _others.AcquireAsync("k", _b)).FencingToken > handle.FencingToken));
         Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
         Assert.Equal(_b, await HolderAsync());
@@ -96,8 +99,8 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
     {
         await AcquireAsync(_a);
         MeddlingRunner.CarryOut late = _runner.Keep("findAndModify");
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => _store.ForceReleaseAsync("k", default).AsTask());
-        Assert.True(e.MayHaveBeenApplied);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => _store.ForceReleaseAsync("k", default).AsTask());
+        Assert.True(exception.MayHaveBeenApplied);
         Assert.Equal(StoreReply.Done, await _others.ReleaseAsync("k", _a));
         Assert.True((await _others.AcquireAsync("k", _b)).IsGranted);
         await late();
@@ -122,7 +125,8 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
     {
         _runner.Before("findAndModify", () => Task.CompletedTask);
         MeddlingRunner.CarryOut late = _runner.Keep("findAndModify");
-        await Assert.ThrowsAsync<LockStoreException>(() => _store.TryAcquireAsync(new AcquireRequest("k", _a, "", Timeout.InfiniteTimeSpan), default).AsTask());
+        await Assert.ThrowsAsync<LockStoreException>(
+            () => _store.TryAcquireAsync(new AcquireRequest("k", _a, "", Timeout.InfiniteTimeSpan), default).AsTask());
         Assert.Equal(StoreReply.Done, await _others.ReleaseAsync("k", _a));
         // Its first command was sent twice; the second one arrives now, and after it the one that takes the end away.
         Assert.True((await _others.AcquireAsync("k", _a, TimeSpan.FromSeconds(30))).IsGranted);
@@ -176,15 +180,16 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
             Assert.True((await _others.AcquireAsync("k", _b)).IsGranted);
             throw MongoFailure.Create("The write concern was not confirmed.", isTransient: true, mayHaveRun: true);
         }));
-        Assert.False((await _store.TryAcquireAsync(new AcquireRequest("k", _a, "", Minute), default)).IsGranted);
+        Assert.False((await _store.TryAcquireAsync(new AcquireRequest("k", _a, "", s_minute), default)).IsGranted);
         Assert.Equal(_b, await HolderAsync());
     }
 
     [Fact]
     public async Task An_extension_that_a_failover_rolled_back_is_made_again()
     {
-        await AcquireAsync(_a, Minute);
-        _runner.Plan.Enqueue(("findAndModify", static _ => throw MongoFailure.Create("Applied, and rolled back.", isTransient: true, mayHaveRun: true)));
+        await AcquireAsync(_a, s_minute);
+        _runner.Plan.Enqueue(
+            ("findAndModify", static _ => throw MongoFailure.Create("Applied, and rolled back.", isTransient: true, mayHaveRun: true)));
         Assert.Equal(StoreReply.Done, await _store.TryExtendAsync("k", _a, TimeSpan.FromHours(1), default));
         Assert.Equal(TimeSpan.FromHours(1), (await _others.Store.GetAsync("k", default))!.Remaining);
     }
@@ -194,7 +199,8 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
     public async Task A_holder_whose_grant_was_rolled_back_is_told_at_its_next_renewal_and_the_next_token_is_higher()
     {
         await using var locks = new StoreLock(_store);
-        await using ILockHandle handle = await locks.LockAsync("k", new LockOptions { Ttl = Minute, AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(50) });
+        await using ILockHandle handle =
+            await locks.LockAsync("k", new LockOptions { Ttl = s_minute, AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(50) });
         await DropDocumentAsync();
         _time.Advance(TimeSpan.FromMilliseconds(1));
         AcquireReply next = await _others.AcquireAsync("k", _b);
@@ -213,7 +219,7 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
         for (int i = 0; i < 4; i++)
         {
             string id = TestStore.NewId();
-            AcquireReply reply = await store.TryAcquireAsync(new AcquireRequest("k", id, "", Minute), default);
+            AcquireReply reply = await store.TryAcquireAsync(new AcquireRequest("k", id, "", s_minute), default);
             Assert.True(reply.FencingToken > last, $"{reply.FencingToken} after {last}");
             last = reply.FencingToken!.Value;
             Assert.Equal(StoreReply.Done, await store.TryReleaseAsync("k", id, default));
@@ -232,11 +238,11 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
         await using var store = new MongoLockStore(_runner, _others.Settings with { FenceRetention = TimeSpan.Zero }, TimeProvider.System);
         await store.TryAcquireAsync(new AcquireRequest("k", _a, "", TimeSpan.FromSeconds(1)), default);
         Assert.Equal(StoreReply.Done, await store.TryExtendAsync("k", _a, TimeSpan.FromHours(1), default));
-        _time.Advance(Minute);
+        _time.Advance(s_minute);
         await PurgeAsync();
         Assert.Equal(_a, await HolderAsync());
         Assert.Equal(StoreReply.Done, await store.TryExtendAsync("k", _a, TimeSpan.FromSeconds(1), default));
-        _time.Advance(Minute);
+        _time.Advance(s_minute);
         await PurgeAsync();
         Assert.Null(await _others.DocumentAsync("k"));
     }
@@ -256,7 +262,7 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
 
     private async Task<long> AcquireAsync(string id, TimeSpan? ttl = null, string key = "k")
     {
-        AcquireReply reply = await _store.TryAcquireAsync(new AcquireRequest(key, id, "", ttl ?? Minute), default);
+        AcquireReply reply = await _store.TryAcquireAsync(new AcquireRequest(key, id, "", ttl ?? s_minute), default);
         Assert.True(reply.IsGranted);
         return reply.FencingToken!.Value;
     }
@@ -265,7 +271,8 @@ public sealed class MongoInterleavingTests : IClassFixture<MongoServer>, IAsyncL
 
     private Task DropDocumentAsync() => DeleteAsync(new("_id", "k"));
 
-    private Task PurgeAsync() => DeleteAsync(new("purgeAt", new BsonDocument("$lte", new BsonDateTime(_time.GetUtcNow().ToUnixTimeMilliseconds()))));
+    private Task PurgeAsync() =>
+        DeleteAsync(new("purgeAt", new BsonDocument("$lte", new BsonDateTime(_time.GetUtcNow().ToUnixTimeMilliseconds()))));
 
     private Task DeleteAsync(BsonDocument filter) => _others.CommandAsync(new()
     {

@@ -13,7 +13,8 @@ public sealed class MongoKillTests(MongoServer server) : IClassFixture<MongoServ
         Assert.NotEmpty(server.Uri); // the engine is installed
         await using OwnEngine engine = await OwnEngine.StartAsync();
         await using StoreLock locks = Create(engine);
-        await using ILockHandle handle = await locks.LockAsync(_key, new LockOptions { Ttl = TimeSpan.FromSeconds(30), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(100) });
+        await using ILockHandle handle = await locks.LockAsync(_key,
+            new LockOptions { Ttl = TimeSpan.FromSeconds(30), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(100) });
         await engine.KillAsync();
         await Assert.ThrowsAsync<LockStoreException>(() => locks.GetAsync(_key).AsTask());
         await engine.RestartAsync();
@@ -38,7 +39,8 @@ public sealed class MongoKillTests(MongoServer server) : IClassFixture<MongoServ
         await using StoreLock second = Create(engine);
         // Long enough to outlast the restart, whose length depends on the machine; released by the test.
         ILockHandle held = await first.LockAsync(_key, new LockOptions { Ttl = TimeSpan.FromMinutes(5) });
-        Task<ILockHandle> waiting = second.LockAsync(_key, new LockOptions { RetryDelay = TimeSpan.FromMilliseconds(20), RetryJitter = TimeSpan.Zero }).AsTask();
+        Task<ILockHandle> waiting =
+            second.LockAsync(_key, new LockOptions { RetryDelay = TimeSpan.FromMilliseconds(20), RetryJitter = TimeSpan.Zero }).AsTask();
         await Eventually.TrueAsync(() => engine.Gateway.Log.Count(command => command == "findAndModify") >= 3, "asked and asked again");
         await engine.KillAsync();
         await engine.RestartAsync();
@@ -53,7 +55,8 @@ public sealed class MongoKillTests(MongoServer server) : IClassFixture<MongoServ
 
     private static StoreLock Create(OwnEngine engine)
     {
-        var config = new MongoLockSettings { Url = engine.Gateway.Uri, Database = "lock_tests", Collection = "locks", ConnectTimeout = TimeSpan.FromMilliseconds(300) };
+        var config = new MongoLockSettings { Url = engine.Gateway.Uri, Database = "lock_tests", Collection = "locks",
+            ConnectTimeout = TimeSpan.FromMilliseconds(300) };
         return new StoreLock(new MongoLockProvider().CreateStore(config, null, LockProviderContext.Default));
     }
 }

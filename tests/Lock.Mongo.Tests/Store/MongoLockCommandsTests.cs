@@ -5,7 +5,7 @@ namespace Locking;
 /// <summary>What is in every command that writes.</summary>
 public sealed class MongoLockCommandsTests
 {
-    private static readonly TimeSpan Ttl = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_ttl = TimeSpan.FromSeconds(30);
 
     [Theory]
     [InlineData("majority", 2000, 1500)]
@@ -13,7 +13,8 @@ public sealed class MongoLockCommandsTests
     [InlineData("1", -1, null)]
     public void Every_write_asks_for_the_write_concern_and_limits_the_wait_for_it(string writeConcern, int commandTimeout, int? wait)
     {
-        MongoLockCommands commands = Commands(s => s with { WriteConcern = writeConcern, CommandTimeout = TimeSpan.FromMilliseconds(commandTimeout) });
+        MongoLockCommands commands =
+            Commands(s => s with { WriteConcern = writeConcern, CommandTimeout = TimeSpan.FromMilliseconds(commandTimeout) });
         foreach (BsonDocument command in Writes(commands))
         {
             BsonDocument concern = command["writeConcern"].AsBsonDocument;
@@ -51,23 +52,25 @@ public sealed class MongoLockCommandsTests
     public void Leases_of_different_length_are_not_mixed_up()
     {
         MongoLockCommands commands = Commands(s => s);
-        byte[] first = Acquire(commands, Ttl);
+        byte[] first = Acquire(commands, s_ttl);
         byte[] other = Acquire(commands, TimeSpan.FromMinutes(1));
         Assert.NotEqual(first, other);
-        Assert.Equal(first, Acquire(commands, Ttl));
+        Assert.Equal(first, Acquire(commands, s_ttl));
         Assert.Equal(other, Acquire(Commands(s => s), TimeSpan.FromMinutes(1)));
     }
 
     private static MongoLockCommands Commands(Func<MongoStoreSettings, MongoStoreSettings> change) => new(change(new MongoStoreSettings()));
 
-    private static byte[] Acquire(MongoLockCommands commands, TimeSpan ttl) => commands.Acquire(new AcquireRequest("k", "$id", "me", ttl), ttl).ToBson();
+    private static byte[] Acquire(MongoLockCommands commands, TimeSpan ttl) =>
+        commands.Acquire(new AcquireRequest("k", "$id", "me", ttl), ttl).ToBson();
 
     private static BsonDocument[] Writes(MongoLockCommands commands)
     {
-        var seen = new MongoLockDocument("k", "id", "me", 7, Ttl, IsReleased: false, Change: 3);
+        var seen = new MongoLockDocument("k", "id", "me", 7, s_ttl, IsReleased: false, Change: 3);
         return
         [
-            commands.Acquire(new AcquireRequest("k", "id", "me", Ttl), Ttl), commands.Extend("k", "id", Ttl), commands.SetEnd("k", Ttl, seen),
+            commands.Acquire(new AcquireRequest("k", "id", "me", s_ttl), s_ttl), commands.Extend("k", "id", s_ttl),
+                commands.SetEnd("k", s_ttl, seen),
             commands.SetEnd("k", Timeout.InfiniteTimeSpan, seen), commands.Release("k", "id"), commands.ForceRelease("k", 7),
         ];
     }

@@ -11,7 +11,8 @@ public sealed class MongoLockProviderTests(MongoServer server) : IClassFixture<M
         var provider = new MongoLockProvider();
         LockConfig config = provider.Settings.Write(new LockConfig { Type = "mongo" }, new MongoLockSettings
         {
-            Url = server.Uri, Database = "lock_tests", Collection = server.SharedCollection, KeyPrefix = "p:", FenceRetention = TimeSpan.FromMinutes(2),
+            Url = server.Uri, Database = "lock_tests", Collection = server.SharedCollection, KeyPrefix = "p:", FenceRetention =
+                TimeSpan.FromMinutes(2),
         });
         await using ILockStore store = provider.CreateStore(config, LockProviderContext.Default);
         Assert.Equal("mongo", store.Type);
@@ -29,9 +30,9 @@ public sealed class MongoLockProviderTests(MongoServer server) : IClassFixture<M
         Assert.Null(await store.GetAsync("k", default));
         await store.DisposeAsync();
         Assert.Equal(1, (await client.GetDatabase("admin").RunCommandAsync<BsonDocument>(new BsonDocument("ping", 1)))["ok"].ToInt32());
-        LockConfigException e = Assert.Throws<LockConfigException>(() => new MongoLockProvider(client).CreateStore(
+        LockConfigException exception = Assert.Throws<LockConfigException>(() => new MongoLockProvider(client).CreateStore(
             new MongoLockSettings { Host = "h" }, null, LockProviderContext.Default));
-        Assert.Equal("connection.host", e.Path);
+        Assert.Equal("connection.host", exception.Path);
     }
 
     public static TheoryData<string, MongoLockSettings> BadConnections => new()
@@ -58,17 +59,17 @@ public sealed class MongoLockProviderTests(MongoServer server) : IClassFixture<M
     [MemberData(nameof(BadConnections))]
     public void A_bad_connection_is_named_without_its_secret(string path, MongoLockSettings connection)
     {
-        LockConfigException e = Assert.Throws<LockConfigException>(
+        LockConfigException exception = Assert.Throws<LockConfigException>(
             () => new MongoLockProvider().CreateStore(connection, null, LockProviderContext.Default));
-        Assert.Equal(path, e.Path);
-        Assert.DoesNotContain("s3cret", e.ToString(), StringComparison.Ordinal);
+        Assert.Equal(path, exception.Path);
+        Assert.DoesNotContain("s3cret", exception.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_wait_for_notices_is_refused()
     {
-        LockConfigException e = Assert.Throws<LockConfigException>(
+        LockConfigException exception = Assert.Throws<LockConfigException>(
             () => new MongoLockProvider().CreateStore(new MongoLockSettings(), new LockOptions { Wait = WaitMode.Notify }));
-        Assert.Equal("lockOptions.wait", e.Path);
+        Assert.Equal("lockOptions.wait", exception.Path);
     }
 }

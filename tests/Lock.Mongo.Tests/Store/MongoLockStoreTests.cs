@@ -4,7 +4,7 @@ namespace Locking;
 /// <summary>What the shared conformance suite does not know of: the document, its index, and odd keys.</summary>
 public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<MongoServer>
 {
-    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan s_minute = TimeSpan.FromMinutes(1);
     private readonly string _a = TestStore.NewId();
     private readonly string _b = TestStore.NewId();
 
@@ -16,12 +16,12 @@ public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<Mong
         Assert.True(first.IsGranted);
         AcquireReply busy = await store.AcquireAsync("k", _b);
         Assert.False(busy.IsGranted);
-        Assert.InRange(busy.HolderRemaining!.Value, TimeSpan.FromSeconds(30), Minute);
+        Assert.InRange(busy.HolderRemaining!.Value, TimeSpan.FromSeconds(30), s_minute);
         Assert.Equal(StoreReply.HeldByAnother, await store.ReleaseAsync("k", _b));
-        Assert.Equal(StoreReply.HeldByAnother, await store.Store.TryExtendAsync("k", _b, Minute, default));
+        Assert.Equal(StoreReply.HeldByAnother, await store.Store.TryExtendAsync("k", _b, s_minute, default));
         Assert.Equal(StoreReply.Done, await store.ReleaseAsync("k", _a));
         Assert.Equal(StoreReply.NotHeld, await store.ReleaseAsync("k", _a));
-        Assert.Equal(StoreReply.NotHeld, await store.Store.TryExtendAsync("k", _a, Minute, default));
+        Assert.Equal(StoreReply.NotHeld, await store.Store.TryExtendAsync("k", _a, s_minute, default));
         AcquireReply second = await store.AcquireAsync("k", _b);
         Assert.True(second.FencingToken > first.FencingToken);
         Assert.InRange(second.FencingToken!.Value, 1_700_000_000_000_000, (1L << 53) - 1);
@@ -32,7 +32,7 @@ public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<Mong
     {
         await using var store = new TestStore(server.Uri);
         AcquireReply first = await store.AcquireAsync("k", _a, TimeSpan.FromSeconds(20));
-        AcquireReply again = await store.AcquireAsync("k", _a, Minute);
+        AcquireReply again = await store.AcquireAsync("k", _a, s_minute);
         Assert.Equal(first.FencingToken, again.FencingToken);
         Assert.True((await store.Store.GetAsync("k", default))!.Remaining > TimeSpan.FromSeconds(30));
     }
@@ -43,7 +43,7 @@ public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<Mong
         await using var store = new TestStore(server.Uri);
         AcquireReply first = await store.AcquireAsync("k", _a, TimeSpan.FromMilliseconds(1));
         await UntilAsync(async () => await store.Store.GetAsync("k", default) is null);
-        Assert.Equal(StoreReply.NotHeld, await store.Store.TryExtendAsync("k", _a, Minute, default));
+        Assert.Equal(StoreReply.NotHeld, await store.Store.TryExtendAsync("k", _a, s_minute, default));
         Assert.Equal(StoreReply.NotHeld, await store.ReleaseAsync("k", _a));
         Assert.True((await store.AcquireAsync("k", _b)).FencingToken > first.FencingToken);
     }
@@ -59,8 +59,8 @@ public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<Mong
         Assert.Equal(Timeout.InfiniteTimeSpan, busy.HolderRemaining);
         Assert.Equal(first.FencingToken, (await store.AcquireAsync("k", _a, Timeout.InfiniteTimeSpan)).FencingToken);
         Assert.Equal(TimeSpan.MaxValue, (await store.Store.GetAsync("k", default))!.Remaining);
-        Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, Minute, default));
-        Assert.InRange((await store.Store.GetAsync("k", default))!.Remaining, TimeSpan.FromSeconds(30), Minute);
+        Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, s_minute, default));
+        Assert.InRange((await store.Store.GetAsync("k", default))!.Remaining, TimeSpan.FromSeconds(30), s_minute);
         Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, Timeout.InfiniteTimeSpan, default));
         Assert.Equal(StoreReply.Done, await store.ReleaseAsync("k", _a));
         Assert.True((await store.AcquireAsync("k", _b)).IsGranted);
@@ -75,7 +75,8 @@ public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<Mong
         gateway.Faults.Inject("findAndModify", GatewayFault.Delay);
         Task delayed = gateway.Faults.Delayed;
         using var cancel = new CancellationTokenSource();
-        Task<AcquireReply> late = store.Store.TryAcquireAsync(new AcquireRequest("k", _a, "", Timeout.InfiniteTimeSpan), cancel.Token).AsTask();
+        Task<AcquireReply> late =
+            store.Store.TryAcquireAsync(new AcquireRequest("k", _a, "", Timeout.InfiniteTimeSpan), cancel.Token).AsTask();
         await delayed;
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => late);
@@ -102,7 +103,7 @@ public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<Mong
         LockInfo? info = await store.Store.GetAsync(text, default);
         Assert.Equal((text, "$" + text, text), (info!.Key, info.Id, info.Owner));
         Assert.Equal(info.Key, Assert.Single(await ListAsync(store, text)).Key);
-        Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync(text, "$" + text, Minute, default));
+        Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync(text, "$" + text, s_minute, default));
         Assert.Equal(StoreReply.Done, await store.ReleaseAsync(text, "$" + text));
     }
 
@@ -148,13 +149,13 @@ public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<Mong
     {
         await using var store = new TestStore(server.Uri);
         await store.InsertAsync("{ _id: 'k', holder: 'me', colour: 'red' }");
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
-        Assert.False(e.IsTransient);
-        Assert.False(e.MayHaveBeenApplied);
-        Assert.Contains("'k'", e.Message, StringComparison.Ordinal);
-        Assert.Contains("not a lock", e.Message, StringComparison.Ordinal);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        Assert.False(exception.IsTransient);
+        Assert.False(exception.MayHaveBeenApplied);
+        Assert.Contains("'k'", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("not a lock", exception.Message, StringComparison.Ordinal);
         Assert.Equal(StoreReply.NotHeld, await store.ReleaseAsync("k", "me"));
-        Assert.Equal(StoreReply.NotHeld, await store.Store.TryExtendAsync("k", "me", Minute, default));
+        Assert.Equal(StoreReply.NotHeld, await store.Store.TryExtendAsync("k", "me", s_minute, default));
         Assert.False(await store.Store.ForceReleaseAsync("k", default));
         Assert.Null(await store.Store.GetAsync("k", default));
         Assert.Empty(await ListAsync(store, ""));
@@ -176,13 +177,13 @@ public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<Mong
         Assert.Equal("k", Assert.Single(await ListAsync(store, "")).Key);
         foreach (string key in (string[])["session", "text"])
         {
-            LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync(key, _b).AsTask());
-            Assert.False(e.IsTransient);
-            Assert.Contains($"'{key}'", e.Message, StringComparison.Ordinal);
-            Assert.Contains("not a lock", e.Message, StringComparison.Ordinal);
+            LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync(key, _b).AsTask());
+            Assert.False(exception.IsTransient);
+            Assert.Contains($"'{key}'", exception.Message, StringComparison.Ordinal);
+            Assert.Contains("not a lock", exception.Message, StringComparison.Ordinal);
             Assert.Null(await store.Store.GetAsync(key, default));
             Assert.Equal(StoreReply.NotHeld, await store.ReleaseAsync(key, "me"));
-            Assert.Equal(StoreReply.NotHeld, await store.Store.TryExtendAsync(key, "me", Minute, default));
+            Assert.Equal(StoreReply.NotHeld, await store.Store.TryExtendAsync(key, "me", s_minute, default));
             Assert.False(await store.Store.ForceReleaseAsync(key, default));
         }
 
@@ -193,7 +194,8 @@ public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<Mong
     public async Task Cancelled_before_it_began_does_nothing()
     {
         await using var store = new TestStore(server.Uri);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => store.Store.TryAcquireAsync(new AcquireRequest("k", _a, "", Minute), new CancellationToken(true)).AsTask());
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => store.Store.TryAcquireAsync(new AcquireRequest("k", _a, "", s_minute), new CancellationToken(true)).AsTask());
         Assert.Null(await store.Store.GetAsync("k", default));
     }
 
@@ -203,10 +205,11 @@ public sealed class MongoLockStoreTests(MongoServer server) : IClassFixture<Mong
         const int contenders = 16;
         const int rounds = 40;
         string collection = MongoServer.NewCollection();
-        var stores = Enumerable.Range(0, contenders).Select(_ => new TestStore(server.Uri, collection)).ToList();
+        List<TestStore> stores = Enumerable.Range(0, contenders).Select(_ => new TestStore(server.Uri, collection)).ToList();
         for (int round = 0; round < rounds; round++)
         {
-            AcquireReply[] replies = await Task.WhenAll(stores.Select(store => Task.Run(() => store.AcquireAsync($"fresh-{round}", TestStore.NewId()).AsTask())));
+            AcquireReply[] replies = await Task.WhenAll(
+                stores.Select(store => Task.Run(() => store.AcquireAsync($"fresh-{round}", TestStore.NewId()).AsTask())));
             Assert.Single(replies, reply => reply.IsGranted);
         }
 

@@ -12,7 +12,7 @@ public sealed class MongoPurgeTests(MongoServer server) : IClassFixture<MongoSer
     public async Task Many_starters_make_one_index()
     {
         string collection = MongoServer.NewCollection();
-        var stores = Enumerable.Range(0, 12).Select(_ => new TestStore(server.Uri, collection)).ToList();
+        List<TestStore> stores = Enumerable.Range(0, 12).Select(_ => new TestStore(server.Uri, collection)).ToList();
         await Task.WhenAll(stores.Select((store, i) => store.AcquireAsync($"k{i}", TestStore.NewId()).AsTask()));
         BsonDocument reply = await stores[0].CommandAsync(new("listIndexes", collection));
         Assert.Equal(["_id_", MongoPurgeIndex.Name], MongoIndexFact.Parse(reply).Select(index => index.Name).Order());
@@ -24,12 +24,12 @@ public sealed class MongoPurgeTests(MongoServer server) : IClassFixture<MongoSer
     {
         await using var store = new TestStore(server.Uri);
         await CreateIndexAsync(store, "mine", 3600);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
-        Assert.False(e.IsTransient);
-        Assert.False(e.MayHaveBeenApplied);
-        Assert.Contains("'mine' on purgeAt with expireAfterSeconds 3600", e.Message, StringComparison.Ordinal);
-        Assert.Contains("expireAfterSeconds 0", e.Message, StringComparison.Ordinal);
-        Assert.Contains("Drop that index", e.Message, StringComparison.Ordinal);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        Assert.False(exception.IsTransient);
+        Assert.False(exception.MayHaveBeenApplied);
+        Assert.Contains("'mine' on purgeAt with expireAfterSeconds 3600", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("expireAfterSeconds 0", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("Drop that index", exception.Message, StringComparison.Ordinal);
 
         await store.CommandAsync(new("drop", store.Settings.Collection));
         Assert.True((await store.AcquireAsync("k", _a)).IsGranted);
@@ -40,11 +40,11 @@ public sealed class MongoPurgeTests(MongoServer server) : IClassFixture<MongoSer
     {
         await using var store = new TestStore(server.Uri);
         await store.CreateIndexAsync(MongoPurgeIndex.Name, "colour");
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
-        Assert.False(e.IsTransient);
-        Assert.False(e.MayHaveBeenApplied);
-        Assert.Contains("'lock_purgeAt' on other fields", e.Message, StringComparison.Ordinal);
-        Assert.Contains("Drop that index, or choose another connection.collection", e.Message, StringComparison.Ordinal);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        Assert.False(exception.IsTransient);
+        Assert.False(exception.MayHaveBeenApplied);
+        Assert.Contains("'lock_purgeAt' on other fields", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("Drop that index, or choose another connection.collection", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -104,12 +104,14 @@ public sealed class MongoPurgeTests(MongoServer server) : IClassFixture<MongoSer
         }
     }
 
-    private static Task CreateIndexAsync(TestStore store, string name, int seconds) => store.CreateIndexAsync(name, "purgeAt", new("expireAfterSeconds", seconds));
+    private static Task CreateIndexAsync(TestStore store, string name, int seconds) =>
+        store.CreateIndexAsync(name, "purgeAt", new("expireAfterSeconds", seconds));
 
     private static async Task<double> MinutesToPurgeAsync(TestStore store, string key)
     {
         BsonDocument document = (await store.DocumentAsync(key))!;
-        TimeSpan left = DateTimeOffset.FromUnixTimeMilliseconds(document["purgeAt"].AsBsonDateTime.MillisecondsSinceEpoch) - TimeProvider.System.GetUtcNow();
+        TimeSpan left = DateTimeOffset.FromUnixTimeMilliseconds(
+            document["purgeAt"].AsBsonDateTime.MillisecondsSinceEpoch) - TimeProvider.System.GetUtcNow();
         return Math.Ceiling(left.TotalMinutes);
     }
 }

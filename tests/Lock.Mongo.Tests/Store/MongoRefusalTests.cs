@@ -5,7 +5,7 @@ namespace Locking;
 /// <summary>Answers that are neither plainly good nor plainly bad: errors inside a reply that says <c>ok</c>.</summary>
 public sealed class MongoRefusalTests(MongoServer server) : IClassFixture<MongoServer>
 {
-    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan s_minute = TimeSpan.FromMinutes(1);
     private readonly string _key = Guid.NewGuid().ToString();
     private readonly string _a = TestStore.NewId();
     private readonly string _b = TestStore.NewId();
@@ -18,7 +18,7 @@ public sealed class MongoRefusalTests(MongoServer server) : IClassFixture<MongoS
         gateway.Faults.Inject("findAndModify", GatewayFault.WriteConflict);
         Assert.True((await store.AcquireAsync("k", _a)).IsGranted);
         gateway.Faults.Inject("findAndModify", GatewayFault.WriteConflict);
-        Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, Minute, default));
+        Assert.Equal(StoreReply.Done, await store.Store.TryExtendAsync("k", _a, s_minute, default));
         gateway.Faults.Inject("update", GatewayFault.WriteConflict);
         Assert.Equal(StoreReply.Done, await store.ReleaseAsync("k", _a));
         Assert.Equal(StoreReply.NotHeld, await store.ReleaseAsync("k", _a));
@@ -42,15 +42,15 @@ public sealed class MongoRefusalTests(MongoServer server) : IClassFixture<MongoS
         Assert.Null(await store.Store.GetAsync("free", default));
         LockInfo held = (await store.Store.GetAsync("k", default))!;
         Assert.Equal(_a, held.Id);
-        Assert.True(held.Remaining <= Minute);
+        Assert.True(held.Remaining <= s_minute);
         Assert.Equal(StoreReply.Done, await store.ReleaseAsync("k", _a));
 
         async Task RefusedAsync(Func<Task> step)
         {
-            LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(step);
-            Assert.Equal(isTransient, e.IsTransient);
-            Assert.False(e.MayHaveBeenApplied);
-            Assert.Contains($"code {code}", e.Message, StringComparison.Ordinal);
+            LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(step);
+            Assert.Equal(isTransient, exception.IsTransient);
+            Assert.False(exception.MayHaveBeenApplied);
+            Assert.Contains($"code {code}", exception.Message, StringComparison.Ordinal);
         }
     }
 
@@ -62,13 +62,14 @@ public sealed class MongoRefusalTests(MongoServer server) : IClassFixture<MongoS
         await store.AcquireAsync("k", _a);
         gateway.Faults.Decide = command => command is "findAndModify" or "update" ? GatewayFault.WriteConcernUnsatisfiable : null;
         foreach (Func<Task> step in (Func<Task>[])
-            [() => store.AcquireAsync("free", _b).AsTask(), () => store.Store.TryExtendAsync("k", _a, Minute, default).AsTask(), () => store.ReleaseAsync("k", _a).AsTask()])
+            [() => store.AcquireAsync("free", _b).AsTask(), () => store.Store.TryExtendAsync("k", _a, s_minute, default).AsTask(),
+                () => store.ReleaseAsync("k", _a).AsTask()])
         {
-            LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(step);
-            Assert.False(e.IsTransient);
-            Assert.True(e.MayHaveBeenApplied); // the primary has carried it out
-            Assert.Contains("code 100", e.Message, StringComparison.Ordinal);
-            Assert.Contains("connection.writeConcern", e.Message, StringComparison.Ordinal);
+            LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(step);
+            Assert.False(exception.IsTransient);
+            Assert.True(exception.MayHaveBeenApplied); // the primary has carried it out
+            Assert.Contains("code 100", exception.Message, StringComparison.Ordinal);
+            Assert.Contains("connection.writeConcern", exception.Message, StringComparison.Ordinal);
         }
     }
 
@@ -79,8 +80,9 @@ public sealed class MongoRefusalTests(MongoServer server) : IClassFixture<MongoS
         await using StoreLock locks = Create(gateway);
         Assert.NotNull(await locks.TryLockAsync(Guid.NewGuid().ToString())); // the index is there
         gateway.Faults.Decide = command => command == "findAndModify" ? GatewayFault.WriteConcernUnsatisfiable : null;
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => locks.TryLockAsync(_key, new LockOptions { Ttl = TimeSpan.FromMinutes(5) }).AsTask());
-        Assert.False(e.IsTransient);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(
+            () => locks.TryLockAsync(_key, new LockOptions { Ttl = TimeSpan.FromMinutes(5) }).AsTask());
+        Assert.False(exception.IsTransient);
         await using StoreLock other = Create(server.Gateway);
         // Long before its ttl: it was cleaned up, not waited out.
         await Eventually.TrueAsync(() => other.GetAsync(_key).AsTask().Result is null, "the grant is given back");
@@ -95,7 +97,8 @@ public sealed class MongoRefusalTests(MongoServer server) : IClassFixture<MongoS
     {
         await using MongoGateway gateway = server.StartGateway();
         await using StoreLock locks = Create(gateway);
-        await using ILockHandle handle = await locks.LockAsync(_key, new LockOptions { Ttl = TimeSpan.FromSeconds(20), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(50) });
+        await using ILockHandle handle = await locks.LockAsync(_key,
+            new LockOptions { Ttl = TimeSpan.FromSeconds(20), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(50) });
         int refused = 0;
         int renewed = 0;
         gateway.Faults.Decide = command =>

@@ -5,10 +5,11 @@ using MongoDB.Bson;
 
 namespace Locking;
 
-/// <summary>No server where the configuration says: told once the time to connect is over, by name, and nothing is waited for after that.</summary>
+/// <summary>No server where the configuration says: told once the time to connect is over, by name, and nothing is waited for after
+/// that.</summary>
 public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<MongoServer>
 {
-    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan s_connectTimeout = TimeSpan.FromSeconds(1.5);
     private readonly string _a = TestStore.NewId();
 
     [Theory]
@@ -21,16 +22,17 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
         string silent = listener.LocalEndpoint.ToString()!;
         using Socket closed = ClosedPort();
         string address = server == "refuses" ? closed.LocalEndPoint!.ToString()! : silent;
-        var config = new MongoLockSettings { Url = $"mongodb://app:s3cret@{address}/", ConnectTimeout = ConnectTimeout, CommandTimeout = TimeSpan.FromSeconds(20) };
+        var config = new MongoLockSettings { Url = $"mongodb://app:s3cret@{address}/", ConnectTimeout = s_connectTimeout,
+            CommandTimeout = TimeSpan.FromSeconds(20) };
         var locks = new StoreLock(new MongoLockProvider().CreateStore(config, null, LockProviderContext.Default));
 
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => locks.TryLockAsync("k").AsTask());
-        Assert.True(e.IsTransient);
-        Assert.False(e.MayHaveBeenApplied);
-        Assert.Contains(address, e.Message, StringComparison.Ordinal);
-        Assert.Contains("connectTimeout", e.Message, StringComparison.Ordinal);
-        Assert.Contains(why.Split('|'), part => e.Message.Contains(part, StringComparison.Ordinal));
-        Assert.DoesNotContain("s3cret", e.ToString(), StringComparison.Ordinal);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => locks.TryLockAsync("k").AsTask());
+        Assert.True(exception.IsTransient);
+        Assert.False(exception.MayHaveBeenApplied);
+        Assert.Contains(address, exception.Message, StringComparison.Ordinal);
+        Assert.Contains("connectTimeout", exception.Message, StringComparison.Ordinal);
+        Assert.Contains(why.Split('|'), part => exception.Message.Contains(part, StringComparison.Ordinal));
+        Assert.DoesNotContain("s3cret", exception.ToString(), StringComparison.Ordinal);
 
         await locks.DisposeAsync();
     }
@@ -39,15 +41,17 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
     public async Task A_host_name_that_DNS_does_not_know_is_told_at_once_and_for_good()
     {
         // Nothing but a hang takes so long.
-        var connection = new MongoLockSettings { Url = "mongodb://app:s3cret@no-such-host.invalid/", ConnectTimeout = TimeSpan.FromHours(1) };
+        var connection =
+            new MongoLockSettings { Url = "mongodb://app:s3cret@no-such-host.invalid/", ConnectTimeout = TimeSpan.FromHours(1) };
         await using var locks = new StoreLock(new MongoLockProvider().CreateStore(connection, null, LockProviderContext.Default));
         // Waiting, too.
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => Eventually.DoneAsync(locks.LockAsync("k").AsTask(), "told"));
-        Assert.False(e.IsTransient);
-        Assert.False(e.MayHaveBeenApplied);
-        Assert.Contains("no-such-host.invalid:27017", e.Message, StringComparison.Ordinal);
-        Assert.Contains("DNS", e.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain("s3cret", e.ToString(), StringComparison.Ordinal);
+        LockStoreException exception =
+            await Assert.ThrowsAsync<LockStoreException>(() => Eventually.DoneAsync(locks.LockAsync("k").AsTask(), "told"));
+        Assert.False(exception.IsTransient);
+        Assert.False(exception.MayHaveBeenApplied);
+        Assert.Contains("no-such-host.invalid:27017", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("DNS", exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", exception.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -57,8 +61,8 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
         using Socket other = ClosedPort();
         string[] hosts = [one.LocalEndPoint!.ToString()!, other.LocalEndPoint!.ToString()!];
         await using var store = new TestStore($"mongodb://{string.Join(',', hosts)}/?serverSelectionTimeoutMS=1000");
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
-        Assert.All(hosts, host => Assert.Contains(host, e.Message, StringComparison.Ordinal));
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        Assert.All(hosts, host => Assert.Contains(host, exception.Message, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -66,11 +70,12 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        using DriverCommandRunner client = TestStore.RunnerOf($"mongodb://{listener.LocalEndpoint}/?serverSelectionTimeoutMS=200&connectTimeoutMS=60000");
+        using DriverCommandRunner client =
+            TestStore.RunnerOf($"mongodb://{listener.LocalEndpoint}/?serverSelectionTimeoutMS=200&connectTimeoutMS=60000");
         Task<BsonDocument> asked = client.RunAsync("admin", new("ping", 1), default).AsTask();
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => Eventually.DoneAsync(asked, "given up"));
-        Assert.Contains($"{listener.LocalEndpoint} did not answer in time", e.Message, StringComparison.Ordinal);
-        Assert.Contains("200 ms", e.Message, StringComparison.Ordinal);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => Eventually.DoneAsync(asked, "given up"));
+        Assert.Contains($"{listener.LocalEndpoint} did not answer in time", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("200 ms", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -105,9 +110,10 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
         await impatient.TryAcquireAsync(new AcquireRequest("warm", "b", "", TimeSpan.FromMinutes(1)), default);
         // A lock without expiry: taken by the first command, given no end by the second.
         RefuseFrom(gateway, "findAndModify", 2);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => impatient.TryAcquireAsync(new AcquireRequest("k", _a, "", Timeout.InfiniteTimeSpan), default).AsTask());
-        Assert.True(e.IsTransient);
-        Assert.True(e.MayHaveBeenApplied);
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(
+            () => impatient.TryAcquireAsync(new AcquireRequest("k", _a, "", Timeout.InfiniteTimeSpan), default).AsTask());
+        Assert.True(exception.IsTransient);
+        Assert.True(exception.MayHaveBeenApplied);
         gateway.Faults.Decide = null;
         Assert.Equal(StoreReply.Done, await store.ReleaseAsync("k", _a));
     }
@@ -121,9 +127,10 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
         MongoLockStore impatient = await store.ImpatientAsync();
         gateway.Faults.Inject("update", GatewayFault.LoseReply);
         RefuseFrom(gateway, "findAndModify", 1);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => impatient.TryReleaseAsync("k", _a, default).AsTask());
-        Assert.True(e.IsTransient);
-        Assert.True(e.MayHaveBeenApplied);
+        LockStoreException exception =
+            await Assert.ThrowsAsync<LockStoreException>(() => impatient.TryReleaseAsync("k", _a, default).AsTask());
+        Assert.True(exception.IsTransient);
+        Assert.True(exception.MayHaveBeenApplied);
         gateway.Faults.Decide = null;
         Assert.Null(await store.Store.GetAsync("k", default));
     }
@@ -136,25 +143,26 @@ public sealed class MongoUnreachableTests(MongoServer server) : IClassFixture<Mo
             gateway.Uri + "?socketTimeoutMS=300", change: s => s with { StepTimeout = TimeSpan.FromMilliseconds(700) });
         await store.AcquireAsync("warm", TestStore.NewId());
         gateway.Faults.Decide = command => command == "findAndModify" ? GatewayFault.Delay : null;
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
         gateway.Faults.Decide = null;
         gateway.Faults.Release();
-        Assert.True(e.MayHaveBeenApplied);
-        Assert.Contains($"MongoDB ({gateway.Address}) did not answer", e.Message, StringComparison.Ordinal);
-        Assert.Contains("700 ms", e.Message, StringComparison.Ordinal);
-        Assert.Contains("The last problem was:", e.Message, StringComparison.Ordinal);
+        Assert.True(exception.MayHaveBeenApplied);
+        Assert.Contains($"MongoDB ({gateway.Address}) did not answer", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("700 ms", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("The last problem was:", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_server_that_hangs_before_the_step_began_has_applied_nothing()
     {
         await using MongoGateway gateway = server.StartGateway();
-        await using var store = new TestStore(gateway.Uri + "?socketTimeoutMS=0", change: s => s with { StepTimeout = TimeSpan.FromMilliseconds(200) });
+        await using var store =
+            new TestStore(gateway.Uri + "?socketTimeoutMS=0", change: s => s with { StepTimeout = TimeSpan.FromMilliseconds(200) });
         gateway.Faults.Inject("createIndexes", GatewayFault.Delay);
-        LockStoreException e = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => store.AcquireAsync("k", _a).AsTask());
         gateway.Faults.Release();
-        Assert.True(e.IsTransient);
-        Assert.False(e.MayHaveBeenApplied);
+        Assert.True(exception.IsTransient);
+        Assert.False(exception.MayHaveBeenApplied);
     }
 
     /// <summary>From the nth of these commands on, the server is not the primary.</summary>

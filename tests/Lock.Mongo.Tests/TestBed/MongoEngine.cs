@@ -5,17 +5,18 @@ using Npgsql;
 
 namespace Locking;
 
-/// <summary>The engine behind all gateways of this process: started by the first fixture, stopped with the last, unless somebody else started it.</summary>
+/// <summary>The engine behind all gateways of this process: started by the first fixture, stopped with the last, unless somebody else
+/// started it.</summary>
 internal static class MongoEngine
 {
-    private static readonly SemaphoreSlim Gate = new(1);
+    private static readonly SemaphoreSlim s_gate = new(1);
     private static NpgsqlDataSource? _source;
     private static int _users;
     private static bool _startedHere;
 
     public static async Task<NpgsqlDataSource> StartAsync()
     {
-        await Gate.WaitAsync();
+        await s_gate.WaitAsync();
         try
         {
             _source ??= Connect(await FindOrStartAsync());
@@ -24,13 +25,13 @@ internal static class MongoEngine
         }
         finally
         {
-            Gate.Release();
+            s_gate.Release();
         }
     }
 
     public static async Task StopAsync()
     {
-        await Gate.WaitAsync();
+        await s_gate.WaitAsync();
         try
         {
             if (--_users > 0) return;
@@ -41,12 +42,13 @@ internal static class MongoEngine
         }
         finally
         {
-            Gate.Release();
+            s_gate.Release();
         }
     }
 
     public static NpgsqlDataSource Connect(int port) => NpgsqlDataSource.Create(
-        $"Host=127.0.0.1;Port={port};Username=postgres;Database=postgres;Maximum Pool Size=50;Max Auto Prepare=40;Auto Prepare Min Usages=2;No Reset On Close=true;Search Path=\"documentdb_core,documentdb_api_catalog,documentdb_api,public\"");
+        $"Host=127.0.0.1;Port={port};Username=postgres;Database=postgres;Maximum Pool Size=50;Max Auto Prepare=40;Auto Prepare Min "
+            + "Usages=2;No Reset On Close=true;Search Path=\"documentdb_core,documentdb_api_catalog,documentdb_api,public\"");
 
     private static async Task<int> FindOrStartAsync()
     {
@@ -54,7 +56,8 @@ internal static class MongoEngine
         {
             return int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out int port)
                 ? port
-                : throw new InvalidOperationException($"LOCK_TEST_MONGO_PG is '{given}'; it must be the port of the running engine (eng/mongo-testbed.sh start).");
+                : throw new InvalidOperationException($"LOCK_TEST_MONGO_PG is '{given}'; it must be the port of the running engine "
+                    + "(eng/mongo-testbed.sh start).");
         }
 
         (int code, string output, _) = await Repository.RunAsync("bash", Script, "status");
@@ -71,7 +74,8 @@ internal static class MongoEngine
         (int code, string output, string error) = await Repository.RunAsync("bash", [Script, .. arguments]);
         return code == 0
             ? output
-            : throw new InvalidOperationException($"eng/mongo-testbed.sh {arguments[0]} failed ({code}): {error.Trim()} Install the engine with 'eng/mongo-testbed.sh install' (53 MB); docs/mongo.md has more.");
+            : throw new InvalidOperationException($"eng/mongo-testbed.sh {arguments[0]} failed ({code}): {error.Trim()} Install the "
+                + "engine with 'eng/mongo-testbed.sh install' (53 MB); docs/mongo.md has more.");
     }
 
     private static int FreePort()

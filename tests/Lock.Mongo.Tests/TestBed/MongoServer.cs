@@ -29,7 +29,8 @@ public sealed class MongoServer : IAsyncLifetime
     internal MongoGateway Gateway => _gateway ?? throw NoEngine();
 
     /// <summary>A gateway of one's own, to be disposed by the test.</summary>
-    internal MongoGateway StartGateway(GatewayOptions? options = null, int port = 0) => MongoGateway.Start(_engine ?? throw NoEngine(), options, port);
+    internal MongoGateway StartGateway(GatewayOptions? options = null, int port = 0) =>
+        MongoGateway.Start(_engine ?? throw NoEngine(), options, port);
 
     /// <summary>
     /// Where a stopped clock starts. The engine's purge goes by the real time, over every collection: what a test wrote in the year 2000
@@ -47,10 +48,10 @@ public sealed class MongoServer : IAsyncLifetime
             _engine = await MongoEngine.StartAsync();
             _gateway = MongoGateway.Start(_engine);
         }
-        catch (InvalidOperationException e) when (!string.IsNullOrEmpty(_real))
+        catch (InvalidOperationException exception) when (!string.IsNullOrEmpty(_real))
         {
             // A real server is enough for the tests that inject no faults; the others fail with this message.
-            _noEngine = e;
+            _noEngine = exception;
         }
 
         Uri = string.IsNullOrEmpty(_real) ? Gateway.Uri : _real;
@@ -63,5 +64,6 @@ public sealed class MongoServer : IAsyncLifetime
         if (_engine is not null) await MongoEngine.StopAsync();
     }
 
-    private InvalidOperationException NoEngine() => new("This test needs the gateway, and the engine behind it is missing. " + _noEngine?.Message, _noEngine);
+    private InvalidOperationException NoEngine() =>
+        new("This test needs the gateway, and the engine behind it is missing. " + _noEngine?.Message, _noEngine);
 }

@@ -27,14 +27,17 @@ internal sealed class OwnEngine : IAsyncDisposable
         await engine.ScriptAsync("start");
         engine._source = MongoEngine.Connect(engine._port);
         // What was confirmed must be there after a kill, as with a server that keeps a journal.
-        await using (NpgsqlCommand command = engine._source.CreateCommand("ALTER SYSTEM SET synchronous_commit = on")) await command.ExecuteNonQueryAsync();
+        await using (
+            NpgsqlCommand command =
+            engine._source.CreateCommand("ALTER SYSTEM SET synchronous_commit = on")) await command.ExecuteNonQueryAsync();
         await using (NpgsqlCommand command = engine._source.CreateCommand("SELECT pg_reload_conf()")) await command.ExecuteNonQueryAsync();
         engine._gateway = MongoGateway.Start(engine._source);
         engine._gatewayPort = engine._gateway.Port;
         return engine;
     }
 
-    /// <summary>Ends the engine as <c>kill -9</c> does, with all that it was doing, and the gateway with it: clients see connections break, then be refused.</summary>
+    /// <summary>Ends the engine as <c>kill -9</c> does, with all that it was doing, and the gateway with it: clients see connections break,
+    /// then be refused.</summary>
     public async Task KillAsync()
     {
         int id = int.Parse(File.ReadLines(Path.Combine(_folder, "data", "postmaster.pid")).First(), CultureInfo.InvariantCulture);
@@ -76,7 +79,8 @@ internal sealed class OwnEngine : IAsyncDisposable
 
     private async Task ScriptAsync(string action)
     {
-        string[] script = [Repository.In("eng", "mongo-testbed.sh"), action, Repository.In(".testbed", "mongo"), _port.ToString(CultureInfo.InvariantCulture)];
+        string[] script = [Repository.In("eng", "mongo-testbed.sh"), action, Repository.In(".testbed", "mongo"),
+            _port.ToString(CultureInfo.InvariantCulture)];
         (int code, _, string error) = await Repository.RunAsync("env", [$"DATABASE={_folder}", "bash", .. script]);
         if (code != 0) throw new InvalidOperationException($"eng/mongo-testbed.sh {action} failed ({code}): {error.Trim()}");
     }

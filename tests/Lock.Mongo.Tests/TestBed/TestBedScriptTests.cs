@@ -11,7 +11,8 @@ public sealed class TestBedScriptTests
         using var tools = new Folder();
         // Enough to run, not enough to install.
         foreach (string tool in (string[])["bash", "dirname", "readlink", "id"])
-            File.CreateSymbolicLink(Path.Combine(tools.Path, tool), (await Repository.RunAsync("bash", "-c", $"command -v {tool}")).Output.Trim());
+            File.CreateSymbolicLink(Path.Combine(tools.Path, tool),
+                (await Repository.RunAsync("bash", "-c", $"command -v {tool}")).Output.Trim());
         (int code, _, string error) = await RunAsync(tools, $"PATH={tools.Path}", "install");
         Assert.Equal(2, code);
         Assert.Contains("'apt-get' is missing", error, StringComparison.Ordinal);

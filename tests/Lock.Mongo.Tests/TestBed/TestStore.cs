@@ -28,12 +28,16 @@ internal sealed class TestStore : IAsyncDisposable
 
     public static string NewId() => Guid.NewGuid().ToString();
 
-    /// <summary>What a configuration with this URI would be made of; with limits that nothing but a hang reaches, unless the URI says others.</summary>
-    public static MongoClientPlan Plan(string uri) => MongoConnectionRules.Client(new MongoLockSettings { Url = uri, ConnectTimeout = Patience, CommandTimeout = Patience });
+    /// <summary>What a configuration with this URI would be made of; with limits that nothing but a hang reaches, unless the URI says
+    /// others.</summary>
+    public static MongoClientPlan Plan(string uri) =>
+        MongoConnectionRules.Client(new MongoLockSettings { Url = uri, ConnectTimeout = Patience, CommandTimeout = Patience });
 
-    public static DriverCommandRunner RunnerOf(string uri, TimeProvider? time = null) => new(new MongoClientSource(Plan(uri)), time ?? TimeProvider.System);
+    public static DriverCommandRunner RunnerOf(string uri, TimeProvider? time = null) =>
+        new(new MongoClientSource(Plan(uri)), time ?? TimeProvider.System);
 
-    /// <summary>The same client, soon tired of looking for a server: for what is to fail. What connected in its own time need not do it again in little.</summary>
+    /// <summary>The same client, soon tired of looking for a server: for what is to fail. What connected in its own time need not do it
+    /// again in little.</summary>
     public static async Task<DriverCommandRunner> ImpatientAsync(DriverCommandRunner runner)
     {
         MongoTarget target = runner.Source.Target with { SelectionTimeout = TimeSpan.FromMilliseconds(300) };
@@ -47,7 +51,8 @@ internal sealed class TestStore : IAsyncDisposable
 
     public static MongoStoreSettings SettingsOf(MongoTarget target, string collection) => new()
     {
-        Database = "lock_tests", Collection = collection, CommandTimeout = target.CommandTimeout, StepTimeout = target.StepTimeout, Target = target,
+        Database = "lock_tests", Collection = collection, CommandTimeout = target.CommandTimeout, StepTimeout = target.StepTimeout, Target =
+            target,
     };
 
     public ValueTask<AcquireReply> AcquireAsync(string key, string id, TimeSpan? ttl = null, string owner = "tests") =>
@@ -71,12 +76,15 @@ internal sealed class TestStore : IAsyncDisposable
     public Task CreateIndexAsync(string name, string field, BsonDocument? options = null) => CommandAsync(new()
     {
         { "createIndexes", Settings.Collection },
-        { "indexes", new BsonArray { new BsonDocument { { "key", new BsonDocument(field, 1) }, { "name", name } }.AddRange(options ?? []) } },
+        { "indexes",
+            new BsonArray { new BsonDocument { { "key", new BsonDocument(field, 1) }, { "name", name } }.AddRange(options ?? []) } },
     });
 
     /// <summary>The document of a key, or null.</summary>
     public async Task<BsonDocument?> DocumentAsync(string key) =>
-        (await CommandAsync(new() { { "find", Settings.Collection }, { "filter", new BsonDocument("_id", key) }, { "limit", 1 }, { "singleBatch", true } })).Batch().FirstOrDefault();
+        (await CommandAsync(
+            new() { { "find", Settings.Collection }, { "filter", new BsonDocument("_id", key) }, { "limit", 1 }, { "singleBatch", true } }))
+            .Batch().FirstOrDefault();
 
     public async ValueTask DisposeAsync()
     {
@@ -84,7 +92,7 @@ internal sealed class TestStore : IAsyncDisposable
         {
             await CommandAsync(new("drop", Settings.Collection));
         }
-        catch (Exception e) when (e is MongoRefusedException or LockStoreException)
+        catch (Exception exception) when (exception is MongoRefusedException or LockStoreException)
         {
             // Never made, or the server is gone with the test.
         }

@@ -20,7 +20,9 @@ internal sealed class TestUser : IAsyncDisposable
         await user.RunAsync(new BsonDocument
         {
             { "createUser", user.Name }, { "pwd", user.Password },
-            { "roles", new BsonArray { new BsonDocument { { "role", "readWriteAnyDatabase" }, { "db", "admin" } }, new BsonDocument { { "role", "clusterAdmin" }, { "db", "admin" } } } },
+            { "roles",
+                new BsonArray { new BsonDocument { { "role", "readWriteAnyDatabase" }, { "db", "admin" } },
+                new BsonDocument { { "role", "clusterAdmin" }, { "db", "admin" } } } },
         });
         return user;
     }

@@ -14,15 +14,15 @@ internal static class ConfigErrors
     /// <summary>A name that nothing has. Its value is not shown: it may be a secret under a misspelt name.</summary>
     public static LockConfigException Unknown(string path, string name, IEnumerable<string> names, string? meant)
     {
-        var all = names.ToList();
-        var suggestion = (meant ?? Nearest(name, all)) is { } near ? $" Did you mean {near}?" : "";
+        List<string> all = names.ToList();
+        string suggestion = (meant ?? Nearest(name, all)) is { } near ? $" Did you mean {near}?" : "";
         return new LockConfigException(path, $"There is no such setting.{suggestion} Allowed here: {string.Join(", ", all)}.");
     }
 
     /// <summary>One setting said twice, differently.</summary>
     public static LockConfigException Twice(ConfigNode before, ConfigNode node, Setting setting)
     {
-        var values = setting.IsSecret ? "" : $" ({Show(before, isSecret: false)} and {Show(node, isSecret: false)})";
+        string values = setting.IsSecret ? "" : $" ({Show(before, isSecret: false)} and {Show(node, isSecret: false)})";
         return new LockConfigException(
             node.Path, $"says the same as {before.Path}, differently{values}. Keep one of them; the usual name is {setting.Name}.");
     }
@@ -42,7 +42,8 @@ internal static class ConfigErrors
         _ => "the value",
     };
 
-    /// <summary>Quotes a text; one that looks like an address with credentials, or a connection string, is hidden wherever it stands.</summary>
+    /// <summary>Quotes a text; one that looks like an address with credentials, or a connection string, is hidden wherever it
+    /// stands.</summary>
     public static string ShowText(string text) =>
         text.Contains('@', StringComparison.Ordinal) || text.Contains("password", StringComparison.OrdinalIgnoreCase)
             ? "the value (hidden)"
@@ -55,10 +56,10 @@ internal static class ConfigErrors
     public static string? Nearest(string written, IEnumerable<string> names)
     {
         string? nearest = null;
-        var least = Math.Max(2, written.Length / 3) + 1;
-        foreach (var name in names)
+        int least = Math.Max(2, written.Length / 3) + 1;
+        foreach (string name in names)
         {
-            var distance = Distance(written.ToUpperInvariant(), name.ToUpperInvariant());
+            int distance = Distance(written.ToUpperInvariant(), name.ToUpperInvariant());
             if (distance < least && distance < name.Length)
             {
                 least = distance;
@@ -74,16 +75,16 @@ internal static class ConfigErrors
     {
         if (Math.Abs(from.Length - to.Length) > 8)
             return int.MaxValue;
-        var rows = new int[from.Length + 1, to.Length + 1];
-        for (var i = 0; i <= from.Length; i++)
+        int[,] rows = new int[from.Length + 1, to.Length + 1];
+        for (int i = 0; i <= from.Length; i++)
             rows[i, 0] = i;
-        for (var j = 0; j <= to.Length; j++)
+        for (int j = 0; j <= to.Length; j++)
             rows[0, j] = j;
-        for (var i = 1; i <= from.Length; i++)
+        for (int i = 1; i <= from.Length; i++)
         {
-            for (var j = 1; j <= to.Length; j++)
+            for (int j = 1; j <= to.Length; j++)
             {
-                var replaced = rows[i - 1, j - 1] + (from[i - 1] == to[j - 1] ? 0 : 1);
+                int replaced = rows[i - 1, j - 1] + (from[i - 1] == to[j - 1] ? 0 : 1);
                 rows[i, j] = Math.Min(replaced, Math.Min(rows[i - 1, j], rows[i, j - 1]) + 1);
                 if (i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1])
                     rows[i, j] = Math.Min(rows[i, j], rows[i - 2, j - 2] + 1);

@@ -1,8 +1,8 @@
 namespace Locking;
 
 /// <summary>
-/// One value of a configuration, wherever it was written. JSON and <c>IConfiguration</c> are both turned into this small tree, so that every
-/// rule about settings, and every message, exists once.
+/// One value of a configuration, wherever it was written. JSON and <c>IConfiguration</c> are both turned into this small tree, so that
+/// every rule about settings, and every message, exists once.
 /// </summary>
 /// <param name="Path">Where it stands, such as <c>lockOptions.ttl</c>; empty for the whole.</param>
 internal abstract record ConfigNode(string Path)

@@ -19,8 +19,8 @@ internal sealed class SettingReader<TOwner>
     /// <inheritdoc cref="Take(Setting{TOwner}, ConfigNode, Setting{TOwner})"/>
     public void Take(Setting<TOwner> setting, ConfigNode node, object? value, Setting<TOwner>? writtenAs = null)
     {
-        var said = new Said(setting, writtenAs ?? setting, node, value);
-        if (!_said.TryGetValue(setting.Name, out var before))
+        Said said = new Said(setting, writtenAs ?? setting, node, value);
+        if (!_said.TryGetValue(setting.Name, out Said? before))
         {
             _said.Add(setting.Name, said);
             _order.Add(setting.Name);
@@ -32,15 +32,15 @@ internal sealed class SettingReader<TOwner>
     }
 
     /// <summary>What was said of a setting, or null when nothing was.</summary>
-    public ConfigNode? Says(Setting<TOwner> setting) => _said.TryGetValue(setting.Name, out var said) ? said.Node : null;
+    public ConfigNode? Says(Setting<TOwner> setting) => _said.TryGetValue(setting.Name, out Said? said) ? said.Node : null;
 
     /// <summary>Sets what was said.</summary>
     /// <exception cref="LockConfigException">A value is out of range.</exception>
     public TOwner ApplyTo(TOwner owner)
     {
-        foreach (var name in _order)
+        foreach (string name in _order)
         {
-            var said = _said[name];
+            Said said = _said[name];
             try
             {
                 owner = said.Setting.Set(owner, said.Value);

@@ -7,15 +7,15 @@ namespace Locking;
 /// <summary>The types that settings have.</summary>
 internal static class SettingValues
 {
-    private static readonly (string Unit, long Milliseconds)[] Units =
+    private static readonly (string Unit, long Milliseconds)[] s_units =
         [("ms", 1), ("s", 1_000), ("m", 60_000), ("min", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
-    private static readonly SearchValues<char> NumberCharacters = SearchValues.Create("0123456789.+-");
+    private static readonly SearchValues<char> s_numberCharacters = SearchValues.Create("0123456789.+-");
 
     /// <summary>A time that must be there.</summary>
     public static bool Duration(ScalarNode node, out object? value)
     {
-        var known = TryMilliseconds(node, out var span);
+        bool known = TryMilliseconds(node, out TimeSpan span);
         value = span;
         return known;
     }
@@ -26,7 +26,7 @@ internal static class SettingValues
         value = Timeout.InfiniteTimeSpan;
         if (IsNull(node))
             return true;
-        var known = TryMilliseconds(node, out var span);
+        bool known = TryMilliseconds(node, out TimeSpan span);
         value = span;
 
         // -1 ms is what the options take for infinite: only a setting that lists -1 lets it through.
@@ -39,7 +39,7 @@ internal static class SettingValues
         value = Timeout.InfiniteTimeSpan;
         if (IsNull(node))
             return true;
-        var known = TryMilliseconds(node, out var span);
+        bool known = TryMilliseconds(node, out TimeSpan span);
         value = span;
         return known;
     }
@@ -48,7 +48,7 @@ internal static class SettingValues
     public static bool Integer(ScalarNode node, out object? value)
     {
         value = null;
-        if (!TryDecimal(node, out var number) || number != decimal.Truncate(number) || number is < int.MinValue or > int.MaxValue)
+        if (!TryDecimal(node, out decimal number) || number != decimal.Truncate(number) || number is < int.MinValue or > int.MaxValue)
             return false;
         value = (int)number;
         return true;
@@ -57,7 +57,7 @@ internal static class SettingValues
     /// <summary>A number that must be there.</summary>
     public static bool Number(ScalarNode node, out object? value)
     {
-        var known = TryDecimal(node, out var number);
+        bool known = TryDecimal(node, out decimal number);
         value = (double)number;
         return known;
     }
@@ -68,7 +68,7 @@ internal static class SettingValues
         value = node.Kind == ScalarKind.True;
         if (node.Kind is ScalarKind.True or ScalarKind.False)
             return true;
-        if (!node.IsUntyped || !bool.TryParse(node.Text, out var flag))
+        if (!node.IsUntyped || !bool.TryParse(node.Text, out bool flag))
             return false;
         value = flag;
         return true;
@@ -91,7 +91,7 @@ internal static class SettingValues
     {
         if (node.Kind != ScalarKind.Number)
             return Text(node, out value);
-        var known = Integer(node, out value);
+        bool known = Integer(node, out value);
         value = known ? node.Text : null;
         return known;
     }
@@ -134,7 +134,7 @@ internal static class SettingValues
         }
 
         span = default;
-        if (!TryDecimal(node, out var milliseconds))
+        if (!TryDecimal(node, out decimal milliseconds))
         {
             if (node.Kind != ScalarKind.Text || !TryWithUnit(node.Text, out milliseconds))
                 return false;
@@ -144,7 +144,7 @@ internal static class SettingValues
             return false;
 
         // Beyond the longest allowed the exact value does not matter: the range check of the option refuses it.
-        var longest = (decimal)OptionRules.Longest.TotalMilliseconds + 1;
+        decimal longest = (decimal)OptionRules.Longest.TotalMilliseconds + 1;
         span = TimeSpan.FromMilliseconds((long)Math.Clamp(milliseconds, -longest, longest));
         return true;
     }
@@ -152,14 +152,14 @@ internal static class SettingValues
     private static bool TryWithUnit(string text, out decimal milliseconds)
     {
         milliseconds = 0;
-        var trimmed = text.AsSpan().Trim();
-        var digits = trimmed.IndexOfAnyExcept(NumberCharacters);
+        ReadOnlySpan<char> trimmed = text.AsSpan().Trim();
+        int digits = trimmed.IndexOfAnyExcept(s_numberCharacters);
         if (digits <= 0)
             return false;
-        var unit = trimmed[digits..].Trim();
-        foreach (var (name, size) in Units)
+        ReadOnlySpan<char> unit = trimmed[digits..].Trim();
+        foreach ((string name, long size) in s_units)
         {
-            if (!unit.Equals(name, StringComparison.OrdinalIgnoreCase) || !TryDecimal(trimmed[..digits], out var count))
+            if (!unit.Equals(name, StringComparison.OrdinalIgnoreCase) || !TryDecimal(trimmed[..digits], out decimal count))
                 continue;
             milliseconds = Math.Clamp(count, -1e15m, 1e15m) * size;
             return true;
@@ -180,7 +180,7 @@ internal static class SettingValues
             return true;
 
         // A number too large for a decimal is a number still, and out of every range.
-        if (!double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var large) || double.IsNaN(large))
+        if (!double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double large) || double.IsNaN(large))
             return false;
         number = large > 0 ? decimal.MaxValue : decimal.MinValue;
         return Math.Abs(large) > 1;

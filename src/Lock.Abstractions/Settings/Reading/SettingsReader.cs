@@ -33,12 +33,15 @@ internal static class SettingsReader
     /// <exception cref="LockConfigException">Two are.</exception>
     public static void CheckAlternatives(ISettingsTable table, LockSettings? settings, string path)
     {
-        var said = table.Alternatives
+        List<string> said = table.Alternatives
             .Where(ways => settings is not null && ways.Any(way => Says(table, settings, way)))
             .Select(static ways => string.Join(" and ", ways))
             .ToList();
         if (said.Count > 1)
-            throw new LockConfigException(path, $"says where the server is more than once: by {string.Join(", by ", said)}. Keep one of them.");
+        {
+            throw new LockConfigException(
+                path, $"says where the server is more than once: by {string.Join(", by ", said)}. Keep one of them.");
+        }
     }
 
     private static bool Says(ISettingsTable table, LockSettings settings, string name) =>
@@ -46,7 +49,7 @@ internal static class SettingsReader
 
     private static LockConfigException Unknown(ISettingsTable table, ConfigNode node, string name, SettingPlace place)
     {
-        var rows = table.Rows.Where(row => row.Place == place).ToList();
+        List<Setting> rows = table.Rows.Where(row => row.Place == place).ToList();
         return ConfigErrors.Unknown(node.Path, name, rows.SelectMany(static row => row.Names), Meant(rows, name));
     }
 
@@ -55,5 +58,7 @@ internal static class SettingsReader
         rows.FirstOrDefault(row => row.Misnomers.Contains(name, StringComparer.OrdinalIgnoreCase))?.Name;
 
     private static bool Same(object? one, object? other) =>
-        one is IEnumerable<LockSettings> list ? other is IEnumerable<LockSettings> second && list.SequenceEqual(second) : Equals(one, other);
+        one is IEnumerable<LockSettings> list
+            ? other is IEnumerable<LockSettings> second && list.SequenceEqual(second)
+            : Equals(one, other);
 }

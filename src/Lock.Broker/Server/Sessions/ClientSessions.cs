@@ -7,11 +7,11 @@ namespace Locking;
 internal sealed partial class ClientSessions(
     BrokerServerOptions options, BrokerLocks locks, DescriptorReserve descriptors, TimeProvider time, ILogger logger)
 {
-    private static readonly TimeSpan _refusedFor = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_refusedFor = TimeSpan.FromSeconds(2);
 
     private readonly Lock _gate = new();
     private readonly HashSet<ClientSession> _sessions = [];
-    private readonly DueQueue<ClientSession> _refused = new(time, _refusedFor);
+    private readonly DueQueue<ClientSession> _refused = new(time, s_refusedFor);
     private ServingThread? _serving;
     private long _idleSince;
     private volatile bool _isClosing;

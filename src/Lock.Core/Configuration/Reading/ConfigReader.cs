@@ -7,7 +7,8 @@ internal static class ConfigReader
     /// <exception cref="LockConfigException">A setting is unknown, of the wrong type or out of range.</exception>
     public static LockConfig Read(ConfigNode root, KnownProviders known)
     {
-        ObjectNode top = AsObject(root, "a configuration is an object such as {\"type\": \"redis\", \"connection\": {\"host\": \"127.0.0.1\"}}");
+        ObjectNode top = AsObject(
+            root, "a configuration is an object such as {\"type\": \"redis\", \"connection\": {\"host\": \"127.0.0.1\"}}");
         foreach (ConfigMember member in top.Members)
         {
             if (IsCalled(member, ConfigNames.LockConfig))
@@ -36,7 +37,8 @@ internal static class ConfigReader
             {
                 throw new LockConfigException(
                     member.Value.Path,
-                    $"cannot stand beside {ConfigNames.LockConfig}, where only {TopSettings.Namespace.Name} can. Move it into {ConfigNames.LockConfig}.");
+                    $"cannot stand beside {ConfigNames.LockConfig}, where only {TopSettings.Namespace.Name} can. Move it into "
+                    + $"{ConfigNames.LockConfig}.");
             }
 
             outer.Take(TopSettings.Namespace, member.Value);
@@ -50,11 +52,12 @@ internal static class ConfigReader
     {
         var single = new SettingReader<LockConfig>();
         var options = new OptionReader();
+        Setting<LockConfig> typeHere = TopSettings.Type with { Allowed = $"{known.Types}, or the type of a registered provider" };
         LockSettings? connection = null;
         foreach (ConfigMember member in top.Members)
         {
             if (TopSettings.Type.IsCalled(member.Name))
-                single.Take(TopSettings.Type, member.Value, TopSettings.Type with { Allowed = $"{known.Types}, or the type of a registered provider" });
+                single.Take(TopSettings.Type, member.Value, typeHere);
             else if (Find(TopSettings.All, member) is { } setting)
                 single.Take(setting, member.Value);
             else if (Find(WaitingAliases.AtTop, member) is { } waiting)
@@ -94,9 +97,12 @@ internal static class ConfigReader
 
     private static LockConfigException Unknown(ConfigMember member, string topPath, KnownProviders known)
     {
-        var rows = known.All.SelectMany(static provider => provider.Settings.Rows).ToList();
-        var options = OptionSettings.All.Concat(WaitingAliases.InOptions).Concat(rows.Where(static row => row.Place == SettingPlace.LockOptions)).ToList();
-        var connection = rows.Where(static row => row.Place == SettingPlace.Connection).ToList();
+        List<Setting> rows = known.All.SelectMany(static provider => provider.Settings.Rows).ToList();
+        List<Setting> options =
+        [
+            .. OptionSettings.All, .. WaitingAliases.InOptions, .. rows.Where(static row => row.Place == SettingPlace.LockOptions),
+        ];
+        List<Setting> connection = rows.Where(static row => row.Place == SettingPlace.Connection).ToList();
         string? meant = At(options, ConfigNames.LockOptions, static (row, name) => row.IsCalled(name))
             ?? At(connection, ConfigNames.Connection, static (row, name) => row.IsCalled(name))
             ?? SettingsReader.Meant(TopSettings.All, member.Name)

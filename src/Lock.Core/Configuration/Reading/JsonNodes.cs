@@ -8,7 +8,7 @@ internal static class JsonNodes
 {
     private const int DeepestNesting = 16;
 
-    private static readonly JsonReaderOptions _options = new()
+    private static readonly JsonReaderOptions s_options = new()
     {
         CommentHandling = JsonCommentHandling.Skip,
         AllowTrailingCommas = true,
@@ -19,13 +19,13 @@ internal static class JsonNodes
     /// <exception cref="LockConfigException">The text is not JSON, or names something twice.</exception>
     public static ConfigNode Read(string json)
     {
-        var utf8 = Encoding.UTF8.GetBytes(json.TrimStart('\uFEFF'));
-        var reader = new Utf8JsonReader(utf8, _options);
-        var path = "";
+        byte[] utf8 = Encoding.UTF8.GetBytes(json.TrimStart('\uFEFF'));
+        var reader = new Utf8JsonReader(utf8, s_options);
+        string path = "";
         try
         {
             reader.Read();
-            var root = ReadValue(ref reader, "", ref path);
+            ConfigNode root = ReadValue(ref reader, "", ref path);
             reader.Read(); // throws when something stands behind the value
             return root;
         }
@@ -38,10 +38,11 @@ internal static class JsonNodes
     // What was reached is not to blame: no setting is the path of this error.
     private static LockConfigException EndedEarly(string json, string reached)
     {
-        var text = json.TrimEnd();
+        string text = json.TrimEnd();
         return new LockConfigException(
             "",
-            $"The JSON ended early, at position {text.Length} (line {text.Count(static c => c == '\n') + 1}){(reached.Length > 0 ? $", in or behind {reached}" : "")}: "
+            $"The JSON ended early, at position {text.Length} (line {text.Count(static c => c == '\n') + 1})"
+            + $"{(reached.Length > 0 ? $", in or behind {reached}" : "")}: "
             + "a brace, a bracket or a quote is not closed there, or a value is missing.");
     }
 
@@ -50,7 +51,7 @@ internal static class JsonNodes
     {
         try
         {
-            var reader = new Utf8JsonReader(utf8, isFinalBlock: false, new JsonReaderState(_options));
+            var reader = new Utf8JsonReader(utf8, isFinalBlock: false, new JsonReaderState(s_options));
             while (reader.Read())
             {
                 // Only whether it can be read matters.
@@ -67,7 +68,7 @@ internal static class JsonNodes
     // The parser's own message, and so the inner exception, may quote a piece of the text: it could be a piece of a password.
     private static LockConfigException NotJson(string json, string path, JsonException problem)
     {
-        var hint = json.TrimStart() is ['{', ..]
+        string hint = json.TrimStart() is ['{', ..]
             ? ""
             : " A configuration is an object in braces, or @ and the name of a file that holds one.";
         return new LockConfigException(
@@ -97,8 +98,8 @@ internal static class JsonNodes
         var seen = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
         {
-            var name = ReadText(ref reader, path);
-            var memberPath = ConfigNode.Join(path, ConfigErrors.ShowName(name));
+            string name = ReadText(ref reader, path);
+            string memberPath = ConfigNode.Join(path, ConfigErrors.ShowName(name));
             if (!seen.Add(name))
                 throw new LockConfigException(memberPath, "is written twice in the same object. Keep one of them.");
             reached = memberPath;

@@ -47,7 +47,11 @@ internal sealed class OptionReader
     private static ConfigNode Once(Setting<LockOptions> setting, ConfigNode? before, ConfigNode node)
     {
         if (before is not null && !Equals(SettingParser.Parse(setting, before), SettingParser.Parse(setting, node)))
-            throw new LockConfigException(node.Path, $"says the same as {before.Path}, differently. Keep one of them; the usual name is {setting.Name}.");
+        {
+            throw new LockConfigException(
+                node.Path, $"says the same as {before.Path}, differently. Keep one of them; the usual name is {setting.Name}.");
+        }
+
         return node;
     }
 
@@ -61,7 +65,7 @@ internal sealed class OptionReader
             TakeRequests();
         else
             TakeAttempts();
-        var options = _said.ApplyTo(new LockOptions());
+        LockOptions options = _said.ApplyTo(new LockOptions());
         if (preset is not null)
             options = KeepWord(options);
         return _isJitterFree && options.RetryJitter is null ? options with { RetryJitter = TimeSpan.Zero } : options;
@@ -81,19 +85,20 @@ internal sealed class OptionReader
     {
         if ((_maxRetries ?? _lockRequestTimeout) is not { } node)
             return;
-        var count = Presets.LiveMutexRequests;
+        int count = Presets.LiveMutexRequests;
         if (_maxRetries is not null && SettingParser.Parse(WaitingAliases.MaxRetries, _maxRetries) is int said)
             count = said;
         if (count < -1)
             throw ConfigErrors.Bad(_maxRetries!, isSecret: false, "is out of range", WaitingAliases.MaxRetries.Allowed);
-        var each = Presets.LiveMutexRequestTimeout;
+        TimeSpan each = Presets.LiveMutexRequestTimeout;
         if (_lockRequestTimeout is not null)
         {
             each = (TimeSpan)SettingParser.Parse(WaitingAliases.LockRequestTimeout, _lockRequestTimeout)!;
             _said.Take(OptionSettings.RetryDelay, _lockRequestTimeout, each, WaitingAliases.LockRequestTimeout);
         }
 
-        var whole = count < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(Math.Min(count * each.TotalMilliseconds, 1e15));
+        TimeSpan whole =
+            count < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(Math.Min(count * each.TotalMilliseconds, 1e15));
         _said.Take(OptionSettings.WaitTimeout, node, whole);
     }
 

@@ -10,7 +10,7 @@ internal static class SectionNodes
 
     private static ConfigNode Read(IConfigurationSection section, string path)
     {
-        var children = section.GetChildren().ToList();
+        List<IConfigurationSection> children = section.GetChildren().ToList();
         if (children.Count == 0)
         {
             return section.Value is { } text
@@ -20,13 +20,13 @@ internal static class SectionNodes
 
         if (path.Length > 0 && children.TrueForAll(static child => int.TryParse(child.Key, NumberStyles.None, null, out _)))
         {
-            var items = children
+            IEnumerable<ConfigNode> items = children
                 .OrderBy(static child => int.Parse(child.Key, CultureInfo.InvariantCulture))
                 .Select((child, index) => Read(child, $"{path}[{index}]"));
             return new ArrayNode(path, [.. items]);
         }
 
-        var members = children
+        IEnumerable<ConfigMember> members = children
             .Select(child => new ConfigMember(child.Key, Read(child, ConfigNode.Join(path, ConfigErrors.ShowName(child.Key)))));
         return new ObjectNode(path, [.. members]);
     }

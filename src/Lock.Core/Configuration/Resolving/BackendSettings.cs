@@ -1,9 +1,9 @@
 namespace Locking;
 
 /// <summary>
-/// What a backend makes of settings. Those that it has are read by its own table. Of those that others have, one that only tunes is ignored, and
-/// named in the log, so that a configuration can move to another backend by its type and connection alone; one that asks for something this backend
-/// cannot give is refused. A name that nobody has is an error.
+/// What a backend makes of settings. Those that it has are read by its own table. Of those that others have, one that only tunes is
+/// ignored, and named in the log, so that a configuration can move to another backend by its type and connection alone; one that asks for
+/// something this backend cannot give is refused. A name that nobody has is an error.
 /// </summary>
 internal sealed class BackendSettings(KnownProviders known, ILockProvider? own, string topPath)
 {
@@ -90,11 +90,13 @@ internal sealed class BackendSettings(KnownProviders known, ILockProvider? own, 
         IReadOnlyList<Setting> here = Rows(place);
         IReadOnlyList<Setting> there = Rows(other);
         string elsewhere = ConfigNode.Join(topPath, Place(other));
-        string? meant = there.FirstOrDefault(row => row.IsCalled(name)) is { } found ? ConfigNode.Join(elsewhere, found.Names.First(one => Same(one, name)))
+        string? meant = there.FirstOrDefault(row => row.IsCalled(name)) is { } found
+            ? ConfigNode.Join(elsewhere, found.Names.First(one => Same(one, name)))
             : AtTop(name)
             ?? SettingsReader.Meant(here, name)
             ?? (SettingsReader.Meant(there, name) is { } near ? ConfigNode.Join(elsewhere, near) : null);
-        return ConfigErrors.Unknown(node.Path, name, here.SelectMany(static row => row.Names).Distinct(StringComparer.OrdinalIgnoreCase), meant);
+        return ConfigErrors.Unknown(
+            node.Path, name, here.SelectMany(static row => row.Names).Distinct(StringComparer.OrdinalIgnoreCase), meant);
     }
 
     /// <summary>The names of the top that stand here by mistake, as they are called here.</summary>

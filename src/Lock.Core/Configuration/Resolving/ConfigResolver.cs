@@ -11,7 +11,10 @@ internal static class ConfigResolver
         LockConfig config = ApplyPreset(said, known);
         ILockProvider provider = known.Get(config.Type ?? throw WithoutType(config, known));
         var settings = new BackendSettings(known, provider, "");
-        config = settings.OfBackend(settings.Normalize(config)) with { Type = provider.Type, LockOptions = config.LockOptions ?? new LockOptions() };
+        config = settings.OfBackend(settings.Normalize(config)) with
+        {
+            Type = provider.Type, LockOptions = config.LockOptions ?? new LockOptions(),
+        };
         OptionConsistency.Check(config.LockOptions);
         return new ResolvedConfig(config, provider, settings.Ignored);
     }
@@ -78,7 +81,8 @@ internal static class ConfigResolver
         foreach ((string name, object? value) in preset)
         {
             // A place of one's own takes neither the port nor the table of a preset.
-            bool isPlaced = (name == "port" && (merged["path"] ?? merged["udsPath"]) is not null) || (name == "isolated" && merged["name"] is not null);
+            bool isPlaced = (name == "port" && (merged["path"] ?? merged["udsPath"]) is not null)
+                || (name == "isolated" && merged["name"] is not null);
             if (!isPlaced && merged[name] is null)
                 merged[name] = value;
         }

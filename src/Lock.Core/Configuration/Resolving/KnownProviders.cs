@@ -27,7 +27,7 @@ internal sealed class KnownProviders
     {
         if (Find(type) is { } found)
             return found;
-        var types = _all.Select(static provider => provider.Type).ToList();
+        List<string> types = _all.Select(static provider => provider.Type).ToList();
         string suggestion = ConfigErrors.Nearest(type, types) is { } meant ? $" Did you mean {meant}?" : "";
         throw new LockConfigException(
             TopSettings.Type.Name,
@@ -38,7 +38,7 @@ internal sealed class KnownProviders
     /// <summary>Who else has a setting, in a place: its row as the first of them has it, and their types.</summary>
     public (Setting Row, IReadOnlyList<string> Types)? Others(ILockProvider? own, string name, SettingPlace place)
     {
-        var rows = _all
+        List<(string Type, Setting? Row)> rows = _all
             .Where(provider => provider != own)
             .Select(provider => (provider.Type, Row: SettingsReader.Find(provider.Settings, name, place)))
             .Where(static one => one.Row is not null)

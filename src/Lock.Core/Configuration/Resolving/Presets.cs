@@ -95,8 +95,8 @@ internal static class Presets
         _ => [],
     };
 
-    /// <summary>The connection of a preset on the backend that it is about. It counts only where the configuration says nothing of where the
-    /// locks are.</summary>
+    /// <summary>The connection of a preset on the backend that it is about. It counts only where the configuration says nothing of where
+    /// the locks are.</summary>
     public static LockSettings ConnectionOf(string preset, string type) => (preset, type) switch
     {
         (LiveMutex, Broker) => new LockSettings { ["port"] = 6970, ["noDelay"] = true },

@@ -8,7 +8,8 @@ internal static class OptionSettings
     private static readonly double s_longest = OptionRules.Longest.TotalMilliseconds;
 
     public static Setting<LockOptions> Ttl { get; } = Time(
-        "ttl", static o => o.Ttl, static (o, value) => o with { Ttl = value }, "Lease. `null` or -1: never expires, where the backend allows it.") with
+        "ttl", static o => o.Ttl, static (o, value) => o with { Ttl = value },
+        "Lease. `null` or -1: never expires, where the backend allows it.") with
     {
         Kind = SettingKind.TimeOrEndless, Aliases = ["timeoutMillis"], Default = "30000",
         Allowed = $"1 to 10,000 days in {Milliseconds}; null or -1 for a lock that never expires",
@@ -29,22 +30,26 @@ internal static class OptionSettings
     };
 
     public static Setting<LockOptions> MaxHold { get; } = Time(
-        "maxHold", static o => o.MaxHold, static (o, value) => o with { MaxHold = value }, "Renewing stops after this, the handle is then lost.") with
+        "maxHold", static o => o.MaxHold, static (o, value) => o with { MaxHold = value },
+        "Renewing stops after this, the handle is then lost.") with
     {
         Kind = SettingKind.TimeOrNone, Default = "null",
     };
 
     public static Setting<LockOptions> WaitTimeout { get; } = Time(
-        "waitTimeout", static o => o.WaitTimeout, static (o, value) => o with { WaitTimeout = value }, "`null` or -1: for ever; 0: one attempt.") with
+        "waitTimeout", static o => o.WaitTimeout, static (o, value) => o with { WaitTimeout = value },
+        "`null` or -1: for ever; 0: one attempt.") with
     {
-        Kind = SettingKind.TimeOrEndless, Least = 0, Aliases = ["timeout", "failAfterMillis"], Default = "for ever (`LockAsync`), 0 (`TryLockAsync`)",
+        Kind = SettingKind.TimeOrEndless, Least = 0, Aliases = ["timeout", "failAfterMillis"],
+        Default = "for ever (`LockAsync`), 0 (`TryLockAsync`)",
         Allowed = $"0 (one attempt) to 10,000 days in {Milliseconds}; null or -1 to wait for ever",
         Misnomers = ["acquireTimeout", "lockTimeout", "waitTime", "maxWait", "blockingTimeout"],
     };
 
     public static Setting<LockOptions> RetryCount { get; } = new()
     {
-        Name = "retryCount", Place = SettingPlace.LockOptions, Kind = SettingKind.WholeNumber, AllowsNull = true, Least = -1, Default = "null",
+        Name = "retryCount", Place = SettingPlace.LockOptions, Kind = SettingKind.WholeNumber, AllowsNull = true, Least = -1,
+        Default = "null",
         Allowed = "0 (one attempt) or more, -1 for endless attempts, null for waitTimeout alone",
         Meaning = "null: `waitTimeout` alone rules; -1 endless; N: N + 1 attempts. Both set: the first to end wins.",
         Misnomers = ["retries", "attempts", "maxAttempts", "retryMax"],
@@ -55,7 +60,8 @@ internal static class OptionSettings
         "retryDelay", static o => o.RetryDelay, static (o, value) => o with { RetryDelay = value },
         "Pause between attempts where nothing better is known; with `retryCount` their spacing.") with
     {
-        Least = 0, Aliases = ["attemptDelay", "retryTimeMillis"], Default = "200", Misnomers = ["interval", "retryInterval", "backoff", "sleep"],
+        Least = 0, Aliases = ["attemptDelay", "retryTimeMillis"], Default = "200",
+        Misnomers = ["interval", "retryInterval", "backoff", "sleep"],
     };
 
     public static Setting<LockOptions> RetryJitter { get; } = Time(
@@ -66,15 +72,20 @@ internal static class OptionSettings
 
     public static Setting<LockOptions> Wait { get; } = new()
     {
-        Name = "wait", Place = SettingPlace.LockOptions, Kind = SettingKind.Choice, Choices = ["auto", "notify", "poll"], Default = "`auto`",
+        Name = "wait", Place = SettingPlace.LockOptions, Kind = SettingKind.Choice, Choices = ["auto", "notify", "poll"],
+        Default = "`auto`",
         Allowed = "\"auto\", \"notify\" or \"poll\"",
         Meaning = "How a waiter learns that the lock is free. In memory and at the broker it is always told.",
         Get = static o => o.Wait switch { null => null, WaitMode.Auto => "auto", WaitMode.Notify => "notify", _ => "poll" },
-        Set = static (o, value) => o with { Wait = value switch { "auto" => WaitMode.Auto, "notify" => WaitMode.Notify, _ => WaitMode.Poll } },
+        Set = static (o, value) => o with
+        {
+            Wait = value switch { "auto" => WaitMode.Auto, "notify" => WaitMode.Notify, _ => WaitMode.Poll },
+        },
     };
 
     public static Setting<LockOptions> PollInterval { get; } = Time(
-        "pollInterval", static o => o.PollInterval, static (o, value) => o with { PollInterval = value }, "Safety net while waiting for a notice.") with
+        "pollInterval", static o => o.PollInterval, static (o, value) => o with { PollInterval = value },
+        "Safety net while waiting for a notice.") with
     {
         Default = "5000",
     };
@@ -90,8 +101,8 @@ internal static class OptionSettings
 
     public static Setting<LockOptions> LostMargin { get; } = Time(
         "lostMargin", static o => o.LostMargin, static (o, value) => o with { LostMargin = value },
-        "A loss is announced this long before the backend may grant to another; below the ttl; where it is shorter than the allowance for drift "
-        + "(`driftFactor` of the ttl and 2 ms), that counts. `Remaining` is what is left until the announcement.") with
+        "A loss is announced this long before the backend may grant to another; below the ttl; where it is shorter than the allowance for "
+        + "drift (`driftFactor` of the ttl and 2 ms), that counts. `Remaining` is what is left until the announcement.") with
     {
         Least = 0, Default = "the allowance for drift; in memory, where none is needed, 0",
     };
@@ -111,7 +122,8 @@ internal static class OptionSettings
     };
 
     public static Setting<LockOptions> ReleaseTimeout { get; } = Time(
-        "releaseTimeout", static o => o.ReleaseTimeout, static (o, value) => o with { ReleaseTimeout = value }, "Limit of an unlock with its retries.") with
+        "releaseTimeout", static o => o.ReleaseTimeout, static (o, value) => o with { ReleaseTimeout = value },
+        "Limit of an unlock with its retries.") with
     {
         Aliases = ["unlockRequestTimeout"], Default = "8000",
     };
@@ -119,7 +131,8 @@ internal static class OptionSettings
     /// <summary>All of them, in the order of the documentation.</summary>
     public static IReadOnlyList<Setting<LockOptions>> All { get; } =
     [
-        Ttl, AutoRenew, RenewInterval, MaxHold, WaitTimeout, RetryCount, RetryDelay, RetryJitter, Wait, PollInterval, DriftFactor, LostMargin,
+        Ttl, AutoRenew, RenewInterval, MaxHold, WaitTimeout, RetryCount, RetryDelay, RetryJitter, Wait, PollInterval, DriftFactor,
+        LostMargin,
         Owner, KeepOnDisconnect, ReleaseTimeout,
     ];
 
@@ -127,6 +140,7 @@ internal static class OptionSettings
         string name, Func<LockOptions, TimeSpan?> get, Func<LockOptions, TimeSpan?, LockOptions> set, string meaning) =>
         Providers.Settings.Time(name, get, set, meaning) with { Place = SettingPlace.LockOptions, Most = s_longest };
 
-    private static Setting<LockOptions> Flag(string name, Func<LockOptions, bool?> get, Func<LockOptions, bool?, LockOptions> set, string meaning) =>
+    private static Setting<LockOptions> Flag(
+        string name, Func<LockOptions, bool?> get, Func<LockOptions, bool?, LockOptions> set, string meaning) =>
         Providers.Settings.Flag(name, get, set, meaning) with { Place = SettingPlace.LockOptions, AllowsNull = false };
 }

@@ -20,12 +20,14 @@ internal static class WaitingAliases
 
     public static Setting<LockOptions> MaxRetries { get; } = OptionSettings.RetryCount with
     {
-        Name = "maxRetries", Aliases = ["lockRetryMax"], Misnomers = [], Meaning = "`retryCount`; with the preset `live-mutex` its number of requests.",
+        Name = "maxRetries", Aliases = ["lockRetryMax"], Misnomers = [],
+        Meaning = "`retryCount`; with the preset `live-mutex` its number of requests.",
     };
 
     public static Setting<LockOptions> LockRequestTimeout { get; } = OptionSettings.RetryDelay with
     {
-        Name = "lockRequestTimeout", Aliases = [], Misnomers = [], Meaning = "`retryDelay`; with the preset `live-mutex` the time of each request.",
+        Name = "lockRequestTimeout", Aliases = [], Misnomers = [],
+        Meaning = "`retryDelay`; with the preset `live-mutex` the time of each request.",
     };
 
     /// <summary>Those that stand in <c>lockOptions</c>.</summary>

@@ -1,7 +1,9 @@
 namespace Locking;
 
-/// <summary>Who was granted a lock that others wait for: its release hands it on at once, where it would else find out by a first command in vain.</summary>
-/// <remarks>A guess. One that is missing, since another grant had the same slot, costs a round trip; one that is wrong, the server a little work.</remarks>
+/// <summary>Who was granted a lock that others wait for: its release hands it on at once, where it would else find out by a first command
+/// in vain.</summary>
+/// <remarks>A guess. One that is missing, since another grant had the same slot, costs a round trip; one that is wrong, the server a little
+/// work.</remarks>
 internal sealed class CrowdedGrants
 {
     private readonly string?[] _slots = new string?[256];

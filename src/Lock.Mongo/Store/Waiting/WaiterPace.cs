@@ -3,11 +3,12 @@ namespace Locking;
 /// <summary>When one waiter asks again: the first of the line soon, the others about when they will be the first.</summary>
 /// <remarks>
 /// <para>
-/// A lock changes hands at a pace of its own, which a waiter sees by moving up. Where nothing has moved for longer than that, the pace is taken to be as
-/// slow as that: so the first of the line asks again after an eighth of the time that it has been waiting since, and a lock that is held long is asked for
-/// seldom.
+/// A lock changes hands at a pace of its own, which a waiter sees by moving up. Where nothing has moved for longer than that, the pace is
+/// taken to be as slow as that: so the first of the line asks again after an eighth of the time that it has been waiting since, and a lock
+/// that is held long is asked for seldom.
 /// </para>
-/// <para>No pause is longer than half of <see cref="MongoLine.Claim"/>: who is made the holder meanwhile asks in time.</para>
+/// <para>No pause is longer than half of a claim: who is made the holder meanwhile asks in time, also where its question takes a
+/// while.</para>
 /// </remarks>
 internal sealed class WaiterPace(TimeProvider time)
 {
@@ -15,8 +16,8 @@ internal sealed class WaiterPace(TimeProvider time)
     private const double PartOfTheOthers = 0.75;
 
     private static readonly TimeSpan s_shortest = TimeSpan.FromMilliseconds(2);
-    private static readonly TimeSpan s_longestOfTheFirst = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan s_longestOfTheOthers = MongoLine.Claim / 2;
+    private static readonly TimeSpan s_longestOfTheFirst = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan s_longestOfTheOthers = MongoLine.ShortestClaim / 2;
 
     private readonly Lock _gate = new();
 
@@ -25,6 +26,19 @@ internal sealed class WaiterPace(TimeProvider time)
 
     private int _place = int.MaxValue;
     private long _movedAt;
+    private long _askedAt;
+    private TimeSpan _claim = MongoLine.ShortestClaim;
+
+    /// <summary>A question is about to be sent.</summary>
+    /// <returns>The claim that this waiter needs, by how long its questions take.</returns>
+    public TimeSpan Asking()
+    {
+        lock (_gate)
+        {
+            _askedAt = time.GetTimestamp();
+            return _claim;
+        }
+    }
 
     /// <summary>The pause before the next question.</summary>
     /// <param name="place">The place that the last one has shown; 0 for the first.</param>
@@ -33,6 +47,7 @@ internal sealed class WaiterPace(TimeProvider time)
         lock (_gate)
         {
             long now = time.GetTimestamp();
+            _claim = ClaimFor(time.GetElapsedTime(_askedAt, now));
             if (place != _place)
             {
                 if (place < _place && _place != int.MaxValue)
@@ -47,6 +62,14 @@ internal sealed class WaiterPace(TimeProvider time)
                 ? Within(perHolder / PartOfTheFirst, s_longestOfTheFirst)
                 : Within(perHolder * (place * PartOfTheOthers), s_longestOfTheOthers);
         }
+    }
+
+    /// <summary>A pause, and several questions that take twice as long as the last one: where they take a second, nobody's turn ends while
+    /// it asks.</summary>
+    private static TimeSpan ClaimFor(TimeSpan question)
+    {
+        TimeSpan claim = question * 8;
+        return claim < MongoLine.ShortestClaim ? MongoLine.ShortestClaim : claim > MongoLine.Silence ? MongoLine.Silence : claim;
     }
 
     private static TimeSpan Within(TimeSpan pause, TimeSpan longest) => pause < s_shortest ? s_shortest : pause > longest ? longest : pause;

@@ -48,7 +48,8 @@ public sealed class MongoLineInterleavingTests : IClassFixture<MongoServer>, IAs
 
         // Its store knows that somebody waits, and hands on at once.
         _runner.LoseReply("findAndModify", () => OthersAsync(_c, granted: true));
-        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => _store.TryReleaseAsync("k", _b.HolderId, default).AsTask());
+        LockStoreException exception =
+            await Assert.ThrowsAsync<LockStoreException>(() => _store.TryReleaseAsync("k", _b.HolderId, default).AsTask());
         Assert.True(exception.IsTransient);
         Assert.True(exception.MayHaveBeenApplied);
         Assert.Equal(_c.HolderId, await HolderAsync());
@@ -121,7 +122,7 @@ public sealed class MongoLineInterleavingTests : IClassFixture<MongoServer>, IAs
         await OthersAsync(_c, granted: false);
         Assert.Equal(StoreReply.Done, await _others.ReleaseAsync("k", _a.HolderId));
         await OthersAsync(_c, granted: false);
-        _time.Advance(MongoLine.Claim);
+        _time.Advance((await _others.Store.GetAsync("k", default))!.Remaining);
         await OthersAsync(_c, granted: true);
     }
 

@@ -3,12 +3,14 @@ using MongoDB.Bson;
 
 namespace Locking;
 
-/// <summary>The line of those who wait, on a server clock that stands still until a test advances it: who is next, and what the dead cost.</summary>
+/// <summary>The line of those who wait, on a server clock that stands still until a test advances it: who is next, and what the dead
+/// cost.</summary>
 public sealed class MongoLineTests : IClassFixture<MongoServer>, IAsyncLifetime
 {
     private static readonly TimeSpan s_minute = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan s_moment = TimeSpan.FromMilliseconds(1);
-    private readonly FakeTimeProvider _time = new(DateTimeOffset.FromUnixTimeMilliseconds(MongoServer.LaterThanAnyPurge.ToUnixTimeMilliseconds()));
+    private readonly FakeTimeProvider _time =
+        new(DateTimeOffset.FromUnixTimeMilliseconds(MongoServer.LaterThanAnyPurge.ToUnixTimeMilliseconds()));
     private readonly MongoGateway _gateway;
     private readonly TestStore _store;
     private readonly AcquireRequest _a = Waiter("a");
@@ -53,10 +55,11 @@ public sealed class MongoLineTests : IClassFixture<MongoServer>, IAsyncLifetime
         await GrantAsync(_a);
         await RefuseAsync(_b);
         await GiveBackAsync(_a);
-        _time.Advance(MongoLine.Claim / 2);
+        _time.Advance(MongoLine.ShortestClaim / 2);
         await GrantAsync(_b);
         Assert.Equal(s_minute, (await _store.Store.GetAsync("k", default))!.Remaining);
-        Assert.Equal(_time.GetUtcNow() + s_minute + MongoStoreSettings.DefaultRetention + s_moment, (await DocumentAsync())["purgeAt"].ToUniversalTime());
+        Assert.Equal(_time.GetUtcNow() + s_minute + MongoStoreSettings.DefaultRetention + s_moment,
+            (await DocumentAsync())["purgeAt"].ToUniversalTime());
     }
 
     [Fact]
@@ -90,7 +93,7 @@ public sealed class MongoLineTests : IClassFixture<MongoServer>, IAsyncLifetime
         await GrantAsync(_a);
         await RefuseAsync(_b, _c);
         await GiveBackAsync(_a);
-        _time.Advance(MongoLine.Claim - s_moment);
+        _time.Advance(await LeftAsync() - s_moment);
         await RefuseAsync(_c);
         _time.Advance(s_moment);
         long token = await GrantAsync(_c);
@@ -258,7 +261,10 @@ public sealed class MongoLineTests : IClassFixture<MongoServer>, IAsyncLifetime
     [InlineData("{ id: 'b' }")]
     [InlineData("[]")]
     [InlineData("null")]
-    [InlineData("[ 1, null, 'b', [ 2 ], { }, { id: 'x' }, { id: 7, owner: 'x', seen: NOW }, { id: 'x', owner: 7, seen: NOW }, { id: 'x', owner: 'x', seen: 9 } ]")]
+    [InlineData("[ 1, null, 'b', [ 2 ], { }, { id: 'x' }, { id: 7, owner: 'x', seen: NOW, claim: 500 } ]")]
+    [InlineData("[ { id: 'x', owner: 7, seen: NOW, claim: 500 }, { id: 'x', owner: 'x', seen: 9, claim: 500 } ]")]
+    [InlineData("[ { id: 'x', owner: 'x', seen: NOW }, { id: 'x', owner: 'x', seen: NOW, claim: 'x' } ]")]
+    [InlineData("[ { id: 'x', owner: 'x', seen: NOW, claim: -1 }, { id: 'x', owner: 'x', seen: NOW, claim: 1e9 } ]")]
     public async Task What_is_no_waiter_is_passed_over(string line)
     {
         string now = $"ISODate('{_time.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fffZ}')";
@@ -291,7 +297,8 @@ public sealed class MongoLineTests : IClassFixture<MongoServer>, IAsyncLifetime
         await GiveBackAsync(odd);
     }
 
-    private static AcquireRequest Waiter(string owner, TimeSpan? ttl = null) => new("k", TestStore.NewId(), owner, ttl ?? s_minute) { Queue = true };
+    private static AcquireRequest Waiter(string owner, TimeSpan? ttl = null) =>
+        new("k", TestStore.NewId(), owner, ttl ?? s_minute) { Queue = true };
 
     private async Task<long> GrantAsync(AcquireRequest request)
     {
@@ -312,11 +319,16 @@ public sealed class MongoLineTests : IClassFixture<MongoServer>, IAsyncLifetime
         Assert.True(reply.IsGranted == granted, $"{request.Owner}: {reply}");
     }
 
-    private async Task GiveBackAsync(AcquireRequest request) => Assert.Equal(StoreReply.Done, await _store.ReleaseAsync("k", request.HolderId));
+    private async Task GiveBackAsync(AcquireRequest request) =>
+        Assert.Equal(StoreReply.Done, await _store.ReleaseAsync("k", request.HolderId));
+
+    /// <summary>What is left of whatever holds the lock.</summary>
+    private async Task<TimeSpan> LeftAsync() => (await DocumentAsync())["expiresAt"].ToUniversalTime() - _time.GetUtcNow().UtcDateTime;
 
     private async Task<BsonDocument> DocumentAsync() => (await _store.DocumentAsync("k"))!;
 
-    private async Task<List<string>> LineAsync() => [.. (await DocumentAsync())["line"].AsBsonArray.Select(entry => entry["owner"].AsString)];
+    private async Task<List<string>> LineAsync() =>
+        [.. (await DocumentAsync())["line"].AsBsonArray.Select(entry => entry["owner"].AsString)];
 
     private async Task<List<string>> CommandsOfAsync(Func<Task> step)
     {

@@ -27,11 +27,11 @@ public sealed class WaiterPaceTests
             for (TimeSpan pause; waited < TimeSpan.FromSeconds(10); waited += pause, questions++)
             {
                 pause = pace.Next(place);
-                Assert.InRange(pause, TimeSpan.FromMilliseconds(2), MongoLine.Claim / 2);
+                Assert.InRange(pause, TimeSpan.FromMilliseconds(2), MongoLine.ShortestClaim / 2);
                 _time.Advance(pause);
             }
 
-            Assert.InRange(questions, 20, 150);
+            Assert.InRange(questions, 20, 100);
         }
     }
 
@@ -58,12 +58,31 @@ public sealed class WaiterPaceTests
     }
 
     [Fact]
+    public void Who_has_to_wait_long_for_an_answer_needs_a_longer_claim()
+    {
+        WaiterPace pace = new(_time);
+        Assert.Equal(MongoLine.ShortestClaim, AskFor(TimeSpan.FromMilliseconds(5)));
+        Assert.Equal(MongoLine.ShortestClaim, AskFor(TimeSpan.FromMilliseconds(200)));
+        Assert.Equal(TimeSpan.FromMilliseconds(1600), AskFor(TimeSpan.FromSeconds(5)));
+        Assert.Equal(MongoLine.Silence, AskFor(TimeSpan.FromMilliseconds(5)));
+        Assert.Equal(MongoLine.ShortestClaim, AskFor(TimeSpan.FromMilliseconds(5)));
+
+        TimeSpan AskFor(TimeSpan duration)
+        {
+            TimeSpan claim = pace.Asking();
+            _time.Advance(duration);
+            pace.Next(1);
+            return claim;
+        }
+    }
+
+    [Fact]
     public void Who_lost_its_place_begins_anew()
     {
         WaiterPace pace = new(_time);
         pace.Next(0);
         _time.Advance(TimeSpan.FromSeconds(5));
-        Assert.Equal(TimeSpan.FromMilliseconds(100), pace.Next(0));
+        Assert.Equal(TimeSpan.FromMilliseconds(200), pace.Next(0));
         Assert.InRange(pace.Next(3), TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(50));
     }
 }
