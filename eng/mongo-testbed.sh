@@ -3,7 +3,7 @@
 # Nothing is installed on the machine and root is not needed. docs/mongo.md says what this engine covers and what it does not.
 #
 #   eng/mongo-testbed.sh install [DIR]          download (53 MB) and unpack (170 MB); once
-#   eng/mongo-testbed.sh start   [DIR] [PORT]   prints the port (default: the first free one from 54118); the first start creates the database
+#   eng/mongo-testbed.sh start   [DIR] [PORT]   prints the port (default: the first free one from 24118); the first start creates the database
 #   eng/mongo-testbed.sh stop    [DIR]
 #   eng/mongo-testbed.sh status  [DIR]          prints the port, or exits with 3 (not running) or 4 (not installed)
 #
@@ -52,8 +52,9 @@ running_port() {
   sed -n 4p "$data/postmaster.pid"
 }
 listens() { (: > "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
+# Below the ports that the kernel gives to outgoing connections: one of those listens nowhere, and cannot be had.
 free_port() {
-  local candidate=54118
+  local candidate=$1
   while listens "$candidate"; do candidate=$((candidate + 1)); done
   echo "$candidate"
 }
@@ -173,9 +174,10 @@ END
 
 # Somebody else may take a port that was free a moment ago.
 start_server() {
-  local attempt wanted=$port
-  for attempt in 1 2 3 4 5; do
-    port=${wanted:-$(free_port)}
+  local attempt wanted=$port next=24118
+  for attempt in 1 2 3 4 5 6 7 8; do
+    port=${wanted:-$(free_port "$next")}
+    next=$((port + 1))
     rm -f "$run/pg.log"
     if engine "$(programs)/pg_ctl" -D "$data" -o "-p $port" -l "$run/pg.log" -w -s start > /dev/null 2>&1; then return 0; fi
     if [ -n "$wanted" ] || ! grep -q 'Address already in use' "$run/pg.log"; then return 1; fi

@@ -7,6 +7,8 @@ public class StormTests
     [InlineData("inMemory", "worker-pause,worker-pause-short,worker-starve,worker-collect")]
     [InlineData("broker", "worker-kill,worker-pause,store-kill-twice,store-term-twice,network-half")]
     [InlineData("redis", "worker-kill,worker-pause,store-kill,network-answers-lost,network-break")]
+    [InlineData("postgres", "worker-kill,worker-pause,store-kill,store-term-twice,store-terminate-sessions,network-answers-lost")]
+    [InlineData("etcd", "worker-kill,worker-pause,minority-kill,leader-move,quorum-freeze,store-compact,lease-revoke")]
     public async Task A_short_storm_breaks_nothing(string backend, string faults)
     {
         var folder = Directory.CreateTempSubdirectory("lock-torture-").FullName;

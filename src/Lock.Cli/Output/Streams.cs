@@ -15,14 +15,22 @@ internal static class Streams
     /// <summary>Writes a line to standard error, with the name of the command before it.</summary>
     public static void Error(string line)
     {
-        using Stream stream = Console.OpenStandardError();
-        Write(stream, $"lock: {line}\n");
+        RawError($"lock: {line}\n");
     }
 
     /// <summary>Writes to standard error as it is.</summary>
+    /// <remarks>While the command is in front of a terminal that is set to <c>stty tostop</c>, this would stop us, and nobody would tell the command
+    /// that its lock is lost.</remarks>
     public static void RawError(string text)
     {
         using Stream stream = Console.OpenStandardError();
+        if (OperatingSystem.IsWindows())
+        {
+            Write(stream, text);
+            return;
+        }
+
+        using Signals.HeldBack held = Signals.HoldBack(Signals.TerminalOutput);
         Write(stream, text);
     }
 

@@ -72,6 +72,19 @@ public sealed class TerminalTests : IAsyncLifetime
         await Shell.SeesAsync("rc=0");
     }
 
+    /// <summary>What we say comes from the background then, which would stop us before the command is told.</summary>
+    [Fact]
+    public async Task On_a_terminal_that_stops_who_writes_from_behind_a_lost_lock_is_told()
+    {
+        await Shell.WriteAsync("stty tostop; lock run --ttl 30s --grace 10m k -- sh -c 'trap \"echo to\"\"ld; exit\" TERM; echo on; read line'\n");
+        await Shell.SeesAsync("on\r\n");
+        Assert.Equal(0, (await _sandbox.RunAsync("release", "--force", "k")).Code);
+        await Shell.SeesAsync("told\r\n");
+        await Shell.SeesAsync("was lost");
+        await Shell.WriteAsync("echo rc=$?\n");
+        await Shell.SeesAsync("rc=75");
+    }
+
     [Fact]
     public async Task Suspended_past_its_ttl_the_command_does_not_go_on()
     {

@@ -9,15 +9,16 @@ namespace Locking;
 internal sealed class PgBouncer : IAsyncDisposable
 {
     private readonly string _folder = ServerProcess.CreateFolder();
-    private readonly Process _process;
+    private readonly string _settings;
+    private Process _process;
 
     private PgBouncer(PostgresServer server, string mode)
     {
         Port = ServerProcess.FreePort();
-        string settings = Path.Combine(_folder, "pgbouncer.ini");
+        _settings = Path.Combine(_folder, "pgbouncer.ini");
         // Two connections for all clients: whoever counts on keeping one is found out. After a failed login it tries again soon: by default it lets
         // every client wait for 15 s, as long as they wait for a connection.
-        File.WriteAllText(settings, string.Create(CultureInfo.InvariantCulture, $"""
+        File.WriteAllText(_settings, string.Create(CultureInfo.InvariantCulture, $"""
             [databases]
             postgres = host=127.0.0.1 port={server.Port}
             [pgbouncer]
@@ -30,7 +31,7 @@ internal sealed class PgBouncer : IAsyncDisposable
             ignore_startup_parameters = extra_float_digits
             server_login_retry = 1
             """).Replace("postgres = host", "postgres = user=postgres host", StringComparison.Ordinal));
-        _process = ServerProcess.StartServer(Path.Combine(_folder, "log"), ServerProcess.PgBouncer, settings);
+        _process = ServerProcess.StartServer(Path.Combine(_folder, "log"), ServerProcess.PgBouncer, _settings);
     }
 
     public int Port { get; }
@@ -42,6 +43,12 @@ internal sealed class PgBouncer : IAsyncDisposable
         var bouncer = new PgBouncer(server, mode);
         await Eventually.TrueAsync(bouncer.AnswersAsync, "PgBouncer has started: " + bouncer._folder);
         return bouncer;
+    }
+
+    /// <summary>Starts it again where it has ended by itself, as the machine's supervisor does.</summary>
+    public void StartAgainIfEnded()
+    {
+        if (_process.HasExited) _process = ServerProcess.StartServer(Path.Combine(_folder, "log"), ServerProcess.PgBouncer, _settings);
     }
 
     public async ValueTask DisposeAsync()

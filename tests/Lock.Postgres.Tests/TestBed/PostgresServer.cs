@@ -96,6 +96,25 @@ internal sealed class PostgresServer : IAsyncDisposable
     /// <summary>Ends it as a crash does.</summary>
     public async Task KillAsync() => await SignalAsync("-QUIT");
 
+    /// <summary>kill -9 of the server and all its processes.</summary>
+    public async Task KillAllAsync()
+    {
+        if (_process is not { HasExited: false } postmaster) return;
+        // Stopped first: it starts no process that would outlive it beside the next server.
+        await ServerProcess.RunAsync("kill", "-STOP", Text(postmaster.Id));
+        List<string> all = Processes(postmaster);
+        await SignalAsync("-KILL", all);
+        await postmaster.WaitForExitAsync();
+        await UntilAsync(() => Task.FromResult(all.TrueForAll(static one => !Directory.Exists("/proc/" + one))), "the server's processes have ended");
+        Source.Clear();
+    }
+
+    /// <summary>A signal for the server and all its processes.</summary>
+    public async Task SignalAllAsync(string signal)
+    {
+        if (_process is { HasExited: false } postmaster) await SignalAsync(signal, Processes(postmaster));
+    }
+
     public async Task ExecuteAsync(string statement)
     {
         await using NpgsqlCommand command = Source.CreateCommand(statement);
@@ -127,6 +146,27 @@ internal sealed class PostgresServer : IAsyncDisposable
         {
             if (TimeProvider.System.GetElapsedTime(since) > TimeSpan.FromMinutes(2)) throw new InvalidOperationException($"Did not happen within two minutes: {what}.");
             await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+        }
+    }
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private static List<string> Processes(Process postmaster) =>
+        [Text(postmaster.Id), .. File.ReadAllText($"/proc/{Text(postmaster.Id)}/task/{Text(postmaster.Id)}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries)];
+
+    /// <summary>Some of them may have ended by themselves.</summary>
+    private static async Task SignalAsync(string signal, List<string> processes)
+    {
+        foreach (string one in processes)
+        {
+            try
+            {
+                await ServerProcess.RunAsync("kill", signal, one);
+            }
+            catch (InvalidOperationException)
+            {
+                if (Directory.Exists("/proc/" + one)) throw;
+            }
         }
     }
 

@@ -39,6 +39,9 @@ public static class Backends
         ["redis-replica"] = static () => new RedisBackend(persists: false, replicates: true),
         ["redLock"] = static () => new RedLockBackend(),
         ["mongo"] = static () => new MongoBackend(),
+        ["postgres"] = static () => new PostgresBackend(isPooled: false),
+        ["postgres-pooler"] = static () => new PostgresBackend(isPooled: true),
+        ["etcd"] = static () => new EtcdBackend(),
     };
 
     /// <summary>Their names.</summary>

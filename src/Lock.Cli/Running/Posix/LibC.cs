@@ -39,6 +39,12 @@ internal static unsafe partial class LibC
     /// <summary>Leaves the process waitable.</summary>
     public static int WaitNoReap => OperatingSystem.IsMacOS() ? 0x20 : 0x1000000;
 
+    /// <summary>For <see cref="pthread_sigmask"/>: these as well.</summary>
+    public static int Block => OperatingSystem.IsMacOS() ? 1 : 0;
+
+    /// <summary>For <see cref="pthread_sigmask"/>: these alone.</summary>
+    public static int SetMask => OperatingSystem.IsMacOS() ? 3 : 2;
+
     private static int CloseOnExec => OperatingSystem.IsMacOS() ? 0x1000000 : 0x80000;
 
     /// <summary>The error of the call before.</summary>
@@ -86,6 +92,10 @@ internal static unsafe partial class LibC
 
     [LibraryImport(C)]
     public static partial int sigaddset(void* signals, int signal);
+
+    /// <summary>The signals that the calling thread holds back: on Linux and macOS alike 128 bytes are room enough.</summary>
+    [LibraryImport(C)]
+    public static partial int pthread_sigmask(int how, void* signals, void* before);
 
     [LibraryImport(C)]
     public static partial int sigaction(int signal, void* action, void* before);

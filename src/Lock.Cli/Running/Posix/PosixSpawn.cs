@@ -70,11 +70,10 @@ internal static unsafe class PosixSpawn
             LibC.posix_spawnattr_setpgroup(attributes, 0);
 
             // Nothing blocked. What is handled here is reset by the start itself; what is ignored would be inherited: SIGPIPE, which the
-            // runtime ignores, and SIGTTOU, which we do. What our own parent wanted ignored (nohup) stays ignored.
+            // runtime ignores. What our own parent wanted ignored (nohup) stays ignored.
             LibC.sigemptyset(signals);
             LibC.posix_spawnattr_setsigmask(attributes, signals);
             LibC.sigaddset(signals, Signals.Pipe);
-            LibC.sigaddset(signals, Signals.TerminalOutput);
             LibC.posix_spawnattr_setsigdefault(attributes, signals);
             LibC.posix_spawnattr_setflags(attributes, (short)(flags | LibC.SpawnSignalDefaults | LibC.SpawnSignalMask));
             int child = 0;

@@ -75,8 +75,8 @@ internal static unsafe class Signals
             LibC.signal(Child, 0);
     }
 
-    /// <summary>Ignores a signal in this process.</summary>
-    public static void SetIgnored(int signal) => LibC.signal(signal, Ignore);
+    /// <summary>Holds a signal back from the calling thread until the answer is disposed of, on the same thread.</summary>
+    public static HeldBack HoldBack(int signal) => new(signal);
 
     /// <summary>Stops the other processes of our group, as the terminal would have done had the command been one of it.</summary>
     /// <param name="signal">The signal that stopped the command.</param>
@@ -94,5 +94,27 @@ internal static unsafe class Signals
     {
         LibC.signal(signal, 0);
         LibC.kill(LibC.getpid(), signal);
+    }
+
+    /// <summary>A signal that the calling thread holds back.</summary>
+    public ref struct HeldBack : IDisposable
+    {
+        private fixed byte _before[Room];
+
+        internal HeldBack(int signal)
+        {
+            byte* signals = stackalloc byte[Room];
+            LibC.sigemptyset(signals);
+            LibC.sigaddset(signals, signal);
+            fixed (byte* before = _before)
+                LibC.pthread_sigmask(LibC.Block, signals, before);
+        }
+
+        /// <inheritdoc/>
+        public void Dispose()
+        {
+            fixed (byte* before = _before)
+                LibC.pthread_sigmask(LibC.SetMask, before, null);
+        }
     }
 }

@@ -33,12 +33,7 @@ internal sealed class TerminalControl : IDisposable
     public static TerminalControl? Open()
     {
         int terminal = LibC.OpenReadWrite("/dev/tty");
-        if (terminal < 0)
-            return null;
-
-        // Taking the terminal back from the background would stop us otherwise.
-        Signals.SetIgnored(Signals.TerminalOutput);
-        return new TerminalControl(terminal);
+        return terminal < 0 ? null : new TerminalControl(terminal);
     }
 
     public void OnStarted(RunningCommand command)
@@ -63,7 +58,7 @@ internal sealed class TerminalControl : IDisposable
             return;
         bool fromKeyboard = foreground == command.Pid;
         if (fromKeyboard)
-            LibC.tcsetpgrp(_terminal, _ownGroup);
+            PutInFront(_ownGroup);
 
         // A session leader has no shell that could continue it.
         if (LibC.getsid(0) == LibC.getpid())
@@ -87,7 +82,7 @@ internal sealed class TerminalControl : IDisposable
     public void OnContinued(RunningCommand command)
     {
         if ((_given || _isJob) && IsOurs)
-            LibC.tcsetpgrp(_terminal, command.Pid);
+            PutInFront(command.Pid);
         _continued.Set();
     }
 
@@ -100,7 +95,7 @@ internal sealed class TerminalControl : IDisposable
         // In front is the command's group, or one that it made and that is gone; any other, such as the shell's, keeps the terminal.
         int foreground = LibC.tcgetpgrp(_terminal);
         if (foreground == command.Pid || (foreground > 1 && LibC.kill(-foreground, 0) != 0))
-            LibC.tcsetpgrp(_terminal, _ownGroup);
+            PutInFront(_ownGroup);
     }
 
     /// <summary>Ends this process, and what shares its group, as Ctrl-C would have done.</summary>
@@ -118,17 +113,26 @@ internal sealed class TerminalControl : IDisposable
         _continued.Dispose();
     }
 
+    /// <summary>Gives the terminal to a process group.</summary>
+    /// <remarks>From the background the kernel would stop us for it, unless this very thread holds SIGTTOU back. Ignoring it in the process
+    /// is not enough: the runtime may set the signal back to its default when we are continued.</remarks>
+    private void PutInFront(int group)
+    {
+        using Signals.HeldBack held = Signals.HoldBack(Signals.TerminalOutput);
+        LibC.tcsetpgrp(_terminal, group);
+    }
+
     private void Give(RunningCommand command)
     {
         _given = true;
-        LibC.tcsetpgrp(_terminal, command.Pid);
+        PutInFront(command.Pid);
         command.Forward(Signals.Continue);
     }
 
     private void Continue(RunningCommand command)
     {
         if (_given)
-            LibC.tcsetpgrp(_terminal, command.Pid);
+            PutInFront(command.Pid);
         command.Forward(Signals.Continue);
     }
 }
