@@ -33,7 +33,7 @@ internal static class RunCommand
         ],
         Description = """
             Waits until KEY is free, runs COMMAND, and gives the lock back when it has ended. The lease is renewed meanwhile.
-            Everything that uses the same KEY and the same backend excludes each other. On a broker and in etcd who came first is
+            All that use the same KEY and the same backend exclude each other. On a broker and in etcd who came first is
             served first, in Redis and MongoDB those who wait take turns; redLock and PostgreSQL promise no order.
 
             COMMAND has standard input, output and error, and gets the signals sent to lock (INT, TERM, HUP, QUIT, USR1, USR2,
