@@ -19,22 +19,26 @@ internal sealed class FuzzLines(int seed)
         "lock", "unlock", "lock-received", "lock-received-rejected", "lock-client-timeout", "ls", "lock-info-request", "ping",
         "acquire-many", "release-many", "increment-readers", "decrement-readers", "register-write-flag-check",
         "register-write-flag-and-readers-check", "set-write-flag-false-and-broadcast", "system-stats-request",
-        "lk-hello", "lk-auth", "lk-acquire", "lk-release", "lk-extend", "lk-withdraw", "lk-reclaim", "lk-get", "lk-list", "lk-force", "lk-ping",
+        "lk-hello", "lk-auth", "lk-acquire", "lk-release", "lk-extend", "lk-withdraw", "lk-reclaim", "lk-get", "lk-list",
+        "lk-force", "lk-ping",
     ];
 
     private static readonly string[] _values =
     [
-        "null", "true", "false", "0", "1", "-1", "5000", "1e999", "-0.5", "99999999999999999999", "\"\"", "\"k\"", "\"a\"", "\"b\"", "\"U1\"", "\"U2\"",
+        "null", "true", "false", "0", "1", "-1", "5000", "1e999", "-0.5", "99999999999999999999", "\"\"", "\"k\"", "\"a\"", "\"b\"",
+        "\"U1\"", "\"U2\"",
         "\"0.2.25\"", "[]", "{}", "[\"a\",\"b\"]", "[1,null]", "\"\\ud800\"", "\"\\u0000\"", "{\"a\":{\"b\":[1,{}]}}", "\"schlüssel🔑\"",
     ];
 
     private static readonly string[] _fields =
     [
-        "key", "uuid", "_uuid", "id", "n", "ttl", "max", "force", "wait", "retryCount", "keepLocksAfterDeath", "rwStatus", "owner", "queue", "keep",
+        "key", "uuid", "_uuid", "id", "n", "ttl", "max", "force", "wait", "retryCount", "keepLocksAfterDeath", "rwStatus", "owner",
+        "queue", "keep",
         "token", "prefix", "mac", "nonce", "keys", "lockUuid", "value", "timestamp", "inspectCommand", "unknown",
     ];
 
-    private static readonly string[] _pinnedTypes = ["lock", "unlock", "lk-acquire", "lk-release", "lk-extend", "lk-withdraw", "lk-reclaim", "lk-get"];
+    private static readonly string[] _pinnedTypes =
+        ["lock", "unlock", "lk-acquire", "lk-release", "lk-extend", "lk-withdraw", "lk-reclaim", "lk-get"];
 
     private readonly Random _random = new(seed);
 
@@ -72,7 +76,8 @@ internal sealed class FuzzLines(int seed)
         // Half of our own messages carry what they need, or they would only ever be refused.
         if (type.StartsWith("lk-", StringComparison.Ordinal) && _random.Next(2) == 0)
         {
-            line.Append(CultureInfo.InvariantCulture, $",\"n\":{_random.Next(1000)},\"key\":\"fuzz/{_random.Next(4)}\",\"id\":\"I{_random.Next(6)}\"");
+            line.Append(CultureInfo.InvariantCulture,
+                $",\"n\":{_random.Next(1000)},\"key\":\"fuzz/{_random.Next(4)}\",\"id\":\"I{_random.Next(6)}\"");
             if (_random.Next(2) == 0)
                 line.Append(CultureInfo.InvariantCulture, $",\"ttl\":{_random.Next(1, 200)}");
             if (_random.Next(2) == 0)
@@ -96,9 +101,11 @@ internal sealed class FuzzLines(int seed)
         var id = _random.Next(6);
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{{\"type\":\"{type}\",\"key\":\"{Pinned}{_random.Next(PinnedKeys)}\",\"n\":{PinnedNumbers + _random.Next(1000)},\"id\":\"I{id}\",\"uuid\":\"I{id}\",")
+            $"{{\"type\":\"{type}\",\"key\":\"{Pinned}{_random.Next(PinnedKeys)}\",\"n\":{PinnedNumbers + _random.Next(1000)},"
+                + $"\"id\":\"I{id}\",\"uuid\":\"I{id}\",")
             + string.Create(
                 CultureInfo.InvariantCulture,
-                $"\"_uuid\":\"I{id}\",\"ttl\":{_random.Next(1, 5000)},\"token\":{_random.Next()},\"queue\":{(_random.Next(2) == 0 ? "true" : "false")}}}");
+                $"\"_uuid\":\"I{id}\",\"ttl\":{_random.Next(1, 5000)},\"token\":{_random.Next()},"
+                    + $"\"queue\":{(_random.Next(2) == 0 ? "true" : "false")}}}");
     }
 }

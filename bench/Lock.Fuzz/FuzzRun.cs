@@ -143,7 +143,8 @@ internal static class FuzzRun
             if (foreign.Count == 0)
                 return;
             if (attempt == 1000)
-                throw new InvalidOperationException($"{foreign.Count} locks of clients that are gone cannot be broken: {string.Join(", ", foreign.Take(5))}.");
+                throw new InvalidOperationException(
+                    $"{foreign.Count} locks of clients that are gone cannot be broken: {string.Join(", ", foreign.Take(5))}.");
             foreach (var key in foreign)
                 await store.ForceReleaseAsync(key, default);
         }

@@ -1,6 +1,7 @@
 namespace Locking.Fuzz;
 
-/// <summary>Takes and gives back locks of its own between the hostile lines, and compares every answer with a model of who holds what.</summary>
+/// <summary>Takes and gives back locks of its own between the hostile lines,
+/// and compares every answer with a model of who holds what.</summary>
 internal sealed class HonestClient(ILockStore store, int seed)
 {
     private const int Keys = 6;
@@ -43,7 +44,8 @@ internal sealed class HonestClient(ILockStore store, int seed)
                     return;
                 var token = reply.FencingToken!.Value;
                 if (isHeld ? token != holder.Token : token <= _lastToken)
-                    throw new InvalidOperationException($"{key} was granted with token {token} after {(isHeld ? holder.Token : _lastToken)}.");
+                    throw new InvalidOperationException(
+                        $"{key} was granted with token {token} after {(isHeld ? holder.Token : _lastToken)}.");
                 _lastToken = Math.Max(_lastToken, token);
                 _held[key] = (id, token);
                 return;

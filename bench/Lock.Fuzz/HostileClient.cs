@@ -75,7 +75,8 @@ internal sealed class HostileClient(Func<Socket> connect, int seed)
 
                 kept = rest.Length;
                 if (kept == buffer.Length)
-                    throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"The broker sent a line of more than {kept} bytes."));
+                    throw new InvalidOperationException(
+                        string.Create(CultureInfo.InvariantCulture, $"The broker sent a line of more than {kept} bytes."));
                 rest.CopyTo(buffer);
             }
         }

@@ -116,7 +116,8 @@ public sealed class ClusterTests : IAsyncLifetime
         {
             var request = new AcquireRequest(key, ids[i], "", TimeSpan.FromSeconds(30)) { Progress = progress[i] };
             int index = i;
-            waits[i] = Task.Run(() => ((IWaitingStore)stores[index]).AcquireAsync(request, Timeout.InfiniteTimeSpan, CancellationToken.None).AsTask());
+            waits[i] = Task.Run(() =>
+                ((IWaitingStore)stores[index]).AcquireAsync(request, Timeout.InfiniteTimeSpan, CancellationToken.None).AsTask());
             await Eventually.DoneAsync(progress[i].Queued.Task, "its place in the line");
         }
 
@@ -142,7 +143,8 @@ public sealed class ClusterTests : IAsyncLifetime
     }
 
     private static Task ExtendedAsync(ILockHandle handle) =>
-        EventuallyAsync(async () => await handle.TryExtendAsync(TimeSpan.FromMinutes(2)) ? true : throw new InvalidOperationException("lost"));
+        EventuallyAsync(async () =>
+            await handle.TryExtendAsync(TimeSpan.FromMinutes(2)) ? true : throw new InvalidOperationException("lost"));
 
     private static async Task ReleasedAsync(ILockHandle handle) =>
         Assert.Equal(UnlockOutcome.Released, await Eventually.DoneAsync(handle.UnlockAsync().AsTask(), "the release"));

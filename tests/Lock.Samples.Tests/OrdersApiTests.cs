@@ -12,7 +12,8 @@ public sealed class OrdersApiTests
     private static readonly string[] InMemory =
     [
         "--urls=http://127.0.0.1:0", "--Logging:LogLevel:Default=None", "--Locks:Orders:type=inMemory", "--Locks:Orders:namespace=orders",
-        "--Locks:Orders:connection:name=orders-of-a-test", "--Locks:Reports:type=inMemory", "--Locks:Reports:connection:name=reports-of-a-test",
+        "--Locks:Orders:connection:name=orders-of-a-test", "--Locks:Reports:type=inMemory",
+        "--Locks:Reports:connection:name=reports-of-a-test",
     ];
 
     [Fact]

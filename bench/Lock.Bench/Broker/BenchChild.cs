@@ -18,7 +18,8 @@ internal sealed class BenchChild : IAsyncDisposable
 
     /// <summary>npm's live-mutex.</summary>
     public static BenchChild OfNode(string part, int port) => Start(
-        "node", [Path.Combine(AppContext.BaseDirectory, "Broker", "live-mutex.js"), Packages(), part, port.ToString(CultureInfo.InvariantCulture)]);
+        "node", [Path.Combine(AppContext.BaseDirectory, "Broker", "live-mutex.js"), Packages(), part,
+            port.ToString(CultureInfo.InvariantCulture)]);
 
     public async Task<string> ReadAsync() =>
         await _process.StandardOutput.ReadLineAsync().WaitAsync(_patience, TimeProvider.System)

@@ -3,7 +3,8 @@ using MongoDB.Driver;
 
 namespace Locking.Bench.Mongo;
 
-/// <summary>The least that a lock in MongoDB can be: one findAndModify takes it, one update gives it back. No token, owner, counter or look at who is there.</summary>
+/// <summary>The least that a lock in MongoDB can be: one findAndModify takes it, one update gives it back. No token, owner,
+/// counter or look at who is there.</summary>
 internal sealed class RawMongoLock(IMongoDatabase database, string collection)
 {
     private const long Minute = 60_000;
@@ -13,7 +14,9 @@ internal sealed class RawMongoLock(IMongoDatabase database, string collection)
     public async Task CreateIndexAsync() => await RunAsync(new BsonDocument
     {
         { "createIndexes", collection },
-        { "indexes", new BsonArray { new BsonDocument { { "key", new BsonDocument("purgeAt", 1) }, { "name", "purge" }, { "expireAfterSeconds", 0 } } } },
+        { "indexes",
+            new BsonArray {
+                new BsonDocument { { "key", new BsonDocument("purgeAt", 1) }, { "name", "purge" }, { "expireAfterSeconds", 0 } } } },
     });
 
     /// <summary>Takes the key and gives it back, so many times.</summary>
@@ -48,8 +51,11 @@ internal sealed class RawMongoLock(IMongoDatabase database, string collection)
     private BsonDocument Take(string key, string id, long now) => new()
     {
         { "findAndModify", collection },
-        { "query", new BsonDocument { { "_id", key }, { "expiresAt", new BsonDocument("$not", new BsonDocument("$gt", new BsonDateTime(now))) } } },
-        { "update", new BsonDocument("$set", new BsonDocument { { "holder", id }, { "expiresAt", new BsonDateTime(now + Minute) }, { "purgeAt", new BsonDateTime(now + Minute) } }) },
+        { "query", new BsonDocument { { "_id", key },
+            { "expiresAt", new BsonDocument("$not", new BsonDocument("$gt", new BsonDateTime(now))) } } },
+        { "update", new BsonDocument("$set",
+            new BsonDocument { { "holder", id }, { "expiresAt", new BsonDateTime(now + Minute) },
+                { "purgeAt", new BsonDateTime(now + Minute) } }) },
         { "upsert", true },
         { "new", true },
         { "writeConcern", Concern },
@@ -64,7 +70,9 @@ internal sealed class RawMongoLock(IMongoDatabase database, string collection)
                 new BsonDocument
                 {
                     { "q", new BsonDocument { { "_id", key }, { "holder", id } } },
-                    { "u", new BsonDocument("$set", new BsonDocument { { "holder", BsonNull.Value }, { "expiresAt", BsonNull.Value }, { "purgeAt", new BsonDateTime(now) } }) },
+                    { "u", new BsonDocument("$set",
+                        new BsonDocument { { "holder", BsonNull.Value }, { "expiresAt", BsonNull.Value },
+                            { "purgeAt", new BsonDateTime(now) } }) },
                 },
             }
         },

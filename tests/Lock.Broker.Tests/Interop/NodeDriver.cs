@@ -34,7 +34,8 @@ internal sealed class NodeDriver : IAsyncDisposable
     public async Task<JsonElement> DoAsync(string what, object details)
     {
         var number = Interlocked.Increment(ref _last);
-        var answer = _asked.GetOrAdd(number, _ => new TaskCompletionSource<JsonElement>(TaskCreationOptions.RunContinuationsAsynchronously));
+        var answer =
+            _asked.GetOrAdd(number, _ => new TaskCompletionSource<JsonElement>(TaskCreationOptions.RunContinuationsAsynchronously));
         var command = (JsonObject)JsonSerializer.SerializeToNode(details)!;
         command["do"] = what;
         command["n"] = number;

@@ -75,7 +75,8 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
             await _node.MustAsync("acquire", new { client = "a", key = "k" });
             var began = TimeProvider.System.GetTimestamp();
             var store = Store();
-            var waiting = store.AcquireAsync(Request("k", out var id, TimeSpan.FromMilliseconds(800)), Timeout.InfiniteTimeSpan, default).AsTask();
+            var waiting =
+                store.AcquireAsync(Request("k", out var id, TimeSpan.FromMilliseconds(800)), Timeout.InfiniteTimeSpan, default).AsTask();
             await Task.Delay(held);
             await _node.MustAsync("release", new { client = "a", key = "k" });
             var reply = await waiting.WaitAsync(Eventually.Patience);
@@ -118,9 +119,11 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
         var extend = await Assert.ThrowsAsync<LockStoreException>(() => store.TryExtendAsync("k", id, _ttl, default).AsTask());
         Assert.False(extend.IsTransient);
         Assert.Contains("cannot lengthen a lease", extend.Message);
-        Assert.Contains("cannot tell who holds", (await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask())).Message);
+        Assert.Contains("cannot tell who holds",
+            (await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask())).Message);
         var kept = new AcquireRequest("x", Guid.NewGuid().ToString(), "test", _ttl) { KeepOnDisconnect = true };
-        Assert.Contains("keepOnDisconnect", (await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(kept, default).AsTask())).Message);
+        Assert.Contains("keepOnDisconnect",
+            (await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(kept, default).AsTask())).Message);
     }
 
     [Fact]

@@ -23,7 +23,8 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     public static ChildProcess Start(string? config, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true,
+            RedirectStandardError = true };
         start.ArgumentList.Add(Program);
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
@@ -58,7 +59,8 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     public Task ResumeAsync() => SignalAsync("-CONT");
 
-    /// <summary>Ends its input and waits for its end, which must be a good one: no task of it ended with a fault that nobody looked at, either.</summary>
+    /// <summary>Ends its input and waits for its end, which must be a good one: no task of it ended with a fault that nobody looked at,
+    /// either.</summary>
     public async Task EndAsync()
     {
         _process.StandardInput.Close();

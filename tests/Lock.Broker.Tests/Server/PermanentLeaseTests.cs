@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>Leases without expiry, over the end of their broker: nobody else gets them until they are given back, reclaimed and given back, or forced.</summary>
+/// <summary>Leases without expiry, over the end of their broker: nobody else gets them until they are given back, reclaimed and given back,
+/// or forced.</summary>
 public sealed class PermanentLeaseTests
 {
     private static readonly TimeSpan _never = Timeout.InfiniteTimeSpan;
@@ -104,8 +105,10 @@ public sealed class PermanentLeaseTests
         client.Close();
         await broker.RestartAsync();
         var next = await broker.RawAsync();
-        Assert.Equal(2, (await next.AskAsync("""{"type":"lock-info-request","uuid":"Q","key":5}""")).GetProperty("lockholderUUIDs").GetArrayLength());
-        Assert.False((await next.AskAsync("""{"type":"lock","uuid":"U3","key":5,"ttl":null,"max":2}""")).GetProperty("acquired").GetBoolean());
+        Assert.Equal(2,
+            (await next.AskAsync("""{"type":"lock-info-request","uuid":"Q","key":5}""")).GetProperty("lockholderUUIDs").GetArrayLength());
+        Assert.False((await next.AskAsync("""{"type":"lock","uuid":"U3","key":5,"ttl":null,"max":2}""")).GetProperty("acquired")
+            .GetBoolean());
 
         // The key has its JSON type still, and the id is one of a published client.
         var again = await next.AskAsync("""{"type":"lock","uuid":"U1","key":5,"ttl":null,"max":2}""");
@@ -121,8 +124,10 @@ public sealed class PermanentLeaseTests
         await using var broker = new TestBroker();
         await KeepAsync(broker, "k", "O1");
         var client = await broker.RawAsync();
-        Assert.True((await client.AskAsync("""{"type":"lock","uuid":"U1","key":"k","ttl":null,"max":2}""")).GetProperty("acquired").GetBoolean());
-        Assert.True((await client.AskAsync("""{"type":"unlock","uuid":"Q","_uuid":"U1","key":"k"}""")).GetProperty("unlocked").GetBoolean());
+        Assert.True((await client.AskAsync("""{"type":"lock","uuid":"U1","key":"k","ttl":null,"max":2}""")).GetProperty("acquired")
+            .GetBoolean());
+        Assert.True((await client.AskAsync("""{"type":"unlock","uuid":"Q","_uuid":"U1","key":"k"}""")).GetProperty("unlocked")
+            .GetBoolean());
         await KeepAsync(broker, "k", "O2");
         await broker.RestartAsync();
         Assert.Equal(["k", "k"], Recorded(broker));
@@ -136,12 +141,14 @@ public sealed class PermanentLeaseTests
     {
         await using var broker = new TestBroker();
         var client = await broker.RawAsync(tcp: true);
-        var id = (await client.AskAsync("""{"type":"acquire-many","uuid":"U1","keys":["a","b"],"ttl":null}""")).GetProperty("lockUuid").GetString();
+        var id = (await client.AskAsync("""{"type":"acquire-many","uuid":"U1","keys":["a","b"],"ttl":null}"""))
+            .GetProperty("lockUuid").GetString();
         client.Reset();
         await broker.RestartAsync();
         Assert.Equal(2, broker.Server.Locks.Table.KeyCount);
         var next = await broker.RawAsync();
-        Assert.True((await next.AskAsync($$"""{"type":"release-many","uuid":"U2","lockUuid":"{{id}}"}""")).GetProperty("released").GetBoolean());
+        Assert.True((await next.AskAsync($$"""{"type":"release-many","uuid":"U2","lockUuid":"{{id}}"}""")).GetProperty("released")
+            .GetBoolean());
         Assert.Equal(0, broker.Server.Locks.Table.KeyCount);
         Assert.Empty(Recorded(broker));
     }

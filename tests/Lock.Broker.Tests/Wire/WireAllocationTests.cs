@@ -12,14 +12,16 @@ public sealed class WireAllocationTests
     [Fact]
     public Task Taking_a_line_apart_allocates_nothing() => AssertNothingAsync(static () =>
     {
-        Assert.True(WireMessage.Parse(_line, out var message) == WireLine.Message && message.Type.TextEquals("lock"u8) && message.Ttl.TryGetInteger(out _));
+        Assert.True(WireMessage.Parse(_line, out var message) == WireLine.Message && message.Type.TextEquals("lock"u8)
+            && message.Ttl.TryGetInteger(out _));
     });
 
     [Fact]
     public async Task Composing_a_line_allocates_nothing_once_its_buffer_is_there()
     {
         var line = new LineWriter();
-        await AssertNothingAsync(() => line.Clear().Raw("{\"type\":\"lock\",\"key\":"u8).Text("key").Raw(",\"token\":"u8).Integer(1795303395441).Raw("}\n"u8));
+        await AssertNothingAsync(() =>
+            line.Clear().Raw("{\"type\":\"lock\",\"key\":"u8).Text("key").Raw(",\"token\":"u8).Integer(1795303395441).Raw("}\n"u8));
     }
 
     [Fact]

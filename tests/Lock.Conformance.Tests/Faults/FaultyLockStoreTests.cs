@@ -106,8 +106,10 @@ public sealed class FaultyLockStoreTests : IAsyncDisposable
     public async Task L07_One_process_has_one_contender_per_key_whatever_the_number_of_waiters(bool useAbilities)
     {
         var network = FaultyLockStore.Over(useAbilities ? new InMemoryLockStore(_table) : new Plain(new InMemoryLockStore(_table)));
-        network.Policy = call => call.Step is StoreStep.Acquire or StoreStep.Wait && network.Calls.Count % 5 == 0 ? StoreFault.LostReply : null;
-        await using var locks = new StoreLock(network, new LockOptions { RetryDelay = TimeSpan.FromMilliseconds(2), RetryJitter = TimeSpan.Zero });
+        network.Policy = call =>
+            call.Step is StoreStep.Acquire or StoreStep.Wait && network.Calls.Count % 5 == 0 ? StoreFault.LostReply : null;
+        await using var locks =
+            new StoreLock(network, new LockOptions { RetryDelay = TimeSpan.FromMilliseconds(2), RetryJitter = TimeSpan.Zero });
         await Eventually.DoneAsync(
             Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Task.Run(async () =>
             {

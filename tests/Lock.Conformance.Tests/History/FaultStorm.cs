@@ -2,7 +2,8 @@ using System.Collections.Concurrent;
 
 namespace Locking.Conformance.Tests.History;
 
-/// <summary>Several engines over one backend, many callers, and a network that loses, delays and swallows. Records what holders could rely on.</summary>
+/// <summary>Several engines over one backend, many callers, and a network that loses, delays and swallows.
+/// Records what holders could rely on.</summary>
 internal sealed class FaultStorm(int seed)
 {
     private static readonly TimeSpan Ttl = TimeSpan.FromMilliseconds(80);
@@ -26,8 +27,10 @@ internal sealed class FaultStorm(int seed)
         var locks = Enumerable.Range(0, 3).Select(i => NewLocks(backend, seed + i, useAbilities)).ToList();
         using var stopPost = new CancellationTokenSource();
         var postman = Task.Run(() => DeliverAsync(stopPost.Token));
-        var callers = locks.SelectMany((each, i) => Enumerable.Range(0, 3).Select(j => Task.Run(() => CallAsync(each, new Random(seed + (10 * i) + j), stop.Token)))).ToList();
-        await Eventually.TrueAsync(() => Handles.Grants >= grants || stop.IsCancellationRequested, $"{grants} grants", TimeSpan.FromSeconds(40));
+        var callers = locks.SelectMany((each, i) =>
+            Enumerable.Range(0, 3).Select(j => Task.Run(() => CallAsync(each, new Random(seed + (10 * i) + j), stop.Token)))).ToList();
+        await Eventually.TrueAsync(() => Handles.Grants >= grants || stop.IsCancellationRequested, $"{grants} grants",
+            TimeSpan.FromSeconds(40));
         await stop.CancelAsync();
         await Eventually.DoneAsync(Task.WhenAll(callers), "the callers' end");
         await stopPost.CancelAsync();

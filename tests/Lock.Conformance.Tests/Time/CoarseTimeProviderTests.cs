@@ -19,7 +19,8 @@ public sealed class CoarseTimeProviderTests
         var coarse = new CoarseTimeProvider(time, Tick);
         var since = coarse.GetTimestamp();
         TimeSpan? rang = null;
-        using var timer = coarse.CreateTimer(_ => rang = coarse.GetElapsedTime(since), null, TimeSpan.FromMilliseconds(due), Timeout.InfiniteTimeSpan);
+        using var timer =
+            coarse.CreateTimer(_ => rang = coarse.GetElapsedTime(since), null, TimeSpan.FromMilliseconds(due), Timeout.InfiniteTimeSpan);
         for (var i = 0; i < ringsAfter + 10; i++)
             time.Advance(TimeSpan.FromMilliseconds(1));
         Assert.Equal(TimeSpan.FromMilliseconds(ringsAfter), rang);
@@ -32,7 +33,8 @@ public sealed class CoarseTimeProviderTests
         var time = new FakeTimeProvider();
         var coarse = new CoarseTimeProvider(time, Tick);
         var rang = 0;
-        await using var timer = coarse.CreateTimer(_ => Interlocked.Increment(ref rang), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        await using var timer =
+            coarse.CreateTimer(_ => Interlocked.Increment(ref rang), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         time.Advance(TimeSpan.FromDays(1));
         Assert.Equal(0, rang);
         timer.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);

@@ -37,7 +37,8 @@ public abstract class DelegatingLockStore : ILockStore
     public virtual string Type => Inner.Type;
 
     /// <summary>Makes a <typeparamref name="T"/> around a store, with the optional interfaces that the store has.</summary>
-    /// <typeparam name="T">The decorator: public, not sealed, whose constructor takes the store inside, and then <paramref name="rest"/>.</typeparam>
+    /// <typeparam name="T">The decorator: public, not sealed, whose constructor takes the store inside,
+    /// and then <paramref name="rest"/>.</typeparam>
     public static T Over<T>(ILockStore inner, params object[] rest)
         where T : DelegatingLockStore
     {

@@ -13,7 +13,8 @@ internal sealed class StallMeter : IAsyncDisposable
 
     /// <summary>The longest pause so far, the one that may be going on now included.</summary>
     public TimeSpan Longest =>
-        TimeSpan.FromTicks(Math.Max(Volatile.Read(ref _longest), TimeProvider.System.GetElapsedTime(Volatile.Read(ref _lastBeat)).Ticks)) - Beat;
+        TimeSpan.FromTicks(
+            Math.Max(Volatile.Read(ref _longest), TimeProvider.System.GetElapsedTime(Volatile.Read(ref _lastBeat)).Ticks)) - Beat;
 
     public async ValueTask DisposeAsync()
     {

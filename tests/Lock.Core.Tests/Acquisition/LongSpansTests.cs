@@ -68,7 +68,8 @@ public sealed class LongSpansTests : EngineTest
     [Fact]
     public async Task A_lease_that_its_drift_leaves_nothing_of_is_refused_and_not_asked_for_in_vain_for_ever()
     {
-        var error = await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.LockAsync("k", Fixed(TimeSpan.FromMilliseconds(2))));
+        var error = await Assert.ThrowsAsync<ArgumentException>(async () =>
+            await Locks.LockAsync("k", Fixed(TimeSpan.FromMilliseconds(2))));
         Assert.Contains("lockOptions.ttl", error.Message, StringComparison.Ordinal);
         Assert.Contains("2 ms", error.Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<ArgumentException>(

@@ -16,7 +16,8 @@ public sealed class RetryPaceTests : EngineTest
         Assert.All(spans, static span => Assert.InRange(span, Seconds(0.1), Seconds(0.3)));
 
         // Of 4,000 draws a tenth of the range gets 400 on average; that any of the ten gets less than 250 does not happen.
-        var tenths = spans.GroupBy(static span => Math.Min(9, (int)((span - Seconds(0.1)) / Seconds(0.02)))).Select(static tenth => tenth.Count());
+        var tenths = spans.GroupBy(static span => Math.Min(9, (int)((span - Seconds(0.1)) / Seconds(0.02))))
+            .Select(static tenth => tenth.Count());
         Assert.Equal(10, tenths.Count());
         Assert.All(tenths, static count => Assert.InRange(count, 250, 550));
     }
@@ -57,7 +58,8 @@ public sealed class RetryPaceTests : EngineTest
         Assert.InRange(Pace(Exact with { RetryDelay = Seconds(7) }).Next(left, isWatching: false, out _), Seconds(0), Seconds(2.01));
 
         // A look at the end of the lease is no attempt of those that are counted.
-        Assert.InRange(Pace(Exact with { RetryCount = 2, RetryDelay = Seconds(7) }).Next(left, isWatching: true, out var endsAttempt), Seconds(2), Seconds(2.01));
+        Assert.InRange(Pace(Exact with { RetryCount = 2, RetryDelay = Seconds(7) }).Next(left, isWatching: true, out var endsAttempt),
+            Seconds(2), Seconds(2.01));
         Assert.False(endsAttempt);
     }
 
@@ -80,7 +82,8 @@ public sealed class RetryPaceTests : EngineTest
         RetryPace pace = Pace(new LockOptions { RetryDelay = Seconds(5), RetryJitter = Seconds(5) });
         Assert.Equal(Seconds(0.003), pace.Next(busy, isWatching: false, out bool endsAttempt));
         Assert.True(endsAttempt);
-        Assert.InRange(pace.Next(AcquireReply.Busy(Seconds(1), askAgainIn: Seconds(2)), isWatching: false, out _), Seconds(1), Seconds(1.01));
+        Assert.InRange(pace.Next(AcquireReply.Busy(Seconds(1), askAgainIn: Seconds(2)), isWatching: false, out _), Seconds(1),
+            Seconds(1.01));
     }
 
     [Fact]

@@ -48,7 +48,8 @@ public sealed class TimedWaitTests : EngineTest
         if (isTry)
             Assert.Null(await Eventually.DoneAsync(call, "the call ends"));
         else
-            Assert.True((await Eventually.DoneAsync(Assert.ThrowsAsync<LockTimeoutException>(() => call), "the call ends")).Waited >= Seconds(0.3));
+            Assert.True((await Eventually.DoneAsync(Assert.ThrowsAsync<LockTimeoutException>(() => call), "the call ends"))
+                .Waited >= Seconds(0.3));
 
         async Task<ILockHandle?> WaitAsync() => await Locks.LockAsync("k", Wait);
     }

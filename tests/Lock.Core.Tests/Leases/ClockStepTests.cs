@@ -89,7 +89,8 @@ public sealed class ClockStepTests : EngineTest
         Assert.Same(Time, new LockProviderContext(Time, Logs).TimeProvider);
         var start = context.TimeProvider.GetTimestamp();
         Assert.True(start > 0);
-        Assert.True(SpinWait.SpinUntil(() => context.TimeProvider.GetElapsedTime(start) > TimeSpan.FromMilliseconds(1), Eventually.Patience));
+        Assert.True(
+            SpinWait.SpinUntil(() => context.TimeProvider.GetElapsedTime(start) > TimeSpan.FromMilliseconds(1), Eventually.Patience));
         if (!OperatingSystem.IsLinux())
             return;
         var up = double.Parse(File.ReadAllText("/proc/uptime").Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);

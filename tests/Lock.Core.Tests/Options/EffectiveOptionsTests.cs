@@ -70,7 +70,8 @@ public sealed class EffectiveOptionsTests
     public void The_renew_interval_is_at_most_half_the_ttl()
     {
         Assert.Throws<ArgumentException>(() => Resolve(new LockOptions { RenewInterval = TimeSpan.FromSeconds(16) }, null));
-        Assert.Equal(TimeSpan.FromSeconds(15), Resolve(new LockOptions { RenewInterval = TimeSpan.FromSeconds(15) }, null).GivenRenewInterval);
+        Assert.Equal(TimeSpan.FromSeconds(15),
+            Resolve(new LockOptions { RenewInterval = TimeSpan.FromSeconds(15) }, null).GivenRenewInterval);
     }
 
     [Fact]

@@ -3,7 +3,8 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Locking.InMemory.Tests;
 
-/// <summary>One program, once on the in-memory fast path and once on the general engine over the same store: what it sees must be the same.</summary>
+/// <summary>One program, once on the in-memory fast path and once on the general engine over the same store: what it sees must be the
+/// same.</summary>
 public sealed class SameOutcomesTests
 {
     private static readonly TimeSpan Longest = TimeSpan.FromDays(10_000);
@@ -13,7 +14,8 @@ public sealed class SameOutcomesTests
         ["retries run out"] = async s =>
         {
             await s.Locks.LockAsync("k");
-            var call = s.Locks.LockAsync("k", new LockOptions { RetryCount = 4, RetryDelay = Seconds(1), RetryJitter = TimeSpan.Zero }).AsTask();
+            var call = s.Locks.LockAsync("k", new LockOptions { RetryCount = 4, RetryDelay = Seconds(1), RetryJitter = TimeSpan.Zero })
+                .AsTask();
             await s.AdvanceAsync(4.5);
             await s.SayAsync(() => call);
         },
@@ -25,7 +27,8 @@ public sealed class SameOutcomesTests
         ["granted within the third attempt"] = async s =>
         {
             var holder = await s.Locks.LockAsync("k");
-            var call = s.Locks.LockAsync("k", new LockOptions { RetryCount = 9, RetryDelay = Seconds(1), RetryJitter = TimeSpan.Zero }).AsTask();
+            var call = s.Locks.LockAsync("k", new LockOptions { RetryCount = 9, RetryDelay = Seconds(1), RetryJitter = TimeSpan.Zero })
+                .AsTask();
             await s.AdvanceAsync(2.5);
             s.Say(await holder.UnlockAsync());
             await using var handle = await Eventually.DoneAsync(call, "granted");
@@ -36,7 +39,8 @@ public sealed class SameOutcomesTests
             var holder = await s.Locks.LockAsync("k");
             var options = new LockOptions
             {
-                RetryCount = int.MaxValue, RetryDelay = Longest, WaitTimeout = Longest, Ttl = Longest, MaxHold = Longest, ReleaseTimeout = Longest,
+                RetryCount = int.MaxValue, RetryDelay = Longest, WaitTimeout = Longest, Ttl = Longest, MaxHold = Longest,
+                ReleaseTimeout = Longest,
             };
             var calls = new[] { s.Locks.LockAsync("k", options).AsTask(), s.Locks.LockAsync("k", options).AsTask() };
             await Eventually.SettleAsync();

@@ -59,7 +59,8 @@ public sealed class LeaseTests : IAsyncLifetime
         Assert.NotNull(await _locks.GetAsync("k"));
         _time.Advance(Ttl / 3);
         await Eventually.TrueAsync(
-            () => _log.Messages.Any(message => message.Contains("'k'", StringComparison.Ordinal) && message.Contains("dropped", StringComparison.Ordinal)),
+            () => _log.Messages.Any(message =>
+                message.Contains("'k'", StringComparison.Ordinal) && message.Contains("dropped", StringComparison.Ordinal)),
             "the log line");
         _time.Advance(Ttl);
         Assert.Null(await _locks.GetAsync("k"));
@@ -98,7 +99,8 @@ public sealed class LeaseTests : IAsyncLifetime
         _time.Advance(Ttl);
         Collect();
         _time.Advance(Ttl);
-        await Eventually.TrueAsync(() => _log.Messages.Any(message => message.Contains("dropped", StringComparison.Ordinal)), "the log line");
+        await Eventually.TrueAsync(() => _log.Messages.Any(message => message.Contains("dropped", StringComparison.Ordinal)),
+            "the log line");
         Assert.NotNull(await _locks.GetAsync("k"));
     }
 
@@ -363,7 +365,8 @@ public sealed class LeaseTests : IAsyncLifetime
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             lock (_messages)
                 _messages.Add(formatter(state, exception));

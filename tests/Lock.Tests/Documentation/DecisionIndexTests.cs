@@ -39,7 +39,8 @@ public sealed partial class DecisionIndexTests
         var lines = File.ReadAllLines(file);
         var name = Path.GetFileName(file);
         var title = Title().Match(lines[0]);
-        Assert.True(title.Success && name.StartsWith(title.Groups[1].Value + "-", StringComparison.Ordinal), $"{name} begins with: {lines[0]}");
+        Assert.True(title.Success && name.StartsWith(title.Groups[1].Value + "-", StringComparison.Ordinal),
+            $"{name} begins with: {lines[0]}");
         return $"| [{title.Groups[1].Value}]({name}) | {title.Groups[2].Value} | {StatusOf(name, lines)} |\n";
     }
 
@@ -50,8 +51,10 @@ public sealed partial class DecisionIndexTests
         if (said is null)
             return "accepted";
         var superseded = Superseded().Match(said);
-        Assert.True(superseded.Success && lines[2] == said, $"{name} says '{said}'; the third line shall be: **Superseded** by [NNNN](NNNN-title.md)");
-        return $"superseded{superseded.Groups[1].Value} by {string.Join(" and ", Link().Matches(superseded.Groups[2].Value).Select(static link => link.Value))}";
+        Assert.True(superseded.Success && lines[2] == said,
+            $"{name} says '{said}'; the third line shall be: **Superseded** by [NNNN](NNNN-title.md)");
+        return $"superseded{superseded.Groups[1].Value} by "
+            + $"{string.Join(" and ", Link().Matches(superseded.Groups[2].Value).Select(static link => link.Value))}";
     }
 
     [GeneratedRegex(@"^# (\d{4}) (.+)$")]

@@ -50,5 +50,7 @@ public static class Backends
     /// <summary>Makes one.</summary>
     /// <exception cref="ArgumentException">There is none of that name.</exception>
     public static IBackend Make(string name) =>
-        All.TryGetValue(name, out var make) ? make() : throw new ArgumentException($"There is no backend '{name}': {string.Join(", ", Names)}.");
+        All.TryGetValue(name, out var make)
+            ? make()
+            : throw new ArgumentException($"There is no backend '{name}': {string.Join(", ", Names)}.");
 }
