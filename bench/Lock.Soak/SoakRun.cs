@@ -5,7 +5,7 @@ namespace Locking.Soak;
 /// <summary>Runs the processes, kills and pauses them, and looks for waits that nothing explains.</summary>
 internal static class SoakRun
 {
-    private static readonly TimeSpan _tooLong = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_tooLong = TimeSpan.FromSeconds(1);
 
     public static async Task<bool> RunAsync(TimeSpan time, int own, int published, int seed)
     {
@@ -85,7 +85,7 @@ internal static class SoakRun
                 + $"{TimeSpan.FromTicks(turns.Max(static t => t.Got - t.Asked)).TotalMilliseconds:0} ms"));
         for (var number = 0; number < Worker.Keys; number++)
         {
-            var (gaps, longest) = Timeline.Find(all, $"soak/{number}", ended, _tooLong);
+            var (gaps, longest) = Timeline.Find(all, $"soak/{number}", ended, s_tooLong);
             Console.WriteLine(
                 string.Create(CultureInfo.InvariantCulture,
                     $"soak/{number}: free while waited for, without a pause, at most {longest.TotalMilliseconds:0.0} ms"));

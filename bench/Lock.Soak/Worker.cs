@@ -8,8 +8,8 @@ internal static class Worker
 {
     public const int Keys = 3;
 
-    private static readonly Lock _gate = new();
-    private static readonly StreamWriter _output = new(Console.OpenStandardOutput()) { AutoFlush = true };
+    private static readonly Lock s_gate = new();
+    private static readonly StreamWriter s_output = new(Console.OpenStandardOutput()) { AutoFlush = true };
 
     public static async Task<int> RunAsync(string path, int seed)
     {
@@ -73,7 +73,7 @@ internal static class Worker
 
     private static void Say(string line)
     {
-        lock (_gate)
-            _output.WriteLine(line);
+        lock (s_gate)
+            s_output.WriteLine(line);
     }
 }

@@ -14,7 +14,7 @@ namespace Locking.Samples.FileStore;
 /// </remarks>
 public sealed class FileLockStore : ILockStore
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(2);
     private readonly string _directory;
     private readonly TimeSpan _timeout;
     private readonly TimeProvider _clock;
@@ -145,7 +145,7 @@ public sealed class FileLockStore : ILockStore
                 }
             }
 
-            await Task.Delay(Pause, TimeProvider.System, cancellationToken);
+            await Task.Delay(s_pause, TimeProvider.System, cancellationToken);
         }
     }
 

@@ -7,7 +7,7 @@ namespace Locking.Api.Tests;
 public sealed class ShapeTests
 {
     /// <summary>Giving back is never cancelled half-way: it has a time limit of its own (releaseTimeout).</summary>
-    private static readonly string[] WithoutCancellation = ["DisposeAsync", "ILockHandle.UnlockAsync", "BoundLock.UnlockAsync"];
+    private static readonly string[] s_withoutCancellation = ["DisposeAsync", "ILockHandle.UnlockAsync", "BoundLock.UnlockAsync"];
 
     [Fact]
     public void Public_types_stand_in_the_namespaces_of_users_and_of_providers() =>
@@ -112,7 +112,7 @@ public sealed class ShapeTests
     }
 
     private static bool IsExempt(MethodInfo method) =>
-        WithoutCancellation.Contains(method.Name) || WithoutCancellation.Contains(NameOf(method));
+        s_withoutCancellation.Contains(method.Name) || s_withoutCancellation.Contains(NameOf(method));
 
     private static string NameOf(MethodInfo method) => $"{method.DeclaringType!.Name}.{method.Name}";
 

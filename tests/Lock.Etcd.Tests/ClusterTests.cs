@@ -6,7 +6,7 @@ namespace Locking;
 /// <summary>Three members, of which some are killed, frozen or moved from leading while a lock is held and waited for.</summary>
 public sealed class ClusterTests : IAsyncLifetime
 {
-    private static readonly LockOptions Long = new() { Ttl = TimeSpan.FromMinutes(2), AutoRenew = false };
+    private static readonly LockOptions s_long = new() { Ttl = TimeSpan.FromMinutes(2), AutoRenew = false };
     private readonly List<IAsyncDisposable> _made = [];
     private EtcdCluster _cluster = null!;
 
@@ -110,7 +110,7 @@ public sealed class ClusterTests : IAsyncLifetime
         var progress = new[] { new Progress(), new Progress() };
         ILockStore[] stores = [StoreAt(theirs), StoreAt(theirs)];
         string[] ids = [Guid.NewGuid().ToString(), Guid.NewGuid().ToString()];
-        ILockHandle handle = await holds.LockAsync(key, Long);
+        ILockHandle handle = await holds.LockAsync(key, s_long);
         var waits = new Task<AcquireReply>[2];
         for (int i = 0; i < 2; i++)
         {

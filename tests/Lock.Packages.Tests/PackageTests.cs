@@ -8,7 +8,7 @@ namespace Locking.Packages.Tests;
 /// and the tool installs.</summary>
 public sealed class PackageTests(PackedPackages packages) : IClassFixture<PackedPackages>, IDisposable
 {
-    private static readonly string[] Ids =
+    private static readonly string[] s_ids =
     [
         "Locking", "Locking.Abstractions", "Locking.Broker", "Locking.Cli", "Locking.Conformance", "Locking.Core", "Locking.Etcd",
         "Locking.InMemory",
@@ -24,8 +24,8 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
     {
         IEnumerable<string> found = Directory.GetFiles(packages.Folder, "*.nupkg")
             .Select(file => Path.GetFileName(file)[..^(packages.Version.Length + 7)]);
-        Assert.Equal(Ids, found.Order(StringComparer.Ordinal));
-        foreach (string id in Ids)
+        Assert.Equal(s_ids, found.Order(StringComparer.Ordinal));
+        foreach (string id in s_ids)
         {
             Assert.True(File.Exists(Path.Combine(packages.Folder, $"{id}.{packages.Version}.snupkg")), id);
             using ZipArchive package = ZipFile.OpenRead(Path.Combine(packages.Folder, $"{id}.{packages.Version}.nupkg"));

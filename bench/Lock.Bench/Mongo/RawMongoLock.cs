@@ -8,7 +8,7 @@ namespace Locking.Bench.Mongo;
 internal sealed class RawMongoLock(IMongoDatabase database, string collection)
 {
     private const long Minute = 60_000;
-    private static readonly BsonDocument Concern = new("w", "majority");
+    private static readonly BsonDocument s_concern = new("w", "majority");
 
     /// <summary>The index that a lock with an end needs, as the provider has it.</summary>
     public async Task CreateIndexAsync() => await RunAsync(new BsonDocument
@@ -58,7 +58,7 @@ internal sealed class RawMongoLock(IMongoDatabase database, string collection)
                 { "purgeAt", new BsonDateTime(now + Minute) } }) },
         { "upsert", true },
         { "new", true },
-        { "writeConcern", Concern },
+        { "writeConcern", s_concern },
     };
 
     private BsonDocument GiveBack(string key, string id, long now) => new()
@@ -76,7 +76,7 @@ internal sealed class RawMongoLock(IMongoDatabase database, string collection)
                 },
             }
         },
-        { "writeConcern", Concern },
+        { "writeConcern", s_concern },
     };
 
     private Task RunAsync(BsonDocument command) => database.RunCommandAsync<BsonDocument>(command);

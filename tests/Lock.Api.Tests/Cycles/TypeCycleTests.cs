@@ -6,7 +6,7 @@ public sealed class TypeCycleTests
     private const int Most = 3;
 
     /// <summary>The larger circles that stand today. Nothing may join them; strike out what has left.</summary>
-    private static readonly Dictionary<string, string[][]> Standing = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, string[][]> s_standing = new(StringComparer.Ordinal)
     {
         // Made of etcd.proto: every message knows the description of all.
         ["Lock.Etcd"] =
@@ -24,7 +24,7 @@ public sealed class TypeCycleTests
     {
         IReadOnlyDictionary<string, HashSet<string>> graph = TypeGraph.Read(Path.Combine(AppContext.BaseDirectory, assembly + ".dll"));
         Assert.NotEmpty(graph);
-        string[][] standing = Standing.GetValueOrDefault(assembly, []);
+        string[][] standing = s_standing.GetValueOrDefault(assembly, []);
         List<string> grown = [.. TypeCycles.Of(graph, Most)
             .Where(circle => !standing.Any(known => !circle.Except(known, StringComparer.Ordinal).Any()))
             .Select(static circle => string.Join(", ", circle))];

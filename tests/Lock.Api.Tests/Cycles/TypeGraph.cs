@@ -15,7 +15,8 @@ namespace Locking.Api.Tests;
 /// </remarks>
 internal sealed class TypeGraph
 {
-    private static readonly Dictionary<short, OpCode> OpCodesByValue = typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static)
+    private static readonly Dictionary<short, OpCode> s_opCodesByValue = typeof(OpCodes)
+        .GetFields(BindingFlags.Public | BindingFlags.Static)
         .Select(static field => (OpCode)field.GetValue(null)!).ToDictionary(static code => code.Value);
 
     private readonly MetadataReader _metadata;
@@ -77,7 +78,7 @@ internal sealed class TypeGraph
     private void ReadInstruction(ref BlobReader code)
     {
         int first = code.ReadByte();
-        OpCode instruction = OpCodesByValue[first == 0xFE ? (short)((first << 8) | code.ReadByte()) : (short)first];
+        OpCode instruction = s_opCodesByValue[first == 0xFE ? (short)((first << 8) | code.ReadByte()) : (short)first];
         switch (instruction.OperandType)
         {
             case OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType

@@ -8,7 +8,7 @@ namespace Locking;
 /// <summary>A Node.js process with npm's live-mutex in it, asked over its standard streams.</summary>
 internal sealed class NodeDriver : IAsyncDisposable
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
     private readonly Process _process;
     private readonly ConcurrentDictionary<int, TaskCompletionSource<JsonElement>> _asked = new();
@@ -46,7 +46,7 @@ internal sealed class NodeDriver : IAsyncDisposable
             _process.StandardInput.Flush();
         }
 
-        return await answer.Task.WaitAsync(_patience);
+        return await answer.Task.WaitAsync(s_patience);
     }
 
     /// <summary>As <see cref="DoAsync"/>, where nothing may go wrong.</summary>

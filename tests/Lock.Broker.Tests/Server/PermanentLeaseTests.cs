@@ -4,7 +4,7 @@ namespace Locking;
 /// or forced.</summary>
 public sealed class PermanentLeaseTests
 {
-    private static readonly TimeSpan _never = Timeout.InfiniteTimeSpan;
+    private static readonly TimeSpan s_never = Timeout.InfiniteTimeSpan;
 
     [Fact]
     public async Task It_stays_held_without_its_client_and_other_keys_are_granted_at_once()
@@ -16,7 +16,7 @@ public sealed class PermanentLeaseTests
             await broker.RestartAsync();
             Assert.False(broker.Server.Locks.Pause.IsOn);
             await using var other = new BrokerLockStore(broker.Connection);
-            Assert.Equal((false, _never), Busy(await other.TryAcquireAsync(Request("k", "X"), default)));
+            Assert.Equal((false, s_never), Busy(await other.TryAcquireAsync(Request("k", "X"), default)));
             Assert.True((await other.TryAcquireAsync(Request("free", "X"), default)).IsGranted);
             Assert.Equal(StoreReply.Done, await other.TryReleaseAsync("free", "X", default));
             var info = (await other.GetAsync("k", default))!;
@@ -40,7 +40,7 @@ public sealed class PermanentLeaseTests
         var token = (await holder.TryAcquireAsync(Request("k", "H"), default)).FencingToken;
         await broker.RestartAsync();
         var waiter = broker.Store();
-        var waiting = waiter.AcquireAsync(Request("k", "W"), _never, default).AsTask();
+        var waiting = waiter.AcquireAsync(Request("k", "W"), s_never, default).AsTask();
         while (broker.Server.Locks.Table.Report("k").Waiters == 0)
             await Task.Delay(1);
 
@@ -69,7 +69,7 @@ public sealed class PermanentLeaseTests
         await using var broker = new TestBroker();
         await KeepAsync(broker, "k", "H");
         var waiter = new BrokerLockStore(broker.Connection);
-        var waiting = waiter.AcquireAsync(Request("k", "W", keep: true), _never, default).AsTask();
+        var waiting = waiter.AcquireAsync(Request("k", "W", keep: true), s_never, default).AsTask();
         while (broker.Server.Locks.Table.Report("k").Waiters == 0)
             await Task.Delay(1);
         Assert.Equal(StoreReply.Done, await broker.Store().TryReleaseAsync("k", "H", default));
@@ -85,7 +85,7 @@ public sealed class PermanentLeaseTests
         var store = broker.Store();
         foreach (var key in (string[])["to never", "from never"])
             await store.TryAcquireAsync(Request(key, "H", key == "to never" ? TimeSpan.FromMinutes(1) : null), default);
-        await store.TryExtendAsync("to never", "H", _never, default);
+        await store.TryExtendAsync("to never", "H", s_never, default);
         await store.TryExtendAsync("from never", "H", TimeSpan.FromMinutes(1), default);
         Assert.Equal(["to never"], WithoutEnd(broker));
 
@@ -132,8 +132,8 @@ public sealed class PermanentLeaseTests
         await broker.RestartAsync();
         Assert.Equal(["k", "k"], Recorded(broker));
         await using var next = new BrokerLockStore(broker.Connection);
-        Assert.Equal(StoreReply.Done, await next.TryExtendAsync("k", "O1", _never, default));
-        Assert.Equal(StoreReply.Done, await next.TryExtendAsync("k", "O2", _never, default));
+        Assert.Equal(StoreReply.Done, await next.TryExtendAsync("k", "O1", s_never, default));
+        Assert.Equal(StoreReply.Done, await next.TryExtendAsync("k", "O2", s_never, default));
     }
 
     [Fact]
@@ -280,7 +280,7 @@ public sealed class PermanentLeaseTests
         [.. RecordFile.Read(FileOf(broker)).Where(static lease => lease.Until == long.MaxValue).Select(static lease => lease.Key)];
 
     internal static AcquireRequest Request(string key, string id, TimeSpan? ttl = null, bool keep = false) =>
-        new(key, id, "Ann", ttl ?? _never) { KeepOnDisconnect = keep };
+        new(key, id, "Ann", ttl ?? s_never) { KeepOnDisconnect = keep };
 
     /// <summary>Takes a lock that its client does not take with it.</summary>
     internal static async Task<long?> KeepAsync(TestBroker broker, string key, string id)

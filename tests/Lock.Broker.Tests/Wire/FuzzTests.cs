@@ -5,7 +5,7 @@ namespace Locking;
 /// <summary>Lines that were made up and mutated: no crash, no wrong grant, no growth.</summary>
 public sealed class FuzzTests
 {
-    private static readonly string[] _types =
+    private static readonly string[] s_types =
     [
         "lock", "unlock", "lock-received", "lock-received-rejected", "lock-client-timeout", "ls", "lock-info-request", "ping",
         "acquire-many", "release-many", "increment-readers", "decrement-readers", "register-write-flag-check",
@@ -14,14 +14,14 @@ public sealed class FuzzTests
         "lk-force", "lk-ping",
     ];
 
-    private static readonly string[] _values =
+    private static readonly string[] s_values =
     [
         "null", "true", "false", "0", "1", "-1", "5000", "1e999", "-0.5", "99999999999999999999", "\"\"", "\"k\"", "\"a\"", "\"b\"",
         "\"U1\"", "\"U2\"",
         "\"0.2.25\"", "[]", "{}", "[\"a\",\"b\"]", "[1,null]", "\"\\ud800\"", "\"\\u0000\"", "{\"a\":{\"b\":[1,{}]}}", "\"schlüssel🔑\"",
     ];
 
-    private static readonly string[] _fields =
+    private static readonly string[] s_fields =
     [
         "key", "uuid", "_uuid", "id", "n", "ttl", "max", "force", "wait", "retryCount", "keepLocksAfterDeath", "rwStatus", "owner",
         "queue", "keep",
@@ -105,7 +105,7 @@ public sealed class FuzzTests
     {
         // Seldom: after a version that does not fit, nothing is answered any more.
         var special = random.Next(20_000);
-        var type = special == 0 ? "version" : special == 1 ? "lk-stay" : _types[random.Next(_types.Length)];
+        var type = special == 0 ? "version" : special == 1 ? "lk-stay" : s_types[random.Next(s_types.Length)];
         var line = new StringBuilder("{\"type\":\"").Append(type).Append('"');
         if (type.StartsWith("lk-", StringComparison.Ordinal) && random.Next(2) == 0)
         {
@@ -118,10 +118,10 @@ public sealed class FuzzTests
 
         for (var i = random.Next(8); i >= 0; i--)
         {
-            var field = _fields[random.Next(_fields.Length)];
+            var field = s_fields[random.Next(s_fields.Length)];
             var value = field == "key" && random.Next(2) == 0
                 ? (random.Next(2) == 0 ? "\"fuzz-a\"" : "\"fuzz-b\"")
-                : _values[random.Next(_values.Length)];
+                : s_values[random.Next(s_values.Length)];
             line.Append(",\"").Append(field).Append("\":").Append(value);
         }
 

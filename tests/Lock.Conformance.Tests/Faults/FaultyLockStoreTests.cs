@@ -2,7 +2,7 @@ namespace Locking.Conformance.Tests.Faults;
 
 public sealed class FaultyLockStoreTests : IAsyncDisposable
 {
-    private static readonly TimeSpan Ttl = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan s_ttl = TimeSpan.FromMinutes(1);
     private readonly InMemoryLockTable _table = new();
     private readonly InMemoryLockStore _backend;
     private readonly FaultyLockStore _store;
@@ -69,7 +69,7 @@ public sealed class FaultyLockStoreTests : IAsyncDisposable
         Assert.True((await Eventually.DoneAsync(late, "the late answer")).IsGranted);
 
         using var stop = new CancellationTokenSource();
-        var cancelled = _store.TryAcquireAsync(new AcquireRequest("k2", "a", "o", Ttl), stop.Token).AsTask();
+        var cancelled = _store.TryAcquireAsync(new AcquireRequest("k2", "a", "o", s_ttl), stop.Token).AsTask();
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Eventually.DoneAsync(cancelled, "cancellation"));
         Assert.Equal("a", await HolderAsync("k2"));
@@ -122,7 +122,7 @@ public sealed class FaultyLockStoreTests : IAsyncDisposable
     }
 
     private Task<AcquireReply> AcquireAsync(string key, string id) =>
-        _store.TryAcquireAsync(new AcquireRequest(key, id, "o", Ttl), CancellationToken.None).AsTask();
+        _store.TryAcquireAsync(new AcquireRequest(key, id, "o", s_ttl), CancellationToken.None).AsTask();
 
     private async Task<string?> HolderAsync(string key) => (await _backend.GetAsync(key, CancellationToken.None))?.Id;
 

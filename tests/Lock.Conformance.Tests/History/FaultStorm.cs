@@ -6,8 +6,8 @@ namespace Locking.Conformance.Tests.History;
 /// Records what holders could rely on.</summary>
 internal sealed class FaultStorm(int seed)
 {
-    private static readonly TimeSpan Ttl = TimeSpan.FromMilliseconds(80);
-    private static readonly string[] Keys = ["storm/a", "storm/b"];
+    private static readonly TimeSpan s_ttl = TimeSpan.FromMilliseconds(80);
+    private static readonly string[] s_keys = ["storm/a", "storm/b"];
     private readonly ConcurrentBag<FaultyLockStore> _network = [];
     private volatile bool _calm;
     private int _faults;
@@ -42,7 +42,7 @@ internal sealed class FaultStorm(int seed)
             await network.DeliverLateRequestsAsync();
         }
 
-        foreach (var key in Keys)
+        foreach (var key in s_keys)
             await (await Eventually.DoneAsync(locks[0].LockAsync(key).AsTask(), $"'{key}' can be had again")).DisposeAsync();
         foreach (var each in locks)
             await each.DisposeAsync();
@@ -56,7 +56,7 @@ internal sealed class FaultStorm(int seed)
         _network.Add(network);
         var options = new LockOptions
         {
-            Ttl = Ttl,
+            Ttl = s_ttl,
             RetryDelay = TimeSpan.FromMilliseconds(5),
             RetryJitter = TimeSpan.FromMilliseconds(5),
             ReleaseTimeout = TimeSpan.FromMilliseconds(200),
@@ -101,7 +101,7 @@ internal sealed class FaultStorm(int seed)
     {
         while (!stop.IsCancellationRequested)
         {
-            var key = Keys[random.Next(Keys.Length)];
+            var key = s_keys[random.Next(s_keys.Length)];
             var options = random.Next(3) == 0 ? new LockOptions { AutoRenew = false } : null; // a fixed lease, or a renewed one
             using var patience = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
             try
@@ -128,7 +128,7 @@ internal sealed class FaultStorm(int seed)
         {
             try
             {
-                await handle.TryExtendAsync(Ttl);
+                await handle.TryExtendAsync(s_ttl);
             }
             catch (LockStoreException)
             {

@@ -4,7 +4,7 @@ namespace Locking.Conformance.Tests.Time;
 
 public sealed class CoarseTimeProviderTests
 {
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(10);
 
     [Theory]
     [InlineData(0, 25, 30)]
@@ -16,7 +16,7 @@ public sealed class CoarseTimeProviderTests
     {
         var time = new FakeTimeProvider();
         time.Advance(TimeSpan.FromMilliseconds(setAt)); // it starts at the beginning of a tick
-        var coarse = new CoarseTimeProvider(time, Tick);
+        var coarse = new CoarseTimeProvider(time, s_tick);
         var since = coarse.GetTimestamp();
         TimeSpan? rang = null;
         using var timer =
@@ -31,7 +31,7 @@ public sealed class CoarseTimeProviderTests
     public async Task A_timer_that_is_due_at_once_or_never_stays_so()
     {
         var time = new FakeTimeProvider();
-        var coarse = new CoarseTimeProvider(time, Tick);
+        var coarse = new CoarseTimeProvider(time, s_tick);
         var rang = 0;
         await using var timer =
             coarse.CreateTimer(_ => Interlocked.Increment(ref rang), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);

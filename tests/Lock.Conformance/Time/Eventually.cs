@@ -6,14 +6,14 @@ namespace Locking.Conformance;
 /// or fails in words.</summary>
 public static class Eventually
 {
-    private static readonly AsyncLocal<TimeSpan?> ImpatientNow = new();
+    private static readonly AsyncLocal<TimeSpan?> s_impatientNow = new();
 
     /// <summary>How long a wait lasts before it fails, unless it says otherwise: long enough for any machine that is loaded, and never
     /// reached by a test that passes. Only a hang falls short of it.</summary>
-    public static TimeSpan Patience => ImpatientNow.Value ?? TimeSpan.FromSeconds(60);
+    public static TimeSpan Patience => s_impatientNow.Value ?? TimeSpan.FromSeconds(60);
 
     /// <summary>Lets waits of the current flow fail sooner: for tests whose waits are meant to fail.</summary>
-    public static void HavePatience(TimeSpan patience) => ImpatientNow.Value = patience;
+    public static void HavePatience(TimeSpan patience) => s_impatientNow.Value = patience;
 
     /// <summary>Waits until a condition holds.</summary>
     /// <param name="condition">Asked at once, then every few milliseconds.</param>

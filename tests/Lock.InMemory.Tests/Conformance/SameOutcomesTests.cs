@@ -7,9 +7,9 @@ namespace Locking.InMemory.Tests;
 /// same.</summary>
 public sealed class SameOutcomesTests
 {
-    private static readonly TimeSpan Longest = TimeSpan.FromDays(10_000);
+    private static readonly TimeSpan s_longest = TimeSpan.FromDays(10_000);
 
-    private static readonly Dictionary<string, Func<Scene, Task>> Scenes = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, Func<Scene, Task>> s_scenes = new(StringComparer.Ordinal)
     {
         ["retries run out"] = async s =>
         {
@@ -39,8 +39,8 @@ public sealed class SameOutcomesTests
             var holder = await s.Locks.LockAsync("k");
             var options = new LockOptions
             {
-                RetryCount = int.MaxValue, RetryDelay = Longest, WaitTimeout = Longest, Ttl = Longest, MaxHold = Longest,
-                ReleaseTimeout = Longest,
+                RetryCount = int.MaxValue, RetryDelay = s_longest, WaitTimeout = s_longest, Ttl = s_longest, MaxHold = s_longest,
+                ReleaseTimeout = s_longest,
             };
             var calls = new[] { s.Locks.LockAsync("k", options).AsTask(), s.Locks.LockAsync("k", options).AsTask() };
             await Eventually.SettleAsync();
@@ -49,7 +49,7 @@ public sealed class SameOutcomesTests
             foreach (var call in calls)
             {
                 var handle = await Eventually.DoneAsync(call, "granted");
-                s.Say($"{handle.AcquiredOnAttempt} {await handle.TryExtendAsync(Longest)} {await handle.UnlockAsync()}");
+                s.Say($"{handle.AcquiredOnAttempt} {await handle.TryExtendAsync(s_longest)} {await handle.UnlockAsync()}");
             }
         },
         ["the wait runs out"] = async s =>
@@ -189,7 +189,7 @@ public sealed class SameOutcomesTests
         await using var locks = create(table, context);
         await using var other = create(table, context);
         var stage = new Scene(locks, other, time);
-        await Scenes[scene](stage);
+        await s_scenes[scene](stage);
         return stage.Said;
     }
 

@@ -7,7 +7,7 @@ namespace Locking;
 /// <summary>Notices: one connection for all keys, sent only where somebody waits, and proved.</summary>
 public sealed class PostgresNoticeTests(SharedServer shared) : IClassFixture<SharedServer>
 {
-    private static readonly AsyncLocal<object?> Ambient = new();
+    private static readonly AsyncLocal<object?> s_ambient = new();
 
     private readonly string _name = "notices/" + TestStore.NewId();
 
@@ -124,7 +124,7 @@ public sealed class PostgresNoticeTests(SharedServer shared) : IClassFixture<Sha
         var tenant = new object();
         IReleaseWatch watch = await Task.Run(async () =>
         {
-            Ambient.Value = tenant;
+            s_ambient.Value = tenant;
             return await store.WatchAsync(_name, CancellationToken.None);
         });
         return (new WeakReference(tenant), watch);

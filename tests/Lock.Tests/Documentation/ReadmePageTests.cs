@@ -6,7 +6,7 @@ namespace Locking.Tests.Documentation;
 [Collection(nameof(LockConfigVariable))]
 public sealed class ReadmePageTests : IDisposable
 {
-    private static readonly string Readme = Page.Read("README.md");
+    private static readonly string s_readme = Page.Read("README.md");
 
     private readonly string? _before = Environment.GetEnvironmentVariable("LOCK_CONFIG");
 
@@ -53,12 +53,12 @@ public sealed class ReadmePageTests : IDisposable
         Assert.Equal(
             ["using Locking;\n\n" + Snippet("program"), Snippet("older", "tests", "Lock.OlderCSharp.Tests", "PlainNamesTests.cs"),
                 Snippet("more")],
-            Page.Blocks(Readme, "csharp"));
+            Page.Blocks(s_readme, "csharp"));
 
     [Fact]
     public void The_configurations_of_the_page_are_ones()
     {
-        var lines = Readme.Split('\n').Where(static line => line.StartsWith("LOCK_CONFIG='", StringComparison.Ordinal)).ToList();
+        var lines = s_readme.Split('\n').Where(static line => line.StartsWith("LOCK_CONFIG='", StringComparison.Ordinal)).ToList();
         var configs = lines.ConvertAll(static line => LockConfig.Parse(line.Split('\'')[1]));
         Assert.Equal<(string?, object?, string?)>(("inMemory", null, null),
             (configs[0].Type, configs[0].Connection?["port"], configs[0].Namespace));

@@ -9,7 +9,7 @@ internal sealed class RedisNode(string folder, int seed, bool persists) : IAsync
 {
     /// <summary>Ends of companions that stay, beside the token counters of the slots: token counters of other formats, a node's note of its
     /// life, the longest lease that was asked for.</summary>
-    private static readonly string[] _kept = ["f", "life", "ttls"];
+    private static readonly string[] s_kept = ["f", "life", "ttls"];
 
     private ChildProcess? _process;
 
@@ -67,7 +67,7 @@ internal sealed class RedisNode(string folder, int seed, bool persists) : IAsync
         foreach (var key in (await AskAsync("KEYS", "*") as object?[] ?? []).OfType<string>())
         {
             if (key.StartsWith("\uFFFDc", StringComparison.Ordinal)
-                || _kept.Any(end => key.EndsWith("\uFFFD" + end, StringComparison.Ordinal)))
+                || s_kept.Any(end => key.EndsWith("\uFFFD" + end, StringComparison.Ordinal)))
                 continue;
             var (type, life) = (await AskAsync("TYPE", key), await AskAsync("PTTL", key));
             left.Add($"{key} ({type}, {life} ms) on port {Port}");

@@ -24,8 +24,8 @@ public static class Report
             : 0;
         return string.Create(CultureInfo.InvariantCulture,
             $"{history.Promise.Backend} seed {history.Promise.Seed}: "
-                + $"{TimeSpan.FromTicks(history.Events[^1].At - history.Events[0].At).TotalSeconds:0} s, {history.Attempts.Count} "
-                + "attempts, "
+            + $"{TimeSpan.FromTicks(history.Events[^1].At - history.Events[0].At).TotalSeconds:0} s, "
+            + $"{history.Attempts.Count} attempts, "
             + $"{holds.Count} grants, {holds.Count(static one => one.Lost is not null)} lost, {stale} stale steps refused; "
             + $"announced late ({late.Count}): p99 {(late.Count > 0 ? late[(int)((late.Count - 1) * 0.99)] : 0):0.0} ms, max "
             + $"{late.LastOrDefault():0.0} ms; "

@@ -19,8 +19,8 @@ internal static class Clients
 
     private static async Task<ConnectionMultiplexer[]> RedisAsync() =>
         await Task.WhenAll(Environment.GetEnvironmentVariable("TORTURE_PORTS")!.Split(',').Select(static port =>
-        ConnectionMultiplexer.ConnectAsync(
-            string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{port},abortConnect=false,connectTimeout=2000,asyncTimeout=2000"))));
+            ConnectionMultiplexer.ConnectAsync(string.Create(
+                CultureInfo.InvariantCulture, $"127.0.0.1:{port},abortConnect=false,connectTimeout=2000,asyncTimeout=2000"))));
 }
 
 /// <summary>RedLock.net. Its handle says by <see cref="IRedLock.IsAcquired"/> whether it still has the lock.</summary>

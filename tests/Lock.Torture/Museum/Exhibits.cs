@@ -5,7 +5,7 @@ namespace Locking.Torture;
 /// <summary>The museum.</summary>
 public static class Exhibits
 {
-    private static readonly TimeSpan Little = TimeSpan.FromMilliseconds(60);
+    private static readonly TimeSpan s_little = TimeSpan.FromMilliseconds(60);
 
     /// <summary>Nothing is wrong with it: a small right client, and this library's engine, over a right store.</summary>
     public static IReadOnlyList<Exhibit> Right { get; } =
@@ -32,14 +32,16 @@ public static class Exhibits
         new("release-in-two-steps", "GET, compare, DEL as three requests: the lease may change hands in between.",
             [Rule.Exclusion], Simple(Flaws.None),
             static (room, _) =>
-                new ChecksThenDeletes(Store(room), Little)) { Arrange = static arena => arena with { Habit = Habit.HoldToTheEnd } },
+                new ChecksThenDeletes(Store(room), s_little)) { Arrange = static arena => arena with { Habit = Habit.HoldToTheEnd } },
         new("withdrawal-frees-the-lock",
             "A waiter that gives up, or whose connection ends, frees the lock of the holder (npm's live-mutex: 833 of 1,000 turns "
                 + "overlapped while other clients came and went).",
             [Rule.Exclusion], Engine, static (room, _) => new ReleasesByKey(Store(room))),
         new("watchdog-outlives-unlock", "A renewal that goes on after a failed unlock (redisson): the lock is never free again.",
-            [Rule.Liveness], Simple(Flaws.RenewsAfterFailedRelease), static (room, _) => Store(room)) { Arrange = static arena =>
-                arena with { Bound = TimeSpan.FromSeconds(1.5) } },
+            [Rule.Liveness], Simple(Flaws.RenewsAfterFailedRelease), static (room, _) => Store(room))
+        {
+            Arrange = static arena => arena with { Bound = TimeSpan.FromSeconds(1.5) },
+        },
         new("says-released", "Unlock that answers success whatever the store says (many clients drop the script's result).",
             [Rule.Outcomes], Simple(Flaws.SaysReleased), static (room, _) => Store(room)),
     ];
@@ -79,8 +81,10 @@ public static class Exhibits
             [Rule.Exclusion], Simple(Flaws.None), static (room, _) => new LooksThenTakes(Store(room))),
         new("sets-then-expires", "SETNX, then EXPIRE: who dies in between leaves a lock for ever.",
             [Rule.Liveness], Simple(Flaws.NewIdEachTime),
-            static (room, _) => new SetsThenExpires(Store(room), room.Random)) { Arrange = static arena =>
-                arena with { Bound = TimeSpan.FromSeconds(1.5) } },
+            static (room, _) => new SetsThenExpires(Store(room), room.Random))
+        {
+            Arrange = static arena => arena with { Bound = TimeSpan.FromSeconds(1.5) },
+        },
         new("refused-by-its-own-success",
             "A conditional write that is sent again after a lost answer, and refused by what it wrote itself.",
             [Rule.Outcomes], Simple(Flaws.None), static (room, _) => new RefusedByItsOwnSuccess(Store(room))) { Arrange = Alone },
