@@ -28,6 +28,7 @@ internal static unsafe class FullProgram
             $"is {type}, whose driver cannot be compiled natively, and the program that has it, '{path}', could not be run{error}.");
     }
 
+    /// <summary>Becomes the program.</summary>
     /// <returns>The error: without one there is nobody left to return to.</returns>
     private static int Execute(string path, string[] words)
     {

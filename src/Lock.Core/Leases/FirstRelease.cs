@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Locking;
 
 /// <summary>The release of a lease, however often it is asked for: everybody is told the outcome of the first. Under the lease's
@@ -10,22 +12,27 @@ internal struct FirstRelease
     private object? _state;
 
     /// <summary>Asks for it.</summary>
-    /// <returns>Null for the first, who has to release and to say so (<see cref="Begun"/>); for the others what they await.</returns>
-    public Task<UnlockOutcome>? Join()
+    /// <param name="released">What the others await; nothing for the first.</param>
+    /// <returns>Whether this is the first, who has to release and to say so (<see cref="Begun"/>).</returns>
+    public bool IsFirst([NotNullWhen(false)] out Task<UnlockOutcome>? released)
     {
         switch (_state)
         {
             case null:
                 _state = s_begins;
-                return null;
+                released = null;
+                return true;
             case Task<UnlockOutcome> task:
-                return task;
+                released = task;
+                return false;
             case TaskCompletionSource<Task<UnlockOutcome>> begins:
-                return begins.Task.Unwrap();
+                released = begins.Task.Unwrap();
+                return false;
             default:
                 TaskCompletionSource<Task<UnlockOutcome>> others = new(TaskCreationOptions.RunContinuationsAsynchronously);
                 _state = others;
-                return others.Task.Unwrap();
+                released = others.Task.Unwrap();
+                return false;
         }
     }
 

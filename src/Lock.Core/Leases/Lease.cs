@@ -209,8 +209,8 @@ internal sealed partial class Lease : Alarm, IReleasedLease
         bool wasLive;
         lock (_gate)
         {
-            if (_release.Join() is { } begun)
-                return begun;
+            if (!_release.IsFirst(out Task<UnlockOutcome>? released))
+                return released;
             wasLive = _standing.TryRelease();
         }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 
 namespace Locking;
 
@@ -87,7 +88,7 @@ internal sealed class PendingReleases(StoreClient store, KeyTurns turns)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(store.Stopped);
         using var time = new CancellationTokenSource(s_requestLimit, store.Clock.Time);
-        await using var registration =
+        await using ConfiguredAsyncDisposable registration =
             time.Token.UnsafeRegister(static l => ((CancellationTokenSource)l!).Cancel(), limit).ConfigureAwait(false);
         if (await store.TryReleaseAsync(key, holderId, limit.Token).ConfigureAwait(false) == StoreReply.Done)
             turns.Nudge(key);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Diagnostics.CodeAnalysis;
 using System.Threading.Tasks.Sources;
 
@@ -36,7 +37,7 @@ internal sealed class StoreStep<T> : Alarm, IValueTaskSource<T>, IThreadPoolWork
         // Most steps are tasks already. A task can be read twice, too, which a late outcome may need.
         var step = new StoreStep<T>(begun.AsTask(), backend, interested, limit, cancelled);
         var result = new ValueTask<T>(step, step._end.Version);
-        var awaiter = step._step.ConfigureAwait(false).GetAwaiter();
+        ConfiguredTaskAwaitable<T>.ConfiguredTaskAwaiter awaiter = step._step.ConfigureAwait(false).GetAwaiter();
         if (awaiter.IsCompleted)
         {
             step.OnStepEnded();

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using StackExchange.Redis;
 
 namespace Locking;
@@ -5,6 +6,7 @@ namespace Locking;
 /// <summary>The subscription to a channel of releases, and the proof that everything is heard.</summary>
 /// <remarks>After every interruption the proof is lost. It is sought again until it is found, and then every watch is told, since a
 /// notice may have been missed.</remarks>
+[SuppressMessage("Design", "CA1001", Justification = "The token source has nothing to free: no wait handle, no timer.")]
 internal sealed class ReleaseSubscription
 {
     private static readonly TimeSpan s_firstRetry = TimeSpan.FromMilliseconds(50);
