@@ -46,7 +46,7 @@ public sealed class OrdersApiTests
     [Fact]
     public async Task Locks_that_nobody_configured_fail_the_start()
     {
-        await using var app = OrdersApi.Build([.. InMemory, "--Locks:Reports:type="]);
+        await using var app = OrdersApi.Build([.. s_inMemory, "--Locks:Reports:type="]);
         var problem = await Assert.ThrowsAsync<LockConfigException>(() => app.StartAsync());
         Assert.Equal("type", problem.Path);
     }

@@ -165,7 +165,7 @@ public sealed class SameOutcomesTests
         },
     };
 
-    public static TheoryData<string> Names => [.. Scenes.Keys];
+    public static TheoryData<string> Names => [.. s_scenes.Keys];
 
     [Theory]
     [MemberData(nameof(Names))]

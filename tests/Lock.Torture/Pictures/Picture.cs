@@ -37,7 +37,7 @@ public static class Picture
         var high = (rows.Count * Row) + 90;
         text.AppendLine(CultureInfo.InvariantCulture,
             $"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{Left + Wide + 20}\" height=\"{high}\" font-family=\"sans-serif\" "
-                + "font-size=\"11\">");
+                + $"font-size=\"11\">");
         text.AppendLine("<rect width=\"100%\" height=\"100%\" fill=\"white\"/>");
         text.AppendLine(CultureInfo.InvariantCulture,
             $"<text x=\"8\" y=\"16\" font-size=\"13\">{Escape($"{violation.Rule}: {violation.Text}")}</text>");
@@ -53,7 +53,7 @@ public static class Picture
             text.AppendLine(CultureInfo.InvariantCulture, $"<text x=\"8\" y=\"{70 + (i * Row)}\">{Escape(rows[i].Process)}</text>");
         text.AppendLine(CultureInfo.InvariantCulture,
             $"<line x1=\"{X(violation.At)}\" x2=\"{X(violation.At)}\" y1=\"36\" y2=\"{high - 24}\" stroke=\"red\" stroke-dasharray=\"3 "
-                + "3\"/>");
+                + $"3\"/>");
         for (var i = 0; i <= 10; i++)
         {
             var at = from + ((to - from) / 10 * i);

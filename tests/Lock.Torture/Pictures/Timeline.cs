@@ -18,7 +18,7 @@ public static class Timeline
         text.AppendLine(CultureInfo.InvariantCulture, $"{violation.Rule}: {violation.Text}");
         text.AppendLine(CultureInfo.InvariantCulture,
             $"  {history.Promise.Backend}, seed {history.Promise.Seed}, {Ms(violation.At - history.Events[0].At)} ms after the beginning. "
-                + "Times in ms, 0 is the moment of the violation:");
+                + $"Times in ms, 0 is the moment of the violation:");
         foreach (var one in history.Events.Where(one => one.At >= from && one.At <= to && (one.Key == violation.Key || one.Key.Length == 0))
             .Where(one => one.Kind != EventKind.Gap || one.At - one.Number > history.Promise.Margin))
         {
