@@ -5,8 +5,9 @@ using Xunit.Abstractions;
 namespace Locking.Testing;
 
 /// <summary>The last tests of every test process: no task ended with a fault that nobody looked at.</summary>
-/// <remarks>Such a fault is told when the garbage collector finds its task, some time after the test that left it: so the whole run fails, with the fault's
-/// stack. Compiled into every test project (Directory.Build.targets). A run with a filter that leaves it out does not look.</remarks>
+/// <remarks>Such a fault is told when the garbage collector finds its task, some time after the test that left it: so the whole run fails,
+/// with the fault's stack. Compiled into every test project (Directory.Build.targets).
+/// A run with a filter that leaves it out does not look.</remarks>
 [Collection(UnobservedFaultsLast.Name)]
 public sealed class UnobservedFaults
 {
@@ -27,7 +28,8 @@ public sealed class UnobservedFaults
         List<Exception> faults = s_seen.Where(static fault => fault is not LeftBehindException && !IsOfAPeer(fault)).ToList();
         Assert.True(
             faults.Count == 0,
-            $"{faults.Count} tasks ended with a fault that nobody looked at:\n{string.Join("\n\n", faults.Select(static fault => fault.ToString()).Distinct())}");
+            $"{faults.Count} tasks ended with a fault that nobody looked "
+                + $"at:\n{string.Join("\n\n", faults.Select(static fault => fault.ToString()).Distinct())}");
     }
 
 #pragma warning disable CA2255 // Before the first test of the process, whichever that is.
@@ -56,7 +58,9 @@ public sealed class UnobservedFaults
 
     /// <summary>The libraries that ours is compared with leave some too, which are not ours to mend.</summary>
     private static bool IsOfAPeer(Exception fault) =>
-        fault.StackTrace is { } stack && (stack.Contains("at Medallion.Threading.", StringComparison.Ordinal) || stack.Contains("at RedLockNet.", StringComparison.Ordinal));
+        fault.StackTrace is { } stack
+            && (stack.Contains("at Medallion.Threading.", StringComparison.Ordinal)
+                || stack.Contains("at RedLockNet.", StringComparison.Ordinal));
 
     private sealed class LeftBehindException : Exception;
 }

@@ -52,7 +52,10 @@ internal sealed class BenchReport
             writer.WriteLine($"| {row.What} | {string.Join(" | ", figures)} |");
             writer.WriteLine($"|---|{string.Concat(Enumerable.Repeat("---|", figures.Count))}");
             foreach (var column in row.Columns)
-                writer.WriteLine($"| {column.Name} | {string.Join(" | ", figures.Select(figure => column.Figures.TryGetValue(figure, out var value) ? Text(value) : ""))} |");
+            {
+                var cells = figures.Select(figure => column.Figures.TryGetValue(figure, out var value) ? Text(value) : "");
+                writer.WriteLine($"| {column.Name} | {string.Join(" | ", cells)} |");
+            }
         }
     }
 

@@ -71,7 +71,8 @@ internal sealed class ComparisonResult(List<string> names, List<double[]> nanose
     }))];
 
     /// <summary>All medians, for the details of a row.</summary>
-    public string Describe() => string.Join(", ", names.Select((name, i) => string.Create(CultureInfo.InvariantCulture, $"{name} {Median(i):0} ns")));
+    public string Describe() =>
+        string.Join(", ", names.Select((name, i) => string.Create(CultureInfo.InvariantCulture, $"{name} {Median(i):0} ns")));
 
     private static double Median(IEnumerable<double> values)
     {

@@ -56,8 +56,12 @@ return report.AllMet ? 0 : 1;
 int Usage(string problem)
 {
     Console.Error.WriteLine(problem);
-    Console.Error.WriteLine($"Usage: dotnet run -c Release --project bench/Lock.Bench -- [--rounds N] [--only PART,...] [--json FILE] SUITE...   Suites: {string.Join(", ", suites.Keys)}.");
-    Console.Error.WriteLine($"--only measures less: of broker the parts {string.Join(", ", BrokerSuite.Parts)}; of redis and postgres the rows whose names have that part. The other suites have none.");
+    Console.Error.WriteLine(
+        "Usage: dotnet run -c Release --project bench/Lock.Bench -- [--rounds N] [--only PART,...] [--json FILE] SUITE...   Suites: "
+            + $"{string.Join(", ", suites.Keys)}.");
+    Console.Error.WriteLine(
+        $"--only measures less: of broker the parts {string.Join(", ", BrokerSuite.Parts)}; of redis and postgres the rows whose names "
+            + "have that part. The other suites have none.");
     Console.Error.WriteLine("--json writes everything that was measured into a file, for programs.");
     Console.Error.WriteLine("Ends with 0 when every bar is met, with 1 when one is not.");
     return 64;

@@ -14,27 +14,31 @@ internal sealed class FuzzLines(int seed)
 
     private const int PinnedKeys = 8;
 
-    private static readonly string[] _types =
+    private static readonly string[] s_types =
     [
         "lock", "unlock", "lock-received", "lock-received-rejected", "lock-client-timeout", "ls", "lock-info-request", "ping",
         "acquire-many", "release-many", "increment-readers", "decrement-readers", "register-write-flag-check",
         "register-write-flag-and-readers-check", "set-write-flag-false-and-broadcast", "system-stats-request",
-        "lk-hello", "lk-auth", "lk-acquire", "lk-release", "lk-extend", "lk-withdraw", "lk-reclaim", "lk-get", "lk-list", "lk-force", "lk-ping",
+        "lk-hello", "lk-auth", "lk-acquire", "lk-release", "lk-extend", "lk-withdraw", "lk-reclaim", "lk-get", "lk-list",
+        "lk-force", "lk-ping",
     ];
 
-    private static readonly string[] _values =
+    private static readonly string[] s_values =
     [
-        "null", "true", "false", "0", "1", "-1", "5000", "1e999", "-0.5", "99999999999999999999", "\"\"", "\"k\"", "\"a\"", "\"b\"", "\"U1\"", "\"U2\"",
+        "null", "true", "false", "0", "1", "-1", "5000", "1e999", "-0.5", "99999999999999999999", "\"\"", "\"k\"", "\"a\"", "\"b\"",
+        "\"U1\"", "\"U2\"",
         "\"0.2.25\"", "[]", "{}", "[\"a\",\"b\"]", "[1,null]", "\"\\ud800\"", "\"\\u0000\"", "{\"a\":{\"b\":[1,{}]}}", "\"schlüssel🔑\"",
     ];
 
-    private static readonly string[] _fields =
+    private static readonly string[] s_fields =
     [
-        "key", "uuid", "_uuid", "id", "n", "ttl", "max", "force", "wait", "retryCount", "keepLocksAfterDeath", "rwStatus", "owner", "queue", "keep",
+        "key", "uuid", "_uuid", "id", "n", "ttl", "max", "force", "wait", "retryCount", "keepLocksAfterDeath", "rwStatus", "owner",
+        "queue", "keep",
         "token", "prefix", "mac", "nonce", "keys", "lockUuid", "value", "timestamp", "inspectCommand", "unknown",
     ];
 
-    private static readonly string[] _pinnedTypes = ["lock", "unlock", "lk-acquire", "lk-release", "lk-extend", "lk-withdraw", "lk-reclaim", "lk-get"];
+    private static readonly string[] s_pinnedTypes =
+        ["lock", "unlock", "lk-acquire", "lk-release", "lk-extend", "lk-withdraw", "lk-reclaim", "lk-get"];
 
     private readonly Random _random = new(seed);
 
@@ -66,13 +70,14 @@ internal sealed class FuzzLines(int seed)
     {
         // Seldom: after a version that does not fit, and after lk-stay's connection ends, nothing of interest comes.
         var special = _random.Next(4000);
-        var type = special == 0 ? "version" : special == 1 ? "lk-stay" : _types[_random.Next(_types.Length)];
+        var type = special == 0 ? "version" : special == 1 ? "lk-stay" : s_types[_random.Next(s_types.Length)];
         var line = new StringBuilder("{\"type\":\"").Append(type).Append('"');
 
         // Half of our own messages carry what they need, or they would only ever be refused.
         if (type.StartsWith("lk-", StringComparison.Ordinal) && _random.Next(2) == 0)
         {
-            line.Append(CultureInfo.InvariantCulture, $",\"n\":{_random.Next(1000)},\"key\":\"fuzz/{_random.Next(4)}\",\"id\":\"I{_random.Next(6)}\"");
+            line.Append(CultureInfo.InvariantCulture,
+                $",\"n\":{_random.Next(1000)},\"key\":\"fuzz/{_random.Next(4)}\",\"id\":\"I{_random.Next(6)}\"");
             if (_random.Next(2) == 0)
                 line.Append(CultureInfo.InvariantCulture, $",\"ttl\":{_random.Next(1, 200)}");
             if (_random.Next(2) == 0)
@@ -81,8 +86,8 @@ internal sealed class FuzzLines(int seed)
 
         for (var i = _random.Next(7); i >= 0; i--)
         {
-            var field = _fields[_random.Next(_fields.Length)];
-            var value = field == "key" && _random.Next(2) == 0 ? $"\"fuzz/{_random.Next(4)}\"" : _values[_random.Next(_values.Length)];
+            var field = s_fields[_random.Next(s_fields.Length)];
+            var value = field == "key" && _random.Next(2) == 0 ? $"\"fuzz/{_random.Next(4)}\"" : s_values[_random.Next(s_values.Length)];
             line.Append(",\"").Append(field).Append("\":").Append(value);
         }
 
@@ -92,13 +97,15 @@ internal sealed class FuzzLines(int seed)
     /// <summary>A line that is in order, for a key that somebody else holds: it must have no effect.</summary>
     private string PinnedLine()
     {
-        var type = _pinnedTypes[_random.Next(_pinnedTypes.Length)];
+        var type = s_pinnedTypes[_random.Next(s_pinnedTypes.Length)];
         var id = _random.Next(6);
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{{\"type\":\"{type}\",\"key\":\"{Pinned}{_random.Next(PinnedKeys)}\",\"n\":{PinnedNumbers + _random.Next(1000)},\"id\":\"I{id}\",\"uuid\":\"I{id}\",")
+            $"{{\"type\":\"{type}\",\"key\":\"{Pinned}{_random.Next(PinnedKeys)}\",\"n\":{PinnedNumbers + _random.Next(1000)},"
+                + $"\"id\":\"I{id}\",\"uuid\":\"I{id}\",")
             + string.Create(
                 CultureInfo.InvariantCulture,
-                $"\"_uuid\":\"I{id}\",\"ttl\":{_random.Next(1, 5000)},\"token\":{_random.Next()},\"queue\":{(_random.Next(2) == 0 ? "true" : "false")}}}");
+                $"\"_uuid\":\"I{id}\",\"ttl\":{_random.Next(1, 5000)},\"token\":{_random.Next()},"
+                    + $"\"queue\":{(_random.Next(2) == 0 ? "true" : "false")}}}");
     }
 }

@@ -15,7 +15,7 @@ internal static class FuzzRun
     private const long Allowance = 1024 * 1024;
 
     /// <summary>The broker drops within this time what clients that are gone have left behind.</summary>
-    private static readonly TimeSpan _settling = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_settling = TimeSpan.FromSeconds(2);
 
     /// <summary>Runs.</summary>
     /// <param name="lines">How many lines, over all hostile clients.</param>
@@ -41,7 +41,7 @@ internal static class FuzzRun
                 var hostile = await PartAsync(server, path, lines / Parts, seed + (part * 1000), say);
                 await ClearAsync(pinner, pinned);
                 await WhileConnectedAsync(server, 1);
-                await Task.Delay(_settling, TimeProvider.System);
+                await Task.Delay(s_settling, TimeProvider.System);
                 GC.Collect();
                 GC.WaitForPendingFinalizers();
                 var heap = GC.GetTotalMemory(forceFullCollection: true);
@@ -143,7 +143,8 @@ internal static class FuzzRun
             if (foreign.Count == 0)
                 return;
             if (attempt == 1000)
-                throw new InvalidOperationException($"{foreign.Count} locks of clients that are gone cannot be broken: {string.Join(", ", foreign.Take(5))}.");
+                throw new InvalidOperationException(
+                    $"{foreign.Count} locks of clients that are gone cannot be broken: {string.Join(", ", foreign.Take(5))}.");
             foreach (var key in foreign)
                 await store.ForceReleaseAsync(key, default);
         }

@@ -1,12 +1,13 @@
 namespace Locking.Fuzz;
 
-/// <summary>Takes and gives back locks of its own between the hostile lines, and compares every answer with a model of who holds what.</summary>
+/// <summary>Takes and gives back locks of its own between the hostile lines,
+/// and compares every answer with a model of who holds what.</summary>
 internal sealed class HonestClient(ILockStore store, int seed)
 {
     private const int Keys = 6;
     private const int Ids = 4;
 
-    private static readonly TimeSpan _ttl = TimeSpan.FromHours(1);
+    private static readonly TimeSpan s_ttl = TimeSpan.FromHours(1);
 
     private readonly Random _random = new(seed);
     private readonly Dictionary<string, (string Id, long Token)> _held = [];
@@ -37,13 +38,14 @@ internal sealed class HonestClient(ILockStore store, int seed)
         switch (_random.Next(4))
         {
             case 0:
-                var reply = await store.TryAcquireAsync(new AcquireRequest(key, id, "fuzz", _ttl), default);
+                var reply = await store.TryAcquireAsync(new AcquireRequest(key, id, "fuzz", s_ttl), default);
                 Expect(expected != StoreReply.HeldByAnother, reply.IsGranted, "acquire", key);
                 if (!reply.IsGranted)
                     return;
                 var token = reply.FencingToken!.Value;
                 if (isHeld ? token != holder.Token : token <= _lastToken)
-                    throw new InvalidOperationException($"{key} was granted with token {token} after {(isHeld ? holder.Token : _lastToken)}.");
+                    throw new InvalidOperationException(
+                        $"{key} was granted with token {token} after {(isHeld ? holder.Token : _lastToken)}.");
                 _lastToken = Math.Max(_lastToken, token);
                 _held[key] = (id, token);
                 return;
@@ -53,7 +55,7 @@ internal sealed class HonestClient(ILockStore store, int seed)
                     _held.Remove(key);
                 return;
             case 2:
-                Expect(expected, await store.TryExtendAsync(key, id, _ttl, default), "extend", key);
+                Expect(expected, await store.TryExtendAsync(key, id, s_ttl, default), "extend", key);
                 return;
             default:
                 Expect(isHeld ? holder.Id : null, (await store.GetAsync(key, default))?.Id, "look-up", key);

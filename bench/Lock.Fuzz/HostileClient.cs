@@ -10,9 +10,9 @@ internal sealed class HostileClient(Func<Socket> connect, int seed)
 {
     private const int LinesPerBatch = 200;
 
-    private static readonly byte[] _granted = Encoding.ASCII.GetBytes("{\"type\":\"lk-granted\",\"n\":");
-    private static readonly byte[] _acquired = Encoding.ASCII.GetBytes("\"acquired\":true");
-    private static readonly byte[] _pinnedKey = Encoding.ASCII.GetBytes($"\"key\":\"{FuzzLines.Pinned}");
+    private static readonly byte[] s_granted = Encoding.ASCII.GetBytes("{\"type\":\"lk-granted\",\"n\":");
+    private static readonly byte[] s_acquired = Encoding.ASCII.GetBytes("\"acquired\":true");
+    private static readonly byte[] s_pinnedKey = Encoding.ASCII.GetBytes($"\"key\":\"{FuzzLines.Pinned}");
 
     private readonly FuzzLines _lines = new(seed);
     private readonly Random _random = new(seed);
@@ -75,7 +75,8 @@ internal sealed class HostileClient(Func<Socket> connect, int seed)
 
                 kept = rest.Length;
                 if (kept == buffer.Length)
-                    throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"The broker sent a line of more than {kept} bytes."));
+                    throw new InvalidOperationException(
+                        string.Create(CultureInfo.InvariantCulture, $"The broker sent a line of more than {kept} bytes."));
                 rest.CopyTo(buffer);
             }
         }
@@ -88,19 +89,19 @@ internal sealed class HostileClient(Func<Socket> connect, int seed)
     private void Look(ReadOnlySpan<byte> line)
     {
         Answers++;
-        if (line.StartsWith(_granted))
+        if (line.StartsWith(s_granted))
         {
             Grants++;
-            if (Utf8Parser.TryParse(line[_granted.Length..], out long number, out _)
+            if (Utf8Parser.TryParse(line[s_granted.Length..], out long number, out _)
                 && number is >= FuzzLines.PinnedNumbers and < FuzzLines.PinnedNumbers + 1000)
             {
                 WrongGrants++;
             }
         }
-        else if (line.IndexOf(_acquired) >= 0)
+        else if (line.IndexOf(s_acquired) >= 0)
         {
             Grants++;
-            if (line.IndexOf(_pinnedKey) >= 0)
+            if (line.IndexOf(s_pinnedKey) >= 0)
                 WrongGrants++;
         }
     }

@@ -5,7 +5,8 @@ var lines = 10_000_000L;
 var seed = 1;
 for (var i = 0; i < args.Length; i++)
 {
-    if (args[i] == "--lines" && i + 1 < args.Length && long.TryParse(args[i + 1], CultureInfo.InvariantCulture, out lines) && lines >= 10_000)
+    if (args[i] == "--lines" && i + 1 < args.Length && long.TryParse(args[i + 1], CultureInfo.InvariantCulture, out lines)
+        && lines >= 10_000)
         i++;
     else if (args[i] == "--seed" && i + 1 < args.Length && int.TryParse(args[i + 1], CultureInfo.InvariantCulture, out seed))
         i++;
@@ -29,6 +30,7 @@ return 0;
 static int Usage(string problem)
 {
     Console.Error.WriteLine(problem);
-    Console.Error.WriteLine("Usage: dotnet run -c Release --project bench/Lock.Fuzz -- [--lines N] [--seed S]   N from 10,000; the default is 10,000,000.");
+    Console.Error.WriteLine(
+        "Usage: dotnet run -c Release --project bench/Lock.Fuzz -- [--lines N] [--seed S]   N from 10,000; the default is 10,000,000.");
     return 64;
 }

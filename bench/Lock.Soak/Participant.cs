@@ -32,7 +32,10 @@ internal sealed class Participant : IDisposable
     public static long Now => TimeProvider.System.GetElapsedTime(0).Ticks;
 
     public static Participant Own(string name, params ReadOnlySpan<string> words) =>
-        new(name, Environment.ProcessPath!, [.. Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet" ? [typeof(Participant).Assembly.Location] : Array.Empty<string>(), "--child", .. words]);
+        new(name, Environment.ProcessPath!,
+            [.. Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet"
+                ? [typeof(Participant).Assembly.Location]
+                : Array.Empty<string>(), "--child", .. words]);
 
     public async Task PauseAsync(TimeSpan time)
     {
@@ -74,7 +77,8 @@ internal sealed class Participant : IDisposable
             FirstLine.TrySetResult(line);
 
             // A process that is killed may leave half a line.
-            if (line.Split(' ') is not [var what, var at, var key, var id] || !long.TryParse(at, CultureInfo.InvariantCulture, out var time))
+            if (line.Split(' ') is not [var what, var at, var key, var id]
+                || !long.TryParse(at, CultureInfo.InvariantCulture, out var time))
                 continue;
             if (what == "ask")
                 Turns.Add(open[id] = new Turn(key, time));
@@ -90,7 +94,8 @@ internal sealed class Participant : IDisposable
     }
 }
 
-/// <summary>One turn: asked, got, ended; <see cref="long.MaxValue"/> for what did not happen. In ticks of the system's monotonic time.</summary>
+/// <summary>One turn: asked, got, ended; <see cref="long.MaxValue"/> for what did not happen.
+/// In ticks of the system's monotonic time.</summary>
 internal sealed class Turn(string key, long asked)
 {
     public string Key { get; } = key;

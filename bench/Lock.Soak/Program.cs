@@ -39,7 +39,9 @@ static int Usage(string problem)
 {
     Console.Error.WriteLine(problem);
     Console.Error.WriteLine("Usage: dotnet run -c Release --project bench/Lock.Soak -- [--seconds S] [--own N] [--published N] [--seed S]");
-    Console.Error.WriteLine("Processes of our client and of npm's live-mutex (eng/node-clients.sh) at one broker, with random kills and pauses. Ends with 1 when a lock");
+    Console.Error.WriteLine(
+        "Processes of our client and of npm's live-mutex (eng/node-clients.sh) at one broker, with random kills and pauses. Ends with 1 "
+            + "when a lock");
     Console.Error.WriteLine("that somebody waited for was free for longer than a second, without a pause or a kill that explains it.");
     return 64;
 }

@@ -5,7 +5,7 @@ namespace Locking.Soak;
 /// <summary>Runs the processes, kills and pauses them, and looks for waits that nothing explains.</summary>
 internal static class SoakRun
 {
-    private static readonly TimeSpan _tooLong = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_tooLong = TimeSpan.FromSeconds(1);
 
     public static async Task<bool> RunAsync(TimeSpan time, int own, int published, int seed)
     {
@@ -72,7 +72,8 @@ internal static class SoakRun
                 return packages;
         }
 
-        throw new InvalidOperationException("npm's live-mutex is not installed: run eng/node-clients.sh first; --published 0 does without.");
+        throw new InvalidOperationException(
+            "npm's live-mutex is not installed: run eng/node-clients.sh first; --published 0 does without.");
     }
 
     private static bool Report(List<Participant> all, long ended, int kills, int pauses)
@@ -80,19 +81,26 @@ internal static class SoakRun
         var isGood = true;
         var turns = all.SelectMany(static one => one.Turns).Where(static turn => turn.Got != long.MaxValue).ToList();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{turns.Count} turns, {kills} kills, {pauses} pauses; longest wait {TimeSpan.FromTicks(turns.Max(static t => t.Got - t.Asked)).TotalMilliseconds:0} ms"));
+            $"{turns.Count} turns, {kills} kills, {pauses} pauses; longest wait "
+                + $"{TimeSpan.FromTicks(turns.Max(static t => t.Got - t.Asked)).TotalMilliseconds:0} ms"));
         for (var number = 0; number < Worker.Keys; number++)
         {
-            var (gaps, longest) = Timeline.Find(all, $"soak/{number}", ended, _tooLong);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"soak/{number}: free while waited for, without a pause, at most {longest.TotalMilliseconds:0.0} ms"));
+            var (gaps, longest) = Timeline.Find(all, $"soak/{number}", ended, s_tooLong);
+            Console.WriteLine(
+                string.Create(CultureInfo.InvariantCulture,
+                    $"soak/{number}: free while waited for, without a pause, at most {longest.TotalMilliseconds:0.0} ms"));
             foreach (var gap in gaps)
             {
                 isGood = false;
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {gap.Length.TotalMilliseconds:0} ms from {gap.From}: {gap.Waiters}"));
+                Console.WriteLine(
+                    string.Create(CultureInfo.InvariantCulture, $"  {gap.Length.TotalMilliseconds:0} ms from {gap.From}: {gap.Waiters}"));
                 foreach (var (one, away) in all.SelectMany(static one => one.Away.Select(away => (one, away))))
                 {
                     if (Math.Abs(away.From - gap.From.Ticks) < TimeSpan.TicksPerSecond * 2)
-                        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    {one.Name} was {(away.To == long.MaxValue ? "killed" : $"away until {TimeSpan.FromTicks(away.To)}")} at {TimeSpan.FromTicks(away.From)}"));
+                        Console.WriteLine(
+                            string.Create(CultureInfo.InvariantCulture,
+                                $"    {one.Name} was {(away.To == long.MaxValue ? "killed" : $"away until {TimeSpan.FromTicks(away.To)}")} "
+                                    + $"at {TimeSpan.FromTicks(away.From)}"));
                 }
             }
         }

@@ -13,8 +13,9 @@ internal static class Timeline
     /// <summary>The gaps of at least that length, and the longest of all.</summary>
     /// <remarks>
     /// Looks until <paramref name="end"/>, when the processes were told to end.
-    /// A waiter that was paused may have been granted the lock without having said so: while one of the waiters is away, and for a moment after
-    /// that, the key does not count as free. Neither does what a process held that was killed, until the broker can have seen its end.
+    /// A waiter that was paused may have been granted the lock without having said so: while one of the waiters is away, and for a moment
+    /// after that, the key does not count as free. Neither does what a process held that was killed,
+    /// until the broker can have seen its end.
     /// </remarks>
     public static (List<Gap> Gaps, TimeSpan Longest) Find(IReadOnlyList<Participant> participants, string key, long end, TimeSpan least)
     {
@@ -55,7 +56,8 @@ internal static class Timeline
             var length = events[i + 1].At - at;
             longest = Math.Max(longest, length);
             if (length >= least.Ticks)
-                gaps.Add(new Gap(key, TimeSpan.FromTicks(at), TimeSpan.FromTicks(length), string.Join(", ", waiting.Keys.Select(static one => one.Name))));
+                gaps.Add(new Gap(key, TimeSpan.FromTicks(at), TimeSpan.FromTicks(length),
+                    string.Join(", ", waiting.Keys.Select(static one => one.Name))));
         }
 
         return (gaps, TimeSpan.FromTicks(longest));

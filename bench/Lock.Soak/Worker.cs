@@ -2,19 +2,22 @@ using System.Globalization;
 
 namespace Locking.Soak;
 
-/// <summary>One process of our own client: eight tasks that take turns on a few keys, and say so with the system's monotonic time.</summary>
+/// <summary>One process of our own client: eight tasks that take turns on a few keys,
+/// and say so with the system's monotonic time.</summary>
 internal static class Worker
 {
     public const int Keys = 3;
 
-    private static readonly Lock _gate = new();
-    private static readonly StreamWriter _output = new(Console.OpenStandardOutput()) { AutoFlush = true };
+    private static readonly Lock s_gate = new();
+    private static readonly StreamWriter s_output = new(Console.OpenStandardOutput()) { AutoFlush = true };
 
     public static async Task<int> RunAsync(string path, int seed)
     {
-        await using var locks = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }), new LockOptions { Ttl = TimeSpan.FromSeconds(2), AutoRenew = true });
+        await using var locks = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }),
+            new LockOptions { Ttl = TimeSpan.FromSeconds(2), AutoRenew = true });
         using var stop = new CancellationTokenSource();
-        var tasks = Enumerable.Range(0, 8).Select(task => Task.Run(() => TurnsAsync(locks, new Random((seed * 100) + task), task, stop.Token))).ToList();
+        var tasks = Enumerable.Range(0, 8)
+            .Select(task => Task.Run(() => TurnsAsync(locks, new Random((seed * 100) + task), task, stop.Token))).ToList();
         while (await Console.In.ReadLineAsync() is not null)
         {
             // Only its end counts.
@@ -70,7 +73,7 @@ internal static class Worker
 
     private static void Say(string line)
     {
-        lock (_gate)
-            _output.WriteLine(line);
+        lock (s_gate)
+            s_output.WriteLine(line);
     }
 }

@@ -4,5 +4,6 @@ namespace Locking.Samples.FileStore;
 public static class FileBuilderExtensions
 {
     /// <summary>Takes locks in a directory of the local disk.</summary>
-    public static LockBuilder UseFiles(this LockBuilder builder, Action<FileLockSettings> configure) => builder.Use(new FileLockProvider(), configure);
+    public static LockBuilder UseFiles(this LockBuilder builder, Action<FileLockSettings> configure) =>
+        builder.Use(new FileLockProvider(), configure);
 }

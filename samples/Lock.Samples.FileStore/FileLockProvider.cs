@@ -15,7 +15,8 @@ public sealed class FileLockProvider : LockProvider<FileLockSettings>
     protected override ILockStore CreateStoreCore(FileLockSettings settings, LockOptions options, LockProviderContext context)
     {
         if (settings.Directory is not { } directory)
-            throw new LockConfigException("connection.directory", "The file backend needs the directory of its locks, such as \"/var/lib/myApp/locks\".");
+            throw new LockConfigException("connection.directory",
+                "The file backend needs the directory of its locks, such as \"/var/lib/myApp/locks\".");
         return new FileLockStore(directory, settings.CommandTimeout, context.TimeProvider);
     }
 }

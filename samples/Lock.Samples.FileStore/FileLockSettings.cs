@@ -18,6 +18,7 @@ public sealed record FileLockSettings
         {
             Default = "needed", Allowed = "the path of a directory on a local disk", Misnomers = ["path", "folder", "dir"],
         },
-        CommonSettings.CommandTimeout<FileLockSettings>(static s => s.CommandTimeout, static (s, value) => s with { CommandTimeout = value }),
+        CommonSettings.CommandTimeout<FileLockSettings>(static s => s.CommandTimeout,
+            static (s, value) => s with { CommandTimeout = value }),
     ]);
 }

@@ -6,14 +6,15 @@ using Locking.Providers;
 
 namespace Locking.Samples.FileStore;
 
-/// <summary>Locks of the processes of one machine, kept in a directory: one file per key, and one gate file that makes each step atomic.</summary>
+/// <summary>Locks of the processes of one machine, kept in a directory: one file per key,
+/// and one gate file that makes each step atomic.</summary>
 /// <remarks>
 /// The backend's clock is the machine's wall clock. Files of idle keys stay, for their tokens; a store meant for many keys would remove
 /// those older than a retention.
 /// </remarks>
 public sealed class FileLockStore : ILockStore
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(2);
     private readonly string _directory;
     private readonly TimeSpan _timeout;
     private readonly TimeProvider _clock;
@@ -47,7 +48,9 @@ public sealed class FileLockStore : ILockStore
                     return AcquireReply.Busy(last.Remaining(now));
 
                 // The same holder asking again keeps its token; every other grant has a higher one, written before it is answered.
-                var token = isLive ? last!.Token : Math.Max((last?.Token ?? 0) + 1, (now - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond);
+                var token = isLive
+                    ? last!.Token
+                    : Math.Max((last?.Token ?? 0) + 1, (now - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond);
                 Write(new LeaseFile(request.Key, request.HolderId, request.Owner, token, EndOf(request.Ttl, now)));
                 return AcquireReply.Granted(token);
             },
@@ -118,7 +121,8 @@ public sealed class FileLockStore : ILockStore
         }
     }
 
-    /// <summary>Opens the gate file for itself alone, which the operating system gives back when the process ends, however it ends.</summary>
+    /// <summary>Opens the gate file for itself alone, which the operating system gives back when the process ends,
+    /// however it ends.</summary>
     private async Task<FileStream> EnterAsync(CancellationToken cancellationToken)
     {
         var since = TimeProvider.System.GetTimestamp();
@@ -133,14 +137,15 @@ public sealed class FileLockStore : ILockStore
                 if (TimeProvider.System.GetElapsedTime(since) > _timeout)
                 {
                     throw new LockStoreException(
-                        $"The lock directory '{_directory}' did not become free within {_timeout.TotalMilliseconds:0} ms.", isTransient: true, fault)
+                        $"The lock directory '{_directory}' did not become free within {_timeout.TotalMilliseconds:0} ms.",
+                        isTransient: true, fault)
                     {
                         MayHaveBeenApplied = false,
                     };
                 }
             }
 
-            await Task.Delay(Pause, TimeProvider.System, cancellationToken);
+            await Task.Delay(s_pause, TimeProvider.System, cancellationToken);
         }
     }
 
@@ -156,7 +161,8 @@ public sealed class FileLockStore : ILockStore
     }
 
     /// <summary>A name that every file system takes: keys may be longer than a file name, and hold any character.</summary>
-    private string PathOf(string key) => Path.Combine(_directory, $"{Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(key)))}.json");
+    private string PathOf(string key) =>
+        Path.Combine(_directory, $"{Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(key)))}.json");
 
     private static DateTimeOffset? EndOf(TimeSpan ttl, DateTimeOffset now) => ttl == Timeout.InfiniteTimeSpan ? null : now + ttl;
 

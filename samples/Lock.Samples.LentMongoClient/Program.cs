@@ -24,7 +24,8 @@ await using ILock locks = Lock.Create(builder => builder.UseMongo(database, stat
 await using ILockHandle handle = await locks.LockAsync($"orders/{order}");
 
 // Who has been replaced as the holder meets a higher token than its own, and changes nothing.
-FilterDefinition<BsonDocument> notNewer = Builders<BsonDocument>.Filter.Eq("_id", order) & !Builders<BsonDocument>.Filter.Gt("token", handle.FencingToken!.Value);
+FilterDefinition<BsonDocument> notNewer =
+    Builders<BsonDocument>.Filter.Eq("_id", order) & !Builders<BsonDocument>.Filter.Gt("token", handle.FencingToken!.Value);
 UpdateDefinition<BsonDocument> book = Builders<BsonDocument>.Update.Inc("bookings", 1).Set("token", handle.FencingToken.Value);
 await orders.UpdateOneAsync(notNewer, book, new UpdateOptions { IsUpsert = true }, handle.LostToken);
 

@@ -3,7 +3,8 @@ using System.Security.Cryptography;
 
 namespace Locking;
 
-/// <summary>Makes stores of the backend <c>etcd</c>: a line of entries per key in etcd 3.4 or newer, which <c>etcdctl lock</c> shares.</summary>
+/// <summary>Makes stores of the backend <c>etcd</c>: a line of entries per key in etcd 3.4 or newer,
+/// which <c>etcdctl lock</c> shares.</summary>
 public sealed class EtcdLockProvider : LockProvider<EtcdLockSettings>
 {
     /// <inheritdoc/>
@@ -24,15 +25,18 @@ public sealed class EtcdLockProvider : LockProvider<EtcdLockSettings>
         bool tls = settings.Tls == true;
         if (!tls && (settings.CaFile ?? settings.CertFile) is not null)
             throw new LockConfigException("connection.tls", "is not true, but caFile or certFile is set.");
-        IReadOnlyList<EtcdEndpointSettings> members = settings.Endpoints ?? [new EtcdEndpointSettings { Host = settings.Host, Port = settings.Port }];
+        IReadOnlyList<EtcdEndpointSettings> members = settings.Endpoints
+            ?? [new EtcdEndpointSettings { Host = settings.Host, Port = settings.Port }];
         var known = new EtcdSettings { Members = [] };
         return new EtcdLockStore(
             new EtcdSettings
             {
-                Members = [.. members.Select(member => new UriBuilder(tls ? "https" : "http", member.Host ?? "127.0.0.1", member.Port ?? 2379).Uri)],
+                Members = [.. members.Select(member =>
+                    new UriBuilder(tls ? "https" : "http", member.Host ?? "127.0.0.1", member.Port ?? 2379).Uri)],
                 Username = settings.Username, Password = settings.Password, Tls = tls ? TlsOf(settings) : null,
                 KeyPrefix = settings.KeyPrefix ?? known.KeyPrefix,
-                ConnectTimeout = settings.ConnectTimeout ?? known.ConnectTimeout, CommandTimeout = settings.CommandTimeout ?? known.CommandTimeout,
+                ConnectTimeout = settings.ConnectTimeout ?? known.ConnectTimeout,
+                CommandTimeout = settings.CommandTimeout ?? known.CommandTimeout,
             },
             context.TimeProvider);
     }
@@ -49,9 +53,9 @@ public sealed class EtcdLockProvider : LockProvider<EtcdLockSettings>
         {
             return EtcdTls.From(settings.CaFile, settings.CertFile, settings.KeyFile);
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or CryptographicException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException)
         {
-            throw new LockConfigException("connection.tls", $"cannot use caFile, certFile or keyFile: {fault.Message}");
+            throw new LockConfigException("connection.tls", $"cannot use caFile, certFile or keyFile: {exception.Message}");
         }
     }
 }

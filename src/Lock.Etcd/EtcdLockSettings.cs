@@ -16,7 +16,8 @@ public sealed record EtcdEndpointSettings
     ]);
 }
 
-/// <summary>The settings of the backend <c>etcd</c>. The cluster is where <see cref="Endpoints"/> say, or at <see cref="Host"/> and <see cref="Port"/>.</summary>
+/// <summary>The settings of the backend <c>etcd</c>. The cluster is where <see cref="Endpoints"/> say,
+/// or at <see cref="Host"/> and <see cref="Port"/>.</summary>
 public sealed record EtcdLockSettings
 {
     /// <summary>The members of one cluster, at least one.</summary>
@@ -37,7 +38,8 @@ public sealed record EtcdLockSettings
     /// <summary>Whether to speak TLS. Default false.</summary>
     public bool? Tls { get; set; }
 
-    /// <summary>PEM file of the authorities that sign the members' certificates. Goes with <see cref="Tls"/>. Default: as the system trusts.</summary>
+    /// <summary>PEM file of the authorities that sign the members' certificates. Goes with <see cref="Tls"/>.
+    /// Default: as the system trusts.</summary>
     public string? CaFile { get; set; }
 
     /// <summary>PEM file of this client's certificate. Goes with <see cref="Tls"/> and <see cref="KeyFile"/>.</summary>
@@ -58,7 +60,8 @@ public sealed record EtcdLockSettings
     internal static SettingsTable<EtcdLockSettings> Table { get; } = new(
     [
         Settings.List<EtcdLockSettings, EtcdEndpointSettings>(
-            "endpoints", EtcdEndpointSettings.Table, static s => s.Endpoints, static (s, value) => s with { Endpoints = value }, "The members of one cluster, at least one.") with
+            "endpoints", EtcdEndpointSettings.Table, static s => s.Endpoints, static (s, value) => s with { Endpoints = value },
+            "The members of one cluster, at least one.") with
         {
             Allowed = "a list of at least one member, each an object such as {\"host\": \"10.0.0.1\", \"port\": 2379}",
             Misnomers = ["servers", "nodes", "hosts", "members"],
@@ -68,12 +71,17 @@ public sealed record EtcdLockSettings
         CommonSettings.Username<EtcdLockSettings>(static s => s.Username, static (s, value) => s with { Username = value }),
         CommonSettings.Password<EtcdLockSettings>(static s => s.Password, static (s, value) => s with { Password = value }),
         CommonSettings.Tls<EtcdLockSettings>(static s => s.Tls, static (s, value) => s with { Tls = value }) with { Default = "`false`" },
-        File("caFile", static s => s.CaFile, static (s, value) => s with { CaFile = value }, "Authorities that sign the members' certificates; else as the system trusts."),
-        File("certFile", static s => s.CertFile, static (s, value) => s with { CertFile = value }, "This client's certificate; goes with `keyFile`."),
+        File("caFile", static s => s.CaFile, static (s, value) => s with { CaFile = value },
+            "Authorities that sign the members' certificates; else as the system trusts."),
+        File("certFile", static s => s.CertFile, static (s, value) => s with { CertFile = value },
+            "This client's certificate; goes with `keyFile`."),
         File("keyFile", static s => s.KeyFile, static (s, value) => s with { KeyFile = value }, "The key of `certFile`."),
-        CommonSettings.ConnectTimeout<EtcdLockSettings>(static s => s.ConnectTimeout, static (s, value) => s with { ConnectTimeout = value }),
-        CommonSettings.CommandTimeout<EtcdLockSettings>(static s => s.CommandTimeout, static (s, value) => s with { CommandTimeout = value }),
-        CommonSettings.KeyPrefix<EtcdLockSettings>("`lock:`", static s => s.KeyPrefix, static (s, value) => s with { KeyPrefix = value }) with
+        CommonSettings.ConnectTimeout<EtcdLockSettings>(static s => s.ConnectTimeout,
+            static (s, value) => s with { ConnectTimeout = value }),
+        CommonSettings.CommandTimeout<EtcdLockSettings>(static s => s.CommandTimeout,
+            static (s, value) => s with { CommandTimeout = value }),
+        CommonSettings.KeyPrefix<EtcdLockSettings>("`lock:`", static s => s.KeyPrefix,
+            static (s, value) => s with { KeyPrefix = value }) with
         {
             Kind = SettingKind.Text, Allowed = "a text, which may not be empty",
         },
@@ -81,7 +89,8 @@ public sealed record EtcdLockSettings
     {
         Alternatives = [["host", "port"], ["endpoints"]],
         Needless = ["noDelay", "fair"],
-        Hints = new Dictionary<string, string> { ["url"] = "Say host and port for each of the endpoints.", ["path"] = "etcd listens on TCP ports." },
+        Hints = new Dictionary<string, string> { ["url"] = "Say host and port for each of the endpoints.",
+            ["path"] = "etcd listens on TCP ports." },
     };
 
     /// <summary>How many members there are. Holds no secret.</summary>

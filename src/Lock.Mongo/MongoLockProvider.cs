@@ -42,8 +42,8 @@ public sealed class MongoLockProvider : LockProvider<MongoLockSettings>
         _lentDatabase = database.DatabaseNamespace.DatabaseName;
     }
 
-    /// <summary>Whether MongoDB's driver is in this program. It does not work in one that is compiled natively (decision 0186); with this switch off, none of
-    /// it is compiled.</summary>
+    /// <summary>Whether MongoDB's driver is in this program. It does not work in one that is compiled natively (decision 0186); with this
+    /// switch off, none of it is compiled.</summary>
     [FeatureSwitchDefinition("Locking.Mongo.IsSupported")]
     internal static bool IsSupported => !AppContext.TryGetSwitch("Locking.Mongo.IsSupported", out bool supported) || supported;
 

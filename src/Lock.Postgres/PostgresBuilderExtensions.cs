@@ -20,7 +20,8 @@ public static class PostgresBuilderExtensions
     /// <param name="dataSource">Where connections come from.</param>
     /// <param name="configure">Sets what differs from the defaults; nothing that says how to connect.</param>
     /// <exception cref="LockConfigException">A value is out of range, or says how to connect.</exception>
-    public static LockBuilder UsePostgres(this LockBuilder builder, NpgsqlDataSource dataSource, Action<PostgresLockSettings>? configure = null)
+    public static LockBuilder UsePostgres(this LockBuilder builder, NpgsqlDataSource dataSource,
+        Action<PostgresLockSettings>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         return builder.Use(new PostgresLockProvider(dataSource), configure);

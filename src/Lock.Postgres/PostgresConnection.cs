@@ -13,10 +13,11 @@ internal static partial class PostgresConnection
     private const int MatchTimeout = 60_000;
 
     /// <summary>The names of libpq for what Npgsql calls otherwise.</summary>
-    private static readonly Dictionary<string, string> Names = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly Dictionary<string, string> s_names = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["sslmode"] = "SSL Mode", ["sslrootcert"] = "Root Certificate", ["sslcert"] = "SSL Certificate", ["sslkey"] = "SSL Key", ["application_name"] = "Application Name",
-        ["target_session_attrs"] = "Target Session Attributes", ["connect_timeout"] = "Timeout", ["dbname"] = "Database", ["user"] = "Username",
+        ["sslmode"] = "SSL Mode", ["sslrootcert"] = "Root Certificate", ["sslcert"] = "SSL Certificate", ["sslkey"] = "SSL Key",
+        ["application_name"] = "Application Name", ["target_session_attrs"] = "Target Session Attributes",
+        ["connect_timeout"] = "Timeout", ["dbname"] = "Database", ["user"] = "Username",
     };
 
     /// <summary>A table's name as statements have it.</summary>
@@ -31,11 +32,14 @@ internal static partial class PostgresConnection
     /// <exception cref="LockConfigException">The url cannot be read, or says something else than another setting.</exception>
     public static NpgsqlDataSource Open(PostgresLockSettings settings, out string target)
     {
-        NpgsqlConnectionStringBuilder text = settings.Url is { } url ? Read(url) : new() { Host = settings.Path ?? settings.Host ?? "127.0.0.1", Port = settings.Port ?? 5432 };
+        NpgsqlConnectionStringBuilder text = settings.Url is { } url
+            ? Read(url)
+            : new() { Host = settings.Path ?? settings.Host ?? "127.0.0.1", Port = settings.Port ?? 5432 };
         Add(text, "Username", settings.Username, "username");
         Add(text, "Password", settings.Password, "password");
         Add(text, "Database", settings.Database, "database");
-        Add(text, "SSL Mode", settings.Tls switch { null => null, true => nameof(SslMode.VerifyFull), false => nameof(SslMode.Disable) }, "tls");
+        Add(text, "SSL Mode",
+            settings.Tls switch { null => null, true => nameof(SslMode.VerifyFull), false => nameof(SslMode.Disable) }, "tls");
         Default(text, "Database", "postgres");
         Default(text, "Timeout", (int)Math.Ceiling((settings.ConnectTimeout ?? PostgresLockProvider.ConnectTimeout).TotalSeconds));
         Default(text, "Maximum Pool Size", 20);
@@ -45,7 +49,8 @@ internal static partial class PostgresConnection
         text.NoResetOnClose = true;
         text.Enlist = false;
         text.TcpKeepAlive = true;
-        target = $"{text.Host}{(text.Host!.Contains(':', StringComparison.Ordinal) || text.Host.Contains(',', StringComparison.Ordinal) ? "" : $":{text.Port}")}/{text.Database}";
+        bool hasPorts = text.Host!.Contains(':', StringComparison.Ordinal) || text.Host.Contains(',', StringComparison.Ordinal);
+        target = $"{text.Host}{(hasPorts ? "" : $":{text.Port}")}/{text.Database}";
         NpgsqlSlimDataSourceBuilder builder = new NpgsqlSlimDataSourceBuilder(text.ConnectionString).EnableTransportSecurity();
         return text.Host.Contains(',', StringComparison.Ordinal) && !text.ShouldSerialize("Target Session Attributes")
             ? builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary)
@@ -55,20 +60,24 @@ internal static partial class PostgresConnection
     private static NpgsqlConnectionStringBuilder Read(string url)
     {
         var text = new NpgsqlConnectionStringBuilder();
-        foreach ((string name, object value) in url.StartsWith("postgres", StringComparison.OrdinalIgnoreCase) && Form().Match(url) is { Success: true } form ? OfUri(form) : OfText(url))
+        foreach ((string name, object value) in url.StartsWith("postgres", StringComparison.OrdinalIgnoreCase)
+            && Form().Match(url) is { Success: true } form ? OfUri(form) : OfText(url))
         {
             try
             {
-                text[Names.GetValueOrDefault(name, name)] = value;
+                text[s_names.GetValueOrDefault(name, name)] = value;
             }
-            catch (Exception e) when (e is ArgumentException or FormatException or InvalidCastException or KeyNotFoundException)
+            catch (Exception exception)
+                when (exception is ArgumentException or FormatException or InvalidCastException or KeyNotFoundException)
             {
-                throw new LockConfigException("connection.url", $"has '{name}', which Npgsql does not know or not with this value; its connection string's parameters are allowed.");
+                throw new LockConfigException("connection.url",
+                    $"has '{name}', which Npgsql does not know or not with this value; its connection string's parameters are allowed.");
             }
         }
 
         if (string.IsNullOrEmpty(text.Host))
-            throw new LockConfigException("connection.url", "names no host; write postgres://host:5432/database, or Host=host;Database=database.");
+            throw new LockConfigException("connection.url",
+                "names no host; write postgres://host:5432/database, or Host=host;Database=database.");
         return text;
     }
 
@@ -81,7 +90,8 @@ internal static partial class PostgresConnection
         }
         catch (ArgumentException)
         {
-            throw new LockConfigException("connection.url", "cannot be read; write postgres://host:5432/database, or Host=host;Database=database.");
+            throw new LockConfigException("connection.url",
+                "cannot be read; write postgres://host:5432/database, or Host=host;Database=database.");
         }
     }
 
@@ -115,7 +125,10 @@ internal static partial class PostgresConnection
             text[name] = value;
     }
 
-    [GeneratedRegex("""^postgres(?:ql)?://(?:(?<Username>[^:@/?]*)(?::(?<Password>[^@/?]*))?@)?(?<Host>[^/?]*)(?:/(?<Database>[^?]*))?(?:\?(?<Options>.*))?$""", RegexOptions.IgnoreCase, MatchTimeout)]
+    [GeneratedRegex(
+        """^postgres(?:ql)?://(?:(?<Username>[^:@/?]*)(?::(?<Password>[^@/?]*))?@)?"""
+            + """(?<Host>[^/?]*)(?:/(?<Database>[^?]*))?(?:\?(?<Options>.*))?$""",
+        RegexOptions.IgnoreCase, MatchTimeout)]
     private static partial Regex Form();
 
     [GeneratedRegex("^(?:[A-Za-z_][A-Za-z0-9_]{0,62}\\.)?[A-Za-z_][A-Za-z0-9_]{0,62}$", RegexOptions.None, MatchTimeout)]

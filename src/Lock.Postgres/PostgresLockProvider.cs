@@ -15,10 +15,10 @@ public sealed class PostgresLockProvider : LockProvider<PostgresLockSettings>
     }
 
     /// <summary>Creates a provider whose stores use connections that the application has, with all that is set up for them.</summary>
-    /// <remarks>A step takes a connection for the time of one statement; who waits, one more for as long as anybody waits. Steps are never part of
-    /// a transaction of the caller's.</remarks>
-    /// <param name="dataSource">Where connections come from; it stays the application's to dispose, and has to live as long as the locks. Nothing that says how to connect
-    /// may be set beside it.</param>
+    /// <remarks>A step takes a connection for the time of one statement; who waits, one more for as long as anybody waits. Steps are never
+    /// part of a transaction of the caller's.</remarks>
+    /// <param name="dataSource">Where connections come from; it stays the application's to dispose, and has to live as long as the locks.
+    /// Nothing that says how to connect may be set beside it.</param>
     public PostgresLockProvider(NpgsqlDataSource dataSource)
     {
         ArgumentNullException.ThrowIfNull(dataSource);
@@ -37,8 +37,11 @@ public sealed class PostgresLockProvider : LockProvider<PostgresLockSettings>
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(context);
         string target = "the data source that was given in code";
-        if (_lent is not null && settings with { Table = null, CreateTable = null, ConnectTimeout = null, CommandTimeout = null, FenceRetention = null } != new PostgresLockSettings())
-            throw new LockConfigException("connection", $"says how to connect, but {target} does; leave all of it out but table, createTable, connectTimeout and commandTimeout.");
+        if (_lent is not null
+            && settings with { Table = null, CreateTable = null, ConnectTimeout = null, CommandTimeout = null, FenceRetention = null }
+                != new PostgresLockSettings())
+            throw new LockConfigException("connection",
+                $"says how to connect, but {target} does; leave all of it out but table, createTable, connectTimeout and commandTimeout.");
         NpgsqlDataSource source = _lent ?? PostgresConnection.Open(settings, out target);
         var store = new PostgresStoreSettings
         {

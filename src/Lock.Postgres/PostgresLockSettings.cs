@@ -1,7 +1,7 @@
 namespace Locking;
 
-/// <summary>The settings of the backend <c>postgres</c>. The server is at <see cref="Host"/> and <see cref="Port"/>, behind the socket in <see cref="Path"/>, or where
-/// <see cref="Url"/> says.</summary>
+/// <summary>The settings of the backend <c>postgres</c>. The server is at <see cref="Host"/> and <see cref="Port"/>, behind the socket in
+/// <see cref="Path"/>, or where <see cref="Url"/> says.</summary>
 public sealed record PostgresLockSettings
 {
     /// <summary>Host name or address. Default 127.0.0.1.</summary>
@@ -13,7 +13,8 @@ public sealed record PostgresLockSettings
     /// <summary>The folder of the server's Unix domain socket.</summary>
     public string? Path { get; set; }
 
-    /// <summary><c>postgres://</c>, with several hosts where there are standbys, or a connection string as Npgsql takes it. May hold a secret: never shown.</summary>
+    /// <summary><c>postgres://</c>, with several hosts where there are standbys, or a connection string as Npgsql takes it.
+    /// May hold a secret: never shown.</summary>
     public string? Url { get; set; }
 
     /// <summary>Role. Default the user of the process.</summary>
@@ -22,7 +23,8 @@ public sealed record PostgresLockSettings
     /// <summary>Password. Never shown.</summary>
     public string? Password { get; set; }
 
-    /// <summary>True: TLS, and the server's certificate is checked. False: none. Default as the url says, else what the server offers, unchecked.</summary>
+    /// <summary>True: TLS, and the server's certificate is checked. False: none. Default as the url says, else what the server offers,
+    /// unchecked.</summary>
     public bool? Tls { get; set; }
 
     /// <summary>Limit of connecting. At least 1 ms. Default 3 s.</summary>
@@ -52,29 +54,38 @@ public sealed record PostgresLockSettings
             Meaning = "Folder of the server's Unix domain socket, such as `/var/run/postgresql`.", Allowed = "a folder",
         },
         CommonSettings.Url<PostgresLockSettings>(
-            "`postgres://host:5432/database`, or a connection string as Npgsql takes it", static s => s.Url, static (s, value) => s with { Url = value }),
+            "`postgres://host:5432/database`, or a connection string as Npgsql takes it", static s => s.Url,
+            static (s, value) => s with { Url = value }),
         CommonSettings.Username<PostgresLockSettings>(static s => s.Username, static (s, value) => s with { Username = value }),
         CommonSettings.Password<PostgresLockSettings>(static s => s.Password, static (s, value) => s with { Password = value }),
         CommonSettings.Tls<PostgresLockSettings>(static s => s.Tls, static (s, value) => s with { Tls = value }) with
         {
-            Meaning = "`true`: TLS, and the server's certificate is checked.", Default = "what the server offers, unchecked, or as the url says",
+            Meaning = "`true`: TLS, and the server's certificate is checked.",
+            Default = "what the server offers, unchecked, or as the url says",
         },
-        CommonSettings.ConnectTimeout<PostgresLockSettings>(static s => s.ConnectTimeout, static (s, value) => s with { ConnectTimeout = value }),
-        CommonSettings.CommandTimeout<PostgresLockSettings>(static s => s.CommandTimeout, static (s, value) => s with { CommandTimeout = value }),
-        Settings.Text<PostgresLockSettings>("database", static s => s.Database, static (s, value) => s with { Database = value }, "Name of the database.") with
+        CommonSettings.ConnectTimeout<PostgresLockSettings>(static s => s.ConnectTimeout,
+            static (s, value) => s with { ConnectTimeout = value }),
+        CommonSettings.CommandTimeout<PostgresLockSettings>(static s => s.CommandTimeout,
+            static (s, value) => s with { CommandTimeout = value }),
+        Settings.Text<PostgresLockSettings>("database", static s => s.Database, static (s, value) => s with { Database = value },
+            "Name of the database.") with
         {
             Default = "`postgres`",
         },
-        Settings.Text<PostgresLockSettings>("table", static s => s.Table, static (s, value) => s with { Table = value }, "Name of the table, with its schema or without.") with
+        Settings.Text<PostgresLockSettings>("table", static s => s.Table, static (s, value) => s with { Table = value },
+            "Name of the table, with its schema or without.") with
         {
-            Default = "`locks`", Allowed = PostgresConnection.AllowedTable, Check = static (value, path) => PostgresConnection.Quoted((string)value, path), Misnomers = ["tableName", "schema"],
+            Default = "`locks`", Allowed = PostgresConnection.AllowedTable,
+            Check = static (value, path) => PostgresConnection.Quoted((string)value, path), Misnomers = ["tableName", "schema"],
         },
-        Settings.Flag<PostgresLockSettings>("createTable", static s => s.CreateTable, static (s, value) => s with { CreateTable = value }, "Make the table where it is missing.") with
+        Settings.Flag<PostgresLockSettings>("createTable", static s => s.CreateTable, static (s, value) => s with { CreateTable = value },
+            "Make the table where it is missing.") with
         {
             Default = "`true`",
         },
         Settings.Time<PostgresLockSettings>(
-            "fenceRetention", static s => s.FenceRetention, static (s, value) => s with { FenceRetention = value }, "How long a key's token record outlives the lock.") with
+            "fenceRetention", static s => s.FenceRetention, static (s, value) => s with { FenceRetention = value },
+            "How long a key's token record outlives the lock.") with
         {
             Place = SettingPlace.LockOptions, Least = 1000, Default = "3600000",
         },

@@ -38,7 +38,8 @@ internal static class ApiListing
         var bases = new List<string>();
         if (type is { IsClass: true, BaseType: { } parent } && parent != typeof(object))
             bases.Add(TypeNames.Of(parent));
-        var inherited = type.GetInterfaces().SelectMany(face => face.GetInterfaces()).Concat(type.BaseType?.GetInterfaces() ?? []).ToHashSet();
+        var inherited = type.GetInterfaces().SelectMany(face => face.GetInterfaces())
+            .Concat(type.BaseType?.GetInterfaces() ?? []).ToHashSet();
         bases.AddRange(type.GetInterfaces()
             .Where(face => face.IsVisible && !inherited.Contains(face) && !IsOfRecords(face))
             .Select(face => TypeNames.Of(face))
@@ -70,14 +71,17 @@ internal static class ApiListing
         if (type.IsEnum)
         {
             return type.GetFields(BindingFlags.Public | BindingFlags.Static)
-                .Select(field => string.Create(CultureInfo.InvariantCulture, $"{field.Name} = {Convert.ToInt64(field.GetRawConstantValue(), CultureInfo.InvariantCulture)}"));
+                .Select(field =>
+                    string.Create(CultureInfo.InvariantCulture,
+                        $"{field.Name} = {Convert.ToInt64(field.GetRawConstantValue(), CultureInfo.InvariantCulture)}"));
         }
 
         if (type.IsSubclassOf(typeof(Delegate)))
             return [];
         return type.GetFields(Declared).Where(field => IsVisible(field)).Select(Field)
             .Concat(type.GetConstructors(Declared).Where(method => IsVisible(method)).Select(Constructor))
-            .Concat(type.GetProperties(Declared).Where(property => property.GetAccessors(true).Any(method => IsVisible(method))).Select(Property))
+            .Concat(type.GetProperties(Declared).Where(property => property.GetAccessors(true).Any(method => IsVisible(method)))
+                .Select(Property))
             .Concat(type.GetEvents(Declared).Where(change => IsVisible(change.AddMethod!)).Select(Event))
             .Concat(type.GetMethods(Declared).Where(IsOrdinary).Select(Method));
     }
@@ -86,7 +90,8 @@ internal static class ApiListing
     {
         var kind = field.IsLiteral ? "const" : field.IsStatic ? "static readonly" : "readonly";
         var value = field.IsLiteral ? $" = {Literal(field.GetRawConstantValue(), field.FieldType)}" : "";
-        return $"{Access(field.IsPublic)} {kind} {TypeNames.Of(field.FieldType, new NullabilityInfoContext().Create(field))} {field.Name}{value}";
+        return $"{Access(field.IsPublic)} {kind} {TypeNames.Of(field.FieldType, new NullabilityInfoContext().Create(field))} "
+            + $"{field.Name}{value}";
     }
 
     private static string Constructor(ConstructorInfo constructor) =>
@@ -106,7 +111,8 @@ internal static class ApiListing
     }
 
     private static string Event(EventInfo change) =>
-        $"{Access(change.AddMethod!.IsPublic)} {Modifier(change.AddMethod)}event {TypeNames.Of(change.EventHandlerType!, new NullabilityInfoContext().Create(change))} {change.Name}";
+        $"{Access(change.AddMethod!.IsPublic)} {Modifier(change.AddMethod)}event "
+            + $"{TypeNames.Of(change.EventHandlerType!, new NullabilityInfoContext().Create(change))} {change.Name}";
 
     private static string Method(MethodInfo method)
     {

@@ -7,15 +7,19 @@ namespace Locking.Api.Tests;
 public sealed class ShapeTests
 {
     /// <summary>Giving back is never cancelled half-way: it has a time limit of its own (releaseTimeout).</summary>
-    private static readonly string[] WithoutCancellation = ["DisposeAsync", "ILockHandle.UnlockAsync", "BoundLock.UnlockAsync"];
+    private static readonly string[] s_withoutCancellation = ["DisposeAsync", "ILockHandle.UnlockAsync", "BoundLock.UnlockAsync"];
 
     [Fact]
     public void Public_types_stand_in_the_namespaces_of_users_and_of_providers() =>
-        AssertNone(Libraries.PublicTypes.Where(type => type.Namespace is not ("Locking" or "Locking.Providers") && !(type.Namespace == "Microsoft.Extensions.DependencyInjection" && type is { IsAbstract: true, IsSealed: true })).Select(type => type.FullName!));
+        AssertNone(Libraries.PublicTypes.Where(type =>
+            type.Namespace is not ("Locking" or "Locking.Providers")
+                && !(type.Namespace == "Microsoft.Extensions.DependencyInjection" && type is { IsAbstract: true, IsSealed: true }))
+                    .Select(type => type.FullName!));
 
     [Fact]
     public void Public_classes_are_sealed_abstract_or_static() =>
-        AssertNone(Libraries.PublicTypes.Where(type => type is { IsClass: true, IsSealed: false, IsAbstract: false }).Select(type => type.FullName!));
+        AssertNone(Libraries.PublicTypes.Where(type => type is { IsClass: true, IsSealed: false, IsAbstract: false })
+            .Select(type => type.FullName!));
 
     [Fact]
     public void Handles_are_made_by_granting_alone()
@@ -36,13 +40,15 @@ public sealed class ShapeTests
 
     [Fact]
     public void Awaitable_methods_end_in_Async() =>
-        AssertNone(Methods().Where(method => IsAwaitable(method) && !method.Name.EndsWith("Async", StringComparison.Ordinal)).Select(NameOf));
+        AssertNone(Methods().Where(method => IsAwaitable(method) && !method.Name.EndsWith("Async", StringComparison.Ordinal))
+            .Select(NameOf));
 
     [Fact]
     public void Awaitable_methods_take_a_cancellation_token_last()
     {
         var without = Methods().Where(method => IsAwaitable(method) && !IsExempt(method)).Where(method =>
-            method.GetParameters().LastOrDefault() is not { Name: "cancellationToken" } last || last.ParameterType != typeof(CancellationToken));
+            method.GetParameters().LastOrDefault() is not { Name: "cancellationToken" } last
+                || last.ParameterType != typeof(CancellationToken));
 
         AssertNone(without.Select(NameOf));
     }
@@ -60,9 +66,11 @@ public sealed class ShapeTests
     {
         var overloads = TakingMethods()
             .Where(static method => method.DeclaringType != typeof(BoundLock))
-            .ToLookup(static method => method.Name, static method => string.Join(", ", method.GetParameters().Select(static p => $"{p.ParameterType.Name} {p.Name}")));
+            .ToLookup(static method => method.Name,
+                static method => string.Join(", ", method.GetParameters().Select(static p => $"{p.ParameterType.Name} {p.Name}")));
 
-        Assert.Equal(["LockAsync", "LockNsAsync", "TryLockAsync", "TryLockNsAsync"], overloads.Select(static group => group.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(["LockAsync", "LockNsAsync", "TryLockAsync", "TryLockNsAsync"],
+            overloads.Select(static group => group.Key).Order(StringComparer.Ordinal));
         foreach (var group in overloads)
             Assert.Equal(overloads["LockAsync"].Order(StringComparer.Ordinal), group.Order(StringComparer.Ordinal));
     }
@@ -71,7 +79,8 @@ public sealed class ShapeTests
     public void Properties_do_not_change_after_construction() =>
         AssertNone(Libraries.PublicTypes
             .Where(type => !IsConfigured(type))
-            .SelectMany(type => type.GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly))
+            .SelectMany(type =>
+                type.GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly))
             .Where(property => property.SetMethod is { IsPublic: true } set
                 && !set.ReturnParameter.GetRequiredCustomModifiers().Contains(typeof(IsExternalInit)))
             .Select(property => $"{property.DeclaringType!.Name}.{property.Name}"));
@@ -87,7 +96,8 @@ public sealed class ShapeTests
 
     private static IEnumerable<MethodInfo> Methods() =>
         Libraries.PublicTypes
-            .SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly))
+            .SelectMany(type =>
+                type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly))
             .Where(method => !method.IsSpecialName && !method.IsDefined(typeof(CompilerGeneratedAttribute)));
 
     private static IEnumerable<MethodInfo> TakingMethods() =>
@@ -101,7 +111,8 @@ public sealed class ShapeTests
             || type == typeof(IAsyncEnumerable<>);
     }
 
-    private static bool IsExempt(MethodInfo method) => WithoutCancellation.Contains(method.Name) || WithoutCancellation.Contains(NameOf(method));
+    private static bool IsExempt(MethodInfo method) =>
+        s_withoutCancellation.Contains(method.Name) || s_withoutCancellation.Contains(NameOf(method));
 
     private static string NameOf(MethodInfo method) => $"{method.DeclaringType!.Name}.{method.Name}";
 

@@ -5,7 +5,7 @@ namespace Locking.Api.Tests;
 /// <summary>Writes types as C# does, with the question marks of nullable references.</summary>
 internal static class TypeNames
 {
-    private static readonly Dictionary<Type, string> Keywords = new()
+    private static readonly Dictionary<Type, string> s_keywords = new()
     {
         [typeof(void)] = "void",
         [typeof(object)] = "object",
@@ -32,7 +32,7 @@ internal static class TypeNames
             return $"{Of(type.GetElementType()!, nullability?.ElementType)}[]{mark}";
         if (Nullable.GetUnderlyingType(type) is { } value)
             return $"{Of(value)}?";
-        if (Keywords.TryGetValue(type, out var keyword))
+        if (s_keywords.TryGetValue(type, out var keyword))
             return keyword + mark;
         if (!type.IsGenericType)
             return NameOf(type) + mark;

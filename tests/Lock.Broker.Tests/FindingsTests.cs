@@ -13,7 +13,8 @@ public sealed class FindingsTests
         await using var broker = new TestBroker();
         var findings = await broker.Store().DiagnoseAsync();
         Assert.DoesNotContain(findings, finding => finding.IsWarning);
-        Assert.Contains(findings, finding => finding.Code == "server" && finding.Text.Contains(WireTypes.ProductVersion, StringComparison.Ordinal));
+        Assert.Contains(findings,
+            finding => finding.Code == "server" && finding.Text.Contains(WireTypes.ProductVersion, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -22,7 +23,8 @@ public sealed class FindingsTests
         var findings = await DiagnoseAsync(line => line switch
         {
             _ when line.Contains("lk-hello", StringComparison.Ordinal) => """{"type":"lk-welcome","version":"0.0.1","wire":1}""",
-            _ when line.Contains("lk-status", StringComparison.Ordinal) => $$"""{"type":"lk-refused","n":{{NumberIn(line)}},"error":"unknown message"}""",
+            _ when line.Contains("lk-status", StringComparison.Ordinal) =>
+                $$"""{"type":"lk-refused","n":{{NumberIn(line)}},"error":"unknown message"}""",
             _ => null,
         });
         var older = Assert.Single(findings, finding => finding.Code == "older-broker");
@@ -37,7 +39,8 @@ public sealed class FindingsTests
         var findings = await DiagnoseAsync(line => line switch
         {
             _ when line.Contains("lk-hello", StringComparison.Ordinal) => """{"type":"lk-welcome","version":"99.0.0","wire":1}""",
-            _ when line.Contains("lk-status", StringComparison.Ordinal) => $$"""{"type":"lk-status","n":{{NumberIn(line)}},"remaining":0}""",
+            _ when line.Contains("lk-status", StringComparison.Ordinal) =>
+                $$"""{"type":"lk-status","n":{{NumberIn(line)}},"remaining":0}""",
             _ => null,
         });
         Assert.False(Assert.Single(findings, finding => finding.Code == "newer-broker").IsWarning);
@@ -64,7 +67,8 @@ public sealed class FindingsTests
         listener.Start();
         var serving = ServeAsync(listener, answer);
         IReadOnlyList<StoreFinding> findings;
-        await using (var store = new BrokerLockStore(new BrokerLockSettings { Host = "127.0.0.1", Port = ((IPEndPoint)listener.LocalEndpoint).Port }))
+        await using (var store =
+            new BrokerLockStore(new BrokerLockSettings { Host = "127.0.0.1", Port = ((IPEndPoint)listener.LocalEndpoint).Port }))
             findings = await store.DiagnoseAsync();
         await serving;
         return findings;

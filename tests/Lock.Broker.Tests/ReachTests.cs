@@ -66,7 +66,8 @@ public sealed class ReachTests
     {
         var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
         var launcher = new BrokerLauncher { Command = ["no-such-program-here", "broker"] };
-        await using var store = new BrokerLockStore(new BrokerLockSettings { Path = Path.Combine(directory, "b.sock"), Launch = true }, launcher);
+        await using var store =
+            new BrokerLockStore(new BrokerLockSettings { Path = Path.Combine(directory, "b.sock"), Launch = true }, launcher);
         var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
         Assert.Contains("'no-such-program-here' was not found", refused.Message);
         Directory.Delete(directory, recursive: true);
@@ -77,7 +78,8 @@ public sealed class ReachTests
     {
         var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
         var launcher = new BrokerLauncher { Command = ["true"] };
-        var connection = new BrokerLockSettings { Path = Path.Combine(directory, "b.sock"), Launch = true, ConnectTimeout = TimeSpan.FromSeconds(2) };
+        var connection =
+            new BrokerLockSettings { Path = Path.Combine(directory, "b.sock"), Launch = true, ConnectTimeout = TimeSpan.FromSeconds(2) };
         await using var store = new BrokerLockStore(connection, launcher);
         var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
         Assert.Contains("was started, but it does not listen", refused.Message);
@@ -96,13 +98,15 @@ public sealed class ReachTests
             // A program that has just started answers its first request late: that one has all the time it needs.
             await using (var first = new BrokerLockStore(new BrokerLockSettings { Path = path }))
                 Assert.Null(await first.GetAsync("k", default));
-            var connection = new BrokerLockSettings { Path = path, CommandTimeout = TimeSpan.FromSeconds(1), ConnectTimeout = TimeSpan.FromSeconds(1) };
+            var connection =
+                new BrokerLockSettings { Path = path, CommandTimeout = TimeSpan.FromSeconds(1), ConnectTimeout = TimeSpan.FromSeconds(1) };
             await using var store = new BrokerLockStore(connection);
             var request = new AcquireRequest("k", "K", "test", TimeSpan.FromMinutes(30));
             var token = (await AnsweredAsync(() => store.TryAcquireAsync(request, default))).FencingToken;
             await broker.PauseAsync();
             var began = TimeProvider.System.GetTimestamp();
-            await Assert.ThrowsAsync<LockStoreException>(() => Eventually.DoneAsync(store.GetAsync("k", default).AsTask(), "the time limit"));
+            await Assert.ThrowsAsync<LockStoreException>(() =>
+                Eventually.DoneAsync(store.GetAsync("k", default).AsTask(), "the time limit"));
             Assert.True(TimeProvider.System.GetElapsedTime(began) >= TimeSpan.FromMilliseconds(900), "it gave up before its time limit");
             await broker.ResumeAsync();
 
@@ -132,7 +136,8 @@ public sealed class ReachTests
             await client.ReceiveAsync(new byte[1000]);
             await client.SendAsync(System.Text.Encoding.ASCII.GetBytes(answer));
         });
-        await using var store = new BrokerLockStore(new BrokerLockSettings { Host = "127.0.0.1", Port = port, ConnectTimeout = TimeSpan.FromMinutes(1) });
+        await using var store =
+            new BrokerLockStore(new BrokerLockSettings { Host = "127.0.0.1", Port = port, ConnectTimeout = TimeSpan.FromMinutes(1) });
         var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
         Assert.Contains($"127.0.0.1:{port}", refused.Message);
         Assert.Contains(what, refused.Message);
@@ -186,7 +191,8 @@ public sealed class ReachTests
     [InlineData("/tmp/x.sock", null, 6970)]
     public void A_path_and_a_host_exclude_each_other(string path, string? host, int? port)
     {
-        var wrong = Assert.Throws<LockConfigException>(() => new BrokerLockStore(new BrokerLockSettings { Path = path, Host = host, Port = port }));
+        var wrong = Assert.Throws<LockConfigException>(() =>
+            new BrokerLockStore(new BrokerLockSettings { Path = path, Host = host, Port = port }));
         Assert.Equal("connection", wrong.Path);
         Assert.Contains("host", wrong.Message, StringComparison.Ordinal);
         Assert.Contains("path", wrong.Message, StringComparison.Ordinal);

@@ -29,7 +29,8 @@ public sealed partial class GuaranteeListTests
     private static async Task<List<string>> OfTheEngineAsync(DirectoryInfo root)
     {
         List<string> numbers = [];
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(root.FullName, "tests", "Lock.Core.Tests"), "*Tests.cs", SearchOption.AllDirectories))
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(root.FullName, "tests", "Lock.Core.Tests"), "*Tests.cs",
+            SearchOption.AllDirectories))
             numbers.AddRange(Fact().Matches(await File.ReadAllTextAsync(file)).Select(fact => fact.Groups["number"].Value));
         Assert.NotEmpty(numbers);
         return numbers;

@@ -41,14 +41,16 @@ public abstract class ConformanceSuite : IAsyncLifetime
             await made.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Lets time pass for the backend. Default: waits for real. A backend on a <see cref="FakeTimeProvider"/> advances it.</summary>
+    /// <summary>Lets time pass for the backend. Default: waits for real. A backend on a <see cref="FakeTimeProvider"/> advances
+    /// it.</summary>
     protected virtual Task AdvanceAsync(TimeSpan by) => Task.Delay(by, TimeProvider.System);
 
     /// <summary>Lets a lease of this length, taken before the call, end.</summary>
     protected Task OutliveAsync(TimeSpan ttl) => AdvanceAsync(RoundedUp(ttl) + Margin);
 
     /// <summary>How long a lease of this length may last at the backend.</summary>
-    protected TimeSpan RoundedUp(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? ttl : TimeSpan.FromTicks((ttl.Ticks + TtlStep.Ticks - 1) / TtlStep.Ticks * TtlStep.Ticks);
+    protected TimeSpan RoundedUp(TimeSpan ttl) =>
+        ttl == Timeout.InfiniteTimeSpan ? ttl : TimeSpan.FromTicks((ttl.Ticks + TtlStep.Ticks - 1) / TtlStep.Ticks * TtlStep.Ticks);
 
     /// <summary>A key that no other test uses.</summary>
     protected string NewKey() => KeyPrefix + Interlocked.Increment(ref _lastKey);

@@ -6,7 +6,7 @@ namespace Locking;
 /// <summary>Three members, of which some are killed, frozen or moved from leading while a lock is held and waited for.</summary>
 public sealed class ClusterTests : IAsyncLifetime
 {
-    private static readonly LockOptions Long = new() { Ttl = TimeSpan.FromMinutes(2), AutoRenew = false };
+    private static readonly LockOptions s_long = new() { Ttl = TimeSpan.FromMinutes(2), AutoRenew = false };
     private readonly List<IAsyncDisposable> _made = [];
     private EtcdCluster _cluster = null!;
 
@@ -110,13 +110,14 @@ public sealed class ClusterTests : IAsyncLifetime
         var progress = new[] { new Progress(), new Progress() };
         ILockStore[] stores = [StoreAt(theirs), StoreAt(theirs)];
         string[] ids = [Guid.NewGuid().ToString(), Guid.NewGuid().ToString()];
-        ILockHandle handle = await holds.LockAsync(key, Long);
+        ILockHandle handle = await holds.LockAsync(key, s_long);
         var waits = new Task<AcquireReply>[2];
         for (int i = 0; i < 2; i++)
         {
             var request = new AcquireRequest(key, ids[i], "", TimeSpan.FromSeconds(30)) { Progress = progress[i] };
             int index = i;
-            waits[i] = Task.Run(() => ((IWaitingStore)stores[index]).AcquireAsync(request, Timeout.InfiniteTimeSpan, CancellationToken.None).AsTask());
+            waits[i] = Task.Run(() =>
+                ((IWaitingStore)stores[index]).AcquireAsync(request, Timeout.InfiniteTimeSpan, CancellationToken.None).AsTask());
             await Eventually.DoneAsync(progress[i].Queued.Task, "its place in the line");
         }
 
@@ -142,7 +143,8 @@ public sealed class ClusterTests : IAsyncLifetime
     }
 
     private static Task ExtendedAsync(ILockHandle handle) =>
-        EventuallyAsync(async () => await handle.TryExtendAsync(TimeSpan.FromMinutes(2)) ? true : throw new InvalidOperationException("lost"));
+        EventuallyAsync(async () =>
+            await handle.TryExtendAsync(TimeSpan.FromMinutes(2)) ? true : throw new InvalidOperationException("lost"));
 
     private static async Task ReleasedAsync(ILockHandle handle) =>
         Assert.Equal(UnlockOutcome.Released, await Eventually.DoneAsync(handle.UnlockAsync().AsTask(), "the release"));

@@ -6,7 +6,8 @@ public sealed class EtcdConformanceTests(EtcdFixture etcd) : LockStoreConformanc
 {
     internal static StoreAbilities Etcd => new()
     {
-        TtlStep = TimeSpan.FromSeconds(1), TellsHolderRemaining = false, IsFair = true, QueuesWaiters = true, SignalsLoss = true, ForcesRelease = true,
+        TtlStep = TimeSpan.FromSeconds(1), TellsHolderRemaining = false, IsFair = true, QueuesWaiters = true, SignalsLoss = true,
+        ForcesRelease = true,
     };
 
     /// <summary>etcd looks every half a second for leases that have ended, and removes them by a vote.</summary>
@@ -22,7 +23,8 @@ public sealed class EtcdConformanceTests(EtcdFixture etcd) : LockStoreConformanc
 
     protected override ILockStore CreateUnreachableStore(int closedPort) => EtcdFixture.StoreAt([$"http://127.0.0.1:{closedPort}"]);
 
-    protected override ILockStore CreateSilentStore(int silentPort, TimeSpan limit) => EtcdFixture.StoreAt([$"http://127.0.0.1:{silentPort}"], limit);
+    protected override ILockStore CreateSilentStore(int silentPort, TimeSpan limit) =>
+        EtcdFixture.StoreAt([$"http://127.0.0.1:{silentPort}"], limit);
 }
 
 /// <summary>Random steps against a model.</summary>

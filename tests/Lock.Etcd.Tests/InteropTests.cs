@@ -15,7 +15,8 @@ public sealed class InteropTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
     {
         await using ILock locks = new StoreLock(etcd.NewStore());
         using Process theirs = etcd.Server.Control("lock", name);
-        Assert.StartsWith($"{name}/", await Eventually.DoneAsync(theirs.StandardOutput.ReadLineAsync(), "its lock"), StringComparison.Ordinal);
+        Assert.StartsWith($"{name}/", await Eventually.DoneAsync(theirs.StandardOutput.ReadLineAsync(), "its lock"),
+            StringComparison.Ordinal);
         Assert.Null(await locks.TryLockAsync(key));
         LockInfo info = (await locks.GetAsync(key))!;
         Assert.Equal((key, ""), (info.Key, info.Owner));
@@ -69,7 +70,8 @@ public sealed class InteropTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
         }));
         await Task.WhenAll([.. theirs, .. ours]);
         string[] lines = await File.ReadAllLinesAsync(log);
-        Assert.Equal((20, 100, 120), (lines.Count(static line => line == "theirs"), lines.Count(static line => line == "ours"), lines.Length));
+        Assert.Equal((20, 100, 120),
+            (lines.Count(static line => line == "theirs"), lines.Count(static line => line == "ours"), lines.Length));
         Directory.Delete(directory, recursive: true);
     }
 
@@ -82,13 +84,15 @@ public sealed class InteropTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
         Assert.True(await locks.ForceUnlockAsync("forced"));
         await using ILockHandle? handle = await locks.TryLockAsync("forced");
         Assert.NotNull(handle);
-        Assert.DoesNotContain("already expired", await etcd.Server.ControlAsync("lease", "timetolive", entry.Split('/')[1]), StringComparison.Ordinal);
+        Assert.DoesNotContain("already expired", await etcd.Server.ControlAsync("lease", "timetolive", entry.Split('/')[1]),
+            StringComparison.Ordinal);
         Assert.Equal(0, Kill(theirs.Id, 2));
         await Eventually.DoneAsync(theirs.WaitForExitAsync(), "its end");
     }
 
     private Task LineOfAsync(string name, int length) => Eventually.TrueAsync(
-        async () => (await etcd.Server.ControlAsync("get", "--prefix", "--keys-only", $"{name}/")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Length == length,
+        async () => (await etcd.Server.ControlAsync("get", "--prefix", "--keys-only", $"{name}/"))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries).Length == length,
         $"{length} in the line");
 
     [System.Runtime.InteropServices.DllImport("libc", EntryPoint = "kill")]

@@ -15,7 +15,9 @@ public sealed class LeaseTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
         await using EtcdServer server = await EtcdServer.StartAsync("--heartbeat-interval", "100", "--election-timeout", "4000");
         await using ILockStore store = EtcdFixture.StoreAt([server.Url]);
         string id = Guid.NewGuid().ToString();
-        Assert.True((await store.TryAcquireAsync(new AcquireRequest(_key, id, "", TimeSpan.FromMilliseconds(1500)), CancellationToken.None)).IsGranted);
+        Assert.True(
+            (await store.TryAcquireAsync(new AcquireRequest(_key, id, "", TimeSpan.FromMilliseconds(1500)), CancellationToken.None))
+                .IsGranted);
         string lease = await LeaseAsync(server);
         Assert.Contains("granted with TTL(6s)", await server.ControlAsync("lease", "timetolive", lease), StringComparison.Ordinal);
 
@@ -28,14 +30,16 @@ public sealed class LeaseTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
         Assert.NotEqual(lease, longer);
         Assert.Contains("granted with TTL(7s)", await server.ControlAsync("lease", "timetolive", longer), StringComparison.Ordinal);
         await Eventually.TrueAsync(
-            async () => (await server.ControlAsync("lease", "timetolive", lease)).Contains("already expired", StringComparison.Ordinal), "the end of the first lease");
+            async () => (await server.ControlAsync("lease", "timetolive", lease)).Contains("already expired", StringComparison.Ordinal),
+            "the end of the first lease");
     }
 
     [Fact]
     public async Task Nothing_is_left_of_a_lock_and_of_those_who_did_not_get_it()
     {
         await using EtcdServer server = await EtcdServer.StartAsync();
-        await using ILock first = new StoreLock(EtcdFixture.StoreAt([server.Url])), second = new StoreLock(EtcdFixture.StoreAt([server.Url]));
+        await using ILock first = new StoreLock(EtcdFixture.StoreAt([server.Url])),
+            second = new StoreLock(EtcdFixture.StoreAt([server.Url]));
         ILockHandle handle = await first.LockAsync(_key);
         Assert.Null(await second.TryLockAsync(_key));
         Assert.Null(await second.TryLockAsync(_key, new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(100) }));
@@ -45,7 +49,9 @@ public sealed class LeaseTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
         await handle.DisposeAsync();
-        await Eventually.TrueAsync(async () => (await server.ControlAsync("lease", "list")).EndsWith("found 0 leases", StringComparison.Ordinal), "the end of all leases");
+        await Eventually.TrueAsync(
+            async () => (await server.ControlAsync("lease", "list")).EndsWith("found 0 leases", StringComparison.Ordinal),
+            "the end of all leases");
         Assert.Equal("lock:/base", await server.ControlAsync("get", "", "--prefix", "--keys-only"));
     }
 
@@ -54,7 +60,8 @@ public sealed class LeaseTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
     {
         await using ILockStore store = etcd.NewStore();
         string id = Guid.NewGuid().ToString();
-        Assert.True((await store.TryAcquireAsync(new AcquireRequest(_key, id, "", Timeout.InfiniteTimeSpan), CancellationToken.None)).IsGranted);
+        Assert.True(
+            (await store.TryAcquireAsync(new AcquireRequest(_key, id, "", Timeout.InfiniteTimeSpan), CancellationToken.None)).IsGranted);
         Assert.Equal("0", await LeaseAsync(etcd.Server));
         await store.TryReleaseAsync(_key, id, CancellationToken.None);
     }
@@ -104,6 +111,7 @@ public sealed class LeaseTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
     private async Task<string> LeaseAsync(EtcdServer server)
     {
         string fields = await server.ControlAsync("get", "--prefix", $"lock:{_key}/", "-w", "fields");
-        return long.Parse(System.Text.RegularExpressions.Regex.Match(fields, "\"Lease\" : ([0-9]+)").Groups[1].Value, null).ToString("x", null);
+        return long.Parse(System.Text.RegularExpressions.Regex.Match(fields, "\"Lease\" : ([0-9]+)").Groups[1].Value, null)
+            .ToString("x", null);
     }
 }

@@ -39,7 +39,8 @@ public sealed class LossTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
         ILockHandle handle = await locks.LockAsync(_key);
         Task<ILockHandle> waiting = waits.LockAsync(_key, new LockOptions { Ttl = TimeSpan.FromSeconds(3) }).AsTask();
         string place = "";
-        await Eventually.TrueAsync(async () => (place = (await EntriesAsync()).Skip(1).SingleOrDefault() ?? "") != "", "a place in the line");
+        await Eventually.TrueAsync(async () => (place = (await EntriesAsync()).Skip(1).SingleOrDefault() ?? "") != "",
+            "a place in the line");
         await etcd.Server.ControlAsync("del", place);
         await Eventually.TrueAsync(async () => (await EntriesAsync()).Length == 2, "another place");
         await handle.DisposeAsync();
@@ -63,7 +64,8 @@ public sealed class LossTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
     {
         EtcdServer server = await EtcdServer.StartAsync();
         await using EtcdServer _ = server;
-        await using ILock locks = new StoreLock(EtcdFixture.StoreAt([server.Url])), waits = new StoreLock(EtcdFixture.StoreAt([server.Url]));
+        await using ILock locks = new StoreLock(EtcdFixture.StoreAt([server.Url])),
+            waits = new StoreLock(EtcdFixture.StoreAt([server.Url]));
         var lease = new LockOptions { Ttl = TimeSpan.FromMinutes(2), AutoRenew = false };
         ILockHandle handle = await locks.LockAsync(_key, lease);
         Task<ILockHandle> waiting = waits.LockAsync(_key, lease).AsTask();
@@ -97,5 +99,6 @@ public sealed class LossTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
 
     /// <summary>The entries of the line, oldest first.</summary>
     private async Task<string[]> EntriesAsync(EtcdServer server) =>
-        (await server.ControlAsync("get", "--prefix", "--keys-only", "--sort-by=CREATE", Line)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        (await server.ControlAsync("get", "--prefix", "--keys-only", "--sort-by=CREATE", Line))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries);
 }

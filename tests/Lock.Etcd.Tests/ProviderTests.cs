@@ -12,15 +12,18 @@ public sealed class ProviderTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
     {
         string key = Guid.NewGuid().ToString();
         await using ILock first = Lock.Create($$"""{"type":"etcd","connection":{"port":{{Port}}},"namespace":"a"}""");
-        await using ILock second = Lock.Create($$"""{"type":"ETCD","connection":{"endpoints":[{"host":"localhost","port":{{Port}}},{"port":1}],"noDelay":true},"lockOptions":{"fair":true} }""");
-        await using ILock other = Lock.Create($$"""{"type":"etcd","connection":{"port":{{Port}}},"lockOptions":{"keyPrefix":"other/locks/"} }""");
+        await using ILock second = Lock.Create(
+            $$"""{"type":"ETCD","connection":{"endpoints":[{"host":"localhost","port":{{Port}}},{"port":1}],"noDelay":true},"lockOptions":{"fair":true} }""");
+        await using ILock other =
+            Lock.Create($$"""{"type":"etcd","connection":{"port":{{Port}}},"lockOptions":{"keyPrefix":"other/locks/"} }""");
         await using ILock built = Lock.Create(locks => locks.UseEtcd(settings => settings.Port = etcd.Server.Port));
         await using ILockHandle handle = await first.LockNsAsync(key);
         Assert.Null(await second.TryLockAsync($"a:{key}"));
         Assert.Null(await built.TryLockAsync($"a:{key}"));
         await using ILockHandle? elsewhere = await other.TryLockAsync($"a:{key}");
         Assert.NotNull(elsewhere);
-        Assert.StartsWith($"other/locks/a:{key}/", await etcd.Server.ControlAsync("get", "--prefix", "--keys-only", "other/locks/a"), StringComparison.Ordinal);
+        Assert.StartsWith($"other/locks/a:{key}/", await etcd.Server.ControlAsync("get", "--prefix", "--keys-only", "other/locks/a"),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -37,7 +40,8 @@ public sealed class ProviderTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
     [InlineData("""{"lockTimeout":1}""", "lockTimeout")]
     public void What_does_not_suit_is_an_error_that_names_it(string connection, string what)
     {
-        LockConfigException fault = Assert.Throws<LockConfigException>(() => Lock.Create($$"""{"type":"etcd","connection":{{connection}} }"""));
+        LockConfigException fault =
+            Assert.Throws<LockConfigException>(() => Lock.Create($$"""{"type":"etcd","connection":{{connection}} }"""));
         Assert.Contains(what, fault.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("\"sesame", fault.Message, StringComparison.Ordinal);
     }
@@ -57,7 +61,8 @@ public sealed class ProviderTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
         await using ILock locks = Lock.Create($$"""{"type":"etcd","connection":{"endpoints":{{endpoints}}} }""");
         IReadOnlyList<StoreFinding> findings = await ((IStoreDiagnostics)locks).DiagnoseAsync();
         Assert.Equal(
-            ["single-member", "unencrypted-network", "open-network", "member-not-reachable", "member-not-reachable", "several-clusters", "server", "server"],
+            ["single-member", "unencrypted-network", "open-network", "member-not-reachable", "member-not-reachable", "several-clusters",
+                "server", "server"],
             findings.Select(static finding => finding.Code));
         Assert.Equal(6, findings.Count(static finding => finding.IsWarning));
         Assert.Contains("etcd 3.", findings[^1].Text, StringComparison.Ordinal);

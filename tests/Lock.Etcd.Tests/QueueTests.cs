@@ -23,17 +23,22 @@ public sealed class QueueTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
         for (int i = 0; i < Waiters; i++)
         {
             // So long that none of them has to keep its place alive meanwhile.
-            var request = new AcquireRequest(key, Guid.NewGuid().ToString(), "", TimeSpan.FromHours(10)) { Progress = new Count(() => Interlocked.Increment(ref queued)) };
+            var request = new AcquireRequest(key, Guid.NewGuid().ToString(), "", TimeSpan.FromHours(10))
+            {
+                Progress = new Count(() => Interlocked.Increment(ref queued)),
+            };
             waits.Add(Task.Run(() => ((IWaitingStore)store).AcquireAsync(request, Timeout.InfiniteTimeSpan, stop.Token).AsTask()));
 
             // A few at a time: a thousand requests at once would need longer than one request may take on a machine that is busy.
             int already = i - 20;
-            await Eventually.TrueAsync(() => Volatile.Read(ref queued) >= already || waits.Exists(static wait => wait.IsCompleted), "places in the line");
+            await Eventually.TrueAsync(() => Volatile.Read(ref queued) >= already || waits.Exists(static wait => wait.IsCompleted),
+                "places in the line");
         }
 
         await Eventually.TrueAsync(async () => await CountAsync("etcd_debugging_mvcc_watcher_total") >= Waiters, "a watch of each waiter");
         Assert.DoesNotContain(waits, static wait => wait.IsCompleted);
-        double asked = await CountAsync("grpc_server_handled_total", "Txn"), kept = await CountAsync("grpc_server_handled_total", "LeaseKeepAlive");
+        double asked = await CountAsync("grpc_server_handled_total", "Txn"),
+            kept = await CountAsync("grpc_server_handled_total", "LeaseKeepAlive");
         double told = await CountAsync("etcd_debugging_mvcc_events_total");
         Assert.Equal(StoreReply.Done, await holder.TryReleaseAsync(key, held.HolderId, CancellationToken.None));
         Task<AcquireReply> first = await Eventually.DoneAsync(Task.WhenAny(waits), "a grant");
@@ -51,7 +56,8 @@ public sealed class QueueTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
         foreach (Task<AcquireReply> wait in waits.Where(wait => wait != first))
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Eventually.DoneAsync(wait, "a cancelled wait"));
         await Eventually.TrueAsync(
-            async () => (await etcd.Server.ControlAsync("get", "--prefix", "--keys-only", $"lock:{key}/")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Length == 1,
+            async () => (await etcd.Server.ControlAsync("get", "--prefix", "--keys-only", $"lock:{key}/"))
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries).Length == 1,
             "only the holder's place is left");
     }
 

@@ -36,14 +36,16 @@ public sealed class TlsTests : IDisposable
     {
         await using EtcdServer server = await EtcdServer.StartAsync(Tls);
         await AssertFaultAsync(server.Url, null, isTransient: false, "does not trust the other's certificate");
-        await AssertFaultAsync(server.Url.Replace("localhost", "127.0.0.1"), EtcdTls.From(_files.Authority, null, null), isTransient: false, "RemoteCertificateNameMismatch");
+        await AssertFaultAsync(server.Url.Replace("localhost", "127.0.0.1"), EtcdTls.From(_files.Authority, null, null), isTransient: false,
+            "RemoteCertificateNameMismatch");
     }
 
     [Fact]
     public async Task Tls_to_a_member_that_speaks_plainly_says_what_not_to_set()
     {
         await using EtcdServer server = await EtcdServer.StartAsync();
-        await AssertFaultAsync(server.Url.Replace("http:", "https:"), null, isTransient: true, "If it speaks plainly, do not set connection.tls");
+        await AssertFaultAsync(server.Url.Replace("http:", "https:"), null, isTransient: true,
+            "If it speaks plainly, do not set connection.tls");
     }
 
     [Fact]
@@ -57,7 +59,8 @@ public sealed class TlsTests : IDisposable
     {
         await using ILock locks = Locks(url, tls);
         LockStoreException fault = await Assert.ThrowsAsync<LockStoreException>(async () => await locks.TryLockAsync("a"));
-        Assert.True(fault.Message.Contains(why, StringComparison.Ordinal) && (isTransient ?? fault.IsTransient) == fault.IsTransient, fault.ToString());
+        Assert.True(fault.Message.Contains(why, StringComparison.Ordinal) && (isTransient ?? fault.IsTransient) == fault.IsTransient,
+            fault.ToString());
     }
 
     private static StoreLock Locks(string url, SslClientAuthenticationOptions? tls) =>

@@ -3,7 +3,8 @@ using Locking;
 
 // hold KEY                                       takes KEY with LOCK_CONFIG, and then does what its standard input says
 // count FILE TIMES                               takes the lock "counter" TIMES times with LOCK_CONFIG, and adds a line to FILE under it
-// race                                           tries once, with LOCK_CONFIG, for each key that a line of its standard input names, and keeps what it wins
+// race                                           tries once, with LOCK_CONFIG, for each key that a line of its standard input names,
+//                                                and keeps what it wins
 // broker --path PATH --idle-exit Nms            is a broker
 // fault                                          leaves a fault behind that nobody looks at
 // hold KEY CLOCK                                 holds on a clock that is ahead by the seconds in the file CLOCK
@@ -26,7 +27,8 @@ internal static class Holder
     public static async Task<int> RunAsync(string key, TimeProvider time)
     {
         await using var locks = Lock.Create(
-            context: LockProviderContext.Default with { TimeProvider = time }, providers: [new BrokerLockProvider { Launcher = Broker.Launcher }]);
+            context: LockProviderContext.Default with { TimeProvider = time },
+            providers: [new BrokerLockProvider { Launcher = Broker.Launcher }]);
         await using var handle = await locks.LockAsync(key);
         Console.WriteLine($"held {handle.FencingToken}");
         while (Console.ReadLine() is { } command)
@@ -113,7 +115,8 @@ internal static class Broker
     public static async Task<int> RunAsync(string path, int idleMilliseconds)
     {
         BrokerLauncher.Detach();
-        await using var server = new BrokerServer(new BrokerServerOptions { Path = path, IdleExit = TimeSpan.FromMilliseconds(idleMilliseconds) });
+        await using var server =
+            new BrokerServer(new BrokerServerOptions { Path = path, IdleExit = TimeSpan.FromMilliseconds(idleMilliseconds) });
         if (!server.TryStart())
         {
             Console.WriteLine("another broker runs");

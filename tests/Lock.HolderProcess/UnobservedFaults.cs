@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 
-/// <summary>Tasks of this process that ended with a fault that nobody looked at: said at once, and at its end they are its exit code.</summary>
+/// <summary>Tasks of this process that ended with a fault that nobody looked at: said at once,
+/// and at its end they are its exit code.</summary>
 internal static class UnobservedFaults
 {
     public const int ExitCode = 70;

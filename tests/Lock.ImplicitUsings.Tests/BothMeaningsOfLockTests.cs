@@ -2,7 +2,8 @@ using Locking;
 
 namespace AnApplication;
 
-/// <summary>A program with implicit usings and <c>using Locking;</c> keeps the type <see cref="Lock"/> of the BCL and gets <c>Lock.Create</c>.</summary>
+/// <summary>A program with implicit usings and <c>using Locking;</c> keeps the type <see cref="Lock"/> of the BCL and gets
+/// <c>Lock.Create</c>.</summary>
 public sealed class BothMeaningsOfLockTests
 {
     private readonly Lock _gate = new();
@@ -41,7 +42,8 @@ public sealed class BothMeaningsOfLockTests
         await using var fromCode = Lock.Create(new LockConfig { Type = "inMemory" }, "app");
         await using var withContext = Lock.Create(new LockConfig { Type = "inMemory" }, context: LockProviderContext.Default);
         await using var fromJson = Lock.Create("""{"type":"inMemory","namespace":"app"}""");
-        await using var fromEither = Lock.Create(LockConfig.FromEnvironment("LOCK_CONFIG_OF_NOBODY") ?? LockConfig.Parse("""{"type":"inMemory"}"""));
+        await using var fromEither =
+            Lock.Create(LockConfig.FromEnvironment("LOCK_CONFIG_OF_NOBODY") ?? LockConfig.Parse("""{"type":"inMemory"}"""));
 
         Assert.Equal("app", fromCode.Namespace);
         Assert.Equal("app", fromJson.Namespace);

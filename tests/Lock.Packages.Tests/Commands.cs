@@ -8,9 +8,11 @@ internal static class Commands
     public static string Root { get; } = FindRoot();
 
     /// <summary>Runs a program; anything but 0 is a failure that shows what it printed.</summary>
-    public static async Task<string> RunAsync(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? variables = null)
+    public static async Task<string> RunAsync(string program, IEnumerable<string> arguments,
+        IReadOnlyDictionary<string, string?>? variables = null)
     {
-        var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardInput = true };
         foreach (string argument in arguments)
             start.ArgumentList.Add(argument);
         foreach ((string name, string? value) in variables ?? new Dictionary<string, string?>())
@@ -20,7 +22,8 @@ internal static class Commands
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> error = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
-        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', start.ArgumentList)} ended with {process.ExitCode}:\n{await output}\n{await error}");
+        Assert.True(process.ExitCode == 0,
+            $"{program} {string.Join(' ', start.ArgumentList)} ended with {process.ExitCode}:\n{await output}\n{await error}");
         return await output;
     }
 

@@ -4,12 +4,14 @@ using Locking.Testing;
 
 namespace Locking.Packages.Tests;
 
-/// <summary>What a stranger has who takes the packages: they restore from a folder, run plain, trimmed and native, and the tool installs.</summary>
+/// <summary>What a stranger has who takes the packages: they restore from a folder, run plain, trimmed and native,
+/// and the tool installs.</summary>
 public sealed class PackageTests(PackedPackages packages) : IClassFixture<PackedPackages>, IDisposable
 {
-    private static readonly string[] Ids =
+    private static readonly string[] s_ids =
     [
-        "Locking", "Locking.Abstractions", "Locking.Broker", "Locking.Cli", "Locking.Conformance", "Locking.Core", "Locking.Etcd", "Locking.InMemory",
+        "Locking", "Locking.Abstractions", "Locking.Broker", "Locking.Cli", "Locking.Conformance", "Locking.Core", "Locking.Etcd",
+        "Locking.InMemory",
         "Locking.Mongo", "Locking.Postgres", "Locking.RedLock", "Locking.Redis",
     ];
 
@@ -20,9 +22,10 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
     [Fact]
     public void Every_project_is_a_package_with_symbols_readme_icon_and_licence()
     {
-        IEnumerable<string> found = Directory.GetFiles(packages.Folder, "*.nupkg").Select(file => Path.GetFileName(file)[..^(packages.Version.Length + 7)]);
-        Assert.Equal(Ids, found.Order(StringComparer.Ordinal));
-        foreach (string id in Ids)
+        IEnumerable<string> found = Directory.GetFiles(packages.Folder, "*.nupkg")
+            .Select(file => Path.GetFileName(file)[..^(packages.Version.Length + 7)]);
+        Assert.Equal(s_ids, found.Order(StringComparer.Ordinal));
+        foreach (string id in s_ids)
         {
             Assert.True(File.Exists(Path.Combine(packages.Folder, $"{id}.{packages.Version}.snupkg")), id);
             using ZipArchive package = ZipFile.OpenRead(Path.Combine(packages.Folder, $"{id}.{packages.Version}.nupkg"));
@@ -30,7 +33,8 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
             Assert.NotNull(package.GetEntry("icon.png"));
             using Stream text = package.GetEntry($"{id}.nuspec")!.Open();
             Dictionary<string, string> fields = XDocument.Load(text).Descendants()
-                .Where(static e => !e.HasElements).GroupBy(static e => e.Name.LocalName).ToDictionary(static g => g.Key, static g => g.First().Value);
+                .Where(static e => !e.HasElements).GroupBy(static e => e.Name.LocalName)
+                .ToDictionary(static g => g.Key, static g => g.First().Value);
             Assert.Equal(("MIT", "README.md", "icon.png"), (fields["license"], fields["readme"], fields["icon"]));
             Assert.Contains("fencing-token", fields["tags"], StringComparison.Ordinal);
             Assert.True(fields["description"].Length > 20, id);
@@ -40,7 +44,8 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
     [Fact]
     public void A_backend_brings_its_own_driver_and_no_other()
     {
-        Assert.DoesNotContain(DependenciesOf("Locking.Core"), static id => id.Contains("Redis") || id.Contains("Mongo") || id == "Npgsql" || id.StartsWith("Grpc"));
+        Assert.DoesNotContain(DependenciesOf("Locking.Core"),
+            static id => id.Contains("Redis") || id.Contains("Mongo") || id == "Npgsql" || id.StartsWith("Grpc"));
         Assert.Equal(["Locking.Abstractions", "StackExchange.Redis"], DependenciesOf("Locking.Redis"));
         Assert.Equal(["Locking.Abstractions", "MongoDB.Driver"], DependenciesOf("Locking.Mongo"));
         Assert.Equal(["Locking.Abstractions", "Npgsql"], DependenciesOf("Locking.Postgres"));
@@ -65,7 +70,8 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
         await Commands.RunAsync(
             "dotnet",
             [
-                "publish", consumer, "-c", "Release", "-o", output, "-v", "quiet", "-nologo", "-nodeReuse:false", "-p:TargetFramework=net10.0",
+                "publish", consumer, "-c", "Release", "-o", output, "-v", "quiet", "-nologo", "-nodeReuse:false",
+                "-p:TargetFramework=net10.0",
                 "-p:Nullable=enable", "-p:ImplicitUsings=enable", $"-p:RestoreAdditionalProjectSources={packages.Folder}",
                 $"-p:LockingVersion={packages.Version}", .. options,
             ]);
@@ -101,7 +107,8 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
     {
         string tool = Path.Combine(_folder, "tool");
         await Commands.RunAsync(
-            "dotnet", ["tool", "install", "Locking.Cli", "--tool-path", tool, "--version", packages.Version, "--add-source", packages.Folder]);
+            "dotnet", ["tool", "install", "Locking.Cli", "--tool-path", tool, "--version", packages.Version, "--add-source",
+                packages.Folder]);
         string socket = Path.Combine(_folder, "broker", "broker.sock");
         using System.Diagnostics.Process broker = StartBroker(socket);
         try
@@ -110,7 +117,8 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
             {
                 ["LOCK_CONFIG"] = $$"""{"type":"broker","connection":{"path":"{{socket}}","launch":false,"connectTimeout":"60s"} }""",
             };
-            string said = await Commands.RunAsync(Path.Combine(tool, "lock"), ["run", "packed", "--", "sh", "-c", "echo $LOCK_KEY"], variables);
+            string said =
+                await Commands.RunAsync(Path.Combine(tool, "lock"), ["run", "packed", "--", "sh", "-c", "echo $LOCK_KEY"], variables);
             Assert.Equal("packed\n", said);
         }
         finally
@@ -123,7 +131,8 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
     private static void Take(string file, string folder) =>
         File.Copy(Path.Combine(AppContext.BaseDirectory, "Consumer", file + ".txt"), Path.Combine(folder, file));
 
-    /// <summary>The file sample, as it stands, with its suite of the conformance kit: a further backend needs no file outside of its project.</summary>
+    /// <summary>The file sample, as it stands, with its suite of the conformance kit: a further backend needs no file outside of its
+    /// project.</summary>
     /// <returns>Its project.</returns>
     private string TakeFileStore(string consumer)
     {

@@ -1,6 +1,7 @@
 namespace Locking.Packages.Tests;
 
-/// <summary>Every package, packed once into a folder of the tests' own, with a version that no other run has. Removed at the end, from the user's cache too.</summary>
+/// <summary>Every package, packed once into a folder of the tests' own, with a version that no other run has. Removed at the end,
+/// from the user's cache too.</summary>
 public sealed class PackedPackages : IAsyncLifetime
 {
     public string Version { get; } = $"0.1.0-test.{TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()}.{Environment.ProcessId}";

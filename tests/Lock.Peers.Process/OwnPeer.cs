@@ -18,7 +18,9 @@ internal sealed class OwnPeer : IPeer
     }
 
     public async Task<IPeerHold?> TryTakeAsync(string name, TimeSpan expiry, TimeSpan wait) =>
-        await _locks.TryLockAsync(name, new LockOptions { Ttl = expiry, WaitTimeout = wait, AutoRenew = true }) is { } held ? new Hold(held) : null;
+        await _locks.TryLockAsync(name, new LockOptions { Ttl = expiry, WaitTimeout = wait, AutoRenew = true }) is { } held
+            ? new Hold(held)
+            : null;
 
     public ValueTask DisposeAsync() => _locks.DisposeAsync();
 

@@ -8,7 +8,8 @@ using Locking.Peers;
 //   turns NAME TASKS COUNT    so many tasks take so many turns each: "OVERLAPS", counted over all processes that have the same map
 if (args is not [var library, var ports, var map])
     return 64;
-await using var peer = await Peers.ConnectAsync(library, [.. ports.Split(',').Select(static port => int.Parse(port, CultureInfo.InvariantCulture))]);
+await using var peer =
+    await Peers.ConnectAsync(library, [.. ports.Split(',').Select(static port => int.Parse(port, CultureInfo.InvariantCulture))]);
 using var inside = new SharedCounter(map);
 IPeerHold? hold = null;
 Console.WriteLine("ready");
@@ -28,7 +29,8 @@ while (await Console.In.ReadLineAsync() is { } line)
             Console.WriteLine("released");
             break;
         case ["turns", var name, var tasks, var count]:
-            Console.WriteLine(await TurnsAsync(name, int.Parse(tasks, CultureInfo.InvariantCulture), int.Parse(count, CultureInfo.InvariantCulture)));
+            Console.WriteLine(
+                await TurnsAsync(name, int.Parse(tasks, CultureInfo.InvariantCulture), int.Parse(count, CultureInfo.InvariantCulture)));
             break;
         default:
             Console.WriteLine("what?");

@@ -8,7 +8,8 @@ namespace Locking.Peers;
 /// <summary>RedLock.net.</summary>
 internal sealed class RedLockNetPeer(ConnectionMultiplexer[] connections) : IPeer
 {
-    private readonly RedLockFactory _factory = RedLockFactory.Create([.. connections.Select(static connection => new RedLockMultiplexer(connection))]);
+    private readonly RedLockFactory _factory =
+        RedLockFactory.Create([.. connections.Select(static connection => new RedLockMultiplexer(connection))]);
 
     public async Task<IPeerHold?> TryTakeAsync(string name, TimeSpan expiry, TimeSpan wait)
     {

@@ -31,7 +31,8 @@ public sealed class ExclusionTests
         }
     }
 
-    public static TheoryData<string, int> PeersAndServers => new() { { Peers.RedLockNet, 1 }, { Peers.RedLockNet, 3 }, { Peers.Medallion, 1 }, { Peers.Medallion, 3 } };
+    public static TheoryData<string, int> PeersAndServers =>
+        new() { { Peers.RedLockNet, 1 }, { Peers.RedLockNet, 3 }, { Peers.Medallion, 1 }, { Peers.Medallion, 3 } };
 
     [Theory]
     [MemberData(nameof(Pairings))]

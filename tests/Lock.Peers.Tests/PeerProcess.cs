@@ -20,7 +20,8 @@ internal sealed class PeerProcess : IAsyncDisposable
 
     public static async Task<PeerProcess> StartAsync(string library, PeerServers servers)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true,
+            RedirectStandardError = true };
         var program = Path.Combine(AppContext.BaseDirectory, "Lock.Peers.Process.dll");
         foreach (var argument in new[] { program, library, string.Join(',', servers.Ports), servers.Map })
             start.ArgumentList.Add(argument);
@@ -63,7 +64,8 @@ internal sealed class PeerProcess : IAsyncDisposable
     }
 
     private async Task<string> ReadAsync() =>
-        await _process.StandardOutput.ReadLineAsync().WaitAsync(s_patience) ?? throw new InvalidOperationException($"The process has ended: {await _errors}");
+        await _process.StandardOutput.ReadLineAsync().WaitAsync(s_patience)
+            ?? throw new InvalidOperationException($"The process has ended: {await _errors}");
 
     private async Task SignalAsync(string signal)
     {

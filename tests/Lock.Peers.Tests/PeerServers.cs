@@ -22,14 +22,17 @@ internal sealed class PeerServers : IAsyncDisposable
         new(await Task.WhenAll(Enumerable.Range(0, servers).Select(static _ => RedisServer.StartAsync())));
 
     /// <summary>What lies at a key on each server.</summary>
-    public async Task<string?[]> ValuesAsync(string key) => await Task.WhenAll(_servers.Select(async server => (string?)await server.CommandAsync("GET", key)));
+    public async Task<string?[]> ValuesAsync(string key) =>
+        await Task.WhenAll(_servers.Select(async server => (string?)await server.CommandAsync("GET", key)));
 
     /// <summary>How long a key still lives, in milliseconds, where it lives longest.</summary>
-    public async Task<long> LifeAsync(string key) => (await Task.WhenAll(_servers.Select(async server => (long)(await server.CommandAsync("PTTL", key))!))).Max();
+    public async Task<long> LifeAsync(string key) =>
+        (await Task.WhenAll(_servers.Select(async server => (long)(await server.CommandAsync("PTTL", key))!))).Max();
 
     /// <summary>Waits until a key is gone everywhere.</summary>
     public Task GoneAsync(string key) =>
-        Eventually.TrueAsync(async () => (await ValuesAsync(key)).All(static value => value is null), $"{key} gone", TimeSpan.FromMinutes(1));
+        Eventually.TrueAsync(async () => (await ValuesAsync(key)).All(static value => value is null), $"{key} gone",
+            TimeSpan.FromMinutes(1));
 
     /// <summary>Waits until the holder of a key has made it live longer again, so many times.</summary>
     /// <returns>Whether it has; false when it was too late for that, and the lock had ended by its time.</returns>

@@ -8,12 +8,15 @@ public sealed class PostgresLockProviderTests(SharedServer shared) : IClassFixtu
 {
     [Theory]
     [InlineData("""{}""", "Host=127.0.0.1;Port=5432", "Database=postgres")]
-    [InlineData("""{ "host": "db1", "port": 6000, "username": "app", "password": "secret", "database": "d" }""", "Host=db1;Port=6000;Username=app", "Database=d")]
+    [InlineData("""{ "host": "db1", "port": 6000, "username": "app", "password": "secret", "database": "d" }""",
+        "Host=db1;Port=6000;Username=app", "Database=d")]
     [InlineData("""{ "path": "/var/run/postgresql", "tls": false }""", "Host=/var/run/postgresql", "SSL Mode=Disable")]
-    [InlineData("""{ "url": "postgres://app:s%40fe@db1:6000/d?sslmode=require&application_name=mine" }""", "Host=db1;Port=6000", "SSL Mode=Require")]
+    [InlineData("""{ "url": "postgres://app:s%40fe@db1:6000/d?sslmode=require&application_name=mine" }""", "Host=db1;Port=6000",
+        "SSL Mode=Require")]
     [InlineData("""{ "url": "postgres://app@db1/d", "password": "secret", "tls": true }""", "Host=db1;Username=app", "SSL Mode=VerifyFull")]
     [InlineData("""{ "url": "postgresql://one:1,two:2/d?sslrootcert=/ca.crt" }""", "Host=one:1,two:2", "Root Certificate=/ca.crt")]
-    [InlineData("""{ "connectionString": "Server=db1;User Id=app;Password=secret;Maximum Pool Size=3" }""", "Username=app", "Maximum Pool Size=3")]
+    [InlineData("""{ "connectionString": "Server=db1;User Id=app;Password=secret;Maximum Pool Size=3" }""", "Username=app",
+        "Maximum Pool Size=3")]
     public void A_configuration_says_how_to_connect(string connection, params string[] parts)
     {
         string[] given = Open(connection).ConnectionString.Split(';');
@@ -44,7 +47,8 @@ public sealed class PostgresLockProviderTests(SharedServer shared) : IClassFixtu
     [InlineData("""{ "collection": "x" }""", "connection.collection", "table")]
     public void What_does_not_go_together_is_refused_by_name(string connection, string path, string said)
     {
-        LockConfigException refused = Assert.Throws<LockConfigException>(() => Lock.Create($$"""{ "type": "postgres", "connection": {{connection}} }"""));
+        LockConfigException refused =
+            Assert.Throws<LockConfigException>(() => Lock.Create($$"""{ "type": "postgres", "connection": {{connection}} }"""));
         Assert.StartsWith(path, refused.Path, StringComparison.Ordinal);
         Assert.Contains(said, refused.Message, StringComparison.Ordinal);
     }
@@ -53,12 +57,14 @@ public sealed class PostgresLockProviderTests(SharedServer shared) : IClassFixtu
     [InlineData("""{ "fenceRetention": 999 }""", "lockOptions.fenceRetention")]
     [InlineData("""{ "fair": true }""", "lockOptions.fair")]
     public void Options_that_it_cannot_keep_are_refused(string options, string path) =>
-        Assert.Equal(path, Assert.Throws<LockConfigException>(() => Lock.Create($$"""{ "type": "postgres", "lockOptions": {{options}} }""")).Path);
+        Assert.Equal(path,
+            Assert.Throws<LockConfigException>(() => Lock.Create($$"""{ "type": "postgres", "lockOptions": {{options}} }""")).Path);
 
     [Fact]
     public async Task Two_objects_of_one_configuration_exclude_each_other()
     {
-        string config = $$"""{ "type": "postgres", "connection": { "host": "127.0.0.1", "port": {{shared.Server.Port}}, "username": "postgres" }, "namespace": "two" }""";
+        string config =
+            $$"""{ "type": "postgres", "connection": { "host": "127.0.0.1", "port": {{shared.Server.Port}}, "username": "postgres" }, "namespace": "two" }""";
         await using ILock one = Lock.Create(config);
         await using ILock two = Lock.Create(config);
         await using ILockHandle held = await one.LockNsAsync("k");
@@ -79,7 +85,8 @@ public sealed class PostgresLockProviderTests(SharedServer shared) : IClassFixtu
             Assert.Equal(1, await shared.Server.ReadAsync<long>("SELECT count(*) FROM \"Lent_1\" WHERE key = 'k'"));
         await using (NpgsqlConnection connection = await lent.OpenConnectionAsync())
             Assert.Equal(System.Data.ConnectionState.Open, connection.State);
-        Assert.Throws<LockConfigException>(() => Lock.Create(builder => builder.UsePostgres(lent, static settings => settings.Host = "db1")));
+        Assert.Throws<LockConfigException>(() =>
+            Lock.Create(builder => builder.UsePostgres(lent, static settings => settings.Host = "db1")));
     }
 
     private static NpgsqlDataSource Open(string connection)

@@ -2,7 +2,8 @@ using Locking.Conformance;
 
 namespace Locking;
 
-/// <summary>A thread pool that other work blocks for several ttls: the client needs the pool, so that a lease is not renewed, and is lost on time.</summary>
+/// <summary>A thread pool that other work blocks for several ttls: the client needs the pool, so that a lease is not renewed,
+/// and is lost on time.</summary>
 [Collection(nameof(StarvedPoolTests))]
 [CollectionDefinition(nameof(StarvedPoolTests), DisableParallelization = true)]
 public sealed class StarvedPoolTests

@@ -24,7 +24,8 @@ public sealed class FileLockProviderTests : IDisposable
     [Fact]
     public void A_configuration_without_a_directory_is_refused_by_name()
     {
-        var refused = Assert.Throws<LockConfigException>(() => Lock.Create(new LockConfig { Type = "file" }, providers: [new FileLockProvider()]));
+        var refused =
+            Assert.Throws<LockConfigException>(() => Lock.Create(new LockConfig { Type = "file" }, providers: [new FileLockProvider()]));
         Assert.Equal("connection.directory", refused.Path);
     }
 

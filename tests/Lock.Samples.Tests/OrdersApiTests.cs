@@ -9,16 +9,17 @@ namespace Locking.Samples.Tests;
 /// <summary>The web API of docs/web.md, on a server of its own.</summary>
 public sealed class OrdersApiTests
 {
-    private static readonly string[] InMemory =
+    private static readonly string[] s_inMemory =
     [
         "--urls=http://127.0.0.1:0", "--Logging:LogLevel:Default=None", "--Locks:Orders:type=inMemory", "--Locks:Orders:namespace=orders",
-        "--Locks:Orders:connection:name=orders-of-a-test", "--Locks:Reports:type=inMemory", "--Locks:Reports:connection:name=reports-of-a-test",
+        "--Locks:Orders:connection:name=orders-of-a-test", "--Locks:Reports:type=inMemory",
+        "--Locks:Reports:connection:name=reports-of-a-test",
     ];
 
     [Fact]
     public async Task An_order_that_somebody_else_pays_is_a_conflict_and_no_other_is()
     {
-        await using var app = OrdersApi.Build(InMemory);
+        await using var app = OrdersApi.Build(s_inMemory);
         await app.StartAsync();
         using var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
         var orders = app.Services.GetRequiredKeyedService<ILock>("orders");
@@ -45,7 +46,7 @@ public sealed class OrdersApiTests
     [Fact]
     public async Task Locks_that_nobody_configured_fail_the_start()
     {
-        await using var app = OrdersApi.Build([.. InMemory, "--Locks:Reports:type="]);
+        await using var app = OrdersApi.Build([.. s_inMemory, "--Locks:Reports:type="]);
         var problem = await Assert.ThrowsAsync<LockConfigException>(() => app.StartAsync());
         Assert.Equal("type", problem.Path);
     }

@@ -20,12 +20,14 @@ public sealed partial class SamplePageTests
         {
             var file = snippet.Groups["file"].Value;
             var text = await File.ReadAllTextAsync(Path.Combine(root, file));
-            Assert.True(Lines(text).Contains(Lines(snippet.Groups["code"].Value), StringComparison.Ordinal), $"not in {file}:\n{snippet.Value}");
+            Assert.True(Lines(text).Contains(Lines(snippet.Groups["code"].Value), StringComparison.Ordinal),
+                $"not in {file}:\n{snippet.Value}");
         }
     }
 
     /// <summary>The lines without their indentation.</summary>
-    private static string Lines(string text) => string.Join('\n', text.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0));
+    private static string Lines(string text) =>
+        string.Join('\n', text.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0));
 
     private static string Root()
     {

@@ -6,7 +6,8 @@ public class HistoryTests
     public void A_history_is_the_same_after_it_was_written_and_read_again()
     {
         var folder = Directory.CreateTempSubdirectory("lock-torture-").FullName;
-        var story = new Story().Turn(0, 1, 10, "a.1", 5).Turn(0, 9, 20, "b.1", 6).Add(30, "a", EventKind.Broken, text: "two\nlines\tand a tab");
+        var story = new Story().Turn(0, 1, 10, "a.1", 5).Turn(0, 9, 20, "b.1", 6)
+            .Add(30, "a", EventKind.Broken, text: "two\nlines\tand a tab");
         using (var log = new FileLog(Path.Combine(folder, "one.history")))
         {
             foreach (var one in story.History.Events)

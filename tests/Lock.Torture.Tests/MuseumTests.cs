@@ -23,7 +23,8 @@ public sealed class MuseumTests : IClassFixture<MuseumTests.Tour>
         var right = Exhibits.Right.Single(one => one.Name == name);
         var (history, violations) = await right.RunAsync(seed: 1, TimeSpan.FromSeconds(3));
 
-        // How late a loss was announced is real time, of which a busy machine may take more than it is shown to: then once more. The last run always counts.
+        // How late a loss was announced is real time, of which a busy machine may take more than it is shown to: then once more.
+        // The last run always counts.
         for (var seed = 2; seed <= 5 && violations.Count > 0 && violations.All(static one => one.Rule == Rule.Loss); seed++)
             (history, violations) = await right.RunAsync(seed, TimeSpan.FromSeconds(3));
         Assert.True(history.Attempts.Count(static one => one.Granted is not null) > 10);

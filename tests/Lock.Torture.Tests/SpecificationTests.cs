@@ -47,7 +47,9 @@ public class SpecificationTests
 
     [Fact]
     public void A_pause_of_another_process_excuses_nothing() => Assert.Contains(
-        Rule.Exclusion, new Story().Turn(0, 1, 1500, "a.1", 5).Add(2, "c", EventKind.Paused).Add(1600, "c", EventKind.Resumed).Turn(0, 1000, 1010, "b.1", 6).Broken);
+        Rule.Exclusion,
+        new Story().Turn(0, 1, 1500, "a.1", 5).Add(2, "c", EventKind.Paused).Add(1600, "c", EventKind.Resumed)
+            .Turn(0, 1000, 1010, "b.1", 6).Broken);
 
     [Fact]
     public void Who_gives_back_has_no_margin() =>
@@ -56,15 +58,19 @@ public class SpecificationTests
     [Fact]
     public void A_store_that_may_forget_excuses_what_was_asked_for_before_and_nothing_after()
     {
-        Assert.DoesNotContain(Rule.Exclusion, new Story().Turn(0, 1, 100, "a.1", 5).Add(50, "nemesis", EventKind.Forgot, number: 40).Turn(0, 60, 110, "b.1", 6).Broken);
-        Assert.Contains(Rule.Exclusion, new Story().Add(50, "nemesis", EventKind.Forgot, number: 40).Turn(51, 52, 100, "a.1", 5).Turn(0, 60, 110, "b.1", 6).Broken);
-        Assert.Contains(Rule.Exclusion, new Story().Turn(0, 1, 100, "a.1", 5).Turn(0, 30, 110, "b.1", 6).Add(50, "nemesis", EventKind.Forgot, number: 40).Broken);
+        Assert.DoesNotContain(Rule.Exclusion,
+            new Story().Turn(0, 1, 100, "a.1", 5).Add(50, "nemesis", EventKind.Forgot, number: 40).Turn(0, 60, 110, "b.1", 6).Broken);
+        Assert.Contains(Rule.Exclusion,
+            new Story().Add(50, "nemesis", EventKind.Forgot, number: 40).Turn(51, 52, 100, "a.1", 5).Turn(0, 60, 110, "b.1", 6).Broken);
+        Assert.Contains(Rule.Exclusion,
+            new Story().Turn(0, 1, 100, "a.1", 5).Turn(0, 30, 110, "b.1", 6).Add(50, "nemesis", EventKind.Forgot, number: 40).Broken);
     }
 
     [Fact]
     public void Tokens_rise_also_where_the_store_forgot()
     {
-        Story Forgetful(long second) => new Story().Turn(0, 1, 100, "a.1", 5).Add(50, "nemesis", EventKind.Forgot, number: 40).Turn(55, 60, 110, "b.1", second);
+        Story Forgetful(long second) =>
+            new Story().Turn(0, 1, 100, "a.1", 5).Add(50, "nemesis", EventKind.Forgot, number: 40).Turn(55, 60, 110, "b.1", second);
         Assert.DoesNotContain(Rule.Tokens, Forgetful(6).Broken);
         Assert.Contains(Rule.Tokens, Forgetful(4).Broken);
         Assert.Contains(Rule.Tokens, Forgetful(5).Broken);
@@ -76,7 +82,8 @@ public class SpecificationTests
 
     [Fact]
     public void A_token_below_one_of_long_ago_is_found() =>
-        Assert.Contains(Rule.Tokens, new Story().Turn(0, 1, 10, "a.1", 9).Turn(11, 12, 13, "b.1", 5).Turn(14, 15, 16, "c.1", 6).Broken.Skip(1));
+        Assert.Contains(Rule.Tokens,
+            new Story().Turn(0, 1, 10, "a.1", 9).Turn(11, 12, 13, "b.1", 5).Turn(14, 15, 16, "c.1", 6).Broken.Skip(1));
 
     [Theory]
     [InlineData(EventKind.Wrote, 4, 1)] // accepts what is stale
@@ -90,7 +97,8 @@ public class SpecificationTests
     [Fact]
     public void A_holder_that_the_resource_refuses_is_an_overlap_though_the_other_never_spoke()
     {
-        Story Refused(double at) => new Story().Turn(0, 1, 10, "a.1", 5).Resource(2, EventKind.Read, "b.1", 6, 0).Resource(at, EventKind.Stale, "a.1", 5, 0);
+        Story Refused(double at) =>
+            new Story().Turn(0, 1, 10, "a.1", 5).Resource(2, EventKind.Read, "b.1", 6, 0).Resource(at, EventKind.Stale, "a.1", 5, 0);
         Assert.Equal([Rule.Exclusion], Refused(5).Broken);
         Assert.Empty(Refused(15).Broken);
     }
@@ -102,8 +110,11 @@ public class SpecificationTests
     [Fact]
     public void A_late_announcement_is_found()
     {
-        Assert.Equal([Rule.Loss], new Story().Asks(0, "a.1").Has(1, "a.1", 5, due: 900).Loses(912, "a.1", notYet: 911).Releases(913, "a.1", "AlreadyExpired").Broken);
-        Assert.Empty(new Story().Asks(0, "a.1").Has(1, "a.1", 5, due: 900).Loses(909, "a.1", notYet: 908).Releases(913, "a.1", "AlreadyExpired").Broken);
+        Assert.Equal([Rule.Loss],
+            new Story().Asks(0, "a.1").Has(1, "a.1", 5, due: 900).Loses(912, "a.1", notYet: 911)
+                .Releases(913, "a.1", "AlreadyExpired").Broken);
+        Assert.Empty(new Story().Asks(0, "a.1").Has(1, "a.1", 5, due: 900).Loses(909, "a.1", notYet: 908)
+            .Releases(913, "a.1", "AlreadyExpired").Broken);
     }
 
     [Theory]
@@ -113,7 +124,8 @@ public class SpecificationTests
     [InlineData("Expired")]
     public void A_loss_before_its_time_is_found_unless_the_store_may_forget(string reason)
     {
-        var story = new Story().Asks(0, "a.1").Has(1, "a.1", 5, due: 900).Loses(500, "a.1", notYet: 499, reason).Releases(501, "a.1", "AlreadyExpired");
+        var story = new Story().Asks(0, "a.1").Has(1, "a.1", 5, due: 900).Loses(500, "a.1", notYet: 499, reason)
+            .Releases(501, "a.1", "AlreadyExpired");
         Assert.Equal([Rule.Loss], story.Broken);
         Assert.Empty(story.Add(400, "nemesis", EventKind.Forgot, number: 390).Broken);
     }
@@ -132,17 +144,20 @@ public class SpecificationTests
     [Fact]
     public void Busy_needs_somebody_who_could_hold_it()
     {
-        Story Busy(double at) => new Story().Asks(0, "b.1").Has(1, "b.1", 4).Releases(2, "b.1", "Unknown").Asks(at, "a.1", wait: 0).Add(at + 1, "a", EventKind.Refused, "a.1");
+        Story Busy(double at) => new Story().Asks(0, "b.1").Has(1, "b.1", 4).Releases(2, "b.1", "Unknown").Asks(at, "a.1", wait: 0)
+            .Add(at + 1, "a", EventKind.Refused, "a.1");
         Assert.Empty(Busy(1990).Broken); // unknown: it may still hold
         Assert.Equal([Rule.Outcomes], Busy(2010).Broken);
-        Assert.Equal([Rule.Outcomes], new Story().Asks(0, "a.1", wait: 0).Add(1, "a", EventKind.Refused, "a.1").Broken); // its own attempt is nobody else
+        Assert.Equal([Rule.Outcomes],
+            new Story().Asks(0, "a.1", wait: 0).Add(1, "a", EventKind.Refused, "a.1").Broken); // its own attempt is nobody else
         Assert.Empty(new Story().Asks(0, "a.1", wait: 0).Add(1001, "a", EventKind.Refused, "a.1").Broken); // a grant that came too late
     }
 
     [Fact]
     public void A_wait_ends_neither_early_nor_late()
     {
-        Story Waits(double until) => new Story().Turn(0, 1, 1000, "b.1", 5).Asks(10, "a.1", wait: 200).Add(until, "a", EventKind.Refused, "a.1");
+        Story Waits(double until) =>
+            new Story().Turn(0, 1, 1000, "b.1", 5).Asks(10, "a.1", wait: 200).Add(until, "a", EventKind.Refused, "a.1");
         Assert.Empty(Waits(215).Broken);
         Assert.Equal([Rule.Outcomes], Waits(190).Broken);
         Assert.Equal([Rule.Outcomes], Waits(320).Broken);
@@ -151,7 +166,8 @@ public class SpecificationTests
     [Fact]
     public void After_the_faults_everybody_is_served_within_the_bound()
     {
-        Story Served(double at) => new Story().Add(0, "a", EventKind.Started).Asks(1, "a.1", renews: true).Add(10, "nemesis", EventKind.Healed)
+        Story Served(double at) =>
+            new Story().Add(0, "a", EventKind.Started).Asks(1, "a.1", renews: true).Add(10, "nemesis", EventKind.Healed)
             .Has(at, "a.1", 5).Releases(at + 1, "a.1").Add(at + 900, "nemesis", EventKind.Quiet).Add(at + 901, "a", EventKind.Ended);
         Assert.Empty(Served(400).Broken);
         Assert.Contains(Rule.Liveness, Served(600).Broken);
@@ -160,15 +176,20 @@ public class SpecificationTests
     [Fact]
     public void Who_is_never_served_or_never_answered_is_found()
     {
-        Assert.Equal([Rule.Liveness], new Story().Add(0, "a", EventKind.Started).Add(10, "nemesis", EventKind.Healed).Add(600, "a", EventKind.Ended).Broken);
-        Assert.Contains(Rule.Liveness, new Story().Asks(1, "a.1").Add(10, "nemesis", EventKind.Healed).Add(600, "nemesis", EventKind.Quiet).Add(601, "a", EventKind.Ended).Broken);
+        Assert.Equal([Rule.Liveness],
+            new Story().Add(0, "a", EventKind.Started).Add(10, "nemesis", EventKind.Healed).Add(600, "a", EventKind.Ended).Broken);
+        Assert.Contains(Rule.Liveness,
+            new Story().Asks(1, "a.1").Add(10, "nemesis", EventKind.Healed).Add(600, "nemesis", EventKind.Quiet)
+                .Add(601, "a", EventKind.Ended).Broken);
     }
 
     [Fact]
     public void A_fault_long_after_the_faults_is_found() => Assert.Equal(
-        [Rule.Liveness], new Story().Add(10, "nemesis", EventKind.Healed).Asks(600, "a.1").Add(601, "a", EventKind.Failed, "a.1", text: "no answer").Broken);
+        [Rule.Liveness],
+        new Story().Add(10, "nemesis", EventKind.Healed).Asks(600, "a.1").Add(601, "a", EventKind.Failed, "a.1", text: "no answer").Broken);
 
     [Fact]
     public void What_is_left_behind_and_what_no_caller_may_see_is_found() => Assert.Equal(
-        [Rule.Leftovers, Rule.Faults], new Story().Add(1, "nemesis", EventKind.Left, text: "a key").Add(2, "a", EventKind.Broken, text: "NullReferenceException").Broken);
+        [Rule.Leftovers, Rule.Faults],
+        new Story().Add(1, "nemesis", EventKind.Left, text: "a key").Add(2, "a", EventKind.Broken, text: "NullReferenceException").Broken);
 }

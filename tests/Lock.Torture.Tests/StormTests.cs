@@ -25,7 +25,10 @@ public class StormTests
         var violations = Specification.Check(history);
         Assert.True(history.Attempts.Count(static one => one.Granted is not null) > 20);
         Assert.Contains(history.Events, static one => one.Kind == EventKind.Fault);
-        Assert.True(violations.Count == 0, violations.Count == 0 ? "" : $"{Timeline.Of(history, violations[0], TimeSpan.FromMilliseconds(100))}\nThe history is in {folder}.");
+        Assert.True(violations.Count == 0,
+            violations.Count == 0
+                ? ""
+                : $"{Timeline.Of(history, violations[0], TimeSpan.FromMilliseconds(100))}\nThe history is in {folder}.");
         Directory.Delete(folder, recursive: true);
     }
 }

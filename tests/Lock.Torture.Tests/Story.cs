@@ -5,7 +5,8 @@ internal sealed class Story
 {
     private readonly List<HistoryEvent> _events = [];
 
-    public Story() => Add(0, "nemesis", EventKind.Promised, text: new Promise("story", 7, Ms(1000), Ms(10), Ms(500), Ms(2000), Ms(100)).ToString());
+    public Story() =>
+        Add(0, "nemesis", EventKind.Promised, text: new Promise("story", 7, Ms(1000), Ms(10), Ms(500), Ms(2000), Ms(100)).ToString());
 
     public History History => new(_events);
 
@@ -13,9 +14,12 @@ internal sealed class Story
 
     public Rule[] Broken => [.. Specification.Check(History).Select(static one => one.Rule)];
 
-    public Story Add(double at, string process, EventKind kind, string attempt = "", long? token = null, double number = 0, string text = "", string key = "k")
+    public Story Add(double at, string process, EventKind kind, string attempt = "", long? token = null, double number = 0,
+        string text = "", string key = "k")
     {
-        _events.Add(new HistoryEvent(Ms(at), process, kind, key, attempt, token, number is -1 or double.MaxValue ? (number < 0 ? -1 : long.MaxValue) : Ms(number), text));
+        _events.Add(
+            new HistoryEvent(Ms(at), process, kind, key, attempt, token,
+                number is -1 or double.MaxValue ? (number < 0 ? -1 : long.MaxValue) : Ms(number), text));
         return this;
     }
 
@@ -36,7 +40,8 @@ internal sealed class Story
         Add(at, Process(attempt), EventKind.Lost, attempt, number: notYet, text: reason);
 
     public Story Releases(double at, string attempt, string outcome = "Released", double took = 1) =>
-        Add(at, Process(attempt), EventKind.Releasing, attempt).Add(at + took, Process(attempt), EventKind.Released, attempt, text: outcome);
+        Add(at, Process(attempt), EventKind.Releasing, attempt)
+            .Add(at + took, Process(attempt), EventKind.Released, attempt, text: outcome);
 
     /// <summary>A whole turn.</summary>
     public Story Turn(double asked, double granted, double releasing, string attempt, long token) =>

@@ -35,9 +35,11 @@ internal static class CommandLine
     private static async Task<int> RunAsync(Arguments arguments)
     {
         var seed = arguments.Number("--seed", 1);
-        var backend = arguments.Text("--backend") ?? throw new ArgumentException($"--backend is missing: {string.Join(", ", Backends.Names)}.");
+        var backend = arguments.Text("--backend")
+            ?? throw new ArgumentException($"--backend is missing: {string.Join(", ", Backends.Names)}.");
         var parent = Path.GetFullPath(arguments.Text("--out") ?? Path.Combine(Path.GetTempPath(), "lock-torture"));
-        var options = new StormOptions(backend, seed, TimeSpan.FromSeconds(arguments.Number("--seconds", 60)), Path.Combine(parent, $"{backend}-{seed}-{Environment.ProcessId}"))
+        var options = new StormOptions(backend, seed, TimeSpan.FromSeconds(arguments.Number("--seconds", 60)),
+            Path.Combine(parent, $"{backend}-{seed}-{Environment.ProcessId}"))
         {
             Client = arguments.Text("--client") ?? "own",
             Workers = arguments.Number("--workers", 4),
@@ -83,5 +85,6 @@ internal sealed class Arguments
 
     public string? Text(string name) => _options.GetValueOrDefault(name);
 
-    public int Number(string name, int usual) => _options.TryGetValue(name, out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : usual;
+    public int Number(string name, int usual) =>
+        _options.TryGetValue(name, out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : usual;
 }

@@ -6,7 +6,7 @@ namespace Locking.Bench.Broker;
 /// <summary>A child process that is asked by lines and answers with lines. Ends when its input ends, and with this object.</summary>
 internal sealed class BenchChild : IAsyncDisposable
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(120);
 
     private readonly Process _process;
 
@@ -18,10 +18,11 @@ internal sealed class BenchChild : IAsyncDisposable
 
     /// <summary>npm's live-mutex.</summary>
     public static BenchChild OfNode(string part, int port) => Start(
-        "node", [Path.Combine(AppContext.BaseDirectory, "Broker", "live-mutex.js"), Packages(), part, port.ToString(CultureInfo.InvariantCulture)]);
+        "node", [Path.Combine(AppContext.BaseDirectory, "Broker", "live-mutex.js"), Packages(), part,
+            port.ToString(CultureInfo.InvariantCulture)]);
 
     public async Task<string> ReadAsync() =>
-        await _process.StandardOutput.ReadLineAsync().WaitAsync(_patience, TimeProvider.System)
+        await _process.StandardOutput.ReadLineAsync().WaitAsync(s_patience, TimeProvider.System)
         ?? throw new InvalidOperationException("A child process of the benchmark has ended.");
 
     public async Task<string> AskAsync(string line)

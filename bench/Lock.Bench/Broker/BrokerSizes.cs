@@ -25,7 +25,8 @@ internal static class BrokerSizes
         var took = TimeProvider.System.GetElapsedTime(start).TotalMilliseconds;
         var bytes = (await broker.AskNumberAsync("memory") - before) / Keys;
         report.AtMost(
-            "broker, held key", bytes, 700, " bytes", string.Create(CultureInfo.InvariantCulture, $"{Keys} keys over one connection in {took:0} ms"));
+            "broker, held key", bytes, 700, " bytes",
+            string.Create(CultureInfo.InvariantCulture, $"{Keys} keys over one connection in {took:0} ms"));
     }
 
     private static async Task WaitersAsync(BenchReport report, BenchChild broker, string path)

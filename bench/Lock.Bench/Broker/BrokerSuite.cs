@@ -61,10 +61,13 @@ internal sealed class BrokerSuite : IBenchSuite
                 .RunAsync(rounds, Cycles);
             var what = keys == 1 ? "one key" : $"{keys} keys";
             var bar = keys == 1 ? 2.5 : 4;
-            report.AtLeast($"broker, {AtOnce} at once, {what}, TCP, cycles of live-mutex", 1 / result.Ratio(2), bar, "×", result.Describe());
-            report.AtLeast($"broker, {AtOnce} at once, {what}, socket, cycles of live-mutex", 1 / result.Ratio(3), bar, "×", result.Describe());
+            report.AtLeast($"broker, {AtOnce} at once, {what}, TCP, cycles of live-mutex", 1 / result.Ratio(2), bar, "×",
+                result.Describe());
+            report.AtLeast($"broker, {AtOnce} at once, {what}, socket, cycles of live-mutex", 1 / result.Ratio(3), bar, "×",
+                result.Describe());
             if (keys == 1)
-                report.AtMost("broker, one key, hand-off, TCP", result.Median(2) / result.Median(1), 1.3, " round trips", result.Describe());
+                report.AtMost("broker, one key, hand-off, TCP", result.Median(2) / result.Median(1), 1.3, " round trips",
+                    result.Describe());
         }
     }
 
@@ -100,15 +103,19 @@ internal sealed class BrokerSuite : IBenchSuite
             var answers = await Task.WhenAll(workers.ConvertAll(worker => worker.AskAsync($"25 {Seconds}")));
             await stop.CancelAsync();
             var visits = await passing;
-            var results = answers.Select(answer => answer.Split(' ').Select(part => double.Parse(part, CultureInfo.InvariantCulture)).ToArray()).ToList();
+            var results = answers.Select(answer =>
+                answer.Split(' ').Select(part => double.Parse(part, CultureInfo.InvariantCulture)).ToArray()).ToList();
             var details = string.Create(
                 CultureInfo.InvariantCulture,
-                $"turns {string.Join('/', results.Select(r => r[0]))}, p50 {results.Max(r => r[2]):0.0} ms, max {results.Max(r => r[4]):0.0} ms, {visits} visits");
+                $"turns {string.Join('/', results.Select(r => r[0]))}, p50 {results.Max(r => r[2]):0.0} ms, max "
+                    + $"{results.Max(r => r[4]):0.0} ms, {visits} visits");
             var (published, publishedWait) = await PublishedProcessesAsync();
             var rate = results.Sum(r => r[0]) / Seconds;
-            details = string.Create(CultureInfo.InvariantCulture, $"{rate:0}/s, live-mutex {published:0}/s with p99 {publishedWait:0.0} ms; {details}");
+            details = string.Create(CultureInfo.InvariantCulture,
+                $"{rate:0}/s, live-mutex {published:0}/s with p99 {publishedWait:0.0} ms; {details}");
             report.AtLeast("broker, one key, 4 processes × 25, hand-offs of live-mutex", rate / published, 4, "×", details);
-            report.AtMost("broker, one key, 4 processes × 25, p99 wait of live-mutex", results.Max(r => r[3]) / publishedWait, 0.25, "×", details);
+            report.AtMost("broker, one key, 4 processes × 25, p99 wait of live-mutex", results.Max(r => r[3]) / publishedWait, 0.25,
+                "×", details);
             report.AtMost("broker, one key, 4 processes × 25, overlaps", results.Sum(r => r[1]), 0, "", details);
         }
         finally
@@ -132,8 +139,10 @@ internal sealed class BrokerSuite : IBenchSuite
             foreach (var client in clients)
                 await client.ReadAsync();
             await Task.WhenAll(clients.ConvertAll(client => client.AskAsync($"timed {WarmUpSeconds} 25")));
-            var answers = await Task.WhenAll(clients.ConvertAll(client => client.AskAsync(string.Create(CultureInfo.InvariantCulture, $"timed {Seconds} 25"))));
-            var numbers = answers.Select(answer => answer.Split(' ').Select(part => double.Parse(part, CultureInfo.InvariantCulture)).ToArray()).ToList();
+            var answers = await Task.WhenAll(
+                clients.ConvertAll(client => client.AskAsync(string.Create(CultureInfo.InvariantCulture, $"timed {Seconds} 25"))));
+            var numbers = answers.Select(answer =>
+                answer.Split(' ').Select(part => double.Parse(part, CultureInfo.InvariantCulture)).ToArray()).ToList();
             return (numbers.Sum(n => n[0]) / Seconds, numbers.Max(n => n[1]));
         }
         finally

@@ -24,17 +24,20 @@ internal static class ChildParts
                 return 0;
             case [_, "redis-worker", var library, var ports, var map, var number]:
                 await Redis.HandOffWorker.RunAsync(
-                    async () => await Redis.RedisLibrary.ConnectAsync(library, [.. ports.Split(',').Select(static port => int.Parse(port, CultureInfo.InvariantCulture))]),
+                    async () => await Redis.RedisLibrary.ConnectAsync(library,
+                        [.. ports.Split(',').Select(static port => int.Parse(port, CultureInfo.InvariantCulture))]),
                     map, int.Parse(number, CultureInfo.InvariantCulture));
                 return 0;
             case [_, "postgres-worker", var library, var port, var map, var number]:
                 await Redis.HandOffWorker.RunAsync(
-                    () => Task.FromResult<ILockLibrary>(Postgres.PostgresLibrary.Connect(library, int.Parse(port, CultureInfo.InvariantCulture))),
+                    () => Task.FromResult<ILockLibrary>(
+                        Postgres.PostgresLibrary.Connect(library, int.Parse(port, CultureInfo.InvariantCulture))),
                     map, int.Parse(number, CultureInfo.InvariantCulture));
                 return 0;
             case [_, "mongo-worker", var library, var uri, var map, var number]:
                 await Redis.HandOffWorker.RunAsync(
-                    () => Task.FromResult<ILockLibrary>(Mongo.MongoLibrary.Connect(library, uri)), map, int.Parse(number, CultureInfo.InvariantCulture));
+                    () => Task.FromResult<ILockLibrary>(Mongo.MongoLibrary.Connect(library, uri)), map,
+                    int.Parse(number, CultureInfo.InvariantCulture));
                 return 0;
             default:
                 return 64;
@@ -44,7 +47,8 @@ internal static class ChildParts
     /// <summary>A broker. Says its port; then answers each line with the bytes of its heap.</summary>
     private static async Task BrokerAsync(string path)
     {
-        await using var server = new BrokerServer(new BrokerServerOptions { Path = path, Host = "127.0.0.1", Port = 0, StatePath = path + ".state" });
+        await using var server =
+            new BrokerServer(new BrokerServerOptions { Path = path, Host = "127.0.0.1", Port = 0, StatePath = path + ".state" });
         if (!server.TryStart())
             throw new InvalidOperationException($"Another broker runs at {path}.");
         Say(server.Port);

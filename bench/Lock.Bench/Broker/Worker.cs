@@ -12,7 +12,8 @@ internal static class Worker
         // Shared by all workers: how many are inside. More than one is an overlap.
         using var shared = MemoryMappedFile.CreateFromFile(map, FileMode.Open, null, 4096);
         using var view = shared.CreateViewAccessor(0, 4096);
-        await using var locks = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }), new LockOptions { WaitTimeout = TimeSpan.FromSeconds(60) });
+        await using var locks = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }),
+            new LockOptions { WaitTimeout = TimeSpan.FromSeconds(60) });
         await (await locks.LockAsync("warm-up")).DisposeAsync();
         Console.WriteLine("ready");
         while (await Console.In.ReadLineAsync() is { } line)

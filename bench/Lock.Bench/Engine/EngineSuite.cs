@@ -12,7 +12,8 @@ internal sealed class EngineSuite : IBenchSuite
         await CostAsync(report, rounds, answersLater: true, "answered on the pool", 1800, 3.5);
     }
 
-    private static async Task CostAsync(BenchReport report, int rounds, bool answersLater, string when, int mostBytes, double mostMicroseconds)
+    private static async Task CostAsync(BenchReport report, int rounds, bool answersLater, string when, int mostBytes,
+        double mostMicroseconds)
     {
         await using var store = new NullStore(answersLater);
         await using var locks = new StoreLock(new NullStore(answersLater));
@@ -20,14 +21,18 @@ internal sealed class EngineSuite : IBenchSuite
         var result = await new Comparison()
             .Add("the two steps alone", n => StepsAsync(store, request, n))
             .Add("lock + unlock", n => LockAsync(locks, "orders/42", n))
-            .Add("64 tasks on 64 keys", n => Task.WhenAll(Enumerable.Range(0, Tasks).Select(i => Task.Run(() => LockAsync(locks, $"orders/{i}", n / Tasks)))))
-            .Add("20 tasks on one key", n => Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Task.Run(() => LockAsync(locks, "orders/42", n / 20)))))
+            .Add("64 tasks on 64 keys",
+                n => Task.WhenAll(Enumerable.Range(0, Tasks).Select(i => Task.Run(() => LockAsync(locks, $"orders/{i}", n / Tasks)))))
+            .Add("20 tasks on one key",
+                n => Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Task.Run(() => LockAsync(locks, "orders/42", n / 20)))))
             .RunAsync(rounds, Cycles);
-        report.AtMost($"engine, {when}, one task", (result.Median(1) - result.Median(0)) / 1000, mostMicroseconds, " µs", result.Describe());
+        report.AtMost($"engine, {when}, one task", (result.Median(1) - result.Median(0)) / 1000, mostMicroseconds, " µs",
+            result.Describe());
         report.AtMost($"engine, {when}, 64 tasks", (result.Median(2) - result.Median(0)) / 1000, mostMicroseconds, " µs", "a cycle");
         var bytes = await AllocatedAsync(() => LockAsync(locks, "orders/42", Cycles)) / Cycles;
         var ofSteps = await AllocatedAsync(() => StepsAsync(store, request, Cycles)) / Cycles;
-        report.AtMost($"engine, {when}, allocated for one lock", bytes - ofSteps, mostBytes, " bytes", $"with the store's own steps {bytes:0}");
+        report.AtMost($"engine, {when}, allocated for one lock", bytes - ofSteps, mostBytes, " bytes",
+            $"with the store's own steps {bytes:0}");
     }
 
     private static async Task<double> AllocatedAsync(Func<Task> run)

@@ -5,7 +5,8 @@ using Locking.Testing;
 
 namespace Locking.Bench.Etcd;
 
-/// <summary>The row of the etcd backend: against the three requests of <c>etcdctl lock</c>, a lease, a transaction and the lease's end, over the same client.</summary>
+/// <summary>The row of the etcd backend: against the three requests of <c>etcdctl lock</c>, a lease, a transaction and the lease's end,
+/// over the same client.</summary>
 /// <remarks>Runs on a member of the tests' own, whose data is in memory: a disk would only make the client's part smaller.</remarks>
 internal sealed class EtcdSuite : IBenchSuite
 {

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Locking.Bench.InMemory;
 
-/// <summary>The in-memory rows: against a bare <see cref="SemaphoreSlim"/>, with all that a lock has besides (ttl, token, owner, renewal).</summary>
+/// <summary>The in-memory rows: against a bare <see cref="SemaphoreSlim"/>, with all that a lock has besides (ttl, token, owner,
+/// renewal).</summary>
 internal sealed class InMemorySuite : IBenchSuite
 {
     private const int Uncontended = 100_000;
@@ -83,7 +84,8 @@ internal sealed class InMemorySuite : IBenchSuite
         foreach (var handle in handles)
             await handle.UnlockAsync();
         var left = (double)(GC.GetTotalMemory(forceFullCollection: true) - before) / HeldKeys;
-        report.AtMost("the same, all given back (handles kept)", left, 200, " bytes", "the handles and leases, which the array still holds");
+        report.AtMost("the same, all given back (handles kept)", left, 200, " bytes",
+            "the handles and leases, which the array still holds");
         Array.Clear(handles);
         left = (double)(GC.GetTotalMemory(forceFullCollection: true) - before) / HeldKeys;
         report.AtMost("the same, handles let go", left, 1, " bytes", "nothing is kept of idle keys");

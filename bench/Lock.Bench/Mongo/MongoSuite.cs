@@ -3,7 +3,8 @@ using MongoDB.Driver;
 
 namespace Locking.Bench.Mongo;
 
-/// <summary>The rows of the MongoDB backend: against the two commands that the simplest lock needs, through the same client, the driver's.</summary>
+/// <summary>The rows of the MongoDB backend: against the two commands that the simplest lock needs, through the same client,
+/// the driver's.</summary>
 /// <remarks>Runs on the test bed's engine behind the tests' gateway, or on the server that LOCK_TEST_MONGODB names.</remarks>
 internal sealed class MongoSuite : IBenchSuite
 {
@@ -66,17 +67,20 @@ internal sealed class MongoSuite : IBenchSuite
             await client.GetDatabase(MongoLibrary.Database).DropCollectionAsync(collection);
 
         MongoLockStore Store(string collection) =>
-            new(runner, new MongoStoreSettings { Database = MongoLibrary.Database, Collection = collection, Target = target }, TimeProvider.System);
+            new(runner, new MongoStoreSettings { Database = MongoLibrary.Database, Collection = collection, Target = target },
+                TimeProvider.System);
 
         Task OnKeysAsync(int cycles, Func<string, int, Task> run) =>
             Task.WhenAll(Enumerable.Range(0, keys).Select(key => Task.Run(() => run($"orders/{key}", cycles / keys))));
     }
 
-    /// <summary>The bars are ten times what a poller without turns was measured at, and no ratio: an empty section is over before anybody asks again.</summary>
+    /// <summary>The bars are ten times what a poller without turns was measured at,
+    /// and no ratio: an empty section is over before anybody asks again.</summary>
     private static async Task HandOffAsync(BenchReport report, string uri, int rounds)
     {
         const string What = "mongo, one key, 4 processes × 2 tasks";
-        IReadOnlyList<BenchColumn> columns = await HandOffs.MeasureAsync("mongo-worker", MongoLibrary.All, uri, Math.Clamp(rounds / 5, 1, 7));
+        IReadOnlyList<BenchColumn> columns =
+            await HandOffs.MeasureAsync("mongo-worker", MongoLibrary.All, uri, Math.Clamp(rounds / 5, 1, 7));
         IReadOnlyDictionary<string, double> ours = columns[1].Figures;
         report.AtLeast($"{What}, changes of process", ours[HandOffs.Changes], 90, "/s", "", columns);
         report.AtMost($"{What}, p99 wait", ours[HandOffs.P99], 300, "ms", "", columns);

@@ -3,17 +3,20 @@ using MongoDB.Driver;
 
 namespace Locking.Bench.Mongo;
 
-/// <summary>The least that a lock in MongoDB can be: one findAndModify takes it, one update gives it back. No token, owner, counter or look at who is there.</summary>
+/// <summary>The least that a lock in MongoDB can be: one findAndModify takes it, one update gives it back. No token, owner,
+/// counter or look at who is there.</summary>
 internal sealed class RawMongoLock(IMongoDatabase database, string collection)
 {
     private const long Minute = 60_000;
-    private static readonly BsonDocument Concern = new("w", "majority");
+    private static readonly BsonDocument s_concern = new("w", "majority");
 
     /// <summary>The index that a lock with an end needs, as the provider has it.</summary>
     public async Task CreateIndexAsync() => await RunAsync(new BsonDocument
     {
         { "createIndexes", collection },
-        { "indexes", new BsonArray { new BsonDocument { { "key", new BsonDocument("purgeAt", 1) }, { "name", "purge" }, { "expireAfterSeconds", 0 } } } },
+        { "indexes",
+            new BsonArray {
+                new BsonDocument { { "key", new BsonDocument("purgeAt", 1) }, { "name", "purge" }, { "expireAfterSeconds", 0 } } } },
     });
 
     /// <summary>Takes the key and gives it back, so many times.</summary>
@@ -48,11 +51,14 @@ internal sealed class RawMongoLock(IMongoDatabase database, string collection)
     private BsonDocument Take(string key, string id, long now) => new()
     {
         { "findAndModify", collection },
-        { "query", new BsonDocument { { "_id", key }, { "expiresAt", new BsonDocument("$not", new BsonDocument("$gt", new BsonDateTime(now))) } } },
-        { "update", new BsonDocument("$set", new BsonDocument { { "holder", id }, { "expiresAt", new BsonDateTime(now + Minute) }, { "purgeAt", new BsonDateTime(now + Minute) } }) },
+        { "query", new BsonDocument { { "_id", key },
+            { "expiresAt", new BsonDocument("$not", new BsonDocument("$gt", new BsonDateTime(now))) } } },
+        { "update", new BsonDocument("$set",
+            new BsonDocument { { "holder", id }, { "expiresAt", new BsonDateTime(now + Minute) },
+                { "purgeAt", new BsonDateTime(now + Minute) } }) },
         { "upsert", true },
         { "new", true },
-        { "writeConcern", Concern },
+        { "writeConcern", s_concern },
     };
 
     private BsonDocument GiveBack(string key, string id, long now) => new()
@@ -64,11 +70,13 @@ internal sealed class RawMongoLock(IMongoDatabase database, string collection)
                 new BsonDocument
                 {
                     { "q", new BsonDocument { { "_id", key }, { "holder", id } } },
-                    { "u", new BsonDocument("$set", new BsonDocument { { "holder", BsonNull.Value }, { "expiresAt", BsonNull.Value }, { "purgeAt", new BsonDateTime(now) } }) },
+                    { "u", new BsonDocument("$set",
+                        new BsonDocument { { "holder", BsonNull.Value }, { "expiresAt", BsonNull.Value },
+                            { "purgeAt", new BsonDateTime(now) } }) },
                 },
             }
         },
-        { "writeConcern", Concern },
+        { "writeConcern", s_concern },
     };
 
     private Task RunAsync(BsonDocument command) => database.RunCommandAsync<BsonDocument>(command);

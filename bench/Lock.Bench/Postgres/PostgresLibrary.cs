@@ -4,7 +4,8 @@ using Npgsql;
 
 namespace Locking.Bench.Postgres;
 
-/// <summary>A way to lock over PostgreSQL, each with the settings that it comes with, and connections of its own by the same client.</summary>
+/// <summary>A way to lock over PostgreSQL, each with the settings that it comes with,
+/// and connections of its own by the same client.</summary>
 internal abstract class PostgresLibrary : ILockLibrary
 {
     public const string Raw = "raw";
@@ -17,11 +18,13 @@ internal abstract class PostgresLibrary : ILockLibrary
     public static IReadOnlyList<string> Waiting { get; } = [Medallion, Ours];
 
     public static string ConnectionString(int port) =>
-        string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={port};Username=postgres;Database=postgres;Timeout=60;Maximum Pool Size=64");
+        string.Create(CultureInfo.InvariantCulture,
+            $"Host=127.0.0.1;Port={port};Username=postgres;Database=postgres;Timeout=60;Maximum Pool Size=64");
 
     public static PostgresLibrary Connect(string name, int port) => name switch
     {
-        Raw => new RawLibrary(NpgsqlDataSource.Create(ConnectionString(port) + ";No Reset On Close=true;Max Auto Prepare=10;Auto Prepare Min Usages=1")),
+        Raw => new RawLibrary(
+            NpgsqlDataSource.Create(ConnectionString(port) + ";No Reset On Close=true;Max Auto Prepare=10;Auto Prepare Min Usages=1")),
         Medallion => new MedallionLibrary(NpgsqlDataSource.Create(ConnectionString(port))),
         Ours => new OurLibrary(NewStore(port)),
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
@@ -45,7 +48,8 @@ internal abstract class PostgresLibrary : ILockLibrary
 
     public abstract ValueTask DisposeAsync();
 
-    /// <summary>The least that a lock in a row can be, in two prepared statements: no token, owner or look at who is there. Who finds it taken asks again after a millisecond.</summary>
+    /// <summary>The least that a lock in a row can be, in two prepared statements: no token, owner or look at who is there. Who finds it
+    /// taken asks again after a millisecond.</summary>
     private sealed class RawLibrary(NpgsqlDataSource source) : PostgresLibrary
     {
         private const string Take = """
@@ -55,7 +59,10 @@ internal abstract class PostgresLibrary : ILockLibrary
 
         public override async Task CycleAsync(string key, int cycles)
         {
-            await using (var create = source.CreateCommand("CREATE TABLE IF NOT EXISTS raw (key text PRIMARY KEY, holder text NOT NULL, expires_at timestamptz NOT NULL) WITH (fillfactor = 50)"))
+            await using (var create =
+                source.CreateCommand(
+                    "CREATE TABLE IF NOT EXISTS raw (key text PRIMARY KEY, holder text NOT NULL, expires_at timestamptz NOT NULL) WITH "
+                        + "(fillfactor = 50)"))
                 await create.ExecuteNonQueryAsync();
             await base.CycleAsync(key, cycles);
         }

@@ -3,7 +3,8 @@ using Locking.Bench.Redis;
 
 namespace Locking.Bench.Postgres;
 
-/// <summary>The rows of PostgreSQL: against two raw statements, and against DistributedLock.Postgres, by the same client in the same run.</summary>
+/// <summary>The rows of PostgreSQL: against two raw statements, and against DistributedLock.Postgres,
+/// by the same client in the same run.</summary>
 internal sealed class PostgresSuite : IBenchSuite
 {
     private const int Keys = 64;
@@ -12,7 +13,8 @@ internal sealed class PostgresSuite : IBenchSuite
 
     public async Task RunAsync(BenchReport report, int rounds)
     {
-        foreach (var type in new[] { typeof(Npgsql.NpgsqlConnection), typeof(global::Medallion.Threading.Postgres.PostgresDistributedLock) })
+        foreach (var type in new[] { typeof(Npgsql.NpgsqlConnection),
+            typeof(global::Medallion.Threading.Postgres.PostgresDistributedLock) })
             report.Versions[type.Assembly.GetName().Name!] = type.Assembly.GetName().Version!.ToString();
         foreach (var flushes in new[] { false, true })
         {
@@ -31,7 +33,8 @@ internal sealed class PostgresSuite : IBenchSuite
         }
     }
 
-    private static async Task CompareAsync(BenchReport report, PostgresServer server, string what, int rounds, int operations, Func<PostgresLibrary, int, Task> run)
+    private static async Task CompareAsync(BenchReport report, PostgresServer server, string what, int rounds, int operations,
+        Func<PostgresLibrary, int, Task> run)
     {
         var libraries = PostgresLibrary.All.Select(name => PostgresLibrary.Connect(name, server.Port)).ToList();
         var comparison = new Comparison();
@@ -46,9 +49,11 @@ internal sealed class PostgresSuite : IBenchSuite
 
     private static async Task HandOffAsync(BenchReport report, PostgresServer server, string what, int rounds)
     {
-        var columns = await HandOffs.MeasureAsync("postgres-worker", PostgresLibrary.Waiting, server.Port.ToString(CultureInfo.InvariantCulture), Math.Clamp(rounds / 5, 1, 7));
+        var columns = await HandOffs.MeasureAsync("postgres-worker", PostgresLibrary.Waiting,
+            server.Port.ToString(CultureInfo.InvariantCulture), Math.Clamp(rounds / 5, 1, 7));
         var (theirs, ours) = (columns[0].Figures, columns[1].Figures);
-        report.AtLeast(what + ", changes of process, of DistributedLock.Postgres", ours[HandOffs.Changes] / theirs[HandOffs.Changes], 1, "×", "", columns);
+        report.AtLeast(what + ", changes of process, of DistributedLock.Postgres", ours[HandOffs.Changes] / theirs[HandOffs.Changes], 1,
+            "×", "", columns);
         report.AtMost(what + ", p99 wait, of DistributedLock.Postgres", ours[HandOffs.P99] / theirs[HandOffs.P99], 1, "×", "", columns);
         report.AtLeast(what + ", least/most share", ours[HandOffs.Share], 0.8, "", "", columns);
     }

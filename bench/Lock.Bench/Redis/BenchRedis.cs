@@ -30,8 +30,12 @@ internal sealed class BenchRedis : IAsyncDisposable
         listener.Start();
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
         listener.Stop();
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("LOCK_TEST_REDIS_SERVER") ?? "redis-server") { RedirectStandardOutput = true };
-        foreach (var argument in new[] { "--port", port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no" })
+        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("LOCK_TEST_REDIS_SERVER") ?? "redis-server")
+        {
+            RedirectStandardOutput = true,
+        };
+        foreach (var argument in new[] { "--port", port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "",
+            "--daemonize", "no" })
             start.ArgumentList.Add(argument);
         var server = new BenchRedis(Process.Start(start)!, port);
         server._process.BeginOutputReadLine();
@@ -58,13 +62,15 @@ internal sealed class BenchRedis : IAsyncDisposable
         kill.WaitForExit();
     }
 
-    public async Task<IDatabase> RawAsync() => (await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{Port},connectTimeout=60000")).GetDatabase();
+    public async Task<IDatabase> RawAsync() =>
+        (await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{Port},connectTimeout=60000")).GetDatabase();
 
     public StoreLock NewLock() => NewLock(Port);
 
     public static StoreLock NewLock(int port) => new(NewStore(port));
 
-    public static ILockStore NewStore(int port) => new RedisLockProvider().CreateStore(new RedisLockSettings { Port = port, ConnectTimeout = s_patience });
+    public static ILockStore NewStore(int port) =>
+        new RedisLockProvider().CreateStore(new RedisLockSettings { Port = port, ConnectTimeout = s_patience });
 
     public static ILockStore NewQuorum(IReadOnlyList<int> ports) => new RedLockProvider().CreateStore(new RedLockSettings
     {

@@ -16,7 +16,8 @@ internal readonly record struct ClientCost(double Microseconds, double Bytes, do
 
     public string Per(int operations) => string.Create(
         CultureInfo.InvariantCulture,
-        $"client {Microseconds / operations:0.0} µs of processor, {Bytes / operations:0} bytes, {Switches / operations:0.0} thread switches");
+        $"client {Microseconds / operations:0.0} µs of processor, {Bytes / operations:0} bytes, "
+            + $"{Switches / operations:0.0} thread switches");
 
     /// <summary>Linux only; elsewhere 0.</summary>
     private static double SwitchesOfAllThreads()
@@ -31,7 +32,8 @@ internal readonly record struct ClientCost(double Microseconds, double Bytes, do
                 foreach (var line in File.ReadLines(Path.Combine(task, "status")))
                 {
                     if (line.Contains("ctxt_switches", StringComparison.Ordinal))
-                        switches += long.Parse(line.AsSpan(line.IndexOf(':', StringComparison.Ordinal) + 1).Trim(), CultureInfo.InvariantCulture);
+                        switches += long.Parse(line.AsSpan(line.IndexOf(':', StringComparison.Ordinal) + 1).Trim(),
+                            CultureInfo.InvariantCulture);
                 }
             }
             catch (IOException)

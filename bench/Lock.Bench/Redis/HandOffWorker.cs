@@ -21,12 +21,17 @@ internal static class HandOffWorker
         while (await Console.In.ReadLineAsync() is { } line)
         {
             var parts = line.Split(' ');
-            var (changes, waits) = await TurnsAsync(locks, view, number, int.Parse(parts[0], CultureInfo.InvariantCulture), double.Parse(parts[1], CultureInfo.InvariantCulture));
-            Console.WriteLine(string.Join(' ', waits.Select(static wait => wait.ToString("0", CultureInfo.InvariantCulture)).Prepend(changes.ToString(CultureInfo.InvariantCulture))));
+            var (changes, waits) = await TurnsAsync(locks, view, number, int.Parse(parts[0], CultureInfo.InvariantCulture),
+                double.Parse(parts[1], CultureInfo.InvariantCulture));
+            Console.WriteLine(
+                string.Join(' ',
+                    waits.Select(static wait => wait.ToString("0", CultureInfo.InvariantCulture))
+                        .Prepend(changes.ToString(CultureInfo.InvariantCulture))));
         }
     }
 
-    private static async Task<(int Changes, List<double> Waits)> TurnsAsync(ILockLibrary locks, MemoryMappedViewAccessor view, int number, int tasks, double seconds)
+    private static async Task<(int Changes, List<double> Waits)> TurnsAsync(ILockLibrary locks, MemoryMappedViewAccessor view, int number,
+        int tasks, double seconds)
     {
         var waits = new List<double>();
         var changes = 0;

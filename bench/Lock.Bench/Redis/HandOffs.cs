@@ -3,8 +3,8 @@ using Locking.Bench.Broker;
 
 namespace Locking.Bench.Redis;
 
-/// <summary>One key that four processes with two tasks each want, with an empty section. The libraries take turns, so that what the machine does meanwhile
-/// meets them all; the processes of the others wait for their turn meanwhile.</summary>
+/// <summary>One key that four processes with two tasks each want, with an empty section. The libraries take turns, so that what the machine
+/// does meanwhile meets them all; the processes of the others wait for their turn meanwhile.</summary>
 internal static class HandOffs
 {
     public const double Seconds = 3;
@@ -24,7 +24,8 @@ internal static class HandOffs
     /// <param name="libraries">Their names.</param>
     /// <param name="address">Where the servers are, as the worker reads it.</param>
     /// <param name="rounds">How many times each.</param>
-    public static async Task<IReadOnlyList<BenchColumn>> MeasureAsync(string worker, IReadOnlyList<string> libraries, string address, int rounds)
+    public static async Task<IReadOnlyList<BenchColumn>> MeasureAsync(string worker, IReadOnlyList<string> libraries,
+        string address, int rounds)
     {
         var map = Path.GetTempFileName();
         await File.WriteAllBytesAsync(map, new byte[4096]);
@@ -49,7 +50,8 @@ internal static class HandOffs
             }
 
             return [.. libraries.Select(name => new BenchColumn(
-                name, turns[name][0].Keys.ToDictionary(static figure => figure, figure => Median(turns[name].Select(turn => turn[figure])))))];
+                name, turns[name][0]
+                    .Keys.ToDictionary(static figure => figure, figure => Median(turns[name].Select(turn => turn[figure])))))];
         }
         finally
         {
@@ -61,8 +63,10 @@ internal static class HandOffs
 
     private static async Task<Dictionary<string, double>> TurnAsync(List<BenchChild> workers)
     {
-        var answers = await Task.WhenAll(workers.ConvertAll(static worker => worker.AskAsync(string.Create(CultureInfo.InvariantCulture, $"{Tasks} {Seconds}"))));
-        var numbers = answers.Select(static answer => answer.Split(' ').Select(static number => double.Parse(number, CultureInfo.InvariantCulture)).ToArray()).ToArray();
+        var answers = await Task.WhenAll(
+            workers.ConvertAll(static worker => worker.AskAsync(string.Create(CultureInfo.InvariantCulture, $"{Tasks} {Seconds}"))));
+        var numbers = answers.Select(static answer =>
+            answer.Split(' ').Select(static number => double.Parse(number, CultureInfo.InvariantCulture)).ToArray()).ToArray();
         var shares = numbers.Select(static own => own.Length - 1).ToArray();
         var waits = numbers.SelectMany(static own => own.Skip(1)).Order().ToArray();
         return new Dictionary<string, double>
@@ -75,7 +79,8 @@ internal static class HandOffs
             [Share] = shares.Min() / (double)Math.Max(1, shares.Max()),
         };
 
-        double At(double part) => waits.Length == 0 ? double.PositiveInfinity : waits[Math.Min(waits.Length - 1, (int)(waits.Length * part))] / 1000;
+        double At(double part) =>
+            waits.Length == 0 ? double.PositiveInfinity : waits[Math.Min(waits.Length - 1, (int)(waits.Length * part))] / 1000;
     }
 
     private static double Median(IEnumerable<double> values)

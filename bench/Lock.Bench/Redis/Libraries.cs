@@ -29,7 +29,9 @@ internal sealed class Libraries : IAsyncDisposable
         {
             var began = TimeProvider.System.GetTimestamp();
             await library.CycleAsync("troubled", Cycles);
-            columns.Add(new BenchColumn(name, new Dictionary<string, double> { ["µs each"] = TimeProvider.System.GetElapsedTime(began).TotalMicroseconds / Cycles }));
+            columns.Add(
+                new BenchColumn(name,
+                    new Dictionary<string, double> { ["µs each"] = TimeProvider.System.GetElapsedTime(began).TotalMicroseconds / Cycles }));
         }
 
         return columns;

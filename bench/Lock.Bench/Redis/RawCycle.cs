@@ -5,7 +5,8 @@ namespace Locking.Bench.Redis;
 /// <summary>What a lock costs at the least: SET NX PX and a compare-and-delete script, two round trips of the same client.</summary>
 internal static class RawCycle
 {
-    private const string CompareAndDelete = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
+    private const string CompareAndDelete =
+        "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
 
     private static readonly TimeSpan s_ttl = TimeSpan.FromSeconds(30);
 
@@ -20,8 +21,9 @@ internal static class RawCycle
         }
     }
 
-    /// <summary>The scripts of the lock themselves, called as the client calls any script: what no library over this client can go below with these
-    /// steps. The server knows them from the store. The first cycle has the counter set by the clock, as a client's first does; the others believe it.</summary>
+    /// <summary>The scripts of the lock themselves, called as the client calls any script: what no library over this client can go below
+    /// with these steps. The server knows them from the store. The first cycle has the counter set by the clock, as a client's first does;
+    /// the others believe it.</summary>
     public static async Task RunScriptsAsync(IDatabase database, string key, int cycles)
     {
         RedisKey[] acquired = KeyLayout.Of(null, null).NativeKeysOf(key).WithCounter();
@@ -29,8 +31,10 @@ internal static class RawCycle
         for (var i = 0; i < cycles; i++)
         {
             var template = RecordTemplate.Of(Guid.NewGuid().ToString(), "bench");
-            var token = (long)await database.ScriptEvaluateAsync(ScriptSet.NativeAcquire.Hash, acquired, [template, 30_000, i == 0 ? ServerClock.Unknown : 1]);
-            if ((int)await database.ScriptEvaluateAsync(ScriptSet.NativeReleaseWhole.Hash, released, [RecordTemplate.Fill(template, token)]) != 1)
+            var token = (long)await database.ScriptEvaluateAsync(ScriptSet.NativeAcquire.Hash, acquired,
+                [template, 30_000, i == 0 ? ServerClock.Unknown : 1]);
+            if ((int)await database.ScriptEvaluateAsync(ScriptSet.NativeReleaseWhole.Hash, released,
+                [RecordTemplate.Fill(template, token)]) != 1)
                 throw new InvalidOperationException("The lock was not held.");
         }
     }

@@ -2,8 +2,8 @@ using StackExchange.Redis;
 
 namespace Locking.Bench.Redis;
 
-/// <summary>A quorum's two scripts, called on every node as the client calls any script, and no more waited for than a majority: what no quorum over this
-/// client can go below with these steps. The servers know the scripts from the store.</summary>
+/// <summary>A quorum's two scripts, called on every node as the client calls any script, and no more waited for than a majority: what no
+/// quorum over this client can go below with these steps. The servers know the scripts from the store.</summary>
 internal static class RawQuorum
 {
     private static readonly byte[] s_life = [.. "lock"u8, LockKeys.Mark, .. "life"u8];
@@ -21,8 +21,10 @@ internal static class RawQuorum
                 nodes,
                 ScriptSet.Strings.Vote.Hash,
                 vote,
-                node => [id, 30_000, 3_630_000, "bench", token - (DateTime.UnixEpoch.Ticks / TimeSpan.TicksPerMicrosecond), 60_000_000, notes[node]]);
-            await new Majority(nodes.Length).OfAsync(nodes, ScriptSet.Strings.Release.Hash, release, _ => [id, 3_600_000, "lock:released", key]);
+                node => [id, 30_000, 3_630_000, "bench", token - (DateTime.UnixEpoch.Ticks / TimeSpan.TicksPerMicrosecond), 60_000_000,
+                    notes[node]]);
+            await new Majority(nodes.Length)
+                .OfAsync(nodes, ScriptSet.Strings.Release.Hash, release, _ => [id, 3_600_000, "lock:released", key]);
         }
     }
 

@@ -6,7 +6,8 @@ using StackExchange.Redis;
 
 namespace Locking.Bench.Redis;
 
-/// <summary>A way to lock over one server or several, each with the settings that it comes with, and a connection of its own by the same client.</summary>
+/// <summary>A way to lock over one server or several, each with the settings that it comes with,
+/// and a connection of its own by the same client.</summary>
 internal abstract class RedisLibrary : ILockLibrary
 {
     public const string Raw = "raw";
@@ -23,7 +24,8 @@ internal abstract class RedisLibrary : ILockLibrary
     {
         if (name == Ours)
             return new OurLibrary(ports);
-        var connections = await Task.WhenAll(ports.Select(static port => ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port},connectTimeout=60000")));
+        var connections =
+            await Task.WhenAll(ports.Select(static port => ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port},connectTimeout=60000")));
         return name switch
         {
             Raw => new RawLibrary(connections, await RawCycle.LoadAsync(connections[0].GetDatabase(), ports[0])),
@@ -80,7 +82,8 @@ internal abstract class RedisLibrary : ILockLibrary
             var one = LockOf(key);
             for (var i = 0; i < cycles; i++)
             {
-                // Not one attempt: a quorum's release does not wait for the last node, so that its own next attempt may find it taken there.
+                // Not one attempt: a quorum's release does not wait for the last node,
+                // so that its own next attempt may find it taken there.
                 var held = await one.AcquireAsync();
                 await held.DisposeAsync();
             }
@@ -90,12 +93,14 @@ internal abstract class RedisLibrary : ILockLibrary
 
         public override ValueTask DisposeAsync() => CloseAsync(connections);
 
-        private RedisDistributedLock LockOf(string key) => _locks.GetOrAdd(key, static (key, databases) => new RedisDistributedLock(key, databases), _databases);
+        private RedisDistributedLock LockOf(string key) =>
+            _locks.GetOrAdd(key, static (key, databases) => new RedisDistributedLock(key, databases), _databases);
     }
 
     private sealed class RedLockNetLibrary(ConnectionMultiplexer[] connections) : RedisLibrary
     {
-        private readonly RedLockFactory _factory = RedLockFactory.Create([.. connections.Select(static connection => new RedLockMultiplexer(connection))]);
+        private readonly RedLockFactory _factory =
+            RedLockFactory.Create([.. connections.Select(static connection => new RedLockMultiplexer(connection))]);
 
         public override async Task CycleAsync(string key, int cycles)
         {

@@ -12,12 +12,14 @@ internal sealed class RedisSuite : IBenchSuite
     /// <summary>Ours among the libraries.</summary>
     private const int Ours = 3;
 
-    /// <summary>Rounds of parked waiters that do not count: code that was called fewer than thirty times is not the code that is measured elsewhere.</summary>
+    /// <summary>Rounds of parked waiters that do not count: code that was called fewer than thirty times is not the code that is measured
+    /// elsewhere.</summary>
     private const int WarmUps = 100;
 
     public async Task RunAsync(BenchReport report, int rounds)
     {
-        foreach (var client in new[] { typeof(StackExchange.Redis.ConnectionMultiplexer), typeof(Medallion.Threading.Redis.RedisDistributedLock), typeof(RedLockNet.SERedis.RedLockFactory) })
+        foreach (var client in new[] { typeof(StackExchange.Redis.ConnectionMultiplexer),
+            typeof(Medallion.Threading.Redis.RedisDistributedLock), typeof(RedLockNet.SERedis.RedLockFactory) })
             report.Versions[client.Assembly.GetName().Name!] = VersionOf(client);
         await using var server = await BenchRedis.StartAsync();
         if (report.Wants("redis, one task"))
@@ -53,7 +55,8 @@ internal sealed class RedisSuite : IBenchSuite
         ];
         var result = await Compare(contenders).RunAsync(rounds, Cycles);
         report.AtMost(
-            "redis, one task", result.Ratio(Ours), 1.1, "×", result.Describe() + "; " + await CostAsync(server, contenders, Cycles * 4), result.Columns);
+            "redis, one task", result.Ratio(Ours), 1.1, "×", result.Describe() + "; " + await CostAsync(server, contenders, Cycles * 4),
+            result.Columns);
     }
 
     private static async Task ManyKeysAsync(BenchReport report, BenchRedis server, int rounds)
@@ -77,9 +80,11 @@ internal sealed class RedisSuite : IBenchSuite
     private static async Task ManyKeysAsync(BenchReport report, IReadOnlyList<BenchRedis> servers, int rounds)
     {
         await using var libraries = await Libraries.ConnectAsync(servers);
-        var contenders = libraries.Contenders((library, n) => AllAsync((i, share) => library.CycleAsync($"{library.GetType().Name}/{i}", share), n));
+        var contenders =
+            libraries.Contenders((library, n) => AllAsync((i, share) => library.CycleAsync($"{library.GetType().Name}/{i}", share), n));
         var result = await Compare(contenders).RunAsync(rounds, Keys * 20);
-        report.AtLeast("redLock, 64 tasks on 64 keys, 3 nodes, throughput", 1 / result.Ratio(Ours), 0.3, "×", result.Describe(), result.Columns);
+        report.AtLeast("redLock, 64 tasks on 64 keys, 3 nodes, throughput", 1 / result.Ratio(Ours), 0.3, "×", result.Describe(),
+            result.Columns);
     }
 
     /// <summary>One key, four processes with two tasks each and an empty section; the libraries take turns.</summary>
@@ -112,7 +117,9 @@ internal sealed class RedisSuite : IBenchSuite
 
     private static string VersionOf(Type type)
     {
-        var version = System.Reflection.CustomAttributeExtensions.GetCustomAttribute<System.Reflection.AssemblyInformationalVersionAttribute>(type.Assembly)?.InformationalVersion;
+        var version =
+            System.Reflection.CustomAttributeExtensions.GetCustomAttribute<System.Reflection.AssemblyInformationalVersionAttribute>(
+                type.Assembly)?.InformationalVersion;
         return version?.Split('+')[0] ?? "?";
     }
 
@@ -124,7 +131,8 @@ internal sealed class RedisSuite : IBenchSuite
         var (alone, _) = await WakeUpAsync(server, Math.Max(60, rounds), 1);
         report.AtMost(
             "redis, 8 parked waiters, first has it after", wake / trip, 5, " round trips",
-            string.Create(CultureInfo.InvariantCulture, $"{wake:0} µs, round trip {trip:0} µs; one parked waiter {alone:0} µs, {alone / trip:0.0} round trips"));
+            string.Create(CultureInfo.InvariantCulture,
+                $"{wake:0} µs, round trip {trip:0} µs; one parked waiter {alone:0} µs, {alone / trip:0.0} round trips"));
     }
 
     /// <summary>Microseconds from the release to the first grant, and those of a raw round trip.</summary>
@@ -206,14 +214,16 @@ internal sealed class RedisSuite : IBenchSuite
             ]
             :
             [
-                .. libraries.Contenders((library, n) => library.CycleAsync(library.GetType().Name, n)).Where(static one => one.Name is RedisLibrary.Raw or RedisLibrary.Ours),
+                .. libraries.Contenders((library, n) => library.CycleAsync(library.GetType().Name, n))
+                    .Where(static one => one.Name is RedisLibrary.Raw or RedisLibrary.Ours),
                 ("store alone", n => StepAsync(store, "store", n)),
             ];
         var result = await Compare(contenders).RunAsync(rounds, Cycles);
         var peers = trouble is null ? [] : await libraries.TroubledAsync();
         var ours = Array.FindIndex(contenders, static one => one.Name == RedisLibrary.Ours);
         report.AtMost(
-            QuorumRow(trouble), result.Ratio(ours), 2, "×", result.Describe() + "; " + await CostAsync(servers[0], contenders, Cycles * 4), [.. result.Columns, .. peers]);
+            QuorumRow(trouble), result.Ratio(ours), 2, "×", result.Describe() + "; " + await CostAsync(servers[0], contenders, Cycles * 4),
+            [.. result.Columns, .. peers]);
     });
 
     private static string QuorumRow(string? trouble) => trouble is null ? "redLock, 3 nodes, all well" : $"redLock, 3 nodes, one {trouble}";

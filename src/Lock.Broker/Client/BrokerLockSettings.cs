@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>The settings of the backend <c>broker</c>. The broker is at <see cref="Host"/> and <see cref="Port"/>, or at <see cref="Path"/>.</summary>
+/// <summary>The settings of the backend <c>broker</c>. The broker is at <see cref="Host"/> and <see cref="Port"/>,
+/// or at <see cref="Path"/>.</summary>
 public sealed record BrokerLockSettings
 {
     /// <summary>Host name or address. Default 127.0.0.1.</summary>
@@ -43,8 +44,10 @@ public sealed record BrokerLockSettings
         {
             IsSecret = true,
         },
-        CommonSettings.ConnectTimeout<BrokerLockSettings>(static s => s.ConnectTimeout, static (s, value) => s with { ConnectTimeout = value }),
-        CommonSettings.CommandTimeout<BrokerLockSettings>(static s => s.CommandTimeout, static (s, value) => s with { CommandTimeout = value }),
+        CommonSettings.ConnectTimeout<BrokerLockSettings>(static s => s.ConnectTimeout,
+            static (s, value) => s with { ConnectTimeout = value }),
+        CommonSettings.CommandTimeout<BrokerLockSettings>(static s => s.CommandTimeout,
+            static (s, value) => s with { CommandTimeout = value }),
         CommonSettings.NoDelay<BrokerLockSettings>(static s => s.NoDelay, static (s, value) => s with { NoDelay = value }, "TCP_NODELAY."),
     ])
     {
@@ -61,5 +64,6 @@ public sealed record BrokerLockSettings
     };
 
     /// <summary>Where the broker is. Holds no secret.</summary>
-    public override string ToString() => $"{nameof(BrokerLockSettings)} {{ {Path ?? $"{Host ?? "127.0.0.1"}:{Port ?? BrokerServerOptions.DefaultPort}"} }}";
+    public override string ToString() =>
+        $"{nameof(BrokerLockSettings)} {{ {Path ?? $"{Host ?? "127.0.0.1"}:{Port ?? BrokerServerOptions.DefaultPort}"} }}";
 }

@@ -1,7 +1,8 @@
 namespace Locking;
 
 /// <summary>Ends a wait in the broker's queue by time: the place is given up, and the broker says whether the grant was faster.</summary>
-/// <remarks>Not a limit of the engine's (decision 0176): those end a call by its token, and this one asks the broker how it ended.</remarks>
+/// <remarks>Not a limit of the engine's (decision 0176): those end a call by its token,
+/// and this one asks the broker how it ended.</remarks>
 internal sealed class WaitLimit : IDisposable
 {
     private readonly BrokerClient _client;

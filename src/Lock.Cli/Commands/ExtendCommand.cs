@@ -5,7 +5,7 @@ namespace Locking;
 internal static class ExtendCommand
 {
     /// <summary>Unlike that of the commands that take a lock, it has no default.</summary>
-    private static readonly OptionSpec Ttl = new(
+    private static readonly OptionSpec s_ttl = new(
         "--ttl", null, "TIME", "The lease from now on: 30s, 500ms, 5m, 1h or never. Needed, with its unit.");
 
     public static CommandSpec Spec { get; } = new()
@@ -17,7 +17,7 @@ internal static class ExtendCommand
         RequiredArguments = 1,
         Options =
         [
-            SharedOptions.Id, Ttl, SharedOptions.Namespace,
+            SharedOptions.Id, s_ttl, SharedOptions.Namespace,
             SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help,
         ],
         Description = "The lease then ends TIME from now. A lease that has run out cannot be extended, even when nobody took the lock.",
@@ -36,7 +36,7 @@ internal static class ExtendCommand
     {
         string key = Configured.KeyOf(arguments);
         string id = arguments.Value(SharedOptions.Id) ?? throw new UsageException("--id ID is missing.", arguments.Command);
-        TimeSpan ttl = arguments.Span(Ttl, allowNever: true) ?? throw new UsageException("--ttl TIME is missing.", arguments.Command);
+        TimeSpan ttl = arguments.Span(s_ttl, allowNever: true) ?? throw new UsageException("--ttl TIME is missing.", arguments.Command);
         ILock locks = Configured.Read(arguments).Open();
         bool extended = locks.TryExtendAsync(key, id, ttl).AsTask().GetAwaiter().GetResult();
         if (arguments.Has(SharedOptions.Json))

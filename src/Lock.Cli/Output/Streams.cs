@@ -19,8 +19,8 @@ internal static class Streams
     }
 
     /// <summary>Writes to standard error as it is.</summary>
-    /// <remarks>While the command is in front of a terminal that is set to <c>stty tostop</c>, this would stop us, and nobody would tell the command
-    /// that its lock is lost.</remarks>
+    /// <remarks>While the command is in front of a terminal that is set to <c>stty tostop</c>, this would stop us, and nobody would tell
+    /// the command that its lock is lost.</remarks>
     public static void RawError(string text)
     {
         using Stream stream = Console.OpenStandardError();

@@ -7,7 +7,7 @@ namespace Locking;
 internal sealed class EtcdClient : IDisposable
 {
     /// <summary>A member that has lost sight of the leader says so at once, and hangs up on watches.</summary>
-    private static readonly Metadata.Entry NeedsLeader = new("hasleader", "true");
+    private static readonly Metadata.Entry s_needsLeader = new("hasleader", "true");
     private readonly EtcdSettings _settings;
     private readonly TimeProvider _clock;
     private readonly EtcdMember[] _members;
@@ -22,7 +22,7 @@ internal sealed class EtcdClient : IDisposable
         _settings = settings;
         _clock = clock;
         _members = [.. settings.Members.Select(address => new EtcdMember(address, settings))];
-        _headers = settings.Username is null ? [NeedsLeader] : null;
+        _headers = settings.Username is null ? [s_needsLeader] : null;
     }
 
     public IReadOnlyList<EtcdMember> Members => _members;
@@ -53,19 +53,19 @@ internal sealed class EtcdClient : IDisposable
             {
                 throw new OperationCanceledException(stop);
             }
-            catch (Exception fault) when (fault is OperationCanceledException or ObjectDisposedException)
+            catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException)
             {
                 Leave(index);
-                throw EtcdFaults.Silence(member.Address, _settings.CommandTimeout, fault);
+                throw EtcdFaults.Silence(member.Address, _settings.CommandTimeout, exception);
             }
-            catch (RpcException fault) when (EtcdFaults.WantsLogin(fault) && logins++ == 0)
+            catch (RpcException exception) when (EtcdFaults.WantsLogin(exception) && logins++ == 0)
             {
                 Interlocked.CompareExchange(ref _headers, null, headers);
             }
-            catch (RpcException fault) when (!EtcdFaults.IsAnswer(fault))
+            catch (RpcException exception) when (!EtcdFaults.IsAnswer(exception))
             {
-                LockStoreException meaning = EtcdFaults.Of(fault, member.Address);
-                if (meaning.IsTransient && fault.Status.Detail != "etcdserver: leader changed")
+                LockStoreException meaning = EtcdFaults.Of(exception, member.Address);
+                if (meaning.IsTransient && exception.Status.Detail != "etcdserver: leader changed")
                     Leave(index);
                 if (!meaning.IsTransient || meaning.MayHaveBeenApplied || only is not null || tries >= _members.Length)
                     throw meaning;
@@ -106,9 +106,9 @@ internal sealed class EtcdClient : IDisposable
             if (_headers is { } since)
                 return since;
             var login = new AuthenticateRequest { Name = _settings.Username, Password = _settings.Password ?? "" };
-            var options = new CallOptions([NeedsLeader], cancellationToken: stop);
+            var options = new CallOptions([s_needsLeader], cancellationToken: stop);
             AuthenticateResponse reply = await member.Auth.AuthenticateAsync(login, options).ConfigureAwait(false);
-            return _headers = [NeedsLeader, new Metadata.Entry("token", reply.Token)];
+            return _headers = [s_needsLeader, new Metadata.Entry("token", reply.Token)];
         }
         finally
         {

@@ -8,46 +8,48 @@ namespace Locking;
 internal static class EtcdFaults
 {
     /// <summary>An answer that a step expects: a lease that is there already, or is not there.</summary>
-    public static bool IsAnswer(RpcException fault) =>
-        fault.Status.Detail is "etcdserver: lease already exists" or "etcdserver: requested lease not found";
+    public static bool IsAnswer(RpcException exception) =>
+        exception.Status.Detail is "etcdserver: lease already exists" or "etcdserver: requested lease not found";
 
     /// <summary>The log-in has ended, or the rights have changed since.</summary>
-    public static bool WantsLogin(RpcException fault) =>
-        fault.Status.Detail is "etcdserver: invalid auth token" or "etcdserver: revision of auth store is old";
+    public static bool WantsLogin(RpcException exception) =>
+        exception.Status.Detail is "etcdserver: invalid auth token" or "etcdserver: revision of auth store is old";
 
     /// <summary>No answer within the limit.</summary>
-    public static LockStoreException Silence(Uri member, TimeSpan limit, Exception fault) =>
-        new($"The etcd member {member} did not answer within {limit.TotalMilliseconds:0} ms.", isTransient: true, fault);
+    public static LockStoreException Silence(Uri member, TimeSpan limit, Exception exception) =>
+        new($"The etcd member {member} did not answer within {limit.TotalMilliseconds:0} ms.", isTransient: true, exception);
 
     /// <summary>Says it in words.</summary>
-    public static LockStoreException Of(RpcException fault, Uri member)
+    public static LockStoreException Of(RpcException exception, Uri member)
     {
-        string detail = fault.Status.Detail;
-        return fault.StatusCode switch
+        string detail = exception.Status.Detail;
+        return exception.StatusCode switch
         {
             StatusCode.PermissionDenied => Refused("its user has no right to the keys: docs/etcd.md has the rights that a role needs"),
-            StatusCode.Unauthenticated or StatusCode.InvalidArgument or StatusCode.FailedPrecondition or StatusCode.NotFound or StatusCode.OutOfRange
+            StatusCode.Unauthenticated or StatusCode.InvalidArgument or StatusCode.FailedPrecondition or StatusCode.NotFound
+                or StatusCode.OutOfRange
                 => Refused(detail switch
                 {
                     "etcdserver: user name is empty" => "it asks for a user: set connection.username and connection.password",
-                    "etcdserver: authentication failed, invalid user ID or password" => "it does not know this user, or the password is wrong",
+                    "etcdserver: authentication failed, invalid user ID or password" =>
+                        "it does not know this user, or the password is wrong",
                     "etcdserver: authentication is not enabled" => "a user is configured, but authentication is not enabled there",
                     _ => detail,
                 }),
             StatusCode.Unimplemented => Refused("it does not speak etcd's v3 API"),
             StatusCode.ResourceExhausted when detail.StartsWith("etcdserver: mvcc", StringComparison.Ordinal)
                 => Refused("its database is full (alarm NOSPACE): compact, defragment, and disarm the alarm"),
-            _ when fault.Status.DebugException is HttpRequestException http => OfConnection(http),
+            _ when exception.Status.DebugException is HttpRequestException http => OfConnection(http),
             StatusCode.Unavailable when detail == "etcdserver: no leader"
                 => Passing("has no leader: an election is under way, or the cluster has lost its quorum", applied: false),
-            _ => Passing($"failed: {detail}", applied: fault.StatusCode != StatusCode.ResourceExhausted),
+            _ => Passing($"failed: {detail}", applied: exception.StatusCode != StatusCode.ResourceExhausted),
         };
 
         LockStoreException Refused(string why) =>
-            new($"The etcd member {member} refused a request: {why}.", isTransient: false, fault) { MayHaveBeenApplied = false };
+            new($"The etcd member {member} refused a request: {why}.", isTransient: false, exception) { MayHaveBeenApplied = false };
 
         LockStoreException Passing(string what, bool applied) =>
-            new($"The etcd member {member} {what}.", isTransient: true, fault) { MayHaveBeenApplied = applied };
+            new($"The etcd member {member} {what}.", isTransient: true, exception) { MayHaveBeenApplied = applied };
 
         LockStoreException OfConnection(HttpRequestException http)
         {
@@ -56,10 +58,14 @@ internal static class EtcdFaults
             return http.HttpRequestError switch
             {
                 _ when cause is AuthenticationException or CryptographicException =>
-                    Refused($"no TLS with it, since one side does not trust the other's certificate, or wants one (connection.certFile): {why}"),
-                HttpRequestError.SecureConnectionError => Passing($"broke off the TLS handshake: {why}. If it speaks plainly, do not set connection.tls", applied: false),
-                HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError => Passing($"cannot be reached: {why}", applied: false),
-                _ => Passing($"broke off: {why}. If it speaks TLS, set connection.tls; if it wants a certificate, connection.certFile", applied: true),
+                    Refused("no TLS with it, since one side does not trust the other's certificate, or wants one "
+                        + $"(connection.certFile): {why}"),
+                HttpRequestError.SecureConnectionError =>
+                    Passing($"broke off the TLS handshake: {why}. If it speaks plainly, do not set connection.tls", applied: false),
+                HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError =>
+                    Passing($"cannot be reached: {why}", applied: false),
+                _ => Passing($"broke off: {why}. If it speaks TLS, set connection.tls; if it wants a certificate, connection.certFile",
+                    applied: true),
             };
         }
     }

@@ -7,8 +7,8 @@ namespace Locking;
 /// <summary>One member of the cluster. Connects with the first call.</summary>
 internal sealed class EtcdMember : IDisposable
 {
-    private static readonly TimeSpan PingEvery = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan PingLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_pingEvery = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_pingLimit = TimeSpan.FromSeconds(5);
     private readonly GrpcChannel _channel;
 
     public EtcdMember(Uri address, EtcdSettings settings)
@@ -22,8 +22,8 @@ internal sealed class EtcdMember : IDisposable
             ConnectTimeout = settings.ConnectTimeout,
 
             // A member that froze is found out where nothing is asked of it; etcd hangs up on who pings more often than every five seconds.
-            KeepAlivePingDelay = PingEvery,
-            KeepAlivePingTimeout = PingLimit,
+            KeepAlivePingDelay = s_pingEvery,
+            KeepAlivePingTimeout = s_pingLimit,
 
             // With a connection of our own making the channel tries at every call, and does not refuse calls after one that failed.
             ConnectCallback = static async (context, stop) =>
@@ -44,7 +44,13 @@ internal sealed class EtcdMember : IDisposable
         if (settings.Tls is not null)
             handler.SslOptions = settings.Tls;
         _channel = GrpcChannel.ForAddress(
-            address, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true, ThrowOperationCanceledOnCancellation = true });
+            address,
+            new GrpcChannelOptions
+            {
+                HttpHandler = handler,
+                DisposeHttpClient = true,
+                ThrowOperationCanceledOnCancellation = true,
+            });
         Kv = new KV.KVClient(_channel);
         Leases = new Etcd.Lease.LeaseClient(_channel);
         Watches = new Watch.WatchClient(_channel);

@@ -15,7 +15,8 @@ internal sealed class EtcdWatches(EtcdClient client)
     /// <param name="key">The key.</param>
     /// <param name="after">The revision at which it was there.</param>
     /// <param name="stop">Ends it.</param>
-    /// <returns>True when it was deleted; false when that is not known any more (the stream broke, the revision is compacted): to be read anew.</returns>
+    /// <returns>True when it was deleted; false when that is not known any more (the stream broke,
+    /// the revision is compacted): to be read anew.</returns>
     public async Task<bool> DeletedAsync(ByteString key, long after, CancellationToken stop)
     {
         var told = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -75,7 +76,8 @@ internal sealed class EtcdWatches(EtcdClient client)
             stream.Requests.Writer.TryComplete();
             await sending.ConfigureAwait(false);
         }
-        catch (Exception fault) when (fault is RpcException or OperationCanceledException or InvalidOperationException or ObjectDisposedException)
+        catch (Exception exception)
+            when (exception is RpcException or OperationCanceledException or InvalidOperationException or ObjectDisposedException)
         {
             // Whoever watches reads anew, and learns what is the matter.
         }
@@ -92,7 +94,8 @@ internal sealed class EtcdWatches(EtcdClient client)
             await foreach (WatchRequest request in stream.Requests.Reader.ReadAllAsync().ConfigureAwait(false))
                 await call.RequestStream.WriteAsync(request).ConfigureAwait(false);
         }
-        catch (Exception fault) when (fault is RpcException or OperationCanceledException or InvalidOperationException or ObjectDisposedException)
+        catch (Exception exception)
+            when (exception is RpcException or OperationCanceledException or InvalidOperationException or ObjectDisposedException)
         {
             // The other half of the call ends with the same fault.
         }
@@ -128,6 +131,7 @@ internal sealed class EtcdWatches(EtcdClient client)
 
         public Dictionary<long, TaskCompletionSource<bool>> Told { get; } = [];
 
-        public Channel<WatchRequest> Requests { get; } = Channel.CreateUnbounded<WatchRequest>(new UnboundedChannelOptions { SingleReader = true });
+        public Channel<WatchRequest> Requests { get; } =
+            Channel.CreateUnbounded<WatchRequest>(new UnboundedChannelOptions { SingleReader = true });
     }
 }

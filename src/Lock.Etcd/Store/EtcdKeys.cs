@@ -8,7 +8,8 @@ namespace Locking;
 
 /// <summary>What keys are called in etcd: <c>prefix + key + "/" + id</c>, one for each who holds a lock or waits for it, as Go's
 /// <c>concurrency.Mutex</c> has it: who came first holds the lock.</summary>
-/// <remarks>A key's own "/", "%", spaces and control characters are written as percent and two digits, so that no lock's line is part of another's.</remarks>
+/// <remarks>A key's own "/", "%", spaces and control characters are written as percent and two digits,
+/// so that no lock's line is part of another's.</remarks>
 internal sealed class EtcdKeys(string prefix)
 {
     /// <summary>Where the base of the tokens is kept: no key is empty, so that nothing else begins like this.</summary>

@@ -25,7 +25,8 @@ internal sealed partial class EtcdLockStore
 
                 if (fresh is { } since)
                 {
-                    AcquireReply reply = await KeepAsync(request, place, _clock.GetElapsedTime(began, since), cancellationToken).ConfigureAwait(false);
+                    AcquireReply reply = await KeepAsync(request, place, _clock.GetElapsedTime(began, since), cancellationToken)
+                        .ConfigureAwait(false);
                     place = null;
                     return reply;
                 }
@@ -55,7 +56,8 @@ internal sealed partial class EtcdLockStore
             {
                 long asked = _clock.GetTimestamp();
                 Task<long> keeping = KeepAliveAsync(entry.Lease, stop).AsTask();
-                Task<TxnResponse> reading = TxnAsync([], [EtcdOps.Get(entry.Key), EtcdOps.Before(place.Line, entry.CreateRevision)], [], stop).AsTask();
+                Task<TxnResponse> reading =
+                    TxnAsync([], [EtcdOps.Get(entry.Key), EtcdOps.Before(place.Line, entry.CreateRevision)], [], stop).AsTask();
                 await Task.WhenAll(keeping, reading).ConfigureAwait(false);
                 TxnResponse line = await reading.ConfigureAwait(false);
                 if (await keeping.ConfigureAwait(false) == 0 || line.Found(0)?.ModRevision != entry.ModRevision)
@@ -65,11 +67,12 @@ internal sealed partial class EtcdLockStore
                 TimeSpan left = atMost == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : atMost - _clock.GetElapsedTime(began);
                 if (left <= TimeSpan.Zero)
                     return null;
-                await DeletedAsync(before.Key, line.Header.Revision, left < place.KeepEvery ? left : place.KeepEvery, stop).ConfigureAwait(false);
+                await DeletedAsync(before.Key, line.Header.Revision, left < place.KeepEvery ? left : place.KeepEvery, stop)
+                    .ConfigureAwait(false);
             }
-            catch (LockStoreException fault) when (fault.IsTransient)
+            catch (LockStoreException exception) when (exception.IsTransient)
             {
-                await Task.Delay(Pause, _clock, stop).ConfigureAwait(false);
+                await Task.Delay(s_pause, _clock, stop).ConfigureAwait(false);
             }
         }
     }
@@ -81,7 +84,7 @@ internal sealed partial class EtcdLockStore
         try
         {
             if (!await _watches.DeletedAsync(key, after, end.Token).ConfigureAwait(false))
-                await Task.Delay(Pause, _clock, end.Token).ConfigureAwait(false);
+                await Task.Delay(s_pause, _clock, end.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
@@ -98,7 +101,7 @@ internal sealed partial class EtcdLockStore
     {
         ByteString line = _keys.LineOf(request.Key), entry = _keys.EntryOf(request.Key, request.HolderId);
         ByteString value = ByteString.CopyFromUtf8($"{request.HolderId}\n{request.Owner}");
-        TimeSpan ttl = request.Ttl == Timeout.InfiniteTimeSpan ? ProvisionalTtl : request.Ttl;
+        TimeSpan ttl = request.Ttl == Timeout.InfiniteTimeSpan ? s_provisionalTtl : request.Ttl;
         long fresh = _clock.GetTimestamp();
         long lease = await GrantAsync(EtcdKeys.LeaseOf(request.Key, request.HolderId), ttl, stop).ConfigureAwait(false);
         while (true)
@@ -139,7 +142,9 @@ internal sealed partial class EtcdLockStore
     /// <summary>Makes the place a grant: without a lease where it is not to expire, and guarded.</summary>
     private async ValueTask<AcquireReply> KeepAsync(AcquireRequest request, Place place, TimeSpan queuedFor, CancellationToken stop)
     {
-        KeyValue? entry = request.Ttl == Timeout.InfiniteTimeSpan ? await MoveAsync(place.Entry, 0, stop).ConfigureAwait(false) : place.Entry;
+        KeyValue? entry = request.Ttl == Timeout.InfiniteTimeSpan
+            ? await MoveAsync(place.Entry, 0, stop).ConfigureAwait(false)
+            : place.Entry;
         if (entry is null)
             return AcquireReply.Busy(TimeSpan.Zero);
         long token = await TokenAsync(entry.CreateRevision, stop).ConfigureAwait(false);

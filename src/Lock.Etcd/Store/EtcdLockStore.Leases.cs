@@ -19,7 +19,8 @@ internal sealed partial class EtcdLockStore
         var request = new LeaseGrantRequest { ID = id, TTL = SecondsOf(ttl) };
         try
         {
-            LeaseGrantResponse reply = await _client.CallAsync((m, o) => m.Leases.LeaseGrantAsync(request, o).ResponseAsync, stop).ConfigureAwait(false);
+            LeaseGrantResponse reply = await _client.CallAsync((m, o) => m.Leases.LeaseGrantAsync(request, o).ResponseAsync, stop)
+                .ConfigureAwait(false);
             if (reply.TTL > request.TTL)
                 Volatile.Write(ref _leastSeconds, reply.TTL);
             return reply.ID;
@@ -37,27 +38,32 @@ internal sealed partial class EtcdLockStore
         {
             using AsyncDuplexStreamingCall<LeaseKeepAliveRequest, LeaseKeepAliveResponse> call = member.Leases.LeaseKeepAlive(options);
             await call.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = lease }, options.CancellationToken).ConfigureAwait(false);
-            return await call.ResponseStream.MoveNext(options.CancellationToken).ConfigureAwait(false) ? call.ResponseStream.Current.TTL : 0;
+            return await call.ResponseStream.MoveNext(options.CancellationToken).ConfigureAwait(false)
+                ? call.ResponseStream.Current.TTL
+                : 0;
         }, stop);
 
     /// <summary>Ends an entry: by its lease, or, where it has none or is a stranger's, whose lease may carry more, by itself.</summary>
     /// <returns>False when it was changed or ended meanwhile.</returns>
     private async ValueTask<bool> EndAsync(KeyValue entry, CancellationToken stop) => entry.Lease != 0 && !entry.Value.IsEmpty
         ? await RevokeAsync(entry.Lease, stop).ConfigureAwait(false)
-        : (await TxnAsync([EtcdOps.WrittenAt(entry.Key, entry.ModRevision)], [EtcdOps.Delete(entry.Key)], [], stop).ConfigureAwait(false)).Succeeded;
+        : (await TxnAsync([EtcdOps.WrittenAt(entry.Key, entry.ModRevision)], [EtcdOps.Delete(entry.Key)], [], stop).ConfigureAwait(false))
+            .Succeeded;
 
     /// <summary>Moves an entry to another lease, or to none, and gives up the one that it leaves.</summary>
-    /// <remarks>Whoever releases a lock may know it by its old lease only, and ends that. No two end one lease: who comes second finds it gone, and
-    /// undoes what the other could not know of.</remarks>
+    /// <remarks>Whoever releases a lock may know it by its old lease only, and ends that. No two end one lease: who comes second finds it
+    /// gone, and undoes what the other could not know of.</remarks>
     /// <returns>The entry as it is now; null when it was changed or released meanwhile, and the new lease is given up.</returns>
     private async ValueTask<KeyValue?> MoveAsync(KeyValue entry, long lease, CancellationToken stop)
     {
         TxnResponse reply = await TxnAsync(
-            [EtcdOps.WrittenAt(entry.Key, entry.ModRevision)], [EtcdOps.Put(entry.Key, entry.Value, lease)], [], stop).ConfigureAwait(false);
+            [EtcdOps.WrittenAt(entry.Key, entry.ModRevision)], [EtcdOps.Put(entry.Key, entry.Value, lease)], [], stop)
+                .ConfigureAwait(false);
         if (reply.Succeeded && (entry.Lease == 0 || await RevokeAsync(entry.Lease, stop).ConfigureAwait(false)))
             return new KeyValue(entry) { Lease = lease, ModRevision = reply.Header.Revision };
         if (reply.Succeeded)
-            await TxnAsync([EtcdOps.WrittenAt(entry.Key, reply.Header.Revision)], [EtcdOps.Delete(entry.Key)], [], stop).ConfigureAwait(false);
+            await TxnAsync([EtcdOps.WrittenAt(entry.Key, reply.Header.Revision)], [EtcdOps.Delete(entry.Key)], [], stop)
+                .ConfigureAwait(false);
         RevokeLater(lease);
         return null;
     }
@@ -85,7 +91,7 @@ internal sealed partial class EtcdLockStore
         {
             await RevokeAsync(lease, CancellationToken.None).ConfigureAwait(false);
         }
-        catch (Exception fault) when (fault is LockStoreException or ObjectDisposedException)
+        catch (Exception exception) when (exception is LockStoreException or ObjectDisposedException)
         {
             // Its time comes.
         }
@@ -104,9 +110,12 @@ internal sealed partial class EtcdLockStore
         {
             return await _client.CallAsync((m, o) => m.Kv.TxnAsync(request, o).ResponseAsync, stop).ConfigureAwait(false);
         }
-        catch (RpcException fault)
+        catch (RpcException exception)
         {
-            throw new LockStoreException("The lease ended before it could be used.", isTransient: true, fault) { MayHaveBeenApplied = false };
+            throw new LockStoreException("The lease ended before it could be used.", isTransient: true, exception)
+            {
+                MayHaveBeenApplied = false,
+            };
         }
     }
 
@@ -133,13 +142,13 @@ internal sealed partial class EtcdLockStore
     private async Task GuardAsync(string key, string id, KeyValue entry, CancellationToken ended)
     {
         // A lock that is given back at once is spared its watch, which tells also of what happened before it began.
-        await Task.Delay(Pause, _clock, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(s_pause, _clock, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         long seen = entry.ModRevision;
         try
         {
             while (!await _watches.DeletedAsync(entry.Key, seen, ended).ConfigureAwait(false))
             {
-                await Task.Delay(Pause, _clock, ended).ConfigureAwait(false);
+                await Task.Delay(s_pause, _clock, ended).ConfigureAwait(false);
                 try
                 {
                     TxnResponse reply = await TxnAsync([], [EtcdOps.Get(entry.Key)], [], ended).ConfigureAwait(false);
@@ -153,7 +162,7 @@ internal sealed partial class EtcdLockStore
                 }
             }
         }
-        catch (Exception fault) when (fault is OperationCanceledException or ObjectDisposedException)
+        catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException)
         {
             return;
         }

@@ -17,8 +17,8 @@ internal sealed partial class EtcdLockStore : ILockStore, IWaitingStore, ILossSi
     private const long MostSeconds = 9_000_000_000;
 
     /// <summary>With this lease a lock without expiry is taken and waited for; then it is let go of it.</summary>
-    private static readonly TimeSpan ProvisionalTtl = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_provisionalTtl = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
     private readonly ConcurrentDictionary<(string Key, string Id), GuardEnd> _guards = new();
     private readonly EtcdClient _client;
     private readonly EtcdWatches _watches;
@@ -82,7 +82,8 @@ internal sealed partial class EtcdLockStore : ILockStore, IWaitingStore, ILossSi
         ByteString entry = _keys.EntryOf(key, holderId);
         while (true)
         {
-            TxnResponse reply = await TxnAsync([], [EtcdOps.Get(entry), EtcdOps.First(_keys.LineOf(key))], [], cancellationToken).ConfigureAwait(false);
+            TxnResponse reply = await TxnAsync([], [EtcdOps.Get(entry), EtcdOps.First(_keys.LineOf(key))], [], cancellationToken)
+                .ConfigureAwait(false);
             KeyValue? mine = reply.Found(0), first = reply.Found(1);
 
             // Where nothing is there a request may be late: it is to find its lease gone.
@@ -120,14 +121,16 @@ internal sealed partial class EtcdLockStore : ILockStore, IWaitingStore, ILossSi
         for (bool more = true; more;)
         {
             var request = new RangeRequest { Key = start, RangeEnd = end, Limit = Page };
-            RangeResponse page = await _client.CallAsync((m, o) => m.Kv.RangeAsync(request, o).ResponseAsync, cancellationToken).ConfigureAwait(false);
+            RangeResponse page = await _client.CallAsync((m, o) => m.Kv.RangeAsync(request, o).ResponseAsync, cancellationToken)
+                .ConfigureAwait(false);
             more = page.More;
             foreach (KeyValue entry in page.Kvs)
             {
                 start = ByteString.CopyFrom([.. entry.Key.Span, 0]);
                 if (_keys.KeyOf(entry.Key) is not { } key)
                     continue;
-                if (line is { } last && last.Key != key && await ReadAsync(last.Key, last.First, cancellationToken).ConfigureAwait(false) is { } info)
+                if (line is { } last && last.Key != key
+                    && await ReadAsync(last.Key, last.First, cancellationToken).ConfigureAwait(false) is { } info)
                     yield return info;
                 if (line is not { } same || same.Key != key || entry.CreateRevision < same.First.CreateRevision)
                     line = (key, entry);
@@ -152,7 +155,8 @@ internal sealed partial class EtcdLockStore : ILockStore, IWaitingStore, ILossSi
         if (entry.Lease != 0)
         {
             var request = new LeaseTimeToLiveRequest { ID = entry.Lease };
-            LeaseTimeToLiveResponse reply = await _client.CallAsync((m, o) => m.Leases.LeaseTimeToLiveAsync(request, o).ResponseAsync, stop).ConfigureAwait(false);
+            LeaseTimeToLiveResponse reply = await _client.CallAsync((m, o) => m.Leases.LeaseTimeToLiveAsync(request, o).ResponseAsync, stop)
+                .ConfigureAwait(false);
             if (reply.TTL < 0)
                 return null;
             remaining = TimeSpan.FromSeconds(reply.TTL);
@@ -189,7 +193,8 @@ internal sealed partial class EtcdLockStore : ILockStore, IWaitingStore, ILossSi
         KeyValue stored = reply.Found(1)!;
         if (!long.TryParse(stored.Value.ToStringUtf8(), out long found) || found is < 1 or > 1L << 52)
         {
-            throw new LockStoreException($"The key '{_keys.Base.ToStringUtf8()}' of etcd does not hold the base of the tokens.", isTransient: false)
+            throw new LockStoreException($"The key '{_keys.Base.ToStringUtf8()}' of etcd does not hold the base of the tokens.",
+                isTransient: false)
             {
                 MayHaveBeenApplied = false,
             };

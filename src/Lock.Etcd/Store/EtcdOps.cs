@@ -44,5 +44,6 @@ internal static class EtcdOps
     };
 
     /// <summary>What a reading within a transaction found, or null.</summary>
-    public static KeyValue? Found(this TxnResponse reply, int index) => reply.Responses[index].ResponseRange.Kvs is [var first, ..] ? first : null;
+    public static KeyValue? Found(this TxnResponse reply, int index) =>
+        reply.Responses[index].ResponseRange.Kvs is [var first, ..] ? first : null;
 }

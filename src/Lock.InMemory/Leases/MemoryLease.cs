@@ -17,7 +17,7 @@ namespace Locking;
 /// lease that lasts a moment costs nothing for it, and one whose handle was dropped is found out without a finalizer.
 /// </para>
 /// </remarks>
-internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait, IWatchedLease
+internal sealed partial class MemoryLease : Claim, IEndedLease, ISelfWait, IWatchedLease
 {
     private readonly EffectiveOptions _options;
     private HandleReference<MemoryHandle, GrantWait> _handle;
@@ -196,26 +196,6 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait, IWatchedLease
     /// <summary>Gives the lease back on behalf of somebody who knows its id.</summary>
     public UnlockOutcome UnlockById() => UnlockContended(Home.Now);
 
-    /// <summary>Ends the lease as lost, on behalf of its <see cref="InMemoryLock"/> or of somebody who knows its id.</summary>
-    /// <returns>The state that it was in.</returns>
-    public ClaimState Drop(LostReason reason)
-    {
-        // The first one counts: a reason that was told does not change any more.
-        Interlocked.CompareExchange(ref _dropReason, (byte)reason, 0);
-        ClaimState was = Table.End(this, ClaimState.Dropped, Home.Now, out _, out ClaimNotices notices);
-        notices.Deliver();
-        if (was == ClaimState.Held && !HasLapsed)
-            ReportLoss(reason, TimeSpan.Zero);
-        return was;
-    }
-
-    /// <summary>Its <see cref="InMemoryLock"/> is disposed, but the lock stays until its deadline.</summary>
-    public void Detach()
-    {
-        if (Table.WhileHeld(this, static (lease, now) => ((MemoryLease)lease).LapseUnsynchronized(now, Locking.LostReason.LockDisposed)))
-            TellLapse(TimeSpan.Zero);
-    }
-
     /// <inheritdoc/>
     public void OnDeadline()
     {
@@ -278,37 +258,6 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait, IWatchedLease
             ReportLoss(Locking.LostReason.Forced, TimeSpan.Zero);
     }
 
-    /// <summary>Ends the lease when its time is over: in the table, or, where the margin begins, for its holder alone.</summary>
-    private void EndIfOver()
-    {
-        if (_options.LostMargin is not null
-            && Table.WhileHeld(this, static (lease, now) => ((MemoryLease)lease).LapseUnsynchronized(now, null)))
-        {
-            TellLapse(Late());
-        }
-
-        Table.EndIfOver(this);
-    }
-
-    /// <summary>Makes it lost for its holder, once; the lock stays until its deadline.</summary>
-    /// <param name="now">This moment.</param>
-    /// <param name="reason">Why; null: because its time is over, if it is.</param>
-    private bool LapseUnsynchronized(long now, LostReason? reason)
-    {
-        RenewUnsynchronized(Table.Clock, now);
-        if (HasLapsed || (reason is null && LostAt > now))
-            return false;
-        reason ??= IsAtMaxHold ? Locking.LostReason.MaxHoldReached : Locking.LostReason.Expired;
-        Volatile.Write(ref _lapsed, (byte)(reason + 1));
-        return true;
-    }
-
-    private void TellLapse(TimeSpan late)
-    {
-        Volatile.Read(ref _watch)?.Signal();
-        ReportLoss(KnownLostReason!.Value, late);
-    }
-
     /// <summary>What the margin leaves of a timestamp, or of a span of the clock's units.</summary>
     private long BeforeMargin(long deadline) =>
         _options.LostMargin is { } margin && deadline != Never ? deadline - Table.Clock.ToUnits(margin) : deadline;
@@ -340,19 +289,6 @@ internal sealed class MemoryLease : Claim, IEndedLease, ISelfWait, IWatchedLease
             LockTelemetry.Held(InMemoryLock.BackendType, HeldFor());
         if (Home.LogsDebug)
             Log.Released(Home.Logger, Key, Id, UnlockOutcome.Released);
-    }
-
-    private void ReportLoss(LostReason reason, TimeSpan late)
-    {
-        if (Volatile.Read(ref _watch) is { } watch)
-            Home.Alarms.Cancel(watch);
-        LossReport.Queue(this, InMemoryLock.BackendType, Home.Logger, reason, HeldFor(), late);
-    }
-
-    private TimeSpan Late()
-    {
-        TimeSpan late = Home.Time.GetElapsedTime(LostAt);
-        return late > TimeSpan.Zero ? late : TimeSpan.Zero;
     }
 
     private TimeSpan HeldFor() => Home.Time.GetElapsedTime(GrantedAt);

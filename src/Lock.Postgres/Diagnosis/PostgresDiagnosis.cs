@@ -16,32 +16,46 @@ internal static class PostgresDiagnosis
           current_setting('statement_timeout') <> '0' AND current_setting('statement_timeout')::interval < interval '1 second'
         """;
 
-    private static readonly (string Code, bool IsWarning, string Text)[] Findings =
+    private static readonly (string Code, bool IsWarning, string Text)[] s_findings =
     [
         ("not-primary", true, "The server is a standby or a read replica: it takes no locks. Name the primary."),
         ("old-server", true, "The server is older than PostgreSQL 12, which the statements need. Locks will be refused with errors."),
-        ("not-durable", true, "fsync or synchronous_commit is off: after a crash the server may have forgotten the last grants, so that a lock may be granted twice. Switch both on for this role."),
-        ("unlogged-table", true, "The table is not a permanent, logged one: a crash or a failover empties it, and every lock is free again. ALTER TABLE ... SET LOGGED."),
-        ("no-table", false, "The table is not there yet. The first lock makes it where connection.createTable is on and the role may; else run the script of docs/postgres.md."),
-        ("unencrypted-network", true, "The connection to another machine is not encrypted: who can listen on the network sees keys and ids, and may change what is sent. Use tls."),
-        ("asynchronous-standbys", true, "Standbys follow asynchronously: a failover may forget the last grants and renewals, so that a lock may be granted twice. "
+        ("not-durable", true,
+            "fsync or synchronous_commit is off: after a crash the server may have forgotten the last grants, so that a lock may be "
+                + "granted twice. Switch both on for this role."),
+        ("unlogged-table", true,
+            "The table is not a permanent, logged one: a crash or a failover empties it, and every lock is free again. ALTER TABLE ... SET "
+                + "LOGGED."),
+        ("no-table", false,
+            "The table is not there yet. The first lock makes it where connection.createTable is on and the role may; else run the script "
+                + "of docs/postgres.md."),
+        ("unencrypted-network", true,
+            "The connection to another machine is not encrypted: who can listen on the network sees keys and ids, and may change what is "
+                + "sent. Use tls."),
+        ("asynchronous-standbys", true,
+            "Standbys follow asynchronously: a failover may forget the last grants and renewals, so that a lock may be granted twice. "
             + "Set synchronous_standby_names, or let what is locked check its fencing token."),
-        ("short-statement-timeout", false, "statement_timeout is below a second for this role: steps that wait for a row or for the disk are cancelled, and asked again."),
+        ("short-statement-timeout", false,
+            "statement_timeout is below a second for this role: steps that wait for a row or for the disk are cancelled, and asked again."),
     ];
 
     public static async ValueTask<IReadOnlyList<StoreFinding>> RunAsync(
         PostgresSession session, PostgresNotices notices, PostgresStoreSettings settings, CancellationToken cancellationToken)
     {
-        bool[] facts = (await session.RunAsync(Facts, Read, cancellationToken, PostgresParameters.Text(settings.Table)).ConfigureAwait(false))[0];
-        List<StoreFinding> found = [.. Findings.Where((_, i) => facts[i]).Select(one => new StoreFinding(one.Code, one.IsWarning, one.Text))];
+        bool[] facts =
+            (await session.RunAsync(Facts, Read, cancellationToken, PostgresParameters.Text(settings.Table)).ConfigureAwait(false))[0];
+        List<StoreFinding> found =
+            [.. s_findings.Where((_, i) => facts[i]).Select(one => new StoreFinding(one.Code, one.IsWarning, one.Text))];
         if (!facts[0] && !await notices.ProveAsync(cancellationToken).ConfigureAwait(false))
         {
-            found.Add(new StoreFinding("no-notices", IsWarning: false, "A notice that was sent to oneself did not come back: most likely a pooler gives connections away after each "
-                + "transaction (PgBouncer, pool_mode = transaction). Locks are right all the same; who waits asks five times a second. Connect to the server directly, or with pool_mode = session."));
+            found.Add(new StoreFinding("no-notices", IsWarning: false,
+                "A notice that was sent to oneself did not come back: most likely a pooler gives connections away after each "
+                + "transaction (PgBouncer, pool_mode = transaction). Locks are right all the same; who waits asks five times a second. "
+                + "Connect to the server directly, or with pool_mode = session."));
         }
 
         return found;
     }
 
-    private static bool[] Read(NpgsqlDataReader row) => [.. Enumerable.Range(0, Findings.Length).Select(row.GetBoolean)];
+    private static bool[] Read(NpgsqlDataReader row) => [.. Enumerable.Range(0, s_findings.Length).Select(row.GetBoolean)];
 }

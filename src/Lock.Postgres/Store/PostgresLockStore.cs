@@ -5,7 +5,8 @@ using static Locking.PostgresParameters;
 
 namespace Locking;
 
-/// <summary>Locks in a table of PostgreSQL, one row for each key, decided by the database's clock. No step outlives its statement: no session holds a lock.</summary>
+/// <summary>Locks in a table of PostgreSQL, one row for each key, decided by the database's clock.
+/// No step outlives its statement: no session holds a lock.</summary>
 internal sealed class PostgresLockStore : ILockStore, IReleaseSignal, IStoreDiagnostics
 {
     public const string TypeName = "postgres";
@@ -41,7 +42,8 @@ internal sealed class PostgresLockStore : ILockStore, IReleaseSignal, IStoreDiag
         while (true)
         {
             List<Answer> answers = await RunAsync(
-                _statements.Acquire, Answer.Of, cancellationToken, Bytes(request.Key), Bytes(request.HolderId), Bytes(request.Owner), Span(request.Ttl))
+                _statements.Acquire, Answer.Of, cancellationToken, Bytes(request.Key), Bytes(request.HolderId), Bytes(request.Owner),
+                Span(request.Ttl))
                 .ConfigureAwait(false);
             if (answers is not [{ } answer])
                 continue;
@@ -60,12 +62,14 @@ internal sealed class PostgresLockStore : ILockStore, IReleaseSignal, IStoreDiag
     }
 
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken) =>
-        await RunAsync(_statements.Extend, Reply, cancellationToken, Bytes(key), Bytes(holderId), Span(ttl)).ConfigureAwait(false) is [StoreReply done]
+        await RunAsync(_statements.Extend, Reply, cancellationToken, Bytes(key), Bytes(holderId), Span(ttl))
+            .ConfigureAwait(false) is [StoreReply done]
             ? done
             : await WhyAsync(key, holderId, cancellationToken).ConfigureAwait(false);
 
     public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken) =>
-        await RunAsync(_statements.Release, Reply, cancellationToken, Bytes(key), Bytes(holderId)).ConfigureAwait(false) is [StoreReply done]
+        await RunAsync(_statements.Release, Reply, cancellationToken, Bytes(key), Bytes(holderId))
+            .ConfigureAwait(false) is [StoreReply done]
             ? done
             : await WhyAsync(key, holderId, cancellationToken).ConfigureAwait(false);
 
@@ -102,7 +106,8 @@ internal sealed class PostgresLockStore : ILockStore, IReleaseSignal, IStoreDiag
     private async ValueTask<StoreReply> WhyAsync(string key, string holderId, CancellationToken cancellationToken) =>
         (await RunAsync(_statements.Why, Reply, cancellationToken, Bytes(key), Bytes(holderId)).ConfigureAwait(false))[0];
 
-    private ValueTask<List<T>> RunAsync<T>(string statement, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
+    private ValueTask<List<T>> RunAsync<T>(string statement, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken,
+        params NpgsqlParameter[] parameters)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         return _session.RunAsync(statement, row, cancellationToken, parameters);

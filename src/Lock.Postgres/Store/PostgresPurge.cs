@@ -30,7 +30,7 @@ internal sealed class PostgresPurge(PostgresSession session, PostgresStoreSettin
         {
             await session.RunAsync(_statement, static _ => 0, _end.Token).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is LockStoreException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception exception) when (exception is LockStoreException or OperationCanceledException or ObjectDisposedException)
         {
             // The rows stay until the next one.
         }

@@ -20,7 +20,9 @@ internal sealed class PostgresSession(NpgsqlDataSource source, PostgresStoreSett
     /// <summary>Opens a connection that is in nobody's transaction, whatever the caller is in.</summary>
     public async ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
     {
-        using TransactionScope? alone = Transaction.Current is null ? null : new(TransactionScopeOption.Suppress, TransactionScopeAsyncFlowOption.Enabled);
+        using TransactionScope? alone = Transaction.Current is null
+            ? null
+            : new(TransactionScopeOption.Suppress, TransactionScopeAsyncFlowOption.Enabled);
         return await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -37,7 +39,8 @@ internal sealed class PostgresSession(NpgsqlDataSource source, PostgresStoreSett
         cancellationToken.ThrowIfCancellationRequested();
         using var end = new CancellationTokenSource(settings.StepTimeout, time);
         // Not on the canceller's thread: the driver connects once more to have a statement cancelled.
-        using CancellationTokenRegistration givenUp = cancellationToken.UnsafeRegister(static end => _ = ((CancellationTokenSource)end!).CancelAsync(), end);
+        using CancellationTokenRegistration givenUp =
+            cancellationToken.UnsafeRegister(static end => _ = ((CancellationTokenSource)end!).CancelAsync(), end);
         var sent = new StrongBox<bool>();
         Task<List<T>> attempts = AskAsync(statement, row, parameters, sent, end.Token);
         try
@@ -45,22 +48,25 @@ internal sealed class PostgresSession(NpgsqlDataSource source, PostgresStoreSett
             // The driver hears of a cancellation late: not before it has connected, and not until the server has confirmed it.
             return await attempts.WaitAsync(end.Token).ConfigureAwait(false);
         }
-        catch (OperationCanceledException e)
+        catch (OperationCanceledException exception)
         {
-            _ = attempts.ContinueWith(static ended => ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            _ = attempts.ContinueWith(static ended => ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted,
+                TaskScheduler.Default);
             cancellationToken.ThrowIfCancellationRequested();
             throw PostgresFaults.Create(
-                $"PostgreSQL at {settings.Target} did not answer within connectTimeout and commandTimeout together ({settings.StepTimeout.TotalMilliseconds:0} ms).", true, sent.Value, e);
+                $"PostgreSQL at {settings.Target} did not answer within connectTimeout and commandTimeout together "
+                    + $"({settings.StepTimeout.TotalMilliseconds:0} ms).", true, sent.Value, exception);
         }
-        catch (Exception e) when (PostgresFaults.IsKnown(e))
+        catch (Exception exception) when (PostgresFaults.IsKnown(exception))
         {
-            throw PostgresFaults.From(e, settings, sent.Value, HasWritten);
+            throw PostgresFaults.From(exception, settings, sent.Value, HasWritten);
         }
     }
 
     /// <summary>Asks until there is an answer.</summary>
     private async Task<List<T>> AskAsync<T>(
-        string statement, Func<NpgsqlDataReader, T> row, NpgsqlParameter[] parameters, StrongBox<bool> sent, CancellationToken cancellationToken)
+        string statement, Func<NpgsqlDataReader, T> row, NpgsqlParameter[] parameters, StrongBox<bool> sent,
+        CancellationToken cancellationToken)
     {
         for (int race = 1; ; race++)
         {
@@ -72,26 +78,28 @@ internal sealed class PostgresSession(NpgsqlDataSource source, PostgresStoreSett
                     cancellationToken.ThrowIfCancellationRequested();
                     _isDirect ??= await IsDirectAsync(connection, cancellationToken).ConfigureAwait(false);
                     sent.Value = true;
-                    return await ReadAsync(connection, statement, row, parameters, cancellationToken, _isDirect.Value).ConfigureAwait(false);
+                    return await ReadAsync(connection, statement, row, parameters, cancellationToken, _isDirect.Value)
+                        .ConfigureAwait(false);
                 }
             }
-            catch (PostgresException e) when (race < MostRaces && (PostgresFaults.IsRace(e) || IsMissing(e)))
+            catch (PostgresException exception) when (race < MostRaces && (PostgresFaults.IsRace(exception) || IsMissing(exception)))
             {
-                if (IsMissing(e))
+                if (IsMissing(exception))
                     await CreateTableAsync(cancellationToken).ConfigureAwait(false);
             }
         }
     }
 
-    /// <summary>Whether this connection is one with the server, and stays with one of its processes. A pooler makes numbers of its own; behind it a prepared
-    /// statement may meet another client's of the same name.</summary>
+    /// <summary>Whether this connection is one with the server, and stays with one of its processes. A pooler makes numbers of its own;
+    /// behind it a prepared statement may meet another client's of the same name.</summary>
     private static async ValueTask<bool> IsDirectAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        List<int> process = await ReadAsync(connection, "SELECT pg_backend_pid()", static row => row.GetInt32(0), [], cancellationToken).ConfigureAwait(false);
+        List<int> process = await ReadAsync(connection, "SELECT pg_backend_pid()", static row => row.GetInt32(0), [], cancellationToken)
+            .ConfigureAwait(false);
         return process[0] == connection.ProcessID;
     }
 
-    private bool IsMissing(PostgresException e) => e.SqlState == PostgresErrorCodes.UndefinedTable && settings.CreateTable;
+    private bool IsMissing(PostgresException exception) => exception.SqlState == PostgresErrorCodes.UndefinedTable && settings.CreateTable;
 
     private async ValueTask CreateTableAsync(CancellationToken cancellationToken)
     {
@@ -101,7 +109,7 @@ internal sealed class PostgresSession(NpgsqlDataSource source, PostgresStoreSett
             await using (connection.ConfigureAwait(false))
                 await ReadAsync(connection, _statements.Create, static _ => 0, [], cancellationToken).ConfigureAwait(false);
         }
-        catch (PostgresException e) when (PostgresFaults.IsRaceOfCreation(e))
+        catch (PostgresException exception) when (PostgresFaults.IsRaceOfCreation(exception))
         {
             // It is there now, or will be when the other one commits: the statement is asked again.
         }
@@ -109,7 +117,8 @@ internal sealed class PostgresSession(NpgsqlDataSource source, PostgresStoreSett
 
     /// <summary>Reads to the end: the rows of a statement come before its transaction is committed.</summary>
     public static async ValueTask<List<T>> ReadAsync<T>(
-        NpgsqlConnection connection, string statement, Func<NpgsqlDataReader, T> row, NpgsqlParameter[] parameters, CancellationToken cancellationToken,
+        NpgsqlConnection connection, string statement, Func<NpgsqlDataReader, T> row, NpgsqlParameter[] parameters,
+        CancellationToken cancellationToken,
         bool prepare = false)
     {
         using var command = new NpgsqlCommand(statement, connection) { CommandTimeout = 0 };

@@ -8,7 +8,8 @@ namespace Locking;
 /// expires_at           end of the lease; -infinity: released; infinity: never
 /// watched_until        until then somebody may wait: a release gives notice
 /// </code>
-/// What <c>DO UPDATE</c> computes is computed once the row is locked. A row that has to be inserted gets its token before that; the statement says so where it was held up in between for so long that another row of the key may have come and gone.
+/// What <c>DO UPDATE</c> computes is computed once the row is locked. A row that has to be inserted gets its token before that; the
+/// statement says so where it was held up in between for so long that another row of the key may have come and gone.
 /// </remarks>
 internal sealed class PostgresStatements(string table, TimeSpan retention)
 {
@@ -19,9 +20,9 @@ internal sealed class PostgresStatements(string table, TimeSpan retention)
 
     private const string Mine = "key = $1 AND holder = $2 AND expires_at > clock_timestamp()";
 
-    private static readonly string Now = Micros("clock_timestamp()");
+    private static readonly string s_now = Micros("clock_timestamp()");
 
-    private static readonly string Left = $"CASE WHEN expires_at < 'infinity' THEN {Micros("expires_at - clock_timestamp()")} END";
+    private static readonly string s_left = $"CASE WHEN expires_at < 'infinity' THEN {Micros("expires_at - clock_timestamp()")} END";
 
     /// <summary>Makes the table. May be run by many at once and again.</summary>
     public string Create { get; } = $"""
@@ -35,17 +36,18 @@ internal sealed class PostgresStatements(string table, TimeSpan retention)
         ) WITH (fillfactor = 50)
         """;
 
-    /// <summary>Key, holder, owner, ttl or null. A busy lock is only read: neither the row nor the log is written. No row: somebody was faster.</summary>
+    /// <summary>Key, holder, owner, ttl or null. A busy lock is only read: neither the row nor the log is written.
+    /// No row: somebody was faster.</summary>
     public string Acquire { get; } = $"""
         WITH busy AS MATERIALIZED (
-          SELECT {Left} AS remaining FROM {table} WHERE {Busy}
+          SELECT {s_left} AS remaining FROM {table} WHERE {Busy}
         ), asked AS (
           INSERT INTO {table} AS l (key, holder, owner, token, expires_at)
-          SELECT $1, $2, $3, {Now}, coalesce(clock_timestamp() + $4, 'infinity') WHERE NOT EXISTS (SELECT FROM busy)
+          SELECT $1, $2, $3, {s_now}, coalesce(clock_timestamp() + $4, 'infinity') WHERE NOT EXISTS (SELECT FROM busy)
           ON CONFLICT (key) DO UPDATE SET holder = $2, owner = $3, expires_at = coalesce(clock_timestamp() + $4, 'infinity'),
-            token = CASE WHEN l.expires_at > clock_timestamp() THEN l.token ELSE greatest(l.token + 1, {Now}) END
+            token = CASE WHEN l.expires_at > clock_timestamp() THEN l.token ELSE greatest(l.token + 1, {s_now}) END
           WHERE l.holder = $2 OR l.expires_at <= clock_timestamp()
-          RETURNING l.token, l.xmax = 0 AND {Now} - l.token >= {Micros(retention)} AS stale
+          RETURNING l.token, l.xmax = 0 AND {s_now} - l.token >= {Micros(retention)} AS stale
         )
         SELECT token, stale, NULL FROM asked UNION ALL SELECT NULL, false, remaining FROM busy
         """;
@@ -63,7 +65,9 @@ internal sealed class PostgresStatements(string table, TimeSpan retention)
         """;
 
     /// <summary>Key, holder: what a step has met that found no lease of this holder.</summary>
-    public string Why { get; } = $"SELECT CASE WHEN EXISTS (SELECT FROM {table} WHERE {Busy}) THEN {(int)StoreReply.HeldByAnother} ELSE {(int)StoreReply.NotHeld} END";
+    public string Why {
+        get; } = $"SELECT CASE WHEN EXISTS (SELECT FROM {table} WHERE {Busy}) THEN {(int)StoreReply.HeldByAnother} ELSE "
+            + $"{(int)StoreReply.NotHeld} END";
 
     /// <summary>Key.</summary>
     public string Get => $"{Read} WHERE key = $1 AND expires_at > clock_timestamp()";
@@ -79,9 +83,10 @@ internal sealed class PostgresStatements(string table, TimeSpan retention)
         """;
 
     /// <summary>Removes what nobody holds or watches, once its token is so old that the clock alone gives higher ones.</summary>
-    public string Purge => $"DELETE FROM {table} WHERE greatest(expires_at, watched_until) <= clock_timestamp() AND token < {Now} - {Micros(retention)}";
+    public string Purge =>
+        $"DELETE FROM {table} WHERE greatest(expires_at, watched_until) <= clock_timestamp() AND token < {s_now} - {Micros(retention)}";
 
-    private string Read => $"SELECT key, holder, owner, token, {Left} FROM {table}";
+    private string Read => $"SELECT key, holder, owner, token, {s_left} FROM {table}";
 
     private static long Micros(TimeSpan span) => span.Ticks / TimeSpan.TicksPerMicrosecond;
 

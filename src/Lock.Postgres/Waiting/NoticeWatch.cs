@@ -2,12 +2,14 @@ using System.Threading.Channels;
 
 namespace Locking;
 
-/// <summary>One waiter's ear at one key. Notices are latched; where none can be heard it says every so often that it is time to ask.</summary>
+/// <summary>One waiter's ear at one key. Notices are latched; where none can be heard it says every so often that it is time to
+/// ask.</summary>
 internal sealed class NoticeWatch(PostgresNotices notices, string key, TimeProvider time) : IReleaseWatch
 {
-    private static readonly TimeSpan DeafPause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan s_deafPause = TimeSpan.FromMilliseconds(200);
 
-    private readonly Channel<bool> _latch = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _latch =
+        Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     public string Key => key;
 
@@ -21,7 +23,7 @@ internal sealed class NoticeWatch(PostgresNotices notices, string key, TimeProvi
             notices.Resume();
             await notices.MarkAsync(key, cancellationToken).ConfigureAwait(false);
             TimeSpan left = atMost == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : atMost - time.GetElapsedTime(since);
-            TimeSpan pause = notices.AreHeard ? PostgresNotices.MarkFor / 2 : DeafPause;
+            TimeSpan pause = notices.AreHeard ? PostgresNotices.MarkFor / 2 : s_deafPause;
             if (await HearAsync(left < pause ? left : pause, cancellationToken).ConfigureAwait(false))
                 return true;
             if (left <= pause || !notices.AreHeard)

@@ -7,8 +7,9 @@ namespace Locking;
 
 /// <summary>The ears of a process: one connection that listens, while anybody waits.</summary>
 /// <remarks>
-/// That a server accepts LISTEN proves nothing: behind a pooler that gives its connections away after each transaction the notices go to somebody
-/// else. So a notice is sent to oneself over another connection, and until it has come, and whenever nothing came for a while, waiters ask by time.
+/// That a server accepts LISTEN proves nothing: behind a pooler that gives its connections away after each transaction the notices go to
+/// somebody else. So a notice is sent to oneself over another connection, and until it has come, and whenever nothing came for a while,
+/// waiters ask by time.
 /// </remarks>
 internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSettings settings, TimeProvider time) : IAsyncDisposable
 {
@@ -16,7 +17,7 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
     public static readonly TimeSpan MarkFor = TimeSpan.FromMinutes(5);
 
     /// <summary>The silence after which the connection has to prove itself, and the time it has for that.</summary>
-    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(15);
 
     /// <summary>Keys that are remembered as marked; marking once too often costs a statement.</summary>
     private const int MostMarks = 10_000;
@@ -77,7 +78,8 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
         long now = time.GetTimestamp();
         if (_marked.TryGetValue(key, out long since) && time.GetElapsedTime(since, now) < MarkFor / 2)
             return;
-        await session.RunAsync(_statements.Watch, static _ => 0, cancellationToken, PostgresParameters.Bytes(key), PostgresParameters.Span(MarkFor)).ConfigureAwait(false);
+        await session.RunAsync(_statements.Watch, static _ => 0, cancellationToken, PostgresParameters.Bytes(key),
+            PostgresParameters.Span(MarkFor)).ConfigureAwait(false);
         if (_marked.Count >= MostMarks)
             _marked.Clear();
         _marked[key] = now;
@@ -122,9 +124,9 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
         {
             await listening.WaitAsync(settings.StepTimeout, time, cancellationToken).ConfigureAwait(false);
         }
-        catch (TimeoutException e)
+        catch (TimeoutException exception)
         {
-            throw PostgresFaults.From(e, settings, wasSent: false, hasWritten: true);
+            throw PostgresFaults.From(exception, settings, wasSent: false, hasWritten: true);
         }
     }
 
@@ -149,9 +151,12 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
             await using (connection.ConfigureAwait(false))
                 await ListenAsync(connection, listening).ConfigureAwait(false);
         }
-        catch (Exception e) when (PostgresFaults.IsKnown(e) || e is OperationCanceledException or LockStoreException or ObjectDisposedException)
+        catch (Exception exception)
+            when (PostgresFaults.IsKnown(exception)
+                || exception is OperationCanceledException or LockStoreException or ObjectDisposedException)
         {
-            if (!listening.TrySetException(e as LockStoreException ?? PostgresFaults.From(e, settings, wasSent: false, hasWritten: true)))
+            if (!listening.TrySetException(exception as LockStoreException
+                ?? PostgresFaults.From(exception, settings, wasSent: false, hasWritten: true)))
                 NotifyAll();
             _ = listening.Task.Exception;
         }
@@ -170,16 +175,18 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
             _heard.TrySetResult();
             NotifyOf(notice.Payload);
         };
-        await PostgresSession.ReadAsync(connection, $"LISTEN {PostgresStatements.Channel}", static _ => 0, [], _end.Token).ConfigureAwait(false);
+        await PostgresSession.ReadAsync(connection, $"LISTEN {PostgresStatements.Channel}", static _ => 0, [], _end.Token)
+            .ConfigureAwait(false);
         // What was released before is not told any more.
         NotifyAll();
         listening.TrySetResult();
         while (!isSilent)
         {
             isSilent = true;
-            await session.RunAsync("SELECT pg_notify($1, $2)", static _ => 0, _end.Token, PostgresParameters.Text(PostgresStatements.Channel), PostgresParameters.Text(_proof))
+            await session.RunAsync("SELECT pg_notify($1, $2)", static _ => 0, _end.Token,
+                PostgresParameters.Text(PostgresStatements.Channel), PostgresParameters.Text(_proof))
                 .ConfigureAwait(false);
-            while (await connection.WaitAsync(Silence, _end.Token).ConfigureAwait(false))
+            while (await connection.WaitAsync(s_silence, _end.Token).ConfigureAwait(false))
             {
                 // Whatever came has been told.
             }
@@ -188,7 +195,8 @@ internal sealed class PostgresNotices(PostgresSession session, PostgresStoreSett
                 break;
         }
 
-        await PostgresSession.ReadAsync(connection, $"UNLISTEN {PostgresStatements.Channel}", static _ => 0, [], _end.Token).ConfigureAwait(false);
+        await PostgresSession.ReadAsync(connection, $"UNLISTEN {PostgresStatements.Channel}", static _ => 0, [], _end.Token)
+            .ConfigureAwait(false);
     }
 
     private bool IsIdle()

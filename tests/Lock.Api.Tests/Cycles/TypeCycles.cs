@@ -1,6 +1,7 @@
 namespace Locking.Api.Tests;
 
-/// <summary>Finds the circles of a graph: the largest sets of types of which each leads to all the others (Tarjan's strongly connected components).</summary>
+/// <summary>Finds the circles of a graph: the largest sets of types of which each leads to all the others (Tarjan's strongly connected
+/// components).</summary>
 internal sealed class TypeCycles
 {
     private readonly IReadOnlyDictionary<string, HashSet<string>> _graph;

@@ -8,13 +8,15 @@ namespace Locking.Api.Tests;
 
 /// <summary>Which types of an assembly refer to which, as it was compiled.</summary>
 /// <remarks>
-/// A reference is: a base type, an interface, a constraint, the type of a field, what a method takes, gives back or keeps in a variable, and every type, method
-/// and field that its code names, also inside of generic arguments. Nested types, and what the compiler makes of lambdas and asynchronous methods, count
-/// as the type that they stand in. Attributes, comments, and constants, which the compiler copies, do not count.
+/// A reference is: a base type, an interface, a constraint, the type of a field, what a method takes, gives back or keeps in a variable,
+/// and every type, method and field that its code names, also inside of generic arguments. Nested types, and what the compiler makes of
+/// lambdas and asynchronous methods, count as the type that they stand in. Attributes, comments, and constants, which the compiler copies,
+/// do not count.
 /// </remarks>
 internal sealed class TypeGraph
 {
-    private static readonly Dictionary<short, OpCode> OpCodesByValue = typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static)
+    private static readonly Dictionary<short, OpCode> s_opCodesByValue = typeof(OpCodes)
+        .GetFields(BindingFlags.Public | BindingFlags.Static)
         .Select(static field => (OpCode)field.GetValue(null)!).ToDictionary(static code => code.Value);
 
     private readonly MetadataReader _metadata;
@@ -76,10 +78,11 @@ internal sealed class TypeGraph
     private void ReadInstruction(ref BlobReader code)
     {
         int first = code.ReadByte();
-        OpCode instruction = OpCodesByValue[first == 0xFE ? (short)((first << 8) | code.ReadByte()) : (short)first];
+        OpCode instruction = s_opCodesByValue[first == 0xFE ? (short)((first << 8) | code.ReadByte()) : (short)first];
         switch (instruction.OperandType)
         {
-            case OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType or OperandType.InlineSig:
+            case OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType
+                or OperandType.InlineSig:
                 See(MetadataTokens.EntityHandle(code.ReadInt32()));
                 break;
             case OperandType.InlineSwitch:
@@ -159,7 +162,8 @@ internal sealed class TypeGraph
             return true;
         }
 
-        public bool GetTypeFromSpecification(MetadataReader reader, object? genericContext, TypeSpecificationHandle handle, byte rawTypeKind)
+        public bool GetTypeFromSpecification(MetadataReader reader, object? genericContext, TypeSpecificationHandle handle,
+            byte rawTypeKind)
         {
             graph.See(handle);
             return true;

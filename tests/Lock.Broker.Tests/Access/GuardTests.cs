@@ -71,7 +71,8 @@ public sealed class GuardTests : IAsyncDisposable
         Start(out _);
         await using var next = await RawClient.UnixAsync(SocketPath);
         foreach (var (key, type) in (ReadOnlySpan<(string, string)>)[("before", "lk-none"), ("meanwhile", "lk-info"), ("after", "lk-info")])
-            Assert.Equal(type, next.AskAsync($$"""{"type":"lk-get","n":1,"key":"{{key}}"}""").GetAwaiter().GetResult().GetProperty("type").GetString());
+            Assert.Equal(type,
+                next.AskAsync($$"""{"type":"lk-get","n":1,"key":"{{key}}"}""").GetAwaiter().GetResult().GetProperty("type").GetString());
     }
 
     [Fact]
@@ -103,7 +104,8 @@ public sealed class GuardTests : IAsyncDisposable
             Assert.Equal(GuardTaking.Another, PathGuard.TryTake(SocketPath, out _));
 
             // As a user sees it who has another number.
-            Assert.Equal(GuardTaking.PassedOver, PathGuard.TryTake(SocketPath, out _, own: UnixFiles.UserId + 1, at: PathGuard.AddressOf(SocketPath)));
+            Assert.Equal(GuardTaking.PassedOver,
+                PathGuard.TryTake(SocketPath, out _, own: UnixFiles.UserId + 1, at: PathGuard.AddressOf(SocketPath)));
         }
 
         Assert.Equal(GuardTaking.Taken, PathGuard.TryTake(SocketPath, out guard));
@@ -152,7 +154,8 @@ public sealed class GuardTests : IAsyncDisposable
 
     private BrokerServer Start(out bool began, bool usesGuard = true)
     {
-        var server = new BrokerServer(new BrokerServerOptions { Path = SocketPath }, LockProviderContext.Default with { TimeProvider = _time })
+        var server =
+            new BrokerServer(new BrokerServerOptions { Path = SocketPath }, LockProviderContext.Default with { TimeProvider = _time })
         {
             UsesGuard = usesGuard,
         };

@@ -54,7 +54,8 @@ public sealed class SocketDirectoryTests : IDisposable
         var foreign = "/";
         if (UnixFiles.UserId == 0)
         {
-            foreign = Directory.CreateDirectory(Path.Combine(_root, "foreign"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+            foreign = Directory.CreateDirectory(Path.Combine(_root, "foreign"),
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
             using var chown = Process.Start("chown", ["65534", foreign]);
             chown.WaitForExit();
             Assert.Equal(0, chown.ExitCode);

@@ -29,7 +29,8 @@ public sealed class BrokerLockStoreConformanceTests(SharedBroker shared) : LockS
     protected override ILockStore CreateStore(TimeProvider processClock) =>
         new BrokerLockStore(shared.Broker.Connection, context: LockProviderContext.Default with { TimeProvider = processClock });
 
-    protected override ILockStore? CreateUnreachableStore(int closedPort) => new BrokerLockStore(new BrokerLockSettings { Port = closedPort });
+    protected override ILockStore? CreateUnreachableStore(int closedPort) =>
+        new BrokerLockStore(new BrokerLockSettings { Port = closedPort });
 
     protected override ILockStore? CreateSilentStore(int silentPort, TimeSpan limit) =>
         new BrokerLockStore(new BrokerLockSettings { Port = silentPort, ConnectTimeout = limit, CommandTimeout = limit });

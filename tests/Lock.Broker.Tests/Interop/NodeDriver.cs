@@ -8,7 +8,7 @@ namespace Locking;
 /// <summary>A Node.js process with npm's live-mutex in it, asked over its standard streams.</summary>
 internal sealed class NodeDriver : IAsyncDisposable
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
     private readonly Process _process;
     private readonly ConcurrentDictionary<int, TaskCompletionSource<JsonElement>> _asked = new();
@@ -34,7 +34,8 @@ internal sealed class NodeDriver : IAsyncDisposable
     public async Task<JsonElement> DoAsync(string what, object details)
     {
         var number = Interlocked.Increment(ref _last);
-        var answer = _asked.GetOrAdd(number, _ => new TaskCompletionSource<JsonElement>(TaskCreationOptions.RunContinuationsAsynchronously));
+        var answer =
+            _asked.GetOrAdd(number, _ => new TaskCompletionSource<JsonElement>(TaskCreationOptions.RunContinuationsAsynchronously));
         var command = (JsonObject)JsonSerializer.SerializeToNode(details)!;
         command["do"] = what;
         command["n"] = number;
@@ -45,7 +46,7 @@ internal sealed class NodeDriver : IAsyncDisposable
             _process.StandardInput.Flush();
         }
 
-        return await answer.Task.WaitAsync(_patience);
+        return await answer.Task.WaitAsync(s_patience);
     }
 
     /// <summary>As <see cref="DoAsync"/>, where nothing may go wrong.</summary>

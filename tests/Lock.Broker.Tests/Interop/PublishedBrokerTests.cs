@@ -7,7 +7,7 @@ namespace Locking;
 /// <summary>Our client against npm's live-mutex broker.</summary>
 public sealed class PublishedBrokerTests : IAsyncLifetime
 {
-    private static readonly TimeSpan _ttl = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_ttl = TimeSpan.FromSeconds(30);
 
     private readonly NodeDriver _node = NodeDriver.Start();
     private readonly List<IAsyncDisposable> _stores = [];
@@ -75,7 +75,8 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
             await _node.MustAsync("acquire", new { client = "a", key = "k" });
             var began = TimeProvider.System.GetTimestamp();
             var store = Store();
-            var waiting = store.AcquireAsync(Request("k", out var id, TimeSpan.FromMilliseconds(800)), Timeout.InfiniteTimeSpan, default).AsTask();
+            var waiting =
+                store.AcquireAsync(Request("k", out var id, TimeSpan.FromMilliseconds(800)), Timeout.InfiniteTimeSpan, default).AsTask();
             await Task.Delay(held);
             await _node.MustAsync("release", new { client = "a", key = "k" });
             var reply = await waiting.WaitAsync(Eventually.Patience);
@@ -115,12 +116,14 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
         var store = Store();
         var request = Request("k", out var id);
         await store.TryAcquireAsync(request, default);
-        var extend = await Assert.ThrowsAsync<LockStoreException>(() => store.TryExtendAsync("k", id, _ttl, default).AsTask());
+        var extend = await Assert.ThrowsAsync<LockStoreException>(() => store.TryExtendAsync("k", id, s_ttl, default).AsTask());
         Assert.False(extend.IsTransient);
         Assert.Contains("cannot lengthen a lease", extend.Message);
-        Assert.Contains("cannot tell who holds", (await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask())).Message);
-        var kept = new AcquireRequest("x", Guid.NewGuid().ToString(), "test", _ttl) { KeepOnDisconnect = true };
-        Assert.Contains("keepOnDisconnect", (await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(kept, default).AsTask())).Message);
+        Assert.Contains("cannot tell who holds",
+            (await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask())).Message);
+        var kept = new AcquireRequest("x", Guid.NewGuid().ToString(), "test", s_ttl) { KeepOnDisconnect = true };
+        Assert.Contains("keepOnDisconnect",
+            (await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(kept, default).AsTask())).Message);
     }
 
     [Fact]
@@ -145,7 +148,7 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
     }
 
     private static AcquireRequest Request(string key, out string id, TimeSpan? ttl = null) =>
-        new(key, id = Guid.NewGuid().ToString(), "test", ttl ?? _ttl);
+        new(key, id = Guid.NewGuid().ToString(), "test", ttl ?? s_ttl);
 
     private static int FreePort()
     {

@@ -49,11 +49,13 @@ public sealed class PublishedClientTests : IAsyncLifetime
     public async Task A_request_that_times_out_is_repeated_and_keeps_its_place()
     {
         await _node.MustAsync("acquire", new { client = "a", key = "k", @as = "1" });
-        var second = _node.MustAsync("acquire", new { client = "b", key = "k", @as = "2", options = new { lockRequestTimeout = 1500, maxRetries = 20 } });
+        var second = _node.MustAsync("acquire",
+            new { client = "b", key = "k", @as = "2", options = new { lockRequestTimeout = 1500, maxRetries = 20 } });
         await WaitersAsync(1);
 
         // Each repetition gives the claim to its connection once more.
-        var waiting = Assert.Single(_broker.Server.Locks.Table.Everything().OfType<BrokerClaim>(), static claim => claim.State == ClaimState.Waiting);
+        var waiting =
+            Assert.Single(_broker.Server.Locks.Table.Everything().OfType<BrokerClaim>(), static claim => claim.State == ClaimState.Waiting);
         var first = waiting.AttachedAt;
         await Eventually.TrueAsync(() => waiting.AttachedAt != first, "the request is repeated");
         Assert.Equal(1, _broker.Server.Locks.Table.Report("k").Waiters);
@@ -65,7 +67,8 @@ public sealed class PublishedClientTests : IAsyncLifetime
     public async Task A_request_that_is_given_up_leaves_the_queue()
     {
         await _node.MustAsync("acquire", new { client = "a", key = "k", @as = "1" });
-        var answer = await _node.DoAsync("acquire", new { client = "b", key = "k", options = new { lockRequestTimeout = 50, maxRetries = 2 } });
+        var answer =
+            await _node.DoAsync("acquire", new { client = "b", key = "k", options = new { lockRequestTimeout = 50, maxRetries = 2 } });
         Assert.True(answer.TryGetProperty("problem", out _));
         await WaitersAsync(0);
     }

@@ -4,7 +4,8 @@ using Locking.Conformance;
 
 namespace Locking;
 
-/// <summary>Who stands between client and broker may close a connection, and pass the client's answer to that on as if it had wanted it.</summary>
+/// <summary>Who stands between client and broker may close a connection, and pass the client's answer to that on as if it had wanted
+/// it.</summary>
 public class ClosedInBetweenTests
 {
     [Fact]
@@ -13,7 +14,8 @@ public class ClosedInBetweenTests
         await using var broker = new TestBroker();
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        await using var locks = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Host = "127.0.0.1", Port = ((IPEndPoint)listener.LocalEndpoint).Port }));
+        await using var locks = new StoreLock(
+            new BrokerLockStore(new BrokerLockSettings { Host = "127.0.0.1", Port = ((IPEndPoint)listener.LocalEndpoint).Port }));
         using var client = new RelayedOnce(listener, broker.Server.Port);
         await using var handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromMinutes(5) });
 
@@ -32,7 +34,9 @@ public class ClosedInBetweenTests
     {
         await using var broker = new TestBroker();
         var store = new BrokerLockStore(broker.TcpConnection);
-        Assert.True((await store.TryAcquireAsync(new AcquireRequest("k", Guid.NewGuid().ToString(), "o", TimeSpan.FromMinutes(5)), default)).IsGranted);
+        Assert.True(
+            (await store.TryAcquireAsync(new AcquireRequest("k", Guid.NewGuid().ToString(), "o", TimeSpan.FromMinutes(5)), default))
+                .IsGranted);
         await store.DisposeAsync();
         await Eventually.TrueAsync(() => broker.Server.ConnectionCount == 0, "the broker has heard of the end");
         await using var other = broker.Lock();

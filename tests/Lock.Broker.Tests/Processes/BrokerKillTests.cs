@@ -19,7 +19,8 @@ public sealed class BrokerKillTests
             var clients = Enumerable.Range(0, 8).Select(number => Task.Run(async () =>
             {
                 await using var locks = new StoreLock(
-                    new BrokerLockStore(new BrokerLockSettings { Path = path }), new LockOptions { Ttl = TimeSpan.FromMilliseconds(600), AutoRenew = true });
+                    new BrokerLockStore(new BrokerLockSettings { Path = path }),
+                    new LockOptions { Ttl = TimeSpan.FromMilliseconds(600), AutoRenew = true });
                 while (!stop.IsCancellationRequested)
                 {
                     try

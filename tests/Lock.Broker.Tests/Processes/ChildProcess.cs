@@ -5,7 +5,7 @@ namespace Locking;
 /// <summary>The holder program as a child that can be killed, paused and asked. Killed at the latest when it is disposed.</summary>
 internal sealed class ChildProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
     private readonly Process _process;
 
@@ -23,7 +23,8 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     public static ChildProcess Start(string? config, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true,
+            RedirectStandardError = true };
         start.ArgumentList.Add(Program);
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
@@ -33,7 +34,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     }
 
     public async Task<string> ReadLineAsync() =>
-        await _process.StandardOutput.ReadLineAsync().WaitAsync(_patience) ?? throw new InvalidOperationException("The child has ended.");
+        await _process.StandardOutput.ReadLineAsync().WaitAsync(s_patience) ?? throw new InvalidOperationException("The child has ended.");
 
     public async Task<string> AskAsync(string line)
     {
@@ -45,7 +46,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     public async Task KillAsync()
     {
         _process.Kill();
-        await _process.WaitForExitAsync().WaitAsync(_patience);
+        await _process.WaitForExitAsync().WaitAsync(s_patience);
     }
 
     /// <summary>SIGSTOP, and the moment in which its threads may still run is over.</summary>
@@ -58,7 +59,8 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     public Task ResumeAsync() => SignalAsync("-CONT");
 
-    /// <summary>Ends its input and waits for its end, which must be a good one: no task of it ended with a fault that nobody looked at, either.</summary>
+    /// <summary>Ends its input and waits for its end, which must be a good one: no task of it ended with a fault that nobody looked at,
+    /// either.</summary>
     public async Task EndAsync()
     {
         _process.StandardInput.Close();
@@ -68,14 +70,14 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// <summary>Waits for its end, however, and gives what it said of it.</summary>
     public async Task<(int ExitCode, string Errors)> EndedAsync()
     {
-        await _process.WaitForExitAsync().WaitAsync(_patience);
+        await _process.WaitForExitAsync().WaitAsync(s_patience);
         return (_process.ExitCode, await _errors);
     }
 
     /// <summary>Waits for its end, which must be a good one.</summary>
     public async Task ExpectSuccessAsync()
     {
-        await _process.WaitForExitAsync().WaitAsync(_patience);
+        await _process.WaitForExitAsync().WaitAsync(s_patience);
         Assert.True(_process.ExitCode == 0, $"exit code {_process.ExitCode}: {await _errors}");
     }
 
@@ -84,18 +86,18 @@ internal sealed class ChildProcess : IAsyncDisposable
         if (!_process.HasExited)
             await KillAsync();
         _process.Dispose();
-        Assert.DoesNotContain("unobserved:", await _errors.WaitAsync(_patience), StringComparison.Ordinal);
+        Assert.DoesNotContain("unobserved:", await _errors.WaitAsync(s_patience), StringComparison.Ordinal);
     }
 
     /// <summary>Sends a signal; a process that is gone meanwhile is no error.</summary>
     public async Task TrySignalAsync(string signal)
     {
         using var kill = Process.Start(new ProcessStartInfo("kill", [$"-{signal}", $"{_process.Id}"]) { RedirectStandardError = true })!;
-        await kill.WaitForExitAsync().WaitAsync(_patience);
+        await kill.WaitForExitAsync().WaitAsync(s_patience);
     }
 
     /// <summary>Waits until it has ended, however.</summary>
-    public Task WaitForEndAsync() => _process.WaitForExitAsync().WaitAsync(_patience);
+    public Task WaitForEndAsync() => _process.WaitForExitAsync().WaitAsync(s_patience);
 
     private bool IsStopped() =>
         Directory.EnumerateDirectories($"/proc/{_process.Id}/task")
@@ -104,7 +106,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     private async Task SignalAsync(string signal)
     {
         using var kill = Process.Start("kill", [signal, $"{_process.Id}"]);
-        await kill.WaitForExitAsync().WaitAsync(_patience);
+        await kill.WaitForExitAsync().WaitAsync(s_patience);
         Assert.Equal(0, kill.ExitCode);
     }
 }

@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>A broker that is ended by any signal at any phase of its life, and the next one too: what was granted stays with whom it was granted to.</summary>
+/// <summary>A broker that is ended by any signal at any phase of its life,
+/// and the next one too: what was granted stays with whom it was granted to.</summary>
 public sealed class EverySignalTests : IAsyncLifetime
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("lock-signal-").FullName;
@@ -34,11 +35,13 @@ public sealed class EverySignalTests : IAsyncLifetime
     {
         await StartAsync();
         var published = await RawAsync();
-        Assert.True((await published.AskAsync("""{"type":"lock","uuid":"P","key":"published","ttl":3600000}""")).GetProperty("acquired").GetBoolean());
+        Assert.True((await published.AskAsync("""{"type":"lock","uuid":"P","key":"published","ttl":3600000}""")).GetProperty("acquired")
+            .GetBoolean());
         var holder = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath });
         _clients.Add(holder);
         foreach (var (key, ttl) in (ReadOnlySpan<(string, TimeSpan)>)[("held", TimeSpan.FromHours(1)), ("never", Timeout.InfiniteTimeSpan)])
-            Assert.True(holder.TryAcquireAsync(new AcquireRequest(key, $"holder of {key}", "test", ttl), default).AsTask().GetAwaiter().GetResult().IsGranted);
+            Assert.True(holder.TryAcquireAsync(new AcquireRequest(key, $"holder of {key}", "test", ttl), default).AsTask().GetAwaiter()
+                .GetResult().IsGranted);
         if (phase == Phase.Pausing)
         {
             await EndAsync("KILL");
@@ -91,7 +94,8 @@ public sealed class EverySignalTests : IAsyncLifetime
         Assert.Equal(StoreReply.Done, await holder.TryExtendAsync("held", "holder of held", TimeSpan.FromHours(1), default));
         Assert.Equal(StoreReply.Done, await holder.TryReleaseAsync("never", "holder of never", default));
         var again = await RawAsync();
-        Assert.True((await again.AskAsync("""{"type":"unlock","uuid":"Q","_uuid":"P","key":"published"}""")).GetProperty("unlocked").GetBoolean());
+        Assert.True((await again.AskAsync("""{"type":"unlock","uuid":"Q","_uuid":"P","key":"published"}""")).GetProperty("unlocked")
+            .GetBoolean());
         foreach (var key in (string[])["published", "never"])
             Assert.Equal(phase != Phase.Pausing, (await other.TryAcquireAsync(Request(key), default)).IsGranted);
         Assert.False((await other.TryAcquireAsync(Request("held"), default)).IsGranted);

@@ -117,7 +117,8 @@ public sealed class HolderProcessTests
         var file = Path.Combine(directory, "counter");
         try
         {
-            var config = JsonSerializer.Serialize(new { type = "broker", connection = new { path, launch = true, connectTimeout = 60_000 } });
+            var config =
+                JsonSerializer.Serialize(new { type = "broker", connection = new { path, launch = true, connectTimeout = 60_000 } });
             var children = new List<ChildProcess>();
             for (var i = 0; i < 10; i++)
                 children.Add(ChildProcess.Start(config, "count", file, "5"));

@@ -16,7 +16,8 @@ public sealed class LaunchedBrokerTests : IDisposable
     {
         var socket = Path.Combine(_directory, "sub", "broker.sock");
         var file = Path.Combine(_directory, "locked");
-        var config = JsonSerializer.Serialize(new { type = "broker", connection = new { path = socket, launch = true, connectTimeout = 60_000 } });
+        var config =
+            JsonSerializer.Serialize(new { type = "broker", connection = new { path = socket, launch = true, connectTimeout = 60_000 } });
         const string script = """
             cd "$1" || exit 9
             exec 200>"$2"
@@ -49,11 +50,13 @@ public sealed class LaunchedBrokerTests : IDisposable
         Assert.Equal("0", stat[4]); // has no terminal
         if (UnixFiles.UserId == 0)
             Assert.Equal("0", stat[16]); // nice
-        Assert.Contains(await File.ReadAllLinesAsync($"/proc/{broker}/limits"), static line => line.StartsWith("Max file size", StringComparison.Ordinal)
+        Assert.Contains(await File.ReadAllLinesAsync($"/proc/{broker}/limits"),
+            static line => line.StartsWith("Max file size", StringComparison.Ordinal)
             && line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is var words && words[3] == words[4]);
 
         // TERM was ignored by the launcher, and is not by the broker.
-        var ignored = Convert.ToUInt64(Array.Find(status, static line => line.StartsWith("SigIgn:", StringComparison.Ordinal))![8..].Trim(), 16);
+        var ignored =
+            Convert.ToUInt64(Array.Find(status, static line => line.StartsWith("SigIgn:", StringComparison.Ordinal))![8..].Trim(), 16);
         Assert.Equal(0UL, ignored & (1UL << 14));
 
         launcher.Kill();

@@ -15,7 +15,8 @@ public sealed class PermanentKillTests : IDisposable
     public async Task A_holder_that_was_paused_over_the_kill_finds_its_lock_still_its_own()
     {
         var broker = await StartAsync();
-        var config = JsonSerializer.Serialize(new { type = "broker", connection = new { path = SocketPath }, lockOptions = new { ttl = (int?)null } });
+        var config = JsonSerializer.Serialize(
+            new { type = "broker", connection = new { path = SocketPath }, lockOptions = new { ttl = (int?)null } });
         await using var holder = ChildProcess.Start(config, "hold", "k");
         var token = long.Parse((await holder.ReadLineAsync())["held ".Length..]);
         await holder.PauseAsync();
@@ -44,7 +45,8 @@ public sealed class PermanentKillTests : IDisposable
         for (var kill = 0; kill < 12; kill++)
         {
             var stores = Enumerable.Range(0, 4).Select(_ => new BrokerLockStore(new BrokerLockSettings { Path = SocketPath })).ToList();
-            var workers = stores.Select((store, number) => Task.Run(() => WorkAsync(store, $"key{number}", () => Interlocked.Increment(ref turns)))).ToList();
+            var workers = stores.Select((store, number) =>
+                Task.Run(() => WorkAsync(store, $"key{number}", () => Interlocked.Increment(ref turns)))).ToList();
             var until = Volatile.Read(ref turns) + random.Next(1, 400);
             while (Volatile.Read(ref turns) < until)
                 await Task.Yield();
@@ -60,7 +62,8 @@ public sealed class PermanentKillTests : IDisposable
             {
                 var found = (await asking.GetAsync($"key{number}", default))?.Id;
                 var (id, isSure) = known[number];
-                Assert.True(found == id || (!isSure && found is null), $"kill {kill}: {found ?? "nobody"} holds it; {(isSure ? "surely" : "perhaps")} {id ?? "nobody"} does");
+                Assert.True(found == id || (!isSure && found is null),
+                    $"kill {kill}: {found ?? "nobody"} holds it; {(isSure ? "surely" : "perhaps")} {id ?? "nobody"} does");
                 if (found is not null)
                     Assert.Equal(StoreReply.Done, await asking.TryReleaseAsync($"key{number}", found, default));
             }

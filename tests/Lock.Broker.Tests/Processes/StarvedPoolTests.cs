@@ -17,7 +17,8 @@ public sealed class StarvedPoolTests
             var path = Path.Combine(directory, "broker.sock");
             await using var broker = ChildProcess.Start(null, "broker", "--path", path, "--idle-exit", "60000");
             Assert.Equal("listening", await broker.ReadLineAsync());
-            await using var locks = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }), new LockOptions { Ttl = ttl });
+            await using var locks =
+                new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }), new LockOptions { Ttl = ttl });
             var handles = new List<ILockHandle>();
             for (var i = 0; i < 12; i++)
                 handles.Add(await locks.LockAsync($"k{i}"));
@@ -41,7 +42,11 @@ public sealed class StarvedPoolTests
             while (TimeProvider.System.GetElapsedTime(since) < time)
             {
                 Thread.Sleep(20);
-                Assert.Equal("", string.Join(", ", handles.Where(static h => h.LostReason is not null).Select(h => $"{h.Key}: {h.LostReason} after {TimeProvider.System.GetElapsedTime(since).TotalSeconds:0.00} s")));
+                Assert.Equal("",
+                    string.Join(", ",
+                        handles.Where(static h => h.LostReason is not null)
+                            .Select(h =>
+                                $"{h.Key}: {h.LostReason} after {TimeProvider.System.GetElapsedTime(since).TotalSeconds:0.00} s")));
             }
         }
     }

@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Locking;
 
-/// <summary>From now on every write of this process to a file fails as on a full disk, until it is disposed: the file's descriptor is exchanged for
-/// that of a device that is always full.</summary>
+/// <summary>From now on every write of this process to a file fails as on a full disk, until it is disposed: the file's descriptor is
+/// exchanged for that of a device that is always full.</summary>
 internal sealed partial class FullDisk : IDisposable
 {
     private readonly int _file;

@@ -14,7 +14,8 @@ public sealed class LeaseRecordTests : IAsyncDisposable
     public LeaseRecordTests()
     {
         _server = new BrokerServer(
-            new BrokerServerOptions { Path = Path.Combine(_directory, "never.sock") }, LockProviderContext.Default with { TimeProvider = _time });
+            new BrokerServerOptions { Path = Path.Combine(_directory, "never.sock") },
+            LockProviderContext.Default with { TimeProvider = _time });
         _published = new PublishedState(_server.Locks, TimeSpan.FromSeconds(4));
     }
 
@@ -57,7 +58,8 @@ public sealed class LeaseRecordTests : IAsyncDisposable
             if (claim.Ttl == Timeout.InfiniteTimeSpan)
                 Assert.Equal(claim.Ttl, next.RemainingOf(lease));
             else
-                Assert.InRange(next.RemainingOf(lease) - (claim.Ttl - TimeSpan.FromSeconds(2)), TimeSpan.Zero, TimeSpan.FromMilliseconds(5));
+                Assert.InRange(next.RemainingOf(lease) - (claim.Ttl - TimeSpan.FromSeconds(2)), TimeSpan.Zero,
+                    TimeSpan.FromMilliseconds(5));
         }
     }
 
@@ -337,7 +339,8 @@ public sealed class LeaseRecordTests : IAsyncDisposable
         {
             for (var i = 0; !stop.IsCancellationRequested; i++)
             {
-                List<BrokerClaim> some = [.. Enumerable.Range(0, 1 + (i % 3 * 500)).Select(n => Held($"w{worker}/{i}/{n}", "C", TimeSpan.FromHours(1)))];
+                List<BrokerClaim> some =
+                    [.. Enumerable.Range(0, 1 + (i % 3 * 500)).Select(n => Held($"w{worker}/{i}/{n}", "C", TimeSpan.FromHours(1)))];
                 foreach (var claim in some)
                     record.Update(claim);
                 foreach (var claim in some)

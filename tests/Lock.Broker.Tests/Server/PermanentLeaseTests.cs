@@ -1,9 +1,10 @@
 namespace Locking;
 
-/// <summary>Leases without expiry, over the end of their broker: nobody else gets them until they are given back, reclaimed and given back, or forced.</summary>
+/// <summary>Leases without expiry, over the end of their broker: nobody else gets them until they are given back, reclaimed and given back,
+/// or forced.</summary>
 public sealed class PermanentLeaseTests
 {
-    private static readonly TimeSpan _never = Timeout.InfiniteTimeSpan;
+    private static readonly TimeSpan s_never = Timeout.InfiniteTimeSpan;
 
     [Fact]
     public async Task It_stays_held_without_its_client_and_other_keys_are_granted_at_once()
@@ -15,7 +16,7 @@ public sealed class PermanentLeaseTests
             await broker.RestartAsync();
             Assert.False(broker.Server.Locks.Pause.IsOn);
             await using var other = new BrokerLockStore(broker.Connection);
-            Assert.Equal((false, _never), Busy(await other.TryAcquireAsync(Request("k", "X"), default)));
+            Assert.Equal((false, s_never), Busy(await other.TryAcquireAsync(Request("k", "X"), default)));
             Assert.True((await other.TryAcquireAsync(Request("free", "X"), default)).IsGranted);
             Assert.Equal(StoreReply.Done, await other.TryReleaseAsync("free", "X", default));
             var info = (await other.GetAsync("k", default))!;
@@ -39,7 +40,7 @@ public sealed class PermanentLeaseTests
         var token = (await holder.TryAcquireAsync(Request("k", "H"), default)).FencingToken;
         await broker.RestartAsync();
         var waiter = broker.Store();
-        var waiting = waiter.AcquireAsync(Request("k", "W"), _never, default).AsTask();
+        var waiting = waiter.AcquireAsync(Request("k", "W"), s_never, default).AsTask();
         while (broker.Server.Locks.Table.Report("k").Waiters == 0)
             await Task.Delay(1);
 
@@ -68,7 +69,7 @@ public sealed class PermanentLeaseTests
         await using var broker = new TestBroker();
         await KeepAsync(broker, "k", "H");
         var waiter = new BrokerLockStore(broker.Connection);
-        var waiting = waiter.AcquireAsync(Request("k", "W", keep: true), _never, default).AsTask();
+        var waiting = waiter.AcquireAsync(Request("k", "W", keep: true), s_never, default).AsTask();
         while (broker.Server.Locks.Table.Report("k").Waiters == 0)
             await Task.Delay(1);
         Assert.Equal(StoreReply.Done, await broker.Store().TryReleaseAsync("k", "H", default));
@@ -84,7 +85,7 @@ public sealed class PermanentLeaseTests
         var store = broker.Store();
         foreach (var key in (string[])["to never", "from never"])
             await store.TryAcquireAsync(Request(key, "H", key == "to never" ? TimeSpan.FromMinutes(1) : null), default);
-        await store.TryExtendAsync("to never", "H", _never, default);
+        await store.TryExtendAsync("to never", "H", s_never, default);
         await store.TryExtendAsync("from never", "H", TimeSpan.FromMinutes(1), default);
         Assert.Equal(["to never"], WithoutEnd(broker));
 
@@ -104,8 +105,10 @@ public sealed class PermanentLeaseTests
         client.Close();
         await broker.RestartAsync();
         var next = await broker.RawAsync();
-        Assert.Equal(2, (await next.AskAsync("""{"type":"lock-info-request","uuid":"Q","key":5}""")).GetProperty("lockholderUUIDs").GetArrayLength());
-        Assert.False((await next.AskAsync("""{"type":"lock","uuid":"U3","key":5,"ttl":null,"max":2}""")).GetProperty("acquired").GetBoolean());
+        Assert.Equal(2,
+            (await next.AskAsync("""{"type":"lock-info-request","uuid":"Q","key":5}""")).GetProperty("lockholderUUIDs").GetArrayLength());
+        Assert.False((await next.AskAsync("""{"type":"lock","uuid":"U3","key":5,"ttl":null,"max":2}""")).GetProperty("acquired")
+            .GetBoolean());
 
         // The key has its JSON type still, and the id is one of a published client.
         var again = await next.AskAsync("""{"type":"lock","uuid":"U1","key":5,"ttl":null,"max":2}""");
@@ -121,14 +124,16 @@ public sealed class PermanentLeaseTests
         await using var broker = new TestBroker();
         await KeepAsync(broker, "k", "O1");
         var client = await broker.RawAsync();
-        Assert.True((await client.AskAsync("""{"type":"lock","uuid":"U1","key":"k","ttl":null,"max":2}""")).GetProperty("acquired").GetBoolean());
-        Assert.True((await client.AskAsync("""{"type":"unlock","uuid":"Q","_uuid":"U1","key":"k"}""")).GetProperty("unlocked").GetBoolean());
+        Assert.True((await client.AskAsync("""{"type":"lock","uuid":"U1","key":"k","ttl":null,"max":2}""")).GetProperty("acquired")
+            .GetBoolean());
+        Assert.True((await client.AskAsync("""{"type":"unlock","uuid":"Q","_uuid":"U1","key":"k"}""")).GetProperty("unlocked")
+            .GetBoolean());
         await KeepAsync(broker, "k", "O2");
         await broker.RestartAsync();
         Assert.Equal(["k", "k"], Recorded(broker));
         await using var next = new BrokerLockStore(broker.Connection);
-        Assert.Equal(StoreReply.Done, await next.TryExtendAsync("k", "O1", _never, default));
-        Assert.Equal(StoreReply.Done, await next.TryExtendAsync("k", "O2", _never, default));
+        Assert.Equal(StoreReply.Done, await next.TryExtendAsync("k", "O1", s_never, default));
+        Assert.Equal(StoreReply.Done, await next.TryExtendAsync("k", "O2", s_never, default));
     }
 
     [Fact]
@@ -136,12 +141,14 @@ public sealed class PermanentLeaseTests
     {
         await using var broker = new TestBroker();
         var client = await broker.RawAsync(tcp: true);
-        var id = (await client.AskAsync("""{"type":"acquire-many","uuid":"U1","keys":["a","b"],"ttl":null}""")).GetProperty("lockUuid").GetString();
+        var id = (await client.AskAsync("""{"type":"acquire-many","uuid":"U1","keys":["a","b"],"ttl":null}"""))
+            .GetProperty("lockUuid").GetString();
         client.Reset();
         await broker.RestartAsync();
         Assert.Equal(2, broker.Server.Locks.Table.KeyCount);
         var next = await broker.RawAsync();
-        Assert.True((await next.AskAsync($$"""{"type":"release-many","uuid":"U2","lockUuid":"{{id}}"}""")).GetProperty("released").GetBoolean());
+        Assert.True((await next.AskAsync($$"""{"type":"release-many","uuid":"U2","lockUuid":"{{id}}"}""")).GetProperty("released")
+            .GetBoolean());
         Assert.Equal(0, broker.Server.Locks.Table.KeyCount);
         Assert.Empty(Recorded(broker));
     }
@@ -273,7 +280,7 @@ public sealed class PermanentLeaseTests
         [.. RecordFile.Read(FileOf(broker)).Where(static lease => lease.Until == long.MaxValue).Select(static lease => lease.Key)];
 
     internal static AcquireRequest Request(string key, string id, TimeSpan? ttl = null, bool keep = false) =>
-        new(key, id, "Ann", ttl ?? _never) { KeepOnDisconnect = keep };
+        new(key, id, "Ann", ttl ?? s_never) { KeepOnDisconnect = keep };
 
     /// <summary>Takes a lock that its client does not take with it.</summary>
     internal static async Task<long?> KeepAsync(TestBroker broker, string key, string id)

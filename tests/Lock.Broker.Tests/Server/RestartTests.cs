@@ -29,7 +29,8 @@ public sealed class RestartTests : IAsyncDisposable
         {
             await RestartAsync();
             await using var other = await RawClient.UnixAsync(SocketPath);
-            Assert.False(IsGranted(await other.AskAsync($$"""{"type":"lock","uuid":"X{{restart}}","key":"held","ttl":60000,"wait":false}""")));
+            Assert.False(
+                IsGranted(await other.AskAsync($$"""{"type":"lock","uuid":"X{{restart}}","key":"held","ttl":60000,"wait":false}""")));
             Assert.True(IsGranted(await other.AskAsync($$"""{"type":"lock","uuid":"Y{{restart}}","key":"free{{restart}}","ttl":60000}""")));
             _time.Advance(TimeSpan.FromSeconds(11));
         }
@@ -51,7 +52,8 @@ public sealed class RestartTests : IAsyncDisposable
         }
 
         await using var again = await RawClient.UnixAsync(SocketPath);
-        Assert.False((await again.AskAsync("""{"type":"unlock","uuid":"Q1","_uuid":"someone","key":"k"}""")).GetProperty("unlocked").GetBoolean());
+        Assert.False((await again.AskAsync("""{"type":"unlock","uuid":"Q1","_uuid":"someone","key":"k"}""")).GetProperty("unlocked")
+            .GetBoolean());
         var unlocked = await again.AskAsync("""{"type":"unlock","uuid":"Q2","_uuid":"P","key":"k"}""");
         Assert.True(unlocked.GetProperty("unlocked").GetBoolean());
         Assert.False(unlocked.TryGetProperty("warning", out _));
@@ -86,7 +88,8 @@ public sealed class RestartTests : IAsyncDisposable
         Assert.Equal("lk-done", TypeOf(await next.AskAsync("""{"type":"lk-extend","n":3,"key":"deploy","id":"A","ttl":7200000}""")));
         await RestartAsync();
         await using var last = await RawClient.UnixAsync(SocketPath);
-        Assert.InRange((await last.AskAsync("""{"type":"lk-get","n":1,"key":"deploy"}""")).GetProperty("remaining").GetInt64(), 7_200_000, 7_200_005);
+        Assert.InRange((await last.AskAsync("""{"type":"lk-get","n":1,"key":"deploy"}""")).GetProperty("remaining").GetInt64(),
+            7_200_000, 7_200_005);
         Assert.Equal("lk-done", TypeOf(await last.AskAsync("""{"type":"lk-release","n":2,"key":"deploy","id":"A"}""")));
         Assert.Equal("lk-none", TypeOf(await last.AskAsync("""{"type":"lk-get","n":3,"key":"deploy"}""")));
     }
@@ -98,7 +101,8 @@ public sealed class RestartTests : IAsyncDisposable
         RecordFile.Pause(RecordFile.Of(SocketPath), TimeSpan.FromSeconds(5), _time);
         _server = Start();
         await using var client = await RawClient.UnixAsync(SocketPath);
-        Assert.Equal("lk-queued", TypeOf(await client.AskAsync("""{"type":"lk-acquire","n":1,"key":"k","id":"A","ttl":6000,"queue":true}""")));
+        Assert.Equal("lk-queued",
+            TypeOf(await client.AskAsync("""{"type":"lk-acquire","n":1,"key":"k","id":"A","ttl":6000,"queue":true}""")));
         _time.Advance(TimeSpan.FromSeconds(5.2));
         var granted = await client.ReadAsync();
         Assert.Equal("lk-granted", TypeOf(granted));
@@ -143,7 +147,8 @@ public sealed class RestartTests : IAsyncDisposable
         await using var next = await RawClient.UnixAsync(SocketPath);
         Assert.False(IsGranted(await next.AskAsync("""{"type":"lock","uuid":"X","key":"c","ttl":60000,"wait":false}""")));
         var id = granted.GetProperty("lockUuid").GetString();
-        Assert.True((await next.AskAsync($$"""{"type":"release-many","uuid":"R","lockUuid":"{{id}}"}""")).GetProperty("released").GetBoolean());
+        Assert.True((await next.AskAsync($$"""{"type":"release-many","uuid":"R","lockUuid":"{{id}}"}""")).GetProperty("released")
+            .GetBoolean());
         Assert.Empty(Recorded());
     }
 
@@ -168,7 +173,8 @@ public sealed class RestartTests : IAsyncDisposable
         {
             await using (var client = await RawClient.UnixAsync(SocketPath))
             {
-                var token = (await client.AskAsync($$"""{"type":"lk-acquire","n":1,"key":"k{{restart}}","id":"A","ttl":1000}""")).GetProperty("token").GetInt64();
+                var token = (await client.AskAsync($$"""{"type":"lk-acquire","n":1,"key":"k{{restart}}","id":"A","ttl":1000}"""))
+                    .GetProperty("token").GetInt64();
                 Assert.True(token > last);
                 last = token;
             }
@@ -192,7 +198,9 @@ public sealed class RestartTests : IAsyncDisposable
         await using var client = await RawClient.TcpAsync(far.Port);
         await client.ExpectNothingAsync();
         var before = far.Locks.Records.Syncs;
-        await client.SendAsync(string.Join('\n', Enumerable.Range(0, 100).Select(n => $$"""{"type":"lk-acquire","n":{{n}},"key":"k{{n}}","id":"A","ttl":60000}""")));
+        await client.SendAsync(
+            string.Join('\n',
+                Enumerable.Range(0, 100).Select(n => $$"""{"type":"lk-acquire","n":{{n}},"key":"k{{n}}","id":"A","ttl":60000}""")));
         for (var n = 0; n < 100; n++)
             Assert.Equal("lk-granted", TypeOf(await client.ReadAsync()));
         Assert.InRange(far.Locks.Records.Syncs - before, 1, 50);
@@ -235,7 +243,8 @@ public sealed class RestartTests : IAsyncDisposable
 
     private BrokerServer Start()
     {
-        var server = new BrokerServer(new BrokerServerOptions { Path = SocketPath }, LockProviderContext.Default with { TimeProvider = _time });
+        var server =
+            new BrokerServer(new BrokerServerOptions { Path = SocketPath }, LockProviderContext.Default with { TimeProvider = _time });
         Assert.True(server.TryStart());
         return server;
     }

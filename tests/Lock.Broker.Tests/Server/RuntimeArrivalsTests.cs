@@ -11,7 +11,8 @@ public sealed class RuntimeArrivalsTests : IDisposable
     public async Task Clients_take_turns_wait_list_and_leave()
     {
         var path = Path.Combine(_directory, "broker.sock");
-        await using var server = new BrokerServer(new BrokerServerOptions { Path = path }) { NewArrivals = static () => new RuntimeArrivals() };
+        await using var server =
+            new BrokerServer(new BrokerServerOptions { Path = path }) { NewArrivals = static () => new RuntimeArrivals() };
         Assert.True(server.TryStart());
         await using (var store = new BrokerLockStore(new BrokerLockSettings { Path = path }))
         {
@@ -45,7 +46,8 @@ public sealed class RuntimeArrivalsTests : IDisposable
     public async Task Who_does_not_read_is_waited_for()
     {
         var path = Path.Combine(_directory, "broker.sock");
-        await using var server = new BrokerServer(new BrokerServerOptions { Path = path }) { NewArrivals = static () => new RuntimeArrivals() };
+        await using var server =
+            new BrokerServer(new BrokerServerOptions { Path = path }) { NewArrivals = static () => new RuntimeArrivals() };
         Assert.True(server.TryStart());
         await using var lister = await RawClient.UnixAsync(path);
         await using var store = new BrokerLockStore(new BrokerLockSettings { Path = path });

@@ -84,7 +84,8 @@ public sealed class DisconnectTests
         var other = broker.Store();
         await other.TryAcquireAsync(new AcquireRequest("b", "B", "test", TimeSpan.FromSeconds(30)), default);
         var waiting = locks.AcquireAsync(
-            new AcquireRequest("b", Guid.NewGuid().ToString(), "test", TimeSpan.FromSeconds(30)), Timeout.InfiniteTimeSpan, default).AsTask();
+            new AcquireRequest("b", Guid.NewGuid().ToString(), "test", TimeSpan.FromSeconds(30)), Timeout.InfiniteTimeSpan, default)
+                .AsTask();
         while (broker.Server.Locks.Table.Report("b").Waiters == 0)
             await Task.Delay(5);
 

@@ -54,9 +54,11 @@ public sealed class ForeignDetailTests
     {
         await using var broker = new TestBroker(options => options with { Limits = new BrokerLimits { ClaimsPerConnection = 3 } });
         var client = await broker.RawAsync();
-        Assert.True((await client.AskAsync("""{"type":"acquire-many","uuid":"A","keys":["a","b","c"]}""")).GetProperty("acquired").GetBoolean());
+        Assert.True((await client.AskAsync("""{"type":"acquire-many","uuid":"A","keys":["a","b","c"]}""")).GetProperty("acquired")
+            .GetBoolean());
         var second = await broker.RawAsync();
-        Assert.Contains("as many", (await second.AskAsync("""{"type":"acquire-many","uuid":"B","keys":["d","e","f","g"]}""")).GetProperty("error").GetString());
+        Assert.Contains("as many",
+            (await second.AskAsync("""{"type":"acquire-many","uuid":"B","keys":["d","e","f","g"]}""")).GetProperty("error").GetString());
         Assert.Equal(3, broker.Server.Locks.Table.KeyCount);
     }
 

@@ -5,23 +5,26 @@ namespace Locking;
 /// <summary>Lines that were made up and mutated: no crash, no wrong grant, no growth.</summary>
 public sealed class FuzzTests
 {
-    private static readonly string[] _types =
+    private static readonly string[] s_types =
     [
         "lock", "unlock", "lock-received", "lock-received-rejected", "lock-client-timeout", "ls", "lock-info-request", "ping",
         "acquire-many", "release-many", "increment-readers", "decrement-readers", "register-write-flag-check",
         "register-write-flag-and-readers-check", "set-write-flag-false-and-broadcast", "system-stats-request",
-        "lk-hello", "lk-auth", "lk-acquire", "lk-release", "lk-extend", "lk-withdraw", "lk-reclaim", "lk-get", "lk-list", "lk-force", "lk-ping",
+        "lk-hello", "lk-auth", "lk-acquire", "lk-release", "lk-extend", "lk-withdraw", "lk-reclaim", "lk-get", "lk-list",
+        "lk-force", "lk-ping",
     ];
 
-    private static readonly string[] _values =
+    private static readonly string[] s_values =
     [
-        "null", "true", "false", "0", "1", "-1", "5000", "1e999", "-0.5", "99999999999999999999", "\"\"", "\"k\"", "\"a\"", "\"b\"", "\"U1\"", "\"U2\"",
+        "null", "true", "false", "0", "1", "-1", "5000", "1e999", "-0.5", "99999999999999999999", "\"\"", "\"k\"", "\"a\"", "\"b\"",
+        "\"U1\"", "\"U2\"",
         "\"0.2.25\"", "[]", "{}", "[\"a\",\"b\"]", "[1,null]", "\"\\ud800\"", "\"\\u0000\"", "{\"a\":{\"b\":[1,{}]}}", "\"schlüssel🔑\"",
     ];
 
-    private static readonly string[] _fields =
+    private static readonly string[] s_fields =
     [
-        "key", "uuid", "_uuid", "id", "n", "ttl", "max", "force", "wait", "retryCount", "keepLocksAfterDeath", "rwStatus", "owner", "queue", "keep",
+        "key", "uuid", "_uuid", "id", "n", "ttl", "max", "force", "wait", "retryCount", "keepLocksAfterDeath", "rwStatus", "owner",
+        "queue", "keep",
         "token", "prefix", "mac", "nonce", "keys", "lockUuid", "value", "timestamp", "inspectCommand", "unknown",
     ];
 
@@ -46,7 +49,8 @@ public sealed class FuzzTests
                 while (await hostile.ReadLineAsync() is { } line)
                 {
                     answers++;
-                    if (line.Contains("\"acquired\":true", StringComparison.Ordinal) || line.Contains("lk-granted", StringComparison.Ordinal))
+                    if (line.Contains("\"acquired\":true", StringComparison.Ordinal)
+                        || line.Contains("lk-granted", StringComparison.Ordinal))
                         grants++;
                 }
             });
@@ -72,7 +76,8 @@ public sealed class FuzzTests
         Assert.True(answers > 5_000, $"{answers} answers");
         Assert.True(grants > 20, $"{grants} grants");
         Assert.Equal(token, (await holder.TryAcquireAsync(request, default)).FencingToken);
-        Assert.False((await broker.Store().TryAcquireAsync(new AcquireRequest("guarded", "H", "test", TimeSpan.FromSeconds(5)), default)).IsGranted);
+        Assert.False(
+            (await broker.Store().TryAcquireAsync(new AcquireRequest("guarded", "H", "test", TimeSpan.FromSeconds(5)), default)).IsGranted);
         while (broker.Server.ConnectionCount > 2)
             await Task.Delay(5);
 
@@ -100,19 +105,23 @@ public sealed class FuzzTests
     {
         // Seldom: after a version that does not fit, nothing is answered any more.
         var special = random.Next(20_000);
-        var type = special == 0 ? "version" : special == 1 ? "lk-stay" : _types[random.Next(_types.Length)];
+        var type = special == 0 ? "version" : special == 1 ? "lk-stay" : s_types[random.Next(s_types.Length)];
         var line = new StringBuilder("{\"type\":\"").Append(type).Append('"');
         if (type.StartsWith("lk-", StringComparison.Ordinal) && random.Next(2) == 0)
         {
             // Half of our own messages carry what they need, or they would only ever be refused.
-            line.Append(System.Globalization.CultureInfo.InvariantCulture, $",\"n\":{random.Next(1000)},\"key\":\"fuzz-a\",\"id\":\"I{random.Next(6)}\"");
-            line.Append(System.Globalization.CultureInfo.InvariantCulture, $",\"ttl\":{random.Next(1, 200)}{(random.Next(2) == 0 ? ",\"queue\":true" : "")}");
+            line.Append(System.Globalization.CultureInfo.InvariantCulture,
+                $",\"n\":{random.Next(1000)},\"key\":\"fuzz-a\",\"id\":\"I{random.Next(6)}\"");
+            line.Append(System.Globalization.CultureInfo.InvariantCulture,
+                $",\"ttl\":{random.Next(1, 200)}{(random.Next(2) == 0 ? ",\"queue\":true" : "")}");
         }
 
         for (var i = random.Next(8); i >= 0; i--)
         {
-            var field = _fields[random.Next(_fields.Length)];
-            var value = field == "key" && random.Next(2) == 0 ? (random.Next(2) == 0 ? "\"fuzz-a\"" : "\"fuzz-b\"") : _values[random.Next(_values.Length)];
+            var field = s_fields[random.Next(s_fields.Length)];
+            var value = field == "key" && random.Next(2) == 0
+                ? (random.Next(2) == 0 ? "\"fuzz-a\"" : "\"fuzz-b\"")
+                : s_values[random.Next(s_values.Length)];
             line.Append(",\"").Append(field).Append("\":").Append(value);
         }
 

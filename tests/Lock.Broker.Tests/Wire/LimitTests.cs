@@ -58,7 +58,8 @@ public sealed class LimitTests
     [Fact]
     public async Task Full_queues_and_full_connections_are_refused_by_name()
     {
-        await using var broker = new TestBroker(options => options with { Limits = new BrokerLimits { WaitersPerKey = 2, ClaimsPerConnection = 4 } });
+        await using var broker =
+            new TestBroker(options => options with { Limits = new BrokerLimits { WaitersPerKey = 2, ClaimsPerConnection = 4 } });
         var holder = broker.Store();
         await holder.TryAcquireAsync(new AcquireRequest("k", "H", "test", TimeSpan.FromSeconds(30)), default);
         var client = await broker.RawAsync();

@@ -35,7 +35,8 @@ public sealed class LineLimitTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Lines))]
-    public async Task A_line_is_answered_up_to_the_limit_and_ends_its_connection_beyond_it(string transport, int length, string end, int cut)
+    public async Task A_line_is_answered_up_to_the_limit_and_ends_its_connection_beyond_it(string transport, int length,
+        string end, int cut)
     {
         await using var server = Start(transport);
         await using var client = await ConnectAsync(server, transport);
@@ -75,9 +76,11 @@ public sealed class LineLimitTests : IDisposable
     /// <summary>A line of so many bytes that is always answered.</summary>
     private static string LineOf(int length, string uuid) => $$"""{"type":"ping","timestamp":1,"uuid":"{{Uuid(length, uuid)}}"}""";
 
-    private static string Uuid(int length, string uuid) => uuid + new string('u', length - uuid.Length - """{"type":"ping","timestamp":1,"uuid":""}""".Length);
+    private static string Uuid(int length, string uuid) =>
+        uuid + new string('u', length - uuid.Length - """{"type":"ping","timestamp":1,"uuid":""}""".Length);
 
-    /// <summary>Both connections are read by one thread in turns: after two answers here, what was sent there before has been read.</summary>
+    /// <summary>Both connections are read by one thread in turns: after two answers here,
+    /// what was sent there before has been read.</summary>
     private static async Task ReadAsync(RawClient other)
     {
         await other.ExpectNothingAsync();
@@ -106,7 +109,9 @@ public sealed class LineLimitTests : IDisposable
             Limits = new BrokerLimits { LineLength = Limit },
         })
         {
-            NewArrivals = transport.StartsWith("portable", StringComparison.Ordinal) ? static () => new RuntimeArrivals() : ServingThread.SystemArrivals,
+            NewArrivals = transport.StartsWith("portable", StringComparison.Ordinal)
+                ? static () => new RuntimeArrivals()
+                : ServingThread.SystemArrivals,
         };
         Assert.True(server.TryStart());
         return server;

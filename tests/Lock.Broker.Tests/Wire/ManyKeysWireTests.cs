@@ -23,7 +23,8 @@ public sealed class ManyKeysWireTests : IAsyncLifetime
         Assert.False((await _b.AskAsync("""{"type":"lock","uuid":"U2","key":"a"}""")).GetProperty("acquired").GetBoolean());
         var id = granted.GetProperty("lockUuid").GetString();
         var released = await _a.AskAsync($$"""{"type":"release-many","uuid":"U6","lockUuid":"{{id}}"}""");
-        Assert.Equal($$"""{"type":"release-many","uuid":"U6","lockUuid":"{{id}}","keys":["a","b"],"released":true}""", released.GetRawText());
+        Assert.Equal($$"""{"type":"release-many","uuid":"U6","lockUuid":"{{id}}","keys":["a","b"],"released":true}""",
+            released.GetRawText());
         Assert.True((await _b.ReadAsync()).GetProperty("acquired").GetBoolean());
         var again = await _a.AskAsync($$"""{"type":"release-many","uuid":"U7","lockUuid":"{{id}}"}""");
         Assert.Equal($"Unknown composite lockUuid=\"{id}\" (already released or never granted).", again.GetProperty("error").GetString());
@@ -50,7 +51,8 @@ public sealed class ManyKeysWireTests : IAsyncLifetime
     public async Task Without_waiting_it_is_not_queued_and_a_client_that_leaves_gives_all_up()
     {
         await _a.AskAsync("""{"type":"acquire-many","uuid":"U1","keys":["a","b"],"ttl":60000}""");
-        Assert.False((await _b.AskAsync("""{"type":"acquire-many","uuid":"U2","keys":["b","c"],"wait":false}""")).GetProperty("acquired").GetBoolean());
+        Assert.False((await _b.AskAsync("""{"type":"acquire-many","uuid":"U2","keys":["b","c"],"wait":false}""")).GetProperty("acquired")
+            .GetBoolean());
         Assert.Equal(0, _broker.Server.Locks.Table.Report("b").Waiters);
         await _b.AskAsync("""{"type":"acquire-many","uuid":"U3","keys":["a","b"],"ttl":60000}""");
         _a.Close();
@@ -73,14 +75,16 @@ public sealed class ManyKeysWireTests : IAsyncLifetime
     [Fact]
     public async Task Reader_and_writer_lines_are_answered()
     {
-        Assert.Equal(1, (await _a.AskAsync("""{"type":"increment-readers","uuid":"U1","key":"k"}""")).GetProperty("readersCount").GetInt32());
+        Assert.Equal(1,
+            (await _a.AskAsync("""{"type":"increment-readers","uuid":"U1","key":"k"}""")).GetProperty("readersCount").GetInt32());
         var writer = await _b.AskAsync("""{"type":"register-write-flag-and-readers-check","uuid":"U2","key":"k"}""");
         Assert.Equal("register-write-flag-and-readers-check-success", writer.GetProperty("type").GetString());
         Assert.False(writer.GetProperty("writerFlag").GetBoolean());
         Assert.Equal(1, writer.GetProperty("readersCount").GetInt32());
         await _a.SendAsync("""{"type":"register-write-flag-check","uuid":"U3","key":"k"}""");
         await _a.ExpectNothingAsync();
-        Assert.Equal("decrement-readers-success", (await _b.AskAsync("""{"type":"decrement-readers","uuid":"U4","key":"k"}""")).GetProperty("type").GetString());
+        Assert.Equal("decrement-readers-success",
+            (await _b.AskAsync("""{"type":"decrement-readers","uuid":"U4","key":"k"}""")).GetProperty("type").GetString());
         Assert.Equal("""{"type":"broadcast-result","key":"k","uuid":"U3"}""", (await _a.ReadAsync()).GetRawText());
         Assert.Equal(
             "write-flag-false-and-broadcast-success",

@@ -26,9 +26,11 @@ public sealed class PublishedWireTests : IAsyncLifetime
         Assert.Equal(
             ["readersCount", "uuid", "lockRequestCount", "key", "type", "acquired", "fencingToken"],
             granted.EnumerateObject().Select(property => property.Name));
-        Assert.StartsWith("""{"readersCount":0,"uuid":"U1","lockRequestCount":0,"key":"k","type":"lock","acquired":true,""", granted.GetRawText());
+        Assert.StartsWith("""{"readersCount":0,"uuid":"U1","lockRequestCount":0,"key":"k","type":"lock","acquired":true,""",
+            granted.GetRawText());
         var queued = await _b.AskAsync(Lock("k", "U2"));
-        Assert.Equal("""{"readersCount":0,"uuid":"U2","lockRequestCount":0,"key":"k","type":"lock","acquired":false}""", queued.GetRawText());
+        Assert.Equal("""{"readersCount":0,"uuid":"U2","lockRequestCount":0,"key":"k","type":"lock","acquired":false}""",
+            queued.GetRawText());
     }
 
     [Fact]
@@ -114,7 +116,8 @@ public sealed class PublishedWireTests : IAsyncLifetime
         }
 
         Assert.Equal(
-            $$$"""{"type":"version-mismatch","versions":{"clientVersion":{{{version}}},"brokerVersion":"0.2.25"}}""", await _a.ReadLineAsync());
+            $$$"""{"type":"version-mismatch","versions":{"clientVersion":{{{version}}},"brokerVersion":"0.2.25"}}""",
+            await _a.ReadLineAsync());
         var began = TimeProvider.System.GetTimestamp();
         await _a.SendAsync("""{"type":"version-mismatch-confirmed"}""");
         await _a.SendAsync(Lock("k", "U1"));
@@ -148,7 +151,8 @@ public sealed class PublishedWireTests : IAsyncLifetime
     public async Task A_bad_max_is_refused_and_not_queued(string max)
     {
         var refused = await _a.AskAsync($$"""{"type":"lock","uuid":"U","key":"z","max":{{max}}}""");
-        Assert.Equal("`max` must be a positive integer (>= 1) when provided; omit the field to keep the default.", refused.GetProperty("error").GetString());
+        Assert.Equal("`max` must be a positive integer (>= 1) when provided; omit the field to keep the default.",
+            refused.GetProperty("error").GetString());
         Assert.Equal("U", refused.GetProperty("uuid").GetString());
         Assert.False(refused.GetProperty("acquired").GetBoolean());
         Assert.True((await _b.AskAsync(Lock("z", "V"))).GetProperty("acquired").GetBoolean());
@@ -312,7 +316,9 @@ public sealed class PublishedWireTests : IAsyncLifetime
         Assert.Equal("""{"error":"inspectCommand was not a string"}""", (await _b.AskAsync("""{"inspectCommand":5}""")).GetRawText());
         var pong = await _b.AskAsync("""{"type":"ping","uuid":"U","timestamp":1234}""");
         Assert.Equal(1234, pong.GetProperty("timestamp").GetInt32());
-        Assert.Equal(2, (await _b.AskAsync("""{"type":"system-stats-request","uuid":"U"}""")).GetProperty("stats").GetProperty("connectedClients").GetInt32());
+        Assert.Equal(2,
+            (await _b.AskAsync("""{"type":"system-stats-request","uuid":"U"}""")).GetProperty("stats")
+                .GetProperty("connectedClients").GetInt32());
     }
 
     [Fact]

@@ -6,20 +6,22 @@ namespace Locking;
 /// <summary>Taking lines apart and composing them leaves nothing for the collector.</summary>
 public sealed class WireAllocationTests
 {
-    private static readonly byte[] _line = Encoding.UTF8.GetBytes(
+    private static readonly byte[] s_line = Encoding.UTF8.GetBytes(
         """{"keepLocksAfterDeath":false,"retryCount":0,"uuid":"0e9c43b1-5f0a-4b86-8b10-0c2ac9e0b9d4","key":"k","type":"lock","ttl":7050,"max":null}""");
 
     [Fact]
     public Task Taking_a_line_apart_allocates_nothing() => AssertNothingAsync(static () =>
     {
-        Assert.True(WireMessage.Parse(_line, out var message) == WireLine.Message && message.Type.TextEquals("lock"u8) && message.Ttl.TryGetInteger(out _));
+        Assert.True(WireMessage.Parse(s_line, out var message) == WireLine.Message && message.Type.TextEquals("lock"u8)
+            && message.Ttl.TryGetInteger(out _));
     });
 
     [Fact]
     public async Task Composing_a_line_allocates_nothing_once_its_buffer_is_there()
     {
         var line = new LineWriter();
-        await AssertNothingAsync(() => line.Clear().Raw("{\"type\":\"lock\",\"key\":"u8).Text("key").Raw(",\"token\":"u8).Integer(1795303395441).Raw("}\n"u8));
+        await AssertNothingAsync(() =>
+            line.Clear().Raw("{\"type\":\"lock\",\"key\":"u8).Text("key").Raw(",\"token\":"u8).Integer(1795303395441).Raw("}\n"u8));
     }
 
     [Fact]
@@ -28,11 +30,11 @@ public sealed class WireAllocationTests
         var lines = new LineBuffer(4096);
         await AssertNothingAsync(() =>
         {
-            _line.CopyTo(lines.Room().Span);
-            lines.Added(_line.Length);
+            s_line.CopyTo(lines.Room().Span);
+            lines.Added(s_line.Length);
             lines.Room().Span[0] = (byte)'\n';
             lines.Added(1);
-            Assert.True(lines.TryTake(out var line) && line.Length == _line.Length);
+            Assert.True(lines.TryTake(out var line) && line.Length == s_line.Length);
         });
         lines.Close();
     }

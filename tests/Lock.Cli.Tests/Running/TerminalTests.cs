@@ -76,7 +76,8 @@ public sealed class TerminalTests : IAsyncLifetime
     [Fact]
     public async Task On_a_terminal_that_stops_who_writes_from_behind_a_lost_lock_is_told()
     {
-        await Shell.WriteAsync("stty tostop; lock run --ttl 30s --grace 10m k -- sh -c 'trap \"echo to\"\"ld; exit\" TERM; echo on; read line'\n");
+        await Shell.WriteAsync(
+            "stty tostop; lock run --ttl 30s --grace 10m k -- sh -c 'trap \"echo to\"\"ld; exit\" TERM; echo on; read line'\n");
         await Shell.SeesAsync("on\r\n");
         Assert.Equal(0, (await _sandbox.RunAsync("release", "--force", "k")).Code);
         await Shell.SeesAsync("told\r\n");

@@ -2,7 +2,7 @@ namespace Locking.Conformance.Tests.Faults;
 
 public sealed class FaultyLockStoreTests : IAsyncDisposable
 {
-    private static readonly TimeSpan Ttl = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan s_ttl = TimeSpan.FromMinutes(1);
     private readonly InMemoryLockTable _table = new();
     private readonly InMemoryLockStore _backend;
     private readonly FaultyLockStore _store;
@@ -69,7 +69,7 @@ public sealed class FaultyLockStoreTests : IAsyncDisposable
         Assert.True((await Eventually.DoneAsync(late, "the late answer")).IsGranted);
 
         using var stop = new CancellationTokenSource();
-        var cancelled = _store.TryAcquireAsync(new AcquireRequest("k2", "a", "o", Ttl), stop.Token).AsTask();
+        var cancelled = _store.TryAcquireAsync(new AcquireRequest("k2", "a", "o", s_ttl), stop.Token).AsTask();
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Eventually.DoneAsync(cancelled, "cancellation"));
         Assert.Equal("a", await HolderAsync("k2"));
@@ -106,8 +106,10 @@ public sealed class FaultyLockStoreTests : IAsyncDisposable
     public async Task L07_One_process_has_one_contender_per_key_whatever_the_number_of_waiters(bool useAbilities)
     {
         var network = FaultyLockStore.Over(useAbilities ? new InMemoryLockStore(_table) : new Plain(new InMemoryLockStore(_table)));
-        network.Policy = call => call.Step is StoreStep.Acquire or StoreStep.Wait && network.Calls.Count % 5 == 0 ? StoreFault.LostReply : null;
-        await using var locks = new StoreLock(network, new LockOptions { RetryDelay = TimeSpan.FromMilliseconds(2), RetryJitter = TimeSpan.Zero });
+        network.Policy = call =>
+            call.Step is StoreStep.Acquire or StoreStep.Wait && network.Calls.Count % 5 == 0 ? StoreFault.LostReply : null;
+        await using var locks =
+            new StoreLock(network, new LockOptions { RetryDelay = TimeSpan.FromMilliseconds(2), RetryJitter = TimeSpan.Zero });
         await Eventually.DoneAsync(
             Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Task.Run(async () =>
             {
@@ -120,7 +122,7 @@ public sealed class FaultyLockStoreTests : IAsyncDisposable
     }
 
     private Task<AcquireReply> AcquireAsync(string key, string id) =>
-        _store.TryAcquireAsync(new AcquireRequest(key, id, "o", Ttl), CancellationToken.None).AsTask();
+        _store.TryAcquireAsync(new AcquireRequest(key, id, "o", s_ttl), CancellationToken.None).AsTask();
 
     private async Task<string?> HolderAsync(string key) => (await _backend.GetAsync(key, CancellationToken.None))?.Id;
 

@@ -2,11 +2,12 @@ using System.Collections.Concurrent;
 
 namespace Locking.Conformance.Tests.History;
 
-/// <summary>Several engines over one backend, many callers, and a network that loses, delays and swallows. Records what holders could rely on.</summary>
+/// <summary>Several engines over one backend, many callers, and a network that loses, delays and swallows.
+/// Records what holders could rely on.</summary>
 internal sealed class FaultStorm(int seed)
 {
-    private static readonly TimeSpan Ttl = TimeSpan.FromMilliseconds(80);
-    private static readonly string[] Keys = ["storm/a", "storm/b"];
+    private static readonly TimeSpan s_ttl = TimeSpan.FromMilliseconds(80);
+    private static readonly string[] s_keys = ["storm/a", "storm/b"];
     private readonly ConcurrentBag<FaultyLockStore> _network = [];
     private volatile bool _calm;
     private int _faults;
@@ -26,8 +27,10 @@ internal sealed class FaultStorm(int seed)
         var locks = Enumerable.Range(0, 3).Select(i => NewLocks(backend, seed + i, useAbilities)).ToList();
         using var stopPost = new CancellationTokenSource();
         var postman = Task.Run(() => DeliverAsync(stopPost.Token));
-        var callers = locks.SelectMany((each, i) => Enumerable.Range(0, 3).Select(j => Task.Run(() => CallAsync(each, new Random(seed + (10 * i) + j), stop.Token)))).ToList();
-        await Eventually.TrueAsync(() => Handles.Grants >= grants || stop.IsCancellationRequested, $"{grants} grants", TimeSpan.FromSeconds(40));
+        var callers = locks.SelectMany((each, i) =>
+            Enumerable.Range(0, 3).Select(j => Task.Run(() => CallAsync(each, new Random(seed + (10 * i) + j), stop.Token)))).ToList();
+        await Eventually.TrueAsync(() => Handles.Grants >= grants || stop.IsCancellationRequested, $"{grants} grants",
+            TimeSpan.FromSeconds(40));
         await stop.CancelAsync();
         await Eventually.DoneAsync(Task.WhenAll(callers), "the callers' end");
         await stopPost.CancelAsync();
@@ -39,7 +42,7 @@ internal sealed class FaultStorm(int seed)
             await network.DeliverLateRequestsAsync();
         }
 
-        foreach (var key in Keys)
+        foreach (var key in s_keys)
             await (await Eventually.DoneAsync(locks[0].LockAsync(key).AsTask(), $"'{key}' can be had again")).DisposeAsync();
         foreach (var each in locks)
             await each.DisposeAsync();
@@ -53,7 +56,7 @@ internal sealed class FaultStorm(int seed)
         _network.Add(network);
         var options = new LockOptions
         {
-            Ttl = Ttl,
+            Ttl = s_ttl,
             RetryDelay = TimeSpan.FromMilliseconds(5),
             RetryJitter = TimeSpan.FromMilliseconds(5),
             ReleaseTimeout = TimeSpan.FromMilliseconds(200),
@@ -98,7 +101,7 @@ internal sealed class FaultStorm(int seed)
     {
         while (!stop.IsCancellationRequested)
         {
-            var key = Keys[random.Next(Keys.Length)];
+            var key = s_keys[random.Next(s_keys.Length)];
             var options = random.Next(3) == 0 ? new LockOptions { AutoRenew = false } : null; // a fixed lease, or a renewed one
             using var patience = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
             try
@@ -125,7 +128,7 @@ internal sealed class FaultStorm(int seed)
         {
             try
             {
-                await handle.TryExtendAsync(Ttl);
+                await handle.TryExtendAsync(s_ttl);
             }
             catch (LockStoreException)
             {

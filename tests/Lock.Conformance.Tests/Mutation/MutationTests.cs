@@ -93,7 +93,8 @@ public sealed class MutationTests
         }
 
         protected override ILock CreateLock(LockOptions? defaults, string? ns) => new StoreLock(
-            new TinyLockStore(_table ??= new TinyTable(_time), mistake), defaults, ns, LockProviderContext.Default with { TimeProvider = _time });
+            new TinyLockStore(_table ??= new TinyTable(_time), mistake), defaults, ns,
+            LockProviderContext.Default with { TimeProvider = _time });
     }
 
     private sealed class Store(Mistake mistake, TimeSpan? ttlStep = null) : LockStoreConformance
@@ -125,9 +126,11 @@ public sealed class MutationTests
 
         protected override ILockStore CreateStore(TimeProvider processClock) => new TinyLockStore(Table, mistake, processClock);
 
-        protected override ILockStore CreateUnreachableStore(int closedPort) => new TinyLockStore(Table, mistake, backend: TinyBackend.IsUnreachable);
+        protected override ILockStore CreateUnreachableStore(int closedPort) =>
+            new TinyLockStore(Table, mistake, backend: TinyBackend.IsUnreachable);
 
-        protected override ILockStore CreateSilentStore(int silentPort, TimeSpan limit) => new TinyLockStore(Table, mistake, backend: TinyBackend.IsSilent);
+        protected override ILockStore CreateSilentStore(int silentPort, TimeSpan limit) =>
+            new TinyLockStore(Table, mistake, backend: TinyBackend.IsSilent);
     }
 
     private sealed class Model(Mistake mistake, TimeSpan? ttlStep = null) : LockStoreModelConformance

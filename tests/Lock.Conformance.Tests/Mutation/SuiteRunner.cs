@@ -23,7 +23,8 @@ internal static class SuiteRunner
 
     private static IEnumerable<(MethodInfo Fact, object?[] Arguments)> FactsOf(Type suite, string prefix)
     {
-        foreach (var fact in suite.GetMethods(BindingFlags.Public | BindingFlags.Instance).Where(method => method.Name.StartsWith(prefix, StringComparison.Ordinal)))
+        foreach (var fact in suite.GetMethods(BindingFlags.Public | BindingFlags.Instance)
+            .Where(method => method.Name.StartsWith(prefix, StringComparison.Ordinal)))
         {
             if (fact.GetCustomAttribute<TheoryAttribute>() is not null)
             {

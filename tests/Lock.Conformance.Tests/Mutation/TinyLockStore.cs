@@ -67,7 +67,8 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
         }
     }
 
-    public ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken) => StepAsync(
+    public ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken) =>
+        StepAsync(
         () =>
         {
             var row = Find(key);
@@ -119,7 +120,8 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
             () =>
             {
                 var row = Find(key);
-                if (row?.IsLive(Now) != true || (Is(Mistake.S20_Force_cannot_end_a_lease_without_expiry) && row.Ttl == Timeout.InfiniteTimeSpan))
+                if (row?.IsLive(Now) != true
+                    || (Is(Mistake.S20_Force_cannot_end_a_lease_without_expiry) && row.Ttl == Timeout.InfiniteTimeSpan))
                     return null;
                 End(row, Is(Mistake.S20_Force_resets_the_token), notify: !Is(Mistake.S21_Force_gives_no_notice));
                 return row;
@@ -136,7 +138,9 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
     }
 
     public ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken) => StepAsync(
-        () => Find(key) is { } row && (row.IsLive(Now) || (Is(Mistake.S14_Get_shows_expired_leases) && !row.Released)) ? Info(row, key) : null,
+        () => Find(key) is { } row && (row.IsLive(Now) || (Is(Mistake.S14_Get_shows_expired_leases) && !row.Released))
+            ? Info(row, key)
+            : null,
         cancellationToken);
 
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -165,7 +169,8 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
             _disposed = !Is(Mistake.S30_Works_on_after_disposal);
             _table.Stores.Remove(this);
             foreach (var row in _table.Rows.Values.Where(row => !row.Released))
-                row.Released = Is(Mistake.S30_Disposing_releases_the_leases_of_others) || (Is(Mistake.S31_Disposing_releases_leases_to_be_kept) && row.Keep);
+                row.Released = Is(Mistake.S30_Disposing_releases_the_leases_of_others)
+                    || (Is(Mistake.S31_Disposing_releases_leases_to_be_kept) && row.Keep);
         }
 
         return ValueTask.CompletedTask;
@@ -348,7 +353,8 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
     private bool Matches(string key, string prefix) => _mistake switch
     {
         Mistake.S15_List_ignores_the_case => key.StartsWith(prefix, StringComparison.OrdinalIgnoreCase),
-        Mistake.S15_The_prefix_is_a_pattern => Regex.IsMatch(key, "^" + Regex.Escape(prefix).Replace("\\*", ".*", StringComparison.Ordinal)),
+        Mistake.S15_The_prefix_is_a_pattern =>
+            Regex.IsMatch(key, "^" + Regex.Escape(prefix).Replace("\\*", ".*", StringComparison.Ordinal)),
         _ => key.StartsWith(prefix, StringComparison.Ordinal),
     };
 

@@ -4,7 +4,7 @@ namespace Locking.Conformance.Tests.Time;
 
 public sealed class CoarseTimeProviderTests
 {
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(10);
 
     [Theory]
     [InlineData(0, 25, 30)]
@@ -16,10 +16,11 @@ public sealed class CoarseTimeProviderTests
     {
         var time = new FakeTimeProvider();
         time.Advance(TimeSpan.FromMilliseconds(setAt)); // it starts at the beginning of a tick
-        var coarse = new CoarseTimeProvider(time, Tick);
+        var coarse = new CoarseTimeProvider(time, s_tick);
         var since = coarse.GetTimestamp();
         TimeSpan? rang = null;
-        using var timer = coarse.CreateTimer(_ => rang = coarse.GetElapsedTime(since), null, TimeSpan.FromMilliseconds(due), Timeout.InfiniteTimeSpan);
+        using var timer =
+            coarse.CreateTimer(_ => rang = coarse.GetElapsedTime(since), null, TimeSpan.FromMilliseconds(due), Timeout.InfiniteTimeSpan);
         for (var i = 0; i < ringsAfter + 10; i++)
             time.Advance(TimeSpan.FromMilliseconds(1));
         Assert.Equal(TimeSpan.FromMilliseconds(ringsAfter), rang);
@@ -30,9 +31,10 @@ public sealed class CoarseTimeProviderTests
     public async Task A_timer_that_is_due_at_once_or_never_stays_so()
     {
         var time = new FakeTimeProvider();
-        var coarse = new CoarseTimeProvider(time, Tick);
+        var coarse = new CoarseTimeProvider(time, s_tick);
         var rang = 0;
-        await using var timer = coarse.CreateTimer(_ => Interlocked.Increment(ref rang), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        await using var timer =
+            coarse.CreateTimer(_ => Interlocked.Increment(ref rang), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         time.Advance(TimeSpan.FromDays(1));
         Assert.Equal(0, rang);
         timer.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);

@@ -1,8 +1,9 @@
 namespace Locking.Conformance;
 
-/// <summary>Blocks the thread pool for as long as it lives: it gets one more thread than it had, and each that is free takes work that blocks. What needs
-/// the pool meanwhile waits for ever.</summary>
-/// <remarks>A test that uses it waits on threads of its own. Other tests of the process stand still as long as they need the pool.</remarks>
+/// <summary>Blocks the thread pool for as long as it lives: it gets one more thread than it had, and each that is free takes work that
+/// blocks. What needs the pool meanwhile waits for ever.</summary>
+/// <remarks>A test that uses it waits on threads of its own. Other tests of the process stand still as long as they need the
+/// pool.</remarks>
 public sealed class BlockedPool : IDisposable
 {
     private const int Items = 1000;

@@ -11,14 +11,14 @@ namespace Locking.Conformance;
 /// </remarks>
 public abstract class DelegatingLockStore : ILockStore
 {
-    private static readonly Type[] Abilities =
+    private static readonly Type[] s_abilities =
         [typeof(IReleaseSignal), typeof(IWaitingStore), typeof(ILossSignal), typeof(IForceReleaseStore), typeof(IQueueingStore)];
 
-    private static readonly ModuleBuilder Module = AssemblyBuilder
+    private static readonly ModuleBuilder s_module = AssemblyBuilder
         .DefineDynamicAssembly(new AssemblyName("Lock.Conformance.Delegating"), AssemblyBuilderAccess.Run)
         .DefineDynamicModule("main");
 
-    private static readonly ConcurrentDictionary<(Type Base, int Abilities), Lazy<Type>> Made = new();
+    private static readonly ConcurrentDictionary<(Type Base, int Abilities), Lazy<Type>> s_made = new();
 
     /// <summary>Passes on to a store, and disposes it with this one.</summary>
     protected DelegatingLockStore(ILockStore inner) => Inner = inner;
@@ -37,14 +37,15 @@ public abstract class DelegatingLockStore : ILockStore
     public virtual string Type => Inner.Type;
 
     /// <summary>Makes a <typeparamref name="T"/> around a store, with the optional interfaces that the store has.</summary>
-    /// <typeparam name="T">The decorator: public, not sealed, whose constructor takes the store inside, and then <paramref name="rest"/>.</typeparam>
+    /// <typeparam name="T">The decorator: public, not sealed, whose constructor takes the store inside,
+    /// and then <paramref name="rest"/>.</typeparam>
     public static T Over<T>(ILockStore inner, params object[] rest)
         where T : DelegatingLockStore
     {
         var mask = 0;
-        for (var i = 0; i < Abilities.Length; i++)
-            mask |= Abilities[i].IsInstanceOfType(inner) ? 1 << i : 0;
-        var type = Made.GetOrAdd((typeof(T), mask), static made => new Lazy<Type>(() => Derive(made.Base, made.Abilities))).Value;
+        for (var i = 0; i < s_abilities.Length; i++)
+            mask |= s_abilities[i].IsInstanceOfType(inner) ? 1 << i : 0;
+        var type = s_made.GetOrAdd((typeof(T), mask), static made => new Lazy<Type>(() => Derive(made.Base, made.Abilities))).Value;
         return (T)Activator.CreateInstance(type, [inner, .. rest])!;
     }
 
@@ -91,13 +92,13 @@ public abstract class DelegatingLockStore : ILockStore
 
     private static Type Derive(Type baseType, int mask)
     {
-        lock (Module)
+        lock (s_module)
         {
-            var type = Module.DefineType($"{baseType.FullName}+{mask}", TypeAttributes.Public | TypeAttributes.Sealed, baseType);
-            for (var i = 0; i < Abilities.Length; i++)
+            var type = s_module.DefineType($"{baseType.FullName}+{mask}", TypeAttributes.Public | TypeAttributes.Sealed, baseType);
+            for (var i = 0; i < s_abilities.Length; i++)
             {
                 if ((mask & (1 << i)) != 0)
-                    type.AddInterfaceImplementation(Abilities[i]);
+                    type.AddInterfaceImplementation(s_abilities[i]);
             }
 
             foreach (var constructor in baseType.GetConstructors(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance))

@@ -4,8 +4,8 @@ using System.Runtime.CompilerServices;
 namespace Locking.Conformance;
 
 /// <summary>A store around a store, between which requests and answers get lost, come late or hang, as a test scripts it.</summary>
-/// <remarks>Made with <see cref="Over(ILockStore)"/>: it then has the optional abilities of the store inside. Also counts: calls of each step,
-/// and how many contenders of one key were in the store at once.</remarks>
+/// <remarks>Made with <see cref="Over(ILockStore)"/>: it then has the optional abilities of the store inside. Also counts: calls of each
+/// step, and how many contenders of one key were in the store at once.</remarks>
 public class FaultyLockStore : DelegatingLockStore
 {
     private readonly ConcurrentQueue<StoreCall> _calls = new();
@@ -61,8 +61,8 @@ public class FaultyLockStore : DelegatingLockStore
             return _contenders.TryGetValue(key, out var count) ? count.Most : 0;
     }
 
-    /// <summary>Lets the requests that are late arrive, in the order they were sent. Their answers go nowhere; one that waits in the backend's
-    /// queue is left there, at most until this store is disposed.</summary>
+    /// <summary>Lets the requests that are late arrive, in the order they were sent. Their answers go nowhere; one that waits in the
+    /// backend's queue is left there, at most until this store is disposed.</summary>
     public async Task DeliverLateRequestsAsync()
     {
         while (_lateRequests.TryDequeue(out var request))
@@ -78,7 +78,8 @@ public class FaultyLockStore : DelegatingLockStore
     {
         ArgumentNullException.ThrowIfNull(request);
         return ContendAsync(
-            new StoreCall(StoreStep.Acquire, request.Key, request.HolderId, request.Ttl), stop => Inner.TryAcquireAsync(request, stop), cancellationToken);
+            new StoreCall(StoreStep.Acquire, request.Key, request.HolderId, request.Ttl), stop => Inner.TryAcquireAsync(request, stop),
+            cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -92,7 +93,8 @@ public class FaultyLockStore : DelegatingLockStore
     }
 
     /// <inheritdoc/>
-    public override ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken) => RunAsync(
+    public override ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken) =>
+        RunAsync(
         new StoreCall(StoreStep.Extend, key, holderId, ttl), stop => Inner.TryExtendAsync(key, holderId, ttl, stop), cancellationToken);
 
     /// <inheritdoc/>
@@ -106,7 +108,8 @@ public class FaultyLockStore : DelegatingLockStore
     /// <inheritdoc/>
     public override async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await RunAsync(new StoreCall(StoreStep.List, prefix), static _ => ValueTask.FromResult(true), cancellationToken).ConfigureAwait(false);
+        await RunAsync(new StoreCall(StoreStep.List, prefix), static _ => ValueTask.FromResult(true), cancellationToken)
+            .ConfigureAwait(false);
         await foreach (var info in Inner.ListAsync(prefix, cancellationToken).ConfigureAwait(false))
             yield return info;
     }
@@ -148,7 +151,8 @@ public class FaultyLockStore : DelegatingLockStore
         }
     }
 
-    private async ValueTask<T> RunAsync<T>(StoreCall call, Func<CancellationToken, ValueTask<T>> forward, CancellationToken cancellationToken)
+    private async ValueTask<T> RunAsync<T>(StoreCall call, Func<CancellationToken, ValueTask<T>> forward,
+        CancellationToken cancellationToken)
     {
         _calls.Enqueue(call);
         var scripted = _script.TryGetValue(call.Step, out var queue) && queue.TryDequeue(out var next) ? next : null;
@@ -187,7 +191,8 @@ public class FaultyLockStore : DelegatingLockStore
         }
 
         var waiting = Task.Run(async () => await forward(_ended.Token).ConfigureAwait(false));
-        _ = waiting.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        _ = waiting.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
         await Eventually.SettleAsync().ConfigureAwait(false);
     }
 

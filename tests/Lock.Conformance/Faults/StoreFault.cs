@@ -24,8 +24,8 @@ public sealed record StoreFault
     /// <summary>The store does the step; the caller gets the exception.</summary>
     public static StoreFault LostReply { get; } = new(FaultKind.LostReply);
 
-    /// <summary>The store does the step; the answer arrives when the test says so (<see cref="FaultyLockStore.DeliverLateReplies"/>), or the
-    /// caller cancels.</summary>
+    /// <summary>The store does the step; the answer arrives when the test says so (<see cref="FaultyLockStore.DeliverLateReplies"/>), or
+    /// the caller cancels.</summary>
     public static StoreFault LateReply { get; } = new(FaultKind.LateReply);
 
     /// <summary>The request never arrives, and the call does not end before it is cancelled or the store disposed.</summary>

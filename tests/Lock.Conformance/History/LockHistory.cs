@@ -55,7 +55,8 @@ public sealed class LockHistory(TimeProvider clock)
         var now = Now;
         var remaining = handle.Remaining;
         if (remaining == Timeout.InfiniteTimeSpan || remaining > TimeSpan.Zero)
-            Granted(handle.Key, handle.Id, handle.FencingToken, remaining == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : now + remaining);
+            Granted(handle.Key, handle.Id, handle.FencingToken,
+                remaining == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : now + remaining);
     }
 
     /// <summary>Checks that no two holders could rely on one lock at once, and that tokens rise from grant to grant.</summary>
@@ -81,7 +82,8 @@ public sealed class LockHistory(TimeProvider clock)
         }
 
         if (faults.Count > 0)
-            throw new XunitException($"{faults.Count} violation(s):{Environment.NewLine}{string.Join(Environment.NewLine, faults.Take(20))}");
+            throw new XunitException(
+                $"{faults.Count} violation(s):{Environment.NewLine}{string.Join(Environment.NewLine, faults.Take(20))}");
     }
 
     private sealed class Span(string key, string id, long? token, TimeSpan from)
@@ -98,6 +100,7 @@ public sealed class LockHistory(TimeProvider clock)
 
         public bool IsOver { get; set; }
 
-        public override string ToString() => $"{Key} held by {Id} (token {Token}) from {From.TotalMilliseconds:0.000} to {Until.TotalMilliseconds:0.000} ms";
+        public override string ToString() =>
+            $"{Key} held by {Id} (token {Token}) from {From.TotalMilliseconds:0.000} to {Until.TotalMilliseconds:0.000} ms";
     }
 }

@@ -1,6 +1,7 @@
 namespace Locking.Conformance;
 
-/// <summary>A store around a store that records what its user may rely on: each lease from the answer until its ttl after the request was sent.</summary>
+/// <summary>A store around a store that records what its user may rely on: each lease from the answer until its ttl after the request was
+/// sent.</summary>
 /// <remarks>Made with <see cref="Over(ILockStore, LockHistory)"/>.</remarks>
 public class RecordingLockStore : DelegatingLockStore
 {
@@ -33,7 +34,8 @@ public class RecordingLockStore : DelegatingLockStore
     }
 
     /// <inheritdoc/>
-    public override async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
+    public override async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl,
+        CancellationToken cancellationToken)
     {
         var sent = _history.Now;
         var before = Tokens.TryGetValue((key, holderId), out var token);

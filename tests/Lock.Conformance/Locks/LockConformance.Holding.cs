@@ -60,7 +60,8 @@ public abstract partial class LockConformance
         var handle = await TakeAsync(Locks, key, Fixed(ShortTtl));
         var lost = handle.LostToken;
         var waiting = NewLocks().LockAsync(key).AsTask();
-        var seen = waiting.ContinueWith(_ => lost.IsCancellationRequested, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        var seen = waiting.ContinueWith(_ => lost.IsCancellationRequested, CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         await using var next = await AfterTimeAsync(waiting, ShortTtl, "the next holder's grant");
         Assert.True(await seen, "the lock was granted to another before its holder was told of the loss");
         Assert.Equal(LostReason.Expired, handle.LostReason);
@@ -295,7 +296,8 @@ public abstract partial class LockConformance
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();
-            Assert.True(TimeProvider.System.GetElapsedTime(since) < (ttl * 3) + Eventually.Patience, "a dropped handle was renewed on and on");
+            Assert.True(TimeProvider.System.GetElapsedTime(since) < (ttl * 3) + Eventually.Patience,
+                "a dropped handle was renewed on and on");
             await AdvanceAsync(ttl / 10);
             await Eventually.SettleAsync();
             next = await other.TryLockAsync(key);

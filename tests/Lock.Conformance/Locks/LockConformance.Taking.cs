@@ -181,7 +181,8 @@ public abstract partial class LockConformance
         var timeout = await Assert.ThrowsAsync<LockTimeoutException>(
             () => Eventually.DoneAsync(NewLocks().LockAsync(key, AtOnce).AsTask(), "a wait of nothing"));
         Assert.Equal(1, timeout.Attempts);
-        timeout = await Assert.ThrowsAsync<LockTimeoutException>(async () => await NewLocks().LockAsync(key, new LockOptions { RetryCount = 0 }));
+        timeout = await Assert.ThrowsAsync<LockTimeoutException>(async () =>
+            await NewLocks().LockAsync(key, new LockOptions { RetryCount = 0 }));
         Assert.Equal(1, timeout.Attempts);
     }
 
@@ -206,7 +207,8 @@ public abstract partial class LockConformance
     {
         var key = NewKey();
         await using var handle = await TakeAsync(Locks, key);
-        var few = new LockOptions { RetryCount = 1, RetryDelay = ShortTtl / 4, RetryJitter = TimeSpan.Zero, WaitTimeout = TimeSpan.FromHours(1) };
+        var few = new LockOptions { RetryCount = 1, RetryDelay = ShortTtl / 4, RetryJitter = TimeSpan.Zero,
+            WaitTimeout = TimeSpan.FromHours(1) };
         var timeout = await Assert.ThrowsAsync<LockTimeoutException>(
             () => AfterTimeAsync(NewLocks().LockAsync(key, few).AsTask(), ShortTtl, "the last attempt"));
         Assert.Equal(2, timeout.Attempts);

@@ -1,6 +1,7 @@
 namespace Locking.Conformance;
 
-/// <summary>The guarantees of <see cref="ILock"/> and <see cref="ILockHandle"/>, one fact or more for each (numbers as in docs/guarantees.md).</summary>
+/// <summary>The guarantees of <see cref="ILock"/> and <see cref="ILockHandle"/>,
+/// one fact or more for each (numbers as in docs/guarantees.md).</summary>
 /// <remarks>
 /// Every backend derives one class. In real time a renewed lease must outlive pauses of a busy machine: facts that depend on it go
 /// through <see cref="ConformanceSuite.TimelyAsync"/>.
@@ -18,8 +19,8 @@ public abstract partial class LockConformance : ConformanceSuite
     /// <summary>Whether the owner is kept and shown by <see cref="ILock.GetAsync"/>. Without: empty. Default true.</summary>
     protected virtual bool KeepsOwner => true;
 
-    /// <summary>What a holder may not rely on of a lease, since the backend's clock may run at another rate: 1 % and 2 ms, as the engine allows by
-    /// default. Zero where the lease is counted on the holder's own clock.</summary>
+    /// <summary>What a holder may not rely on of a lease, since the backend's clock may run at another rate: 1 % and 2 ms, as the engine
+    /// allows by default. Zero where the lease is counted on the holder's own clock.</summary>
     protected virtual TimeSpan DriftOf(TimeSpan ttl) => (ttl * 0.01) + TimeSpan.FromMilliseconds(2);
 
     /// <summary>The locks most facts use; made at the first use, with <see cref="ConformanceSuite.LongTtl"/>.</summary>
@@ -34,7 +35,8 @@ public abstract partial class LockConformance : ConformanceSuite
     protected abstract ILock CreateLock(LockOptions? defaults, string? ns);
 
     /// <summary>Another instance, disposed when the test ends.</summary>
-    protected ILock NewLocks(LockOptions? defaults = null, string? ns = null) => Track(CreateLock(defaults ?? new LockOptions { Ttl = LongTtl }, ns));
+    protected ILock NewLocks(LockOptions? defaults = null, string? ns = null) =>
+        Track(CreateLock(defaults ?? new LockOptions { Ttl = LongTtl }, ns));
 
     /// <summary>Options of a call: a fixed lease.</summary>
     private static LockOptions Fixed(TimeSpan ttl) => new() { Ttl = ttl, AutoRenew = false };
@@ -47,7 +49,8 @@ public abstract partial class LockConformance : ConformanceSuite
         var asked = TimeProvider.System.GetTimestamp();
         var handle = await locks.TryLockAsync(key, options);
 
-        // On a machine that is busy with something else the first answer may take longer than the lease: then it counts as not granted (L48).
+        // On a machine that is busy with something else the first answer may take longer than the lease: then it counts as not granted
+        // (L48).
         if (handle is null && options?.Ttl is { } ttl && TimeProvider.System.GetElapsedTime(asked) > ttl * 0.9)
             handle = await locks.TryLockAsync(key, options with { WaitTimeout = Eventually.Patience });
         Assert.NotNull(handle);
@@ -80,6 +83,7 @@ public abstract partial class LockConformance : ConformanceSuite
     private void AssertRises(ILockHandle earlier, ILockHandle later)
     {
         if (IssuesFencingTokens)
-            Assert.True(later.FencingToken > earlier.FencingToken, $"the token must rise: {later.FencingToken} came after {earlier.FencingToken}");
+            Assert.True(later.FencingToken > earlier.FencingToken,
+                $"the token must rise: {later.FencingToken} came after {earlier.FencingToken}");
     }
 }

@@ -66,7 +66,8 @@ public abstract class LockStoreModelConformance : LockStoreSuite
                 {
                     var (same, last) = model.Expected(key);
                     var token = TokenOf(reply);
-                    Judge(() => Assert.True(!Abilities.IssuesFencingTokens || (same ? token == last : token > last), $"token {token} after {last}"), model);
+                    Judge(() => Assert.True(!Abilities.IssuesFencingTokens || (same ? token == last : token > last),
+                        $"token {token} after {last}"), model);
                     model.Acquired(key, new StoreModel.Row(id, id, token, End(sent, ttl), End(Now + Margin, RoundedUp(ttl))));
                 }
 
@@ -122,7 +123,8 @@ public abstract class LockStoreModelConformance : LockStoreSuite
     /// <summary>Waits where a lease may or may not have ended yet, so that there is one right answer.</summary>
     private async Task PassUncertainTimeAsync(StoreModel model)
     {
-        while (model.Live.Values.Where(row => row.Earliest <= Now + (Margin / 2) && Now < row.Latest).Select(row => (TimeSpan?)row.Latest).Max() is { } latest)
+        while (model.Live.Values.Where(row => row.Earliest <= Now + (Margin / 2) && Now < row.Latest).Select(row => (TimeSpan?)row.Latest)
+            .Max() is { } latest)
             await AdvanceAsync(latest - Now);
     }
 

@@ -26,7 +26,8 @@ internal sealed class StoreModel
     public bool MayAcquire(string key, string id) => Holder(key) is not { } row || row.Id == id;
 
     /// <returns>Whether the token must be the one before (the same holder again); otherwise it must be above the returned one.</returns>
-    public (bool Same, long Token) Expected(string key) => Holder(key) is { } row ? (true, row.Token) : (false, _lastToken.GetValueOrDefault(key));
+    public (bool Same, long Token) Expected(string key) =>
+        Holder(key) is { } row ? (true, row.Token) : (false, _lastToken.GetValueOrDefault(key));
 
     public void Acquired(string key, Row row)
     {
@@ -41,7 +42,8 @@ internal sealed class StoreModel
         _ => StoreReply.HeldByAnother,
     };
 
-    public void Extended(string key, TimeSpan earliest, TimeSpan latest) => _live[key] = _live[key] with { Earliest = earliest, Latest = latest };
+    public void Extended(string key, TimeSpan earliest, TimeSpan latest) =>
+        _live[key] = _live[key] with { Earliest = earliest, Latest = latest };
 
     public void Released(string key) => _live.Remove(key);
 }

@@ -99,7 +99,8 @@ public abstract partial class LockStoreConformance
         await TakeAsync(Store, key, id);
         Assert.True(await ForceAsync(NewStore(), key));
         if (Abilities.SignalsLoss)
-            await Eventually.TrueAsync(() => { lock (told) return told.Any(loss => loss.Key == key && loss.HolderId == id); }, "told of the loss");
+            await Eventually.TrueAsync(() => { lock (told) return told.Any(loss => loss.Key == key && loss.HolderId == id); },
+                "told of the loss");
         else
             Assert.Equal(StoreReply.NotHeld, await Store.TryExtendAsync(key, id, LongTtl, CancellationToken.None));
     }

@@ -6,7 +6,8 @@ public abstract partial class LockStoreConformance
     public async Task S12_A_step_that_is_cancelled_beforehand_does_nothing()
     {
         var (held, free, id) = (NewKey(), NewKey(), NewId());
-        // Shorter than what the steps ask for, so that one that was done all the same shows, whatever a quorum's late votes make of what is left.
+        // Shorter than what the steps ask for, so that one that was done all the same shows,
+        // whatever a quorum's late votes make of what is left.
         await TakeAsync(Store, held, id, LongTtl / 2);
         var before = await Store.GetAsync(held, CancellationToken.None);
         var cancelled = new CancellationToken(canceled: true);
@@ -136,7 +137,8 @@ public abstract partial class LockStoreConformance
     {
         var (key, id) = (NewKey(), NewId());
         var other = CreateStore();
-        TokenOf(await other.TryAcquireAsync(new AcquireRequest(key, id, "tester", LongTtl) { KeepOnDisconnect = true }, CancellationToken.None));
+        TokenOf(await other.TryAcquireAsync(new AcquireRequest(key, id, "tester", LongTtl) { KeepOnDisconnect = true },
+            CancellationToken.None));
         await other.DisposeAsync();
         await AssertHeldByAsync(Store, key, id);
         Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, id, CancellationToken.None));

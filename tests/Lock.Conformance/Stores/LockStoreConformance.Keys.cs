@@ -56,16 +56,19 @@ public abstract partial class LockStoreConformance
         [
             "", "a", "A", "aa", "a ", "a\t", "a/b", "a_b", "a\\b", "a%2Fb", "a:b", "a.b", "a*", "a?", "a[a]", "{a}", "a}", "a{",
             "é", "e\u0301", "ß", "ss", "ı", "i", "I", "１", "1", "01", "1.0",
-            ":token", ":fence", ":owner", ":queue", ":id", ".token", ".lock", ".tmp", "~", "$", "#", "a\0", "a\0b", "a\n", "a\r\n", "null", "..", ".",
+            ":token", ":fence", ":owner", ":queue", ":id", ".token", ".lock", ".tmp", "~", "$", "#", "a\0", "a\0b", "a\n", "a\r\n",
+            "null", "..", ".",
         ];
-        return [.. suffixes.Select(suffix => key + suffix), $"{{{key}}}", $"{{{key}}}:token", full[..^1], full, full[..^1] + "y", full[..^1] + "X"];
+        return [.. suffixes.Select(suffix => key + suffix), $"{{{key}}}", $"{{{key}}}:token", full[..^1], full, full[..^1] + "y",
+            full[..^1] + "X"];
     }
 
     private IEnumerable<string> StrangeKeys()
     {
         string[] parts =
         [
-            "two words", " both ends ", "{braces}", "{}", "}{", "a:b::c", "日本語", "Ünïcödé", "🔒", "\"quoted\"", "'s", "a,b;c=d&e", "%41", "$where", "a.b",
+            "two words", " both ends ", "{braces}", "{}", "}{", "a:b::c", "日本語", "Ünïcödé", "🔒", "\"quoted\"", "'s", "a,b;c=d&e", "%41",
+            "$where", "a.b",
             "../up", "/", "\\", "*", "?[a-z]", "\u0001\u001f\u007f", "line\nbreak\r\n", "\0", "<&>", "‮right to left", "\u200b",
         ];
         foreach (var part in parts)
@@ -79,5 +82,6 @@ public abstract partial class LockStoreConformance
         }
     }
 
-    private string Shown(string key) => Uri.EscapeDataString(key.Replace(KeyPrefix, "…", StringComparison.Ordinal)) is { Length: > 80 } text ? text[..80] : key;
+    private string Shown(string key) =>
+        Uri.EscapeDataString(key.Replace(KeyPrefix, "…", StringComparison.Ordinal)) is { Length: > 80 } text ? text[..80] : key;
 }

@@ -29,8 +29,8 @@ public abstract partial class LockStoreConformance
         var after = await Store.GetAsync(key, CancellationToken.None);
         Assert.NotNull(after);
         Assert.Equal(before! with { Remaining = after.Remaining }, after);
-        // No more than was asked for. A quorum may say more than before: it answers with what a majority of the nodes says that answered this time,
-        // and leases begin there at different moments.
+        // No more than was asked for. A quorum may say more than before: it answers with what a majority of the nodes says that answered
+        // this time, and leases begin there at different moments.
         Assert.InRange(after.Remaining, TimeSpan.FromMilliseconds(1), RoundedUp(LongTtl));
     }
 
@@ -165,7 +165,8 @@ public abstract partial class LockStoreConformance
             await AdvanceAsync(ShortTtl / 20);
         }
 
-        Assert.True(Clock.GetElapsedTime(sent) >= (ShortTtl * 0.99) - TimeSpan.FromMilliseconds(2), "granted to another before the ttl had passed");
+        Assert.True(Clock.GetElapsedTime(sent) >= (ShortTtl * 0.99) - TimeSpan.FromMilliseconds(2),
+            "granted to another before the ttl had passed");
     }
 
     [Fact]

@@ -96,7 +96,8 @@ public abstract partial class LockStoreConformance
         var cancelled = await WaitInSilenceAsync(watch, stop.Token);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Eventually.DoneAsync(cancelled, "the cancelled wait"));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await signal.WatchAsync(NewKey(), new CancellationToken(canceled: true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+            await signal.WatchAsync(NewKey(), new CancellationToken(canceled: true)));
     }
 
     [Fact]
@@ -135,7 +136,8 @@ public abstract partial class LockStoreConformance
         return Eventually.DoneAsync(waiting, "the notice of a release");
     }
 
-    /// <summary>A notice is a hint: one may come late, as when a node or a connection joins after the others, but not again and again.</summary>
+    /// <summary>A notice is a hint: one may come late, as when a node or a connection joins after the others,
+    /// but not again and again.</summary>
     private static async Task UntilSilentAsync(Func<Task<bool>> isSilent)
     {
         for (var notices = 0; !await isSilent(); notices++)

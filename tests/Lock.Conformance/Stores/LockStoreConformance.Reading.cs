@@ -49,7 +49,8 @@ public abstract partial class LockStoreConformance
         async Task AssertListsAsync(string prefix, params string[] names)
         {
             var listed = await ListAsync(Store, prefix);
-            Assert.Equal(names.Select(name => root + name).Order(StringComparer.Ordinal), listed.Select(info => info.Key).Order(StringComparer.Ordinal));
+            Assert.Equal(names.Select(name => root + name).Order(StringComparer.Ordinal),
+                listed.Select(info => info.Key).Order(StringComparer.Ordinal));
             Assert.All(listed, info =>
             {
                 Assert.Equal(expected[info.Key], info with { Remaining = LongTtl });
@@ -92,7 +93,8 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S26_An_owner_is_any_text_of_up_to_256_bytes_and_is_never_compared()
     {
-        foreach (var owner in new[] { "", "a", "host/1 2\t3", "\"q\" 'r' {s} \\", "日本語 🔒", "line\nbreak", new string('x', 256), new string('é', 128) })
+        foreach (var owner in new[] { "", "a", "host/1 2\t3", "\"q\" 'r' {s} \\", "日本語 🔒", "line\nbreak", new string('x', 256),
+            new string('é', 128) })
         {
             var (key, id) = (NewKey(), NewId());
             await TakeAsync(Store, key, id, owner: owner);

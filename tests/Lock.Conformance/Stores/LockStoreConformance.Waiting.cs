@@ -155,12 +155,14 @@ public abstract partial class LockStoreConformance
 
         // The engine counts on the lease until sent + queued + ttl: it must not have ended by then.
         var remaining = (await Store.GetAsync(key, CancellationToken.None))!.Remaining;
-        Assert.True(Clock.GetElapsedTime(sent) + remaining + Margin >= reply.QueuedFor + LongTtl, "the lease ends before the holder thinks");
+        Assert.True(Clock.GetElapsedTime(sent) + remaining + Margin >= reply.QueuedFor + LongTtl,
+            "the lease ends before the holder thinks");
     }
 
     /// <summary>Waits for a lock in the store's own queue, or, where it has none, as the engine does: asking again and again.</summary>
     private Task<AcquireReply> QueueAsync(
-        ILockStore store, string key, string id, TimeSpan? atMost = null, TimeSpan? ttl = null, CancellationToken cancellationToken = default)
+        ILockStore store, string key, string id, TimeSpan? atMost = null, TimeSpan? ttl = null,
+        CancellationToken cancellationToken = default)
     {
         var queued = StandAsync(store, key, id, atMost, ttl, cancellationToken);
         // A test that has failed waits for nobody any more.
@@ -168,7 +170,8 @@ public abstract partial class LockStoreConformance
         return queued;
     }
 
-    private async Task<AcquireReply> StandAsync(ILockStore store, string key, string id, TimeSpan? atMost, TimeSpan? ttl, CancellationToken cancellationToken)
+    private async Task<AcquireReply> StandAsync(ILockStore store, string key, string id, TimeSpan? atMost, TimeSpan? ttl,
+        CancellationToken cancellationToken)
     {
         var longest = atMost ?? Timeout.InfiniteTimeSpan;
         var request = new AcquireRequest(key, id, "tester", ttl ?? LongTtl) { Queue = true };

@@ -1,7 +1,7 @@
 namespace Locking.Conformance;
 
-/// <summary>The clock of a machine whose timers count in ticks: they ring at the beginning of a tick, up to one tick early or late. Timestamps are
-/// exact, as they are there, too.</summary>
+/// <summary>The clock of a machine whose timers count in ticks: they ring at the beginning of a tick, up to one tick early or late.
+/// Timestamps are exact, as they are there, too.</summary>
 /// <param name="inner">The clock it is made of.</param>
 /// <param name="tick">The length of a tick; 10 ms is the longest that systems have.</param>
 public sealed class CoarseTimeProvider(TimeProvider inner, TimeSpan tick) : TimeProvider

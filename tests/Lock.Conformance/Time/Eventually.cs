@@ -2,17 +2,18 @@ using Xunit.Sdk;
 
 namespace Locking.Conformance;
 
-/// <summary>Waits for conditions of concurrent code without sleeping blindly: each wait ends with its condition, or fails in words.</summary>
+/// <summary>Waits for conditions of concurrent code without sleeping blindly: each wait ends with its condition,
+/// or fails in words.</summary>
 public static class Eventually
 {
-    private static readonly AsyncLocal<TimeSpan?> ImpatientNow = new();
+    private static readonly AsyncLocal<TimeSpan?> s_impatientNow = new();
 
     /// <summary>How long a wait lasts before it fails, unless it says otherwise: long enough for any machine that is loaded, and never
     /// reached by a test that passes. Only a hang falls short of it.</summary>
-    public static TimeSpan Patience => ImpatientNow.Value ?? TimeSpan.FromSeconds(60);
+    public static TimeSpan Patience => s_impatientNow.Value ?? TimeSpan.FromSeconds(60);
 
     /// <summary>Lets waits of the current flow fail sooner: for tests whose waits are meant to fail.</summary>
-    public static void HavePatience(TimeSpan patience) => ImpatientNow.Value = patience;
+    public static void HavePatience(TimeSpan patience) => s_impatientNow.Value = patience;
 
     /// <summary>Waits until a condition holds.</summary>
     /// <param name="condition">Asked at once, then every few milliseconds.</param>
@@ -39,7 +40,8 @@ public static class Eventually
         }
     }
 
-    /// <summary>Waits until the code under test has armed at least so many timers of a fake clock, so that an advance reaches them.</summary>
+    /// <summary>Waits until the code under test has armed at least so many timers of a fake clock,
+    /// so that an advance reaches them.</summary>
     public static Task TimersArmedAsync(TestClock time, int atLeast = 1)
     {
         ArgumentNullException.ThrowIfNull(time);
@@ -73,7 +75,8 @@ public static class Eventually
     /// <remarks>It makes such an assertion likely to fail when it should, and never fail when it should not.</remarks>
     public static Task SettleAsync() => Task.Run(static async () =>
     {
-        // On the pool, whatever context the test runs in: each turn comes after what has been queued there before it, however long that takes.
+        // On the pool, whatever context the test runs in: each turn comes after what has been queued there before it,
+        // however long that takes.
         for (var i = 0; i < 8; i++)
             await Task.Yield();
         await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System).ConfigureAwait(false);

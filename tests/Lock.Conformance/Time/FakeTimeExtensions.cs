@@ -12,7 +12,8 @@ public static class FakeTimeExtensions
     /// <param name="atMost">How far the clock moves altogether.</param>
     /// <param name="what">The condition in words, for the message.</param>
     /// <exception cref="Xunit.Sdk.XunitException">The condition does not hold after <paramref name="atMost"/>.</exception>
-    public static async Task AdvanceUntilAsync(this FakeTimeProvider time, Func<bool> condition, TimeSpan step, TimeSpan atMost, string what)
+    public static async Task AdvanceUntilAsync(this FakeTimeProvider time, Func<bool> condition, TimeSpan step,
+        TimeSpan atMost, string what)
     {
         ArgumentNullException.ThrowIfNull(time);
         ArgumentNullException.ThrowIfNull(condition);

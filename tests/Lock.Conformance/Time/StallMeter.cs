@@ -3,7 +3,7 @@ namespace Locking.Conformance;
 /// <summary>Measures how long this process was kept from running, by a loop that should turn every few milliseconds.</summary>
 internal sealed class StallMeter : IAsyncDisposable
 {
-    private static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan s_beat = TimeSpan.FromMilliseconds(10);
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _loop;
     private long _longest;
@@ -13,7 +13,8 @@ internal sealed class StallMeter : IAsyncDisposable
 
     /// <summary>The longest pause so far, the one that may be going on now included.</summary>
     public TimeSpan Longest =>
-        TimeSpan.FromTicks(Math.Max(Volatile.Read(ref _longest), TimeProvider.System.GetElapsedTime(Volatile.Read(ref _lastBeat)).Ticks)) - Beat;
+        TimeSpan.FromTicks(
+            Math.Max(Volatile.Read(ref _longest), TimeProvider.System.GetElapsedTime(Volatile.Read(ref _lastBeat)).Ticks)) - s_beat;
 
     public async ValueTask DisposeAsync()
     {
@@ -26,7 +27,7 @@ internal sealed class StallMeter : IAsyncDisposable
     {
         while (!_stop.IsCancellationRequested)
         {
-            await Task.Delay(Beat, TimeProvider.System, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(s_beat, TimeProvider.System, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             var gap = TimeProvider.System.GetElapsedTime(_lastBeat).Ticks;
             Volatile.Write(ref _longest, Math.Max(_longest, gap));
             Volatile.Write(ref _lastBeat, TimeProvider.System.GetTimestamp());

@@ -2,7 +2,8 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Locking.Conformance;
 
-/// <summary>A <see cref="FakeTimeProvider"/> that tells how many timers are armed, whose wall clock can be set, and which can be suspended.</summary>
+/// <summary>A <see cref="FakeTimeProvider"/> that tells how many timers are armed, whose wall clock can be set,
+/// and which can be suspended.</summary>
 /// <remarks><para><see cref="FakeTimeProvider.Advance(TimeSpan)"/> moves both clocks. All timers that an advance makes due see the clock
 /// where it ends.</para>
 /// <para>A timer that is due at once fires on the thread pool, as a real one does; that of <see cref="FakeTimeProvider"/> fires within the
@@ -44,7 +45,8 @@ public sealed class TestClock : FakeTimeProvider
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         var timer = new ArmedTimer(this, callback, state);
-        timer.Inner = base.CreateTimer(static timer => ((ArmedTimer)timer!).Fire(), timer, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        timer.Inner =
+            base.CreateTimer(static timer => ((ArmedTimer)timer!).Fire(), timer, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         timer.Change(dueTime, period);
         return timer;
     }

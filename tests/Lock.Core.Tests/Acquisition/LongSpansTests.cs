@@ -5,12 +5,12 @@ namespace Locking.Core.Tests;
 /// <summary>Spans that are allowed, but longer than a timer can count (49.7 days).</summary>
 public sealed class LongSpansTests : EngineTest
 {
-    private static readonly TimeSpan Longest = TimeSpan.FromDays(10_000);
+    private static readonly TimeSpan s_longest = TimeSpan.FromDays(10_000);
 
     [Fact]
     public async Task A_caller_waits_for_its_turn_longer_than_timers_can_count_and_leaves_nothing_behind()
     {
-        Store.HoldElsewhere("k", Longest);
+        Store.HoldElsewhere("k", s_longest);
         using var stop = new CancellationTokenSource();
         var head = Locks.LockAsync("k", new LockOptions { RetryDelay = TimeSpan.FromDays(60) }, stop.Token).AsTask();
         await Eventually.TrueAsync(() => Store.Acquires == 1 && Time.ArmedTimers > 0, "the head waits");
@@ -32,8 +32,8 @@ public sealed class LongSpansTests : EngineTest
     [Fact]
     public async Task The_largest_retry_count_and_the_longest_delay_wait_for_ever()
     {
-        var options = new LockOptions { RetryCount = int.MaxValue, RetryDelay = Longest, RetryJitter = TimeSpan.Zero };
-        Store.HoldElsewhere("k", Longest);
+        var options = new LockOptions { RetryCount = int.MaxValue, RetryDelay = s_longest, RetryJitter = TimeSpan.Zero };
+        Store.HoldElsewhere("k", s_longest);
         var head = Locks.LockAsync("k", options).AsTask();
         await Eventually.TrueAsync(() => Store.Acquires == 1, "the head contends");
         var queued = Locks.LockAsync("k", options).AsTask();
@@ -50,7 +50,7 @@ public sealed class LongSpansTests : EngineTest
     [Fact]
     public async Task The_longest_release_timeout_releases()
     {
-        var handle = await Locks.LockAsync("k", new LockOptions { ReleaseTimeout = Longest });
+        var handle = await Locks.LockAsync("k", new LockOptions { ReleaseTimeout = s_longest });
         Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
         Assert.Null(Store.HolderOf("k"));
     }
@@ -58,17 +58,18 @@ public sealed class LongSpansTests : EngineTest
     [Fact]
     public async Task The_longest_lease_and_the_longest_wait_are_taken()
     {
-        var options = new LockOptions { Ttl = Longest, MaxHold = Longest, WaitTimeout = Longest, PollInterval = Longest };
+        var options = new LockOptions { Ttl = s_longest, MaxHold = s_longest, WaitTimeout = s_longest, PollInterval = s_longest };
         await using var handle = await Locks.LockAsync("k", options);
-        Assert.InRange(handle.Remaining, Longest * 0.98, Longest);
-        await handle.ExtendAsync(Longest);
+        Assert.InRange(handle.Remaining, s_longest * 0.98, s_longest);
+        await handle.ExtendAsync(s_longest);
         Assert.False(handle.LostToken.IsCancellationRequested);
     }
 
     [Fact]
     public async Task A_lease_that_its_drift_leaves_nothing_of_is_refused_and_not_asked_for_in_vain_for_ever()
     {
-        var error = await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.LockAsync("k", Fixed(TimeSpan.FromMilliseconds(2))));
+        var error = await Assert.ThrowsAsync<ArgumentException>(async () =>
+            await Locks.LockAsync("k", Fixed(TimeSpan.FromMilliseconds(2))));
         Assert.Contains("lockOptions.ttl", error.Message, StringComparison.Ordinal);
         Assert.Contains("2 ms", error.Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<ArgumentException>(

@@ -5,12 +5,12 @@ namespace Locking.Core.Tests;
 /// <summary>Who waits for a lock that the same object holds is told so.</summary>
 public sealed class SelfWaitTests : EngineTest
 {
-    private static readonly LockOptions Named = new() { Ttl = Seconds(600), Owner = "tester" };
+    private static readonly LockOptions s_named = new() { Ttl = Seconds(600), Owner = "tester" };
 
     [Fact]
     public async Task The_timeout_names_the_holder()
     {
-        var held = await Locks.LockAsync("k", Named);
+        var held = await Locks.LockAsync("k", s_named);
         var call = Locks.LockAsync("k", new LockOptions { WaitTimeout = Seconds(1) }).AsTask();
         await Time.AdvanceUntilAsync(() => call.IsCompleted, Seconds(0.25), Seconds(10), "the call ends");
         var busy = await Assert.ThrowsAsync<LockTimeoutException>(() => call);
@@ -21,7 +21,7 @@ public sealed class SelfWaitTests : EngineTest
     [Fact]
     public async Task The_timeout_of_a_lock_that_somebody_else_holds_does_not()
     {
-        await Locks.LockAsync("other", Named);
+        await Locks.LockAsync("other", s_named);
         Store.HoldElsewhere("k", Seconds(600));
         var busy = await Assert.ThrowsAsync<LockTimeoutException>(
             async () => await Locks.LockAsync("k", new LockOptions { WaitTimeout = TimeSpan.Zero }));
@@ -31,7 +31,7 @@ public sealed class SelfWaitTests : EngineTest
     [Fact]
     public async Task A_long_wait_is_told_in_the_log_once_and_after_a_while()
     {
-        var held = await Locks.LockAsync("k", Named);
+        var held = await Locks.LockAsync("k", s_named);
         Store.HoldElsewhere("elsewhere", Seconds(600));
         var calls = new[] { Locks.LockAsync("k").AsTask(), Locks.LockAsync("elsewhere").AsTask() };
         await Eventually.TrueAsync(() => Store.Acquires >= 3, "both have asked");

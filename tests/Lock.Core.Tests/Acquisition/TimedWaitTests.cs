@@ -5,8 +5,8 @@ namespace Locking.Core.Tests;
 /// <summary>A wait ends when it was told to, whatever the backend is doing.</summary>
 public sealed class TimedWaitTests : EngineTest
 {
-    private static readonly LockOptions Wait = new() { WaitTimeout = Seconds(0.3) };
-    private static readonly TimeSpan End = Seconds(0.3) + TimedCall.LastWord;
+    private static readonly LockOptions s_wait = new() { WaitTimeout = Seconds(0.3) };
+    private static readonly TimeSpan s_end = Seconds(0.3) + TimedCall.LastWord;
 
     [Fact]
     public async Task L03_A_backend_that_was_silent_before_is_a_fault_when_the_wait_is_over()
@@ -18,7 +18,7 @@ public sealed class TimedWaitTests : EngineTest
             late = step;
             return hang.DeafAsync();
         };
-        var call = Locks.LockAsync("k", Wait).AsTask();
+        var call = Locks.LockAsync("k", s_wait).AsTask();
         await hang.Begun;
         Time.Advance(Seconds(0.3));
         await Eventually.SettleAsync();
@@ -41,16 +41,17 @@ public sealed class TimedWaitTests : EngineTest
         Store.HoldElsewhere("k", Seconds(600));
         var hang = new Hang<AcquireReply>();
         Store.OnAcquire = (_, step, _) => Store.Acquires == 1 ? ValueTask.FromResult(step()) : hang.DeafAsync();
-        var call = isTry ? Locks.TryLockAsync("k", Wait).AsTask() : WaitAsync();
+        var call = isTry ? Locks.TryLockAsync("k", s_wait).AsTask() : WaitAsync();
         await Eventually.TrueAsync(() => Store.Acquires == 1, "an answer");
         await Time.AdvanceUntilAsync(() => Store.Acquires == 2, TimeSpan.FromMilliseconds(5), Seconds(0.29), "asked again");
-        Time.Advance(End);
+        Time.Advance(s_end);
         if (isTry)
             Assert.Null(await Eventually.DoneAsync(call, "the call ends"));
         else
-            Assert.True((await Eventually.DoneAsync(Assert.ThrowsAsync<LockTimeoutException>(() => call), "the call ends")).Waited >= Seconds(0.3));
+            Assert.True((await Eventually.DoneAsync(Assert.ThrowsAsync<LockTimeoutException>(() => call), "the call ends"))
+                .Waited >= Seconds(0.3));
 
-        async Task<ILockHandle?> WaitAsync() => await Locks.LockAsync("k", Wait);
+        async Task<ILockHandle?> WaitAsync() => await Locks.LockAsync("k", s_wait);
     }
 
     [Fact]
@@ -58,11 +59,11 @@ public sealed class TimedWaitTests : EngineTest
     {
         var hang = new Hang<AcquireReply>();
         Store.OnAcquire = (_, step, _) => Store.Acquires == 1 ? hang.DeafAsync() : ValueTask.FromResult(step());
-        var first = Locks.LockAsync("k", Wait).AsTask();
+        var first = Locks.LockAsync("k", s_wait).AsTask();
         await hang.Begun;
-        var second = Locks.LockAsync("k", Wait).AsTask();
+        var second = Locks.LockAsync("k", s_wait).AsTask();
         var patient = Locks.LockAsync("k").AsTask();
-        Time.Advance(End);
+        Time.Advance(s_end);
         await Eventually.DoneAsync(Assert.ThrowsAsync<LockStoreException>(() => first), "the first ends");
         await Eventually.DoneAsync(Assert.ThrowsAsync<LockTimeoutException>(() => second), "the second ends");
         await using var handle = await Eventually.DoneAsync(patient, "the next one in line");
@@ -74,8 +75,8 @@ public sealed class TimedWaitTests : EngineTest
         Store.OnAcquire = (_, _, _) => throw Transient();
         var first = Locks.LockAsync("k").AsTask();
         await Eventually.TrueAsync(() => Store.Acquires >= 1, "the first one fails");
-        var second = Locks.LockAsync("k", Wait).AsTask();
-        Time.Advance(End);
+        var second = Locks.LockAsync("k", s_wait).AsTask();
+        Time.Advance(s_end);
         await Eventually.DoneAsync(Assert.ThrowsAsync<LockStoreException>(() => second), "the second ends");
         Store.OnAcquire = null;
         await Time.AdvanceUntilAsync(() => first.IsCompleted, Seconds(0.1), Seconds(10), "granted");
@@ -94,10 +95,10 @@ public sealed class TimedWaitTests : EngineTest
                 return hang.DeafAsync();
             }),
             null, "ns", new LockProviderContext(Time, Logs));
-        var busy = locks.LockAsync("busy", Wait).AsTask();
-        var silent = locks.LockAsync("silent", Wait).AsTask();
+        var busy = locks.LockAsync("busy", s_wait).AsTask();
+        var silent = locks.LockAsync("silent", s_wait).AsTask();
         await hang.Begun;
-        Time.Advance(End);
+        Time.Advance(s_end);
         await Eventually.DoneAsync(Assert.ThrowsAsync<LockTimeoutException>(() => busy), "busy");
         await Eventually.DoneAsync(Assert.ThrowsAsync<LockStoreException>(() => silent), "nothing was heard");
     }
@@ -118,7 +119,7 @@ public sealed class TimedWaitTests : EngineTest
         var first = locks.LockAsync("k", few).AsTask();
         var behind = locks.LockAsync("k", few).AsTask(); // in the line of this process
         await hang.Begun;
-        Time.Advance(End);
+        Time.Advance(s_end);
         foreach (var call in new[] { first, behind })
             Assert.Equal(4, (await Eventually.DoneAsync(Assert.ThrowsAsync<LockTimeoutException>(() => call), "the call ends")).Attempts);
     }

@@ -63,7 +63,8 @@ public sealed class WaitingTests : EngineTest
     [Fact]
     public async Task Who_asks_for_notices_that_the_backend_does_not_give_is_refused()
     {
-        var error = await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.LockAsync("k", new LockOptions { Wait = WaitMode.Notify }));
+        var error = await Assert.ThrowsAsync<ArgumentException>(async () =>
+            await Locks.LockAsync("k", new LockOptions { Wait = WaitMode.Notify }));
         Assert.Contains("lockOptions.wait", error.Message, StringComparison.Ordinal);
         await using var handle = await Locks.LockAsync("k", new LockOptions { Wait = WaitMode.Poll });
     }

@@ -5,7 +5,8 @@ namespace Locking.Core.Tests;
 /// <summary>What wakes the contender of a process, and what that costs.</summary>
 public sealed class WakingTests : EngineTest
 {
-    private static readonly LockOptions Hourly = new() { RetryCount = 3, RetryDelay = TimeSpan.FromHours(1), RetryJitter = TimeSpan.Zero };
+    private static readonly LockOptions s_hourly =
+        new() { RetryCount = 3, RetryDelay = TimeSpan.FromHours(1), RetryJitter = TimeSpan.Zero };
 
     [Fact]
     public async Task A_release_between_the_busy_answer_and_the_pause_is_not_missed()
@@ -26,7 +27,7 @@ public sealed class WakingTests : EngineTest
     public async Task A_release_in_this_process_costs_no_attempt()
     {
         var handle = await Locks.LockAsync("k");
-        var next = Locks.LockAsync("k", Hourly).AsTask();
+        var next = Locks.LockAsync("k", s_hourly).AsTask();
         await Eventually.TrueAsync(() => Store.Acquires == 2 && Time.ArmedTimers > 1, "the next pauses");
         Store.OnRelease = (_, step, _) =>
         {

@@ -3,7 +3,8 @@ using Locking.Conformance;
 namespace Locking.Core.Tests;
 
 /// <summary>A store that gives notices, as the test makes them.</summary>
-internal sealed class WatchedStore(ScriptedStore inner, Func<CancellationToken, ValueTask<IReleaseWatch>> watch) : DelegatingLockStore(inner), IReleaseSignal
+internal sealed class WatchedStore(ScriptedStore inner, Func<CancellationToken, ValueTask<IReleaseWatch>> watch)
+    : DelegatingLockStore(inner), IReleaseSignal
 {
     public override ValueTask<IReleaseWatch> WatchAsync(string key, CancellationToken cancellationToken) => watch(cancellationToken);
 }

@@ -5,7 +5,7 @@ namespace Locking.Core.Tests;
 /// <summary>A wall clock that steps: it ends no lease, it makes leases ask.</summary>
 public sealed class ClockStepTests : EngineTest
 {
-    private static readonly LockOptions Twenty = new() { Ttl = Seconds(20), AutoRenew = false };
+    private static readonly LockOptions s_twenty = new() { Ttl = Seconds(20), AutoRenew = false };
 
     [Theory]
     [InlineData(3600, true)]
@@ -15,7 +15,7 @@ public sealed class ClockStepTests : EngineTest
     [InlineData(1, true)]
     public async Task A_step_ends_no_lease_that_the_backend_still_knows(int seconds, bool renews)
     {
-        var handle = await Locks.LockAsync("k", Twenty with { AutoRenew = renews });
+        var handle = await Locks.LockAsync("k", s_twenty with { AutoRenew = renews });
         var token = handle.LostToken;
         Time.Advance(Seconds(1));
         Assert.Equal(0, Store.Extends);
@@ -43,7 +43,7 @@ public sealed class ClockStepTests : EngineTest
     [InlineData(false)]
     public async Task A_paused_machine_whose_lease_is_gone_is_told_by_the_backend(bool renews)
     {
-        var handle = await Locks.LockAsync("k", Twenty with { AutoRenew = renews });
+        var handle = await Locks.LockAsync("k", s_twenty with { AutoRenew = renews });
         var token = handle.LostToken;
         Store.HoldElsewhere("k", Seconds(600)); // the backend's clock went on
         Time.AdvanceWallClock(Seconds(60));
@@ -56,7 +56,7 @@ public sealed class ClockStepTests : EngineTest
     public async Task A_paused_machine_whose_backend_is_silent_believes_its_lease_for_a_short_time_only()
     {
         Store.OnExtend = (_, _, _, _) => throw Transient();
-        var handle = await Locks.LockAsync("k", Twenty);
+        var handle = await Locks.LockAsync("k", s_twenty);
         Time.AdvanceWallClock(Seconds(60));
         Time.Advance(Seconds(1));
         await Eventually.TrueAsync(() => Store.Extends >= 1, "the backend is asked");
@@ -69,7 +69,7 @@ public sealed class ClockStepTests : EngineTest
     public async Task A_step_that_leaves_something_of_the_lease_and_a_silent_backend_end_it_at_its_time()
     {
         Store.OnExtend = (_, _, _, _) => throw Transient();
-        var handle = await Locks.LockAsync("k", Twenty);
+        var handle = await Locks.LockAsync("k", s_twenty);
         Time.AdvanceWallClock(Seconds(5));
         for (var i = 0; i < 18; i++)
         {
@@ -89,7 +89,8 @@ public sealed class ClockStepTests : EngineTest
         Assert.Same(Time, new LockProviderContext(Time, Logs).TimeProvider);
         var start = context.TimeProvider.GetTimestamp();
         Assert.True(start > 0);
-        Assert.True(SpinWait.SpinUntil(() => context.TimeProvider.GetElapsedTime(start) > TimeSpan.FromMilliseconds(1), Eventually.Patience));
+        Assert.True(
+            SpinWait.SpinUntil(() => context.TimeProvider.GetElapsedTime(start) > TimeSpan.FromMilliseconds(1), Eventually.Patience));
         if (!OperatingSystem.IsLinux())
             return;
         var up = double.Parse(File.ReadAllText("/proc/uptime").Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);

@@ -287,7 +287,8 @@ public sealed class LeaseTests : EngineTest
     public async Task An_unlock_that_is_never_answered_is_unknown_after_the_release_timeout_and_goes_on_in_the_background()
     {
         var fail = true;
-        Store.OnRelease = (_, step, _) => Volatile.Read(ref fail) ? throw Transient(mayHaveBeenApplied: false) : ValueTask.FromResult(step());
+        Store.OnRelease = (_, step, _) =>
+            Volatile.Read(ref fail) ? throw Transient(mayHaveBeenApplied: false) : ValueTask.FromResult(step());
         var handle = await Locks.LockAsync("k", new LockOptions { ReleaseTimeout = Seconds(3), Ttl = Timeout.InfiniteTimeSpan });
         var unlock = handle.UnlockAsync().AsTask();
         await Eventually.TrueAsync(

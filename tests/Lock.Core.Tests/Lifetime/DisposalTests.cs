@@ -182,7 +182,8 @@ public sealed class DisposalTests : EngineTest
 
         public ManualResetEventSlim? Blocks { get; init; }
 
-        public override async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+        public override async IAsyncEnumerable<LockInfo> ListAsync(string prefix,
+            [EnumeratorCancellation] CancellationToken cancellationToken)
         {
             await Task.Yield();
             if (Hangs)

@@ -7,7 +7,7 @@ namespace Locking.Core.Tests;
 [Collection(nameof(StarvedPoolTests))]
 public sealed class LostSignalTests
 {
-    private static readonly TimeSpan Ttl = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan s_ttl = TimeSpan.FromMilliseconds(400);
 
     [Fact]
     public async Task The_flag_is_set_while_the_thread_pool_runs_nothing()
@@ -16,7 +16,7 @@ public sealed class LostSignalTests
         using (new BlockedPool())
         {
             // Not an await: the test must not need the pool either.
-            var granted = locks.LockAsync("k", EngineTest.Fixed(Ttl));
+            var granted = locks.LockAsync("k", EngineTest.Fixed(s_ttl));
             Assert.True(granted.IsCompleted);
             Assert.True(FlagIsSet(granted.Result.LostToken), "the flag waits for the pool");
         }
@@ -27,7 +27,7 @@ public sealed class LostSignalTests
     {
         await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
         var open = new ManualResetEventSlim(); // not disposed: the pool may still look at it
-        var blocked = await locks.LockAsync("a", EngineTest.Fixed(Ttl));
+        var blocked = await locks.LockAsync("a", EngineTest.Fixed(s_ttl));
         using var begun = new ManualResetEventSlim();
         using var registration = blocked.LostToken.Register(() =>
         {
@@ -37,7 +37,7 @@ public sealed class LostSignalTests
         try
         {
             Assert.True(begun.Wait(Eventually.Patience), "the callback does not run");
-            Assert.True(FlagIsSet((await locks.LockAsync("b", EngineTest.Fixed(Ttl))).LostToken), "the flag waits for the callback");
+            Assert.True(FlagIsSet((await locks.LockAsync("b", EngineTest.Fixed(s_ttl))).LostToken), "the flag waits for the callback");
         }
         finally
         {
@@ -51,7 +51,7 @@ public sealed class LostSignalTests
         var extension = new Hang<StoreReply>();
         var store = new ScriptedStore(TimeProvider.System) { OnExtend = (_, _, _, _) => extension.DeafAsync() };
         await using var locks = new StoreLock(store);
-        for (var ttl = Ttl; ; ttl *= 2)
+        for (var ttl = s_ttl; ; ttl *= 2)
         {
             await using var handle = await locks.LockAsync("k", EngineTest.Fixed(ttl));
             var extending = handle.TryExtendAsync(ttl).AsTask();
@@ -72,7 +72,7 @@ public sealed class LostSignalTests
     public async Task Callbacks_run_on_the_pool()
     {
         await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
-        var handle = await locks.LockAsync("k", EngineTest.Fixed(Ttl));
+        var handle = await locks.LockAsync("k", EngineTest.Fixed(s_ttl));
         var thread = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var registration = handle.LostToken.Register(() => thread.SetResult(Thread.CurrentThread.IsThreadPoolThread));
         Assert.True(await thread.Task.WaitAsync(Eventually.Patience));
@@ -94,7 +94,7 @@ public sealed class LostSignalTests
         {
             if (i % 3 == 0)
                 continue;
-            var ttl = Ttl + TimeSpan.FromMilliseconds(i % 100);
+            var ttl = s_ttl + TimeSpan.FromMilliseconds(i % 100);
             var lost = new TaskCompletionSource<TimeSpan>(TaskCreationOptions.RunContinuationsAsynchronously);
             var sent = TimeProvider.System.GetTimestamp();
             Assert.True(await handles[i].TryExtendAsync(ttl));

@@ -2,12 +2,12 @@ namespace Locking.Core.Tests;
 
 public sealed class EffectiveOptionsTests
 {
-    private static readonly LockOptions None = new();
+    private static readonly LockOptions s_none = new();
 
     [Fact]
     public void Defaults_are_those_of_the_documentation()
     {
-        var options = Resolve(None, null);
+        var options = Resolve(s_none, null);
         Assert.Equal(TimeSpan.FromSeconds(30), options.Ttl);
         Assert.True(options.Renews);
         Assert.Equal(Timeout.InfiniteTimeSpan, options.WaitTimeout);
@@ -18,7 +18,7 @@ public sealed class EffectiveOptionsTests
         Assert.Equal(TimeSpan.FromSeconds(8), options.ReleaseTimeout);
         Assert.Equal(0.01, options.DriftFactor);
         Assert.Equal("me", options.Owner);
-        Assert.True(Resolve(None, null, isTry: true).IsSingleAttempt);
+        Assert.True(Resolve(s_none, null, isTry: true).IsSingleAttempt);
     }
 
     [Fact]
@@ -42,7 +42,7 @@ public sealed class EffectiveOptionsTests
         var defaults = byRetries ? new LockOptions { RetryCount = -1 } : new LockOptions { WaitTimeout = Timeout.InfiniteTimeSpan };
         Assert.True(Resolve(defaults, null, isTry: true).IsSingleAttempt);
         Assert.False(Resolve(defaults, null, isTry: false).IsSingleAttempt);
-        Assert.Equal(Timeout.InfiniteTimeSpan, Resolve(None, defaults, isTry: true).WaitTimeout);
+        Assert.Equal(Timeout.InfiniteTimeSpan, Resolve(s_none, defaults, isTry: true).WaitTimeout);
     }
 
     [Fact]
@@ -62,15 +62,16 @@ public sealed class EffectiveOptionsTests
     public void A_lease_is_renewed_unless_AutoRenew_is_false_whoever_gave_its_ttl(bool? autoRenew, int? callTtl, bool renews)
     {
         var call = new LockOptions { Ttl = callTtl is { } s ? TimeSpan.FromSeconds(s) : null, AutoRenew = autoRenew };
-        Assert.Equal(renews, Resolve(None, call).Renews);
-        Assert.Equal(renews, Resolve(None with { AutoRenew = autoRenew }, call with { AutoRenew = null }).Renews);
+        Assert.Equal(renews, Resolve(s_none, call).Renews);
+        Assert.Equal(renews, Resolve(s_none with { AutoRenew = autoRenew }, call with { AutoRenew = null }).Renews);
     }
 
     [Fact]
     public void The_renew_interval_is_at_most_half_the_ttl()
     {
         Assert.Throws<ArgumentException>(() => Resolve(new LockOptions { RenewInterval = TimeSpan.FromSeconds(16) }, null));
-        Assert.Equal(TimeSpan.FromSeconds(15), Resolve(new LockOptions { RenewInterval = TimeSpan.FromSeconds(15) }, null).GivenRenewInterval);
+        Assert.Equal(TimeSpan.FromSeconds(15),
+            Resolve(new LockOptions { RenewInterval = TimeSpan.FromSeconds(15) }, null).GivenRenewInterval);
     }
 
     [Fact]
@@ -83,8 +84,8 @@ public sealed class EffectiveOptionsTests
     [Fact]
     public void MaxHold_caps_the_first_lease()
     {
-        Assert.Equal(TimeSpan.FromSeconds(5), Resolve(None, new LockOptions { MaxHold = TimeSpan.FromSeconds(5) }).FirstTtl);
-        Assert.Equal(TimeSpan.FromSeconds(30), Resolve(None, new LockOptions { MaxHold = TimeSpan.FromSeconds(50) }).FirstTtl);
+        Assert.Equal(TimeSpan.FromSeconds(5), Resolve(s_none, new LockOptions { MaxHold = TimeSpan.FromSeconds(5) }).FirstTtl);
+        Assert.Equal(TimeSpan.FromSeconds(30), Resolve(s_none, new LockOptions { MaxHold = TimeSpan.FromSeconds(50) }).FirstTtl);
     }
 
     private static EffectiveOptions Resolve(LockOptions defaults, LockOptions? call, bool isTry = false) =>

@@ -21,7 +21,8 @@ public sealed class OutageTests : EngineTest
         }
 
         await Eventually.TrueAsync(() => handles.TrueForAll(static h => h.LostReason == LostReason.Expired), "all are lost");
-        await Eventually.TrueAsync(() => Logs.Messages.Count(m => m.Contains("is lost", StringComparison.Ordinal)) == Outage.ToldLosses, "the first losses");
+        await Eventually.TrueAsync(() => Logs.Messages.Count(m => m.Contains("is lost", StringComparison.Ordinal)) == Outage.ToldLosses,
+            "the first losses");
         Assert.Single(Logs.Messages, m => m.Contains("backend fails", StringComparison.Ordinal));
         Assert.Equal(1 + Outage.ToldLosses, Logs.Messages.Count);
 
@@ -29,7 +30,8 @@ public sealed class OutageTests : EngineTest
         Store.OnAcquire = null;
         await using var again = await Locks.LockAsync("again");
         await Time.AdvanceUntilAsync(
-            () => Logs.Messages.Any(m => m.Contains("backend answers again", StringComparison.Ordinal)), Seconds(0.5), Seconds(10), "the end of it");
+            () => Logs.Messages.Any(m => m.Contains("backend answers again", StringComparison.Ordinal)), Seconds(0.5), Seconds(10),
+            "the end of it");
         var end = Logs.Messages.Single(m => m.Contains("backend answers again", StringComparison.Ordinal));
         Assert.Contains($"{Held} lease(s) were lost", end, StringComparison.Ordinal);
         Assert.Equal(2 + Outage.ToldLosses, Logs.Messages.Count);
@@ -48,7 +50,8 @@ public sealed class OutageTests : EngineTest
         }
 
         await Time.AdvanceUntilAsync(
-            () => Logs.Messages.Any(m => m.Contains("backend answers again", StringComparison.Ordinal)), Seconds(0.5), Seconds(10), "the end of it");
+            () => Logs.Messages.Any(m => m.Contains("backend answers again", StringComparison.Ordinal)), Seconds(0.5), Seconds(10),
+            "the end of it");
         Assert.Equal(2, Logs.Messages.Count);
         Assert.Contains("10 request(s) failed", Logs.Messages.Last(), StringComparison.Ordinal);
     }

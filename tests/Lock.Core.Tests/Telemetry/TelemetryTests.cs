@@ -80,7 +80,8 @@ public sealed class TelemetryTests : EngineTest
             && s.GetTagItem("locking.fencing_token") is long);
         Assert.Contains(spans, s => (string?)s.GetTagItem("locking.outcome") == "failed" && s.Status == ActivityStatusCode.Error);
 
-        double Waiters() => measures.Where(m => m.Name == "locking.waiters" && m.Tags.Contains(BackendTag, StringComparison.Ordinal)).Sum(m => m.Value);
+        double Waiters() =>
+            measures.Where(m => m.Name == "locking.waiters" && m.Tags.Contains(BackendTag, StringComparison.Ordinal)).Sum(m => m.Value);
 
         void Has(string name, string unit, string tag) =>
             Assert.Contains(measures, m => m.Name == name && m.Unit == unit

@@ -14,7 +14,8 @@ public abstract class StarvedPool
     {
         const int Callers = 60;
         var locks = NewLocks();
-        var held = locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromMinutes(5), Owner = "tester" }).AsTask().GetAwaiter().GetResult();
+        var held = locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromMinutes(5), Owner = "tester" }).AsTask()
+            .GetAwaiter().GetResult();
         var ended = new ConcurrentQueue<Exception?>();
         using var all = new CountdownEvent(Callers);
         using (new BlockedPool())
@@ -25,7 +26,8 @@ public abstract class StarvedPool
                 {
                     ended.Enqueue(Record.Exception(() =>
                     {
-                        _ = locks.LockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(300) }).AsTask().GetAwaiter().GetResult();
+                        _ = locks.LockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(300) }).AsTask()
+                            .GetAwaiter().GetResult();
                     }));
                     all.Signal();
                 }) { IsBackground = true }.Start();
@@ -35,7 +37,8 @@ public abstract class StarvedPool
         }
 
         Assert.All(ended, end => Assert.Contains(
-            $"the same ILock object holds it (owner 'tester', id {held.Id}", Assert.IsType<LockTimeoutException>(end).Message, StringComparison.Ordinal));
+            $"the same ILock object holds it (owner 'tester', id {held.Id}", Assert.IsType<LockTimeoutException>(end).Message,
+            StringComparison.Ordinal));
         held.DisposeAsync().AsTask().Wait(Eventually.Patience);
         locks.DisposeAsync().AsTask().Wait(Eventually.Patience);
     }

@@ -25,12 +25,14 @@ public sealed class StarvedPoolTests : StarvedPool
         {
             var call = locks.LockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(200) }).AsTask();
             grant.SetResult(default); // its continuation waits for the pool
-            Assert.True(((IAsyncResult)call).AsyncWaitHandle.WaitOne(Eventually.Patience), "the wait did not end while the pool was blocked");
+            Assert.True(((IAsyncResult)call).AsyncWaitHandle.WaitOne(Eventually.Patience),
+                "the wait did not end while the pool was blocked");
             Assert.True(call.IsFaulted);
             Assert.IsType<LockStoreException>(call.Exception!.InnerException);
         }
 
-        Assert.True(SpinWait.SpinUntil(() => store.Releases > 0 && store.HolderOf("k") is null, Eventually.Patience), "the late grant was kept");
+        Assert.True(SpinWait.SpinUntil(() => store.Releases > 0 && store.HolderOf("k") is null, Eventually.Patience),
+            "the late grant was kept");
         locks.DisposeAsync().AsTask().Wait(Eventually.Patience);
     }
 
@@ -43,7 +45,9 @@ public sealed class StarvedPoolTests : StarvedPool
         using (new BlockedPool())
         {
             // Renewed three times each: two ttls and more have passed for those that came first.
-            Assert.True(SpinWait.SpinUntil(() => store.Extends >= 5 * handles.Count || handles.Exists(h => h.LostReason is not null), Eventually.Patience));
+            Assert.True(
+                SpinWait.SpinUntil(() => store.Extends >= 5 * handles.Count || handles.Exists(h => h.LostReason is not null),
+                    Eventually.Patience));
             Assert.All(handles, handle => Assert.Null(handle.LostReason));
         }
 

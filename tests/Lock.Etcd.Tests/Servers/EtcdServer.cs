@@ -10,7 +10,8 @@ namespace Locking.Testing;
 /// <summary>A real member of an etcd cluster of a test's own: free ports, a temporary directory. Killed and removed at the end.</summary>
 public sealed class EtcdServer : IAsyncDisposable
 {
-    /// <summary>In memory where the machine has that: nothing here survives the machine, and nobody waits for a disk that others use too.</summary>
+    /// <summary>In memory where the machine has that: nothing here survives the machine,
+    /// and nobody waits for a disk that others use too.</summary>
     private readonly string _directory = Directory.Exists("/dev/shm")
         ? Directory.CreateDirectory($"/dev/shm/lock-etcd-{Guid.NewGuid():N}").FullName
         : Directory.CreateTempSubdirectory("lock-etcd-").FullName;
@@ -75,7 +76,8 @@ public sealed class EtcdServer : IAsyncDisposable
             "--name", Name, "--data-dir", Path.Combine(_directory, "data"), "--logger", "zap", "--log-outputs", "stderr",
             "--listen-client-urls", $"{scheme}://127.0.0.1:{Port}", "--advertise-client-urls", Url,
             "--listen-peer-urls", $"http://127.0.0.1:{PeerPort}", "--initial-advertise-peer-urls", $"http://127.0.0.1:{PeerPort}",
-            "--initial-cluster", string.Join(',', cluster.Select(static member => $"{member.Name}=http://127.0.0.1:{member.PeerPort}")), .. _arguments,
+            "--initial-cluster", string.Join(',', cluster.Select(static member => $"{member.Name}=http://127.0.0.1:{member.PeerPort}")),
+            .. _arguments,
         ];
         var start = new ProcessStartInfo("etcd", all) { RedirectStandardError = true, WorkingDirectory = _directory };
         try
@@ -84,7 +86,8 @@ public sealed class EtcdServer : IAsyncDisposable
         }
         catch (Win32Exception exception)
         {
-            throw new FileNotFoundException("These tests need etcd: install etcd-server (Debian: apt install etcd-server etcd-client).", "etcd", exception);
+            throw new FileNotFoundException("These tests need etcd: install etcd-server (Debian: apt install etcd-server etcd-client).",
+                "etcd", exception);
         }
 
         _process.ErrorDataReceived += (_, line) =>
@@ -144,7 +147,9 @@ public sealed class EtcdServer : IAsyncDisposable
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
-        return process.ExitCode == 0 ? output.Trim() : throw new InvalidOperationException($"etcdctl {string.Join(' ', words)}: {output}{await error}");
+        return process.ExitCode == 0
+            ? output.Trim()
+            : throw new InvalidOperationException($"etcdctl {string.Join(' ', words)}: {output}{await error}");
     }
 
     /// <summary>Starts etcdctl against this member.</summary>
@@ -152,7 +157,8 @@ public sealed class EtcdServer : IAsyncDisposable
     {
         var start = new ProcessStartInfo("etcdctl", ["--endpoints", Url, .. ControlArguments, .. words])
         {
-            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, Environment = { ["ETCDCTL_API"] = "3" },
+            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+            Environment = { ["ETCDCTL_API"] = "3" },
         };
         return Process.Start(start)!;
     }

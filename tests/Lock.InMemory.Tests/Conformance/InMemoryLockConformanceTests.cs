@@ -47,7 +47,8 @@ public sealed class InMemoryLockConformanceOnCoarseTimersTests : InMemoryLockCon
 /// <summary>The general engine over the store of the same table: both ways must be the same to their users.</summary>
 public class EngineOverInMemoryStoreConformanceTests : InMemoryLockConformanceTests
 {
-    protected override ILock CreateLock(LockOptions? defaults, string? ns) => new StoreLock(new InMemoryLockStore(Table), defaults, ns, Context);
+    protected override ILock CreateLock(LockOptions? defaults, string? ns) =>
+        new StoreLock(new InMemoryLockStore(Table), defaults, ns, Context);
 
     protected override TimeSpan DriftOf(TimeSpan ttl) => (ttl * 0.01) + TimeSpan.FromMilliseconds(2);
 }

@@ -3,17 +3,19 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Locking.InMemory.Tests;
 
-/// <summary>One program, once on the in-memory fast path and once on the general engine over the same store: what it sees must be the same.</summary>
+/// <summary>One program, once on the in-memory fast path and once on the general engine over the same store: what it sees must be the
+/// same.</summary>
 public sealed class SameOutcomesTests
 {
-    private static readonly TimeSpan Longest = TimeSpan.FromDays(10_000);
+    private static readonly TimeSpan s_longest = TimeSpan.FromDays(10_000);
 
-    private static readonly Dictionary<string, Func<Scene, Task>> Scenes = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, Func<Scene, Task>> s_scenes = new(StringComparer.Ordinal)
     {
         ["retries run out"] = async s =>
         {
             await s.Locks.LockAsync("k");
-            var call = s.Locks.LockAsync("k", new LockOptions { RetryCount = 4, RetryDelay = Seconds(1), RetryJitter = TimeSpan.Zero }).AsTask();
+            var call = s.Locks.LockAsync("k", new LockOptions { RetryCount = 4, RetryDelay = Seconds(1), RetryJitter = TimeSpan.Zero })
+                .AsTask();
             await s.AdvanceAsync(4.5);
             await s.SayAsync(() => call);
         },
@@ -25,7 +27,8 @@ public sealed class SameOutcomesTests
         ["granted within the third attempt"] = async s =>
         {
             var holder = await s.Locks.LockAsync("k");
-            var call = s.Locks.LockAsync("k", new LockOptions { RetryCount = 9, RetryDelay = Seconds(1), RetryJitter = TimeSpan.Zero }).AsTask();
+            var call = s.Locks.LockAsync("k", new LockOptions { RetryCount = 9, RetryDelay = Seconds(1), RetryJitter = TimeSpan.Zero })
+                .AsTask();
             await s.AdvanceAsync(2.5);
             s.Say(await holder.UnlockAsync());
             await using var handle = await Eventually.DoneAsync(call, "granted");
@@ -36,7 +39,8 @@ public sealed class SameOutcomesTests
             var holder = await s.Locks.LockAsync("k");
             var options = new LockOptions
             {
-                RetryCount = int.MaxValue, RetryDelay = Longest, WaitTimeout = Longest, Ttl = Longest, MaxHold = Longest, ReleaseTimeout = Longest,
+                RetryCount = int.MaxValue, RetryDelay = s_longest, WaitTimeout = s_longest, Ttl = s_longest, MaxHold = s_longest,
+                ReleaseTimeout = s_longest,
             };
             var calls = new[] { s.Locks.LockAsync("k", options).AsTask(), s.Locks.LockAsync("k", options).AsTask() };
             await Eventually.SettleAsync();
@@ -45,7 +49,7 @@ public sealed class SameOutcomesTests
             foreach (var call in calls)
             {
                 var handle = await Eventually.DoneAsync(call, "granted");
-                s.Say($"{handle.AcquiredOnAttempt} {await handle.TryExtendAsync(Longest)} {await handle.UnlockAsync()}");
+                s.Say($"{handle.AcquiredOnAttempt} {await handle.TryExtendAsync(s_longest)} {await handle.UnlockAsync()}");
             }
         },
         ["the wait runs out"] = async s =>
@@ -161,7 +165,7 @@ public sealed class SameOutcomesTests
         },
     };
 
-    public static TheoryData<string> Names => [.. Scenes.Keys];
+    public static TheoryData<string> Names => [.. s_scenes.Keys];
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -185,7 +189,7 @@ public sealed class SameOutcomesTests
         await using var locks = create(table, context);
         await using var other = create(table, context);
         var stage = new Scene(locks, other, time);
-        await Scenes[scene](stage);
+        await s_scenes[scene](stage);
         return stage.Said;
     }
 

@@ -1,8 +1,8 @@
 namespace Locking.InMemory.Tests.Leases;
 
 /// <summary>
-/// A token that the holder has taken already is signalled by the force itself. <see cref="ILockHandle.LostToken"/> looks for a loss whenever it is
-/// read, so a test that reads it again would see a signal that nobody sent.
+/// A token that the holder has taken already is signalled by the force itself. <see cref="ILockHandle.LostToken"/> looks for a loss
+/// whenever it is read, so a test that reads it again would see a signal that nobody sent.
 /// </summary>
 public sealed class ForcedSignalTests
 {

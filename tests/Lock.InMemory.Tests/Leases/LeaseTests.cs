@@ -7,7 +7,7 @@ namespace Locking.InMemory.Tests.Leases;
 
 public sealed class LeaseTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Ttl = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_ttl = TimeSpan.FromSeconds(30);
 
     private readonly FakeTimeProvider _time = new();
     private readonly LogSpy _log = new();
@@ -35,16 +35,16 @@ public sealed class LeaseTests : IAsyncLifetime
         var waiting = _locks.LockAsync("k").AsTask();
         for (var i = 0; i < 100; i++)
         {
-            _time.Advance(Ttl);
+            _time.Advance(s_ttl);
             handle.ThrowIfLost();
-            Assert.InRange(handle.Remaining, Ttl * 0.6, Ttl);
+            Assert.InRange(handle.Remaining, s_ttl * 0.6, s_ttl);
         }
 
         Assert.False(waiting.IsCompleted);
         Assert.False(handle.LostToken.IsCancellationRequested);
         Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
         var next = await waiting;
-        Assert.Equal(100 * Ttl, next.AcquireDelay);
+        Assert.Equal(100 * s_ttl, next.AcquireDelay);
         Assert.True(next.FencingToken > handle.FencingToken);
         await next.DisposeAsync();
         Assert.Equal(0, _table.Table.KeyCount);
@@ -54,14 +54,15 @@ public sealed class LeaseTests : IAsyncLifetime
     public async Task A_handle_that_was_dropped_stops_renewing_once_collected_and_the_log_says_so()
     {
         await DropAsync("k");
-        _time.Advance(Ttl);
+        _time.Advance(s_ttl);
         Collect();
         Assert.NotNull(await _locks.GetAsync("k"));
-        _time.Advance(Ttl / 3);
+        _time.Advance(s_ttl / 3);
         await Eventually.TrueAsync(
-            () => _log.Messages.Any(message => message.Contains("'k'", StringComparison.Ordinal) && message.Contains("dropped", StringComparison.Ordinal)),
+            () => _log.Messages.Any(message =>
+                message.Contains("'k'", StringComparison.Ordinal) && message.Contains("dropped", StringComparison.Ordinal)),
             "the log line");
-        _time.Advance(Ttl);
+        _time.Advance(s_ttl);
         Assert.Null(await _locks.GetAsync("k"));
         await using var next = await _locks.TryLockAsync("k");
         Assert.NotNull(next);
@@ -72,10 +73,10 @@ public sealed class LeaseTests : IAsyncLifetime
     {
         var lost = await DropAsync("k");
         var waiting = _locks.LockAsync("k").AsTask();
-        _time.Advance(Ttl);
+        _time.Advance(s_ttl);
         Assert.False(lost.IsCancellationRequested);
         Collect();
-        _time.Advance(2 * Ttl);
+        _time.Advance(2 * s_ttl);
         Assert.True(lost.IsCancellationRequested);
         await using var next = await waiting;
     }
@@ -85,9 +86,9 @@ public sealed class LeaseTests : IAsyncLifetime
     {
         var first = await _locks.LockAsync("k");
         await DropQueuedAsync("k", first);
-        _time.Advance(Ttl);
+        _time.Advance(s_ttl);
         Collect();
-        _time.Advance(2 * Ttl);
+        _time.Advance(2 * s_ttl);
         Assert.Null(await _locks.GetAsync("k"));
     }
 
@@ -95,10 +96,11 @@ public sealed class LeaseTests : IAsyncLifetime
     public async Task A_dropped_lock_without_end_stays_and_the_log_says_so()
     {
         await DropAsync("k", new LockOptions { Ttl = Timeout.InfiniteTimeSpan });
-        _time.Advance(Ttl);
+        _time.Advance(s_ttl);
         Collect();
-        _time.Advance(Ttl);
-        await Eventually.TrueAsync(() => _log.Messages.Any(message => message.Contains("dropped", StringComparison.Ordinal)), "the log line");
+        _time.Advance(s_ttl);
+        await Eventually.TrueAsync(() => _log.Messages.Any(message => message.Contains("dropped", StringComparison.Ordinal)),
+            "the log line");
         Assert.NotNull(await _locks.GetAsync("k"));
     }
 
@@ -116,14 +118,14 @@ public sealed class LeaseTests : IAsyncLifetime
         Assert.True(lost.IsCancellationRequested);
         Assert.Equal(LostReason.MaxHoldReached, handle.LostReason);
         await (await waiting).DisposeAsync();
-        Assert.False(await handle.TryExtendAsync(Ttl));
+        Assert.False(await handle.TryExtendAsync(s_ttl));
         Assert.Equal(UnlockOutcome.AlreadyExpired, await handle.UnlockAsync());
     }
 
     [Fact]
     public async Task The_lost_flag_is_set_before_anybody_gets_the_lock()
     {
-        var handle = await _locks.LockAsync("k", Fixed(Ttl));
+        var handle = await _locks.LockAsync("k", Fixed(s_ttl));
         var lost = handle.LostToken;
         bool? flagAtGrant = null;
         var waiting = Task.Run(async () =>
@@ -132,7 +134,7 @@ public sealed class LeaseTests : IAsyncLifetime
             flagAtGrant = lost.IsCancellationRequested;
         });
         await Eventually.TrueAsync(() => _table.Table.Report("k").Waiters == 1, "the waiter waits");
-        _time.Advance(Ttl);
+        _time.Advance(s_ttl);
         await waiting;
         Assert.True(flagAtGrant);
         Assert.Equal(LostReason.Expired, handle.LostReason);
@@ -142,9 +144,9 @@ public sealed class LeaseTests : IAsyncLifetime
     public async Task A_callback_of_the_lost_token_that_blocks_delays_nobody()
     {
         using var release = new ManualResetEventSlim();
-        var handle = await _locks.LockAsync("k", Fixed(Ttl));
+        var handle = await _locks.LockAsync("k", Fixed(s_ttl));
         await using var registration = handle.LostToken.Register(() => release.Wait());
-        _time.Advance(Ttl);
+        _time.Advance(s_ttl);
         await using (var next = await _locks.TryLockAsync("k"))
             Assert.NotNull(next);
         release.Set();
@@ -153,11 +155,11 @@ public sealed class LeaseTests : IAsyncLifetime
     [Fact]
     public async Task Once_said_to_be_lost_a_lease_stays_lost()
     {
-        var handle = await _locks.LockAsync("k", Fixed(Ttl));
-        _time.Advance(Ttl);
+        var handle = await _locks.LockAsync("k", Fixed(s_ttl));
+        _time.Advance(s_ttl);
         Assert.Equal(LostReason.Expired, handle.LostReason);
-        Assert.False(await handle.TryExtendAsync(Ttl));
-        var lost = await Assert.ThrowsAsync<LockLostException>(async () => await handle.ExtendAsync(Ttl));
+        Assert.False(await handle.TryExtendAsync(s_ttl));
+        var lost = await Assert.ThrowsAsync<LockLostException>(async () => await handle.ExtendAsync(s_ttl));
         Assert.Equal(LostReason.Expired, lost.Reason);
         Assert.Equal(UnlockOutcome.AlreadyExpired, await handle.UnlockAsync());
         await using var next = await _locks.LockAsync("k");
@@ -207,7 +209,7 @@ public sealed class LeaseTests : IAsyncLifetime
         await other.DisposeAsync();
         Assert.Equal(LostReason.LockDisposed, handle.LostReason);
         Assert.Null(await _locks.TryLockAsync("k"));
-        _time.Advance(Ttl);
+        _time.Advance(s_ttl);
         await using var next = await _locks.TryLockAsync("k");
         Assert.NotNull(next);
     }
@@ -289,7 +291,7 @@ public sealed class LeaseTests : IAsyncLifetime
         var other = NewLocks(new LockOptions { KeepOnDisconnect = true });
         var handle = await other.LockAsync("k");
         await other.DisposeAsync();
-        _time.Advance(Ttl);
+        _time.Advance(s_ttl);
         Assert.Equal(UnlockOutcome.AlreadyExpired, await handle.UnlockAsync());
         Assert.Equal(LostReason.LockDisposed, handle.LostReason);
     }
@@ -363,7 +365,8 @@ public sealed class LeaseTests : IAsyncLifetime
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             lock (_messages)
                 _messages.Add(formatter(state, exception));

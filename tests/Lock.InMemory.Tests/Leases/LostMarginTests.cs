@@ -76,7 +76,8 @@ public sealed class LostMarginTests : IAsyncDisposable
     [Fact]
     public async Task MaxHold_is_announced_before_it_is_reached()
     {
-        await using var handle = await _locks.LockAsync("k", new LockOptions { Ttl = Seconds(10), MaxHold = Seconds(25), LostMargin = Seconds(3) });
+        await using var handle =
+            await _locks.LockAsync("k", new LockOptions { Ttl = Seconds(10), MaxHold = Seconds(25), LostMargin = Seconds(3) });
         var token = handle.LostToken;
         _time.Advance(Seconds(21.9));
         Assert.False(token.IsCancellationRequested);

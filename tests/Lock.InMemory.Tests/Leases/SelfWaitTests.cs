@@ -46,7 +46,8 @@ public sealed class SelfWaitTests
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (formatter(state, exception) is var line && line.Contains("waits for itself", StringComparison.Ordinal))
                 Told.Enqueue(line);

@@ -9,7 +9,7 @@ namespace Locking.InMemory.Tests.Leases;
 /// <summary>The fast path measures what the engine measures.</summary>
 public sealed class TelemetryTests
 {
-    private static readonly TimeSpan Ttl = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan s_ttl = TimeSpan.FromSeconds(3);
 
     [Fact]
     public async Task Spans_and_metrics_tell_what_happened_on_the_fast_path_too()
@@ -46,13 +46,13 @@ public sealed class TelemetryTests
         Assert.Null(await locks.TryLockAsync("fast-telemetry"));
         using var stop = new CancellationTokenSource();
         var cancelled = locks.LockAsync("fast-telemetry", stop.Token).AsTask();
-        var waiting = locks.LockAsync("fast-telemetry", new LockOptions { Ttl = Ttl, AutoRenew = false }).AsTask();
+        var waiting = locks.LockAsync("fast-telemetry", new LockOptions { Ttl = s_ttl, AutoRenew = false }).AsTask();
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
         time.Advance(TimeSpan.FromSeconds(1.25));
         await handle.DisposeAsync();
         var second = await waiting;
-        time.Advance(Ttl);
+        time.Advance(s_ttl);
         Assert.Equal(LostReason.Expired, second.LostReason);
         await second.DisposeAsync();
 

@@ -8,7 +8,8 @@ public sealed class TimerTests
     {
         var clock = new HurryingClock();
         using var table = new InMemoryLockTable(clock);
-        var locks = new InMemoryLock(new LockOptions { Ttl = TimeSpan.FromMilliseconds(5) }, context: LockProviderContext.Default with { TimeProvider = clock }, table: table);
+        var locks = new InMemoryLock(new LockOptions { Ttl = TimeSpan.FromMilliseconds(5) },
+            context: LockProviderContext.Default with { TimeProvider = clock }, table: table);
         var granted = locks.LockAsync("k");
         Assert.True(granted.IsCompletedSuccessfully);
         Assert.NotEmpty(clock.Dues);
@@ -26,7 +27,8 @@ public sealed class TimerTests
 
         public override long GetTimestamp() => _now += TimeSpan.FromMilliseconds(20).Ticks;
 
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => new RecordedTimer(this);
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            new RecordedTimer(this);
 
         private sealed class RecordedTimer(HurryingClock clock) : ITimer
         {

@@ -7,7 +7,8 @@ namespace Locking.Peers.Tests.Migration;
 internal static class MedallionSnippets
 {
     public static async Task<bool> BeforeAsync(
-        IConnectionMultiplexer connection, string name, TimeSpan expiry, TimeSpan timeout, Func<CancellationToken, Task> work, CancellationToken cancellationToken)
+        IConnectionMultiplexer connection, string name, TimeSpan expiry, TimeSpan timeout, Func<CancellationToken, Task> work,
+        CancellationToken cancellationToken)
     {
         Task WorkAsync(CancellationToken lost) => work(lost);
 

@@ -6,7 +6,8 @@ using StackExchange.Redis;
 
 namespace Locking.Peers.Tests.Migration;
 
-/// <summary>The pages for who comes from one of the peers: their code is compiled and run, of both libraries, and each keeps the other out.</summary>
+/// <summary>The pages for who comes from one of the peers: their code is compiled and run, of both libraries,
+/// and each keeps the other out.</summary>
 public sealed class MigrationPageTests
 {
     private const string Key = "orders/42";
@@ -34,8 +35,10 @@ public sealed class MigrationPageTests
             connection.Remove("password");
             connection.Remove("tls");
         });
-        IList<RedLockEndPoint> endPoints = [.. redis.Ports.Select(static port => new RedLockEndPoint { EndPoint = new IPEndPoint(IPAddress.Loopback, port) })];
-        Task<bool> BeforeAsync(Func<Task> work) => RedLockNetSnippets.BeforeAsync(endPoints, Key, s_expiry, s_wait, s_retry, work, CancellationToken.None);
+        IList<RedLockEndPoint> endPoints =
+            [.. redis.Ports.Select(static port => new RedLockEndPoint { EndPoint = new IPEndPoint(IPAddress.Loopback, port) })];
+        Task<bool> BeforeAsync(Func<Task> work) =>
+            RedLockNetSnippets.BeforeAsync(endPoints, Key, s_expiry, s_wait, s_retry, work, CancellationToken.None);
         Task<bool> NowAsync(Func<Task> work) => RedLockNetSnippets.NowAsync(
             config, Key, s_expiry, s_wait, s_retry,
             (token, lost) =>
@@ -56,7 +59,8 @@ public sealed class MigrationPageTests
         await using var connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{redis.Ports[0]}");
         // The code lends its connection.
         var config = Json("migration-distributedlock.md", static connection => connection.Clear());
-        Task<bool> BeforeAsync(Func<Task> work) => MedallionSnippets.BeforeAsync(connection, Key, s_expiry, s_wait, _ => work(), CancellationToken.None);
+        Task<bool> BeforeAsync(Func<Task> work) =>
+            MedallionSnippets.BeforeAsync(connection, Key, s_expiry, s_wait, _ => work(), CancellationToken.None);
         Task<bool> NowAsync(Func<Task> work) => MedallionSnippets.NowAsync(
             connection, config, Key, s_expiry, s_wait,
             (lost, token) =>

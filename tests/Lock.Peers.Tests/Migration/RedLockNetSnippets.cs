@@ -8,7 +8,8 @@ namespace Locking.Peers.Tests.Migration;
 internal static class RedLockNetSnippets
 {
     public static async Task<bool> BeforeAsync(
-        IList<RedLockEndPoint> endPoints, string resource, TimeSpan expiryTime, TimeSpan waitTime, TimeSpan retryTime, Func<Task> work, CancellationToken cancellationToken)
+        IList<RedLockEndPoint> endPoints, string resource, TimeSpan expiryTime, TimeSpan waitTime, TimeSpan retryTime, Func<Task> work,
+        CancellationToken cancellationToken)
     {
         Task WorkAsync() => work();
 
@@ -24,7 +25,8 @@ internal static class RedLockNetSnippets
     }
 
     public static async Task<bool> NowAsync(
-        LockConfig config, string resource, TimeSpan expiryTime, TimeSpan waitTime, TimeSpan retryTime, Func<long?, CancellationToken, Task> work, CancellationToken cancellationToken)
+        LockConfig config, string resource, TimeSpan expiryTime, TimeSpan waitTime, TimeSpan retryTime,
+        Func<long?, CancellationToken, Task> work, CancellationToken cancellationToken)
     {
         Task WorkAsync(long? token, CancellationToken lost) => work(token, lost);
 

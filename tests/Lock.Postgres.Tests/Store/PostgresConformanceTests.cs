@@ -15,10 +15,12 @@ public class PostgresConformanceTests(SharedServer shared) : LockStoreConformanc
 
     protected override ILockStore CreateStore(TimeProvider processClock) => TestStore.Create(ConnectionString, processClock);
 
-    protected override ILockStore CreateUnreachableStore(int closedPort) => TestStore.Create($"Host=127.0.0.1;Port={closedPort};Username=nobody;Database=none");
+    protected override ILockStore CreateUnreachableStore(int closedPort) =>
+        TestStore.Create($"Host=127.0.0.1;Port={closedPort};Username=nobody;Database=none");
 
     protected override ILockStore CreateSilentStore(int silentPort, TimeSpan limit) =>
-        TestStore.Create($"Host=127.0.0.1;Port={silentPort};Username=nobody;Database=none;Timeout=0", change: settings => settings with { StepTimeout = limit });
+        TestStore.Create($"Host=127.0.0.1;Port={silentPort};Username=nobody;Database=none;Timeout=0",
+            change: settings => settings with { StepTimeout = limit });
 }
 
 /// <summary>The same where every transaction is serializable unless it says otherwise, as some roles have it.</summary>
@@ -94,5 +96,6 @@ public class PostgresLockConformanceTests(SharedServer shared) : LockConformance
 {
     internal PostgresServer Server => shared.Server;
 
-    protected override ILock CreateLock(LockOptions? defaults, string? ns) => new StoreLock(TestStore.Create(Server.ConnectionString), defaults, ns);
+    protected override ILock CreateLock(LockOptions? defaults, string? ns) =>
+        new StoreLock(TestStore.Create(Server.ConnectionString), defaults, ns);
 }

@@ -15,7 +15,8 @@ public sealed class PostgresOutageTests(SharedServer shared) : IClassFixture<Sha
         AcquireRequest request = TestStore.Request(_key);
         await store.TakeAsync(request);
         Assert.True(await TerminateAsync() >= 1);
-        await Eventually.TrueAsync(async () => await AnswerAsync(store, request) == StoreReply.Done, "the holder extends over another session");
+        await Eventually.TrueAsync(async () => await AnswerAsync(store, request) == StoreReply.Done,
+            "the holder extends over another session");
         Assert.False((await store.TryAcquireAsync(TestStore.Request(_key), CancellationToken.None)).IsGranted);
     }
 
@@ -44,7 +45,8 @@ public sealed class PostgresOutageTests(SharedServer shared) : IClassFixture<Sha
         foreach (Func<Task> end in (Func<Task>[])[server.StopAsync, server.KillAsync])
         {
             await end();
-            LockStoreException gone = await Assert.ThrowsAsync<LockStoreException>(async () => await store.TryExtendAsync(_key, request.HolderId, TestStore.Patience, CancellationToken.None));
+            LockStoreException gone = await Assert.ThrowsAsync<LockStoreException>(async () =>
+                await store.TryExtendAsync(_key, request.HolderId, TestStore.Patience, CancellationToken.None));
             Assert.True(gone.IsTransient);
             await server.StartAgainAsync();
             await Eventually.TrueAsync(async () => await AnswerAsync(store, request) == StoreReply.Done, "the holder has its lock");
@@ -60,21 +62,26 @@ public sealed class PostgresOutageTests(SharedServer shared) : IClassFixture<Sha
         await using PostgresServer standby = await primary.StartStandbyAsync();
         await primary.ExecuteAsync("ALTER SYSTEM SET synchronous_standby_names = '*'");
         await primary.ExecuteAsync("SELECT pg_reload_conf()");
-        await Eventually.TrueAsync(async () => await primary.ReadAsync<long>("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == 1, "grants wait for the standby");
+        await Eventually.TrueAsync(
+            async () => await primary.ReadAsync<long>("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == 1,
+            "grants wait for the standby");
         await using PostgresLockStore store = TestStore.CreateOverHosts(primary.Port, standby.Port);
         AcquireRequest request = TestStore.Request(_key);
         long token = await store.TakeAsync(request);
 
         await using PostgresLockStore alone = TestStore.Create(standby.ConnectionString);
-        LockStoreException refused = await Assert.ThrowsAsync<LockStoreException>(async () => await alone.TryAcquireAsync(TestStore.Request("other"), CancellationToken.None));
+        LockStoreException refused = await Assert.ThrowsAsync<LockStoreException>(async () =>
+            await alone.TryAcquireAsync(TestStore.Request("other"), CancellationToken.None));
         Assert.False(refused.IsTransient);
         Assert.Contains("standby", refused.Message, StringComparison.Ordinal);
 
         await primary.KillAsync();
-        LockStoreException between = await Assert.ThrowsAsync<LockStoreException>(async () => await store.TryExtendAsync(_key, request.HolderId, TestStore.Patience, CancellationToken.None));
+        LockStoreException between = await Assert.ThrowsAsync<LockStoreException>(async () =>
+            await store.TryExtendAsync(_key, request.HolderId, TestStore.Patience, CancellationToken.None));
         Assert.True(between.IsTransient, between.Message);
         await standby.ExecuteAsync("SELECT pg_promote()");
-        await Eventually.TrueAsync(async () => await AnswerAsync(store, request) == StoreReply.Done, "the holder extends at the new primary");
+        await Eventually.TrueAsync(async () => await AnswerAsync(store, request) == StoreReply.Done,
+            "the holder extends at the new primary");
         Assert.False((await store.TryAcquireAsync(TestStore.Request(_key), CancellationToken.None)).IsGranted);
         await store.TryReleaseAsync(_key, request.HolderId, CancellationToken.None);
         Assert.True(await store.TakeAsync(TestStore.Request(_key)) > token);
@@ -106,18 +113,24 @@ public sealed class PostgresOutageTests(SharedServer shared) : IClassFixture<Sha
         await store.GetAsync(_key, CancellationToken.None);
         await store.GetAsync(_key, CancellationToken.None);
         proxy.LoseNextAnswer();
-        LockStoreException lost = await Assert.ThrowsAsync<LockStoreException>(async () => await store.TryAcquireAsync(TestStore.Request(_key), CancellationToken.None));
+        LockStoreException lost = await Assert.ThrowsAsync<LockStoreException>(async () =>
+            await store.TryAcquireAsync(TestStore.Request(_key), CancellationToken.None));
         Assert.True(lost is { IsTransient: true, MayHaveBeenApplied: true }, lost.ToString());
-        await using PostgresLockStore nowhere = TestStore.Create($"Host=127.0.0.1;Port={SilentServer.ClosedPort()};Username=postgres;Database=postgres");
-        LockStoreException refused = await Assert.ThrowsAsync<LockStoreException>(async () => await nowhere.TryAcquireAsync(TestStore.Request(_key), CancellationToken.None));
+        await using PostgresLockStore nowhere =
+            TestStore.Create($"Host=127.0.0.1;Port={SilentServer.ClosedPort()};Username=postgres;Database=postgres");
+        LockStoreException refused = await Assert.ThrowsAsync<LockStoreException>(async () =>
+            await nowhere.TryAcquireAsync(TestStore.Request(_key), CancellationToken.None));
         Assert.True(refused is { IsTransient: true, MayHaveBeenApplied: false }, refused.ToString());
     }
 
     private Task<long> TerminateAsync() =>
-        shared.Server.ReadAsync<long>($"SELECT count(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity WHERE application_name = '{_key}'");
+        shared.Server.ReadAsync<long>(
+            $"SELECT count(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity WHERE application_name = '{_key}'");
 
     private Task ListeningAsync() => Eventually.TrueAsync(
-        async () => await shared.Server.ReadAsync<long>($"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{_key}' AND query = 'LISTEN locking'") == 1, "somebody listens");
+        async () => await shared.Server.ReadAsync<long>(
+            $"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{_key}' AND query = 'LISTEN locking'") == 1,
+            "somebody listens");
 
     /// <summary>What the holder is told when it extends; not held while there is no answer.</summary>
     private async Task<StoreReply> AnswerAsync(PostgresLockStore store, AcquireRequest request)

@@ -16,7 +16,8 @@ public sealed class PostgresRefusalTests(SharedServer shared) : IClassFixture<Sh
     public async Task Many_starters_make_one_table()
     {
         List<PostgresLockStore> stores = [.. Enumerable.Range(0, 16).Select(_ => On(_name))];
-        AcquireReply[] replies = await Task.WhenAll(stores.Select(store => Task.Run(async () => await store.TryAcquireAsync(TestStore.Request("k"), CancellationToken.None))));
+        AcquireReply[] replies = await Task.WhenAll(
+            stores.Select(store => Task.Run(async () => await store.TryAcquireAsync(TestStore.Request("k"), CancellationToken.None))));
         Assert.Single(replies, static reply => reply.IsGranted);
         foreach (PostgresLockStore store in stores) await store.DisposeAsync();
     }
@@ -25,7 +26,8 @@ public sealed class PostgresRefusalTests(SharedServer shared) : IClassFixture<Sh
     public async Task A_role_that_may_not_make_the_table_is_given_the_script_and_the_script_does_it()
     {
         await Server.ExecuteAsync($"CREATE ROLE {_name} LOGIN; CREATE SCHEMA s{_name}; GRANT USAGE ON SCHEMA s{_name} TO {_name}");
-        await using PostgresLockStore store = TestStore.Create(Server.ConnectionStringOf(_name), change: settings => settings with { Table = $"\"s{_name}\".\"locks\"" });
+        await using PostgresLockStore store =
+            TestStore.Create(Server.ConnectionStringOf(_name), change: settings => settings with { Table = $"\"s{_name}\".\"locks\"" });
         LockStoreException fault = await FaultAsync(store);
         Assert.False(fault.IsTransient);
         Assert.False(fault.MayHaveBeenApplied);
@@ -61,12 +63,15 @@ public sealed class PostgresRefusalTests(SharedServer shared) : IClassFixture<Sh
         await Server.ExecuteAsync($"CREATE ROLE {_name} LOGIN; CREATE SCHEMA {_name} AUTHORIZATION {_name}");
         await using PostgresLockStore before = TestStore.Create(Server.ConnectionStringOf(_name), change: Own);
         await EveryStepAsync(before);
-        await Server.ExecuteAsync($"ALTER ROLE {_name} SET default_transaction_read_only = on; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{_name}'");
+        await Server.ExecuteAsync(
+            $"ALTER ROLE {_name} SET default_transaction_read_only = on; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                + $"usename = '{_name}'");
         await using PostgresLockStore after = TestStore.Create(Server.ConnectionStringOf(_name), change: Own);
         LockStoreException refused = await FaultAsync(after);
         Assert.False(refused.IsTransient);
         Assert.Contains("primary", refused.Message, StringComparison.Ordinal);
-        await Eventually.TrueAsync(async () => (await FaultAsync(before)).Message.Contains("25006", StringComparison.Ordinal), "sessions are new");
+        await Eventually.TrueAsync(async () => (await FaultAsync(before)).Message.Contains("25006", StringComparison.Ordinal),
+            "sessions are new");
         Assert.True((await FaultAsync(before)).IsTransient);
 
         PostgresStoreSettings Own(PostgresStoreSettings settings) => settings with { Table = $"\"{_name}\".\"locks\"" };
@@ -75,7 +80,8 @@ public sealed class PostgresRefusalTests(SharedServer shared) : IClassFixture<Sh
     [Fact]
     public async Task A_statement_that_the_server_ends_was_not_done_and_may_be_asked_again()
     {
-        await using PostgresLockStore store = TestStore.Create(Server.ConnectionString + ";Options=-c statement_timeout=20ms", change: settings => settings with { Table = $"\"{_name}\"" });
+        await using PostgresLockStore store = TestStore.Create(Server.ConnectionString + ";Options=-c statement_timeout=20ms",
+            change: settings => settings with { Table = $"\"{_name}\"" });
         await using PostgresLockStore patient = On(_name);
         AcquireRequest first = TestStore.Request("k");
         await patient.TakeAsync(first);
@@ -120,7 +126,8 @@ public sealed class PostgresRefusalTests(SharedServer shared) : IClassFixture<Sh
         await File.WriteAllTextAsync(root, certificate);
         try
         {
-            string verified = server.ConnectionString.Replace("127.0.0.1", "localhost", StringComparison.Ordinal) + $";SSL Mode=VerifyFull;Root Certificate={root}";
+            string verified = server.ConnectionString.Replace("127.0.0.1", "localhost", StringComparison.Ordinal)
+                + $";SSL Mode=VerifyFull;Root Certificate={root}";
             await using PostgresLockStore store = TestStore.Create(verified);
             await EveryStepAsync(store);
             await File.WriteAllTextAsync(root, SelfSigned("localhost").Certificate);
@@ -134,17 +141,20 @@ public sealed class PostgresRefusalTests(SharedServer shared) : IClassFixture<Sh
     }
 
     private PostgresLockStore On(string table, Func<PostgresStoreSettings, PostgresStoreSettings>? change = null) =>
-        TestStore.Create(Server.ConnectionString, change: settings => (change?.Invoke(settings) ?? settings) with { Table = $"\"{table}\"" });
+        TestStore.Create(Server.ConnectionString,
+            change: settings => (change?.Invoke(settings) ?? settings) with { Table = $"\"{table}\"" });
 
     private static async Task<LockStoreException> FaultAsync(PostgresLockStore store, string key = "k") =>
-        await Assert.ThrowsAsync<LockStoreException>(async () => await store.TryAcquireAsync(TestStore.Request(key), CancellationToken.None));
+        await Assert.ThrowsAsync<LockStoreException>(async () =>
+            await store.TryAcquireAsync(TestStore.Request(key), CancellationToken.None));
 
     private static async Task EveryStepAsync(PostgresLockStore store)
     {
         AcquireRequest request = TestStore.Request("every step");
         await store.TakeAsync(request);
         await using (await store.WatchAsync(request.Key, CancellationToken.None))
-            Assert.Equal(StoreReply.Done, await store.TryExtendAsync(request.Key, request.HolderId, TimeSpan.FromMinutes(1), CancellationToken.None));
+            Assert.Equal(StoreReply.Done,
+                await store.TryExtendAsync(request.Key, request.HolderId, TimeSpan.FromMinutes(1), CancellationToken.None));
         Assert.Equal(request.HolderId, (await store.GetAsync(request.Key, CancellationToken.None))?.Id);
         Assert.Equal(StoreReply.Done, await store.TryReleaseAsync(request.Key, request.HolderId, CancellationToken.None));
     }

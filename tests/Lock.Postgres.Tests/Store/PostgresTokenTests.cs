@@ -3,7 +3,8 @@ using Npgsql;
 
 namespace Locking;
 
-/// <summary>Tokens rise, whatever comes between; and what nobody needs any more goes, without lowering one. On a clock that a test sets.</summary>
+/// <summary>Tokens rise, whatever comes between; and what nobody needs any more goes, without lowering one.
+/// On a clock that a test sets.</summary>
 public sealed class PostgresTokenTests(SharedServer shared) : IClassFixture<SharedServer>, IAsyncLifetime
 {
     private ServerClock _clock = null!;
@@ -118,11 +119,13 @@ public sealed class PostgresTokenTests(SharedServer shared) : IClassFixture<Shar
     private PostgresSession SessionOf(TimeSpan retention) =>
         new(_beside, new PostgresStoreSettings { FenceRetention = retention, StepTimeout = TestStore.Patience }, TimeProvider.System);
 
-    private Task PurgeAsync() => new PostgresPurge(SessionOf(TimeSpan.FromHours(1)), new PostgresStoreSettings(), TimeProvider.System).RunAsync();
+    private Task PurgeAsync() =>
+        new PostgresPurge(SessionOf(TimeSpan.FromHours(1)), new PostgresStoreSettings(), TimeProvider.System).RunAsync();
 
     private async Task<List<string>> KeysAsync()
     {
-        await using NpgsqlCommand command = _beside.CreateCommand("SELECT convert_from(key, 'UTF8') FROM locks WHERE key <> 'makes the table' ORDER BY 1");
+        await using NpgsqlCommand command =
+            _beside.CreateCommand("SELECT convert_from(key, 'UTF8') FROM locks WHERE key <> 'makes the table' ORDER BY 1");
         await using NpgsqlDataReader reader = await command.ExecuteReaderAsync();
         var keys = new List<string>();
         while (await reader.ReadAsync()) keys.Add(reader.GetString(0));
@@ -131,7 +134,8 @@ public sealed class PostgresTokenTests(SharedServer shared) : IClassFixture<Shar
 
     /// <summary>Until a statement of this clock's sessions waits for another transaction.</summary>
     private Task BlockedAsync() => Eventually.TrueAsync(
-        async () => await shared.Server.ReadAsync<bool>($"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = '{_clock.Schema}')"),
+        async () => await shared.Server.ReadAsync<bool>(
+            $"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = '{_clock.Schema}')"),
         "the grant waits for the row");
 
     private async Task<long> TokenNowAsync(NpgsqlConnection connection)

@@ -13,7 +13,8 @@ public sealed class PostgresTransactionTests(SharedServer shared) : IClassFixtur
     public async Task A_transaction_of_the_caller_that_is_undone_undoes_no_lock()
     {
         await using NpgsqlDataSource lent = NpgsqlDataSource.Create(shared.Server.ConnectionString);
-        await using var store = new PostgresLockStore(lent, isOwned: false, new PostgresStoreSettings { StepTimeout = TestStore.Patience }, TimeProvider.System);
+        await using var store = new PostgresLockStore(lent, isOwned: false, new PostgresStoreSettings { StepTimeout = TestStore.Patience },
+            TimeProvider.System);
         AcquireRequest request = TestStore.Request(_key);
         using (new TransactionScope(TransactionScopeAsyncFlowOption.Enabled))
         {
@@ -27,13 +28,15 @@ public sealed class PostgresTransactionTests(SharedServer shared) : IClassFixtur
     [Fact]
     public async Task A_grant_whose_commit_fails_is_none()
     {
-        await using PostgresLockStore store = TestStore.Create(shared.Server.ConnectionString, change: static settings => settings with { Table = "\"fails_at_commit\"" });
+        await using PostgresLockStore store =
+            TestStore.Create(shared.Server.ConnectionString, change: static settings => settings with { Table = "\"fails_at_commit\"" });
         await store.GetAsync(_key, CancellationToken.None);
         await shared.Server.ExecuteAsync("""
             CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''not at the end''; END';
             CREATE CONSTRAINT TRIGGER fails AFTER INSERT OR UPDATE ON fails_at_commit DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail();
             """);
-        LockStoreException fault = await Assert.ThrowsAsync<LockStoreException>(async () => await store.TryAcquireAsync(TestStore.Request(_key), CancellationToken.None));
+        LockStoreException fault = await Assert.ThrowsAsync<LockStoreException>(async () =>
+            await store.TryAcquireAsync(TestStore.Request(_key), CancellationToken.None));
         Assert.False(fault.MayHaveBeenApplied);
         Assert.Null(await store.GetAsync(_key, CancellationToken.None));
     }
@@ -58,7 +61,10 @@ public sealed class PostgresTransactionTests(SharedServer shared) : IClassFixtur
         await store.TryReleaseAsync(_key, first.HolderId, CancellationToken.None);
         await using NpgsqlConnection other = await shared.Server.Source.OpenConnectionAsync();
         await using NpgsqlTransaction transaction = await other.BeginTransactionAsync();
-        await using (var command = new NpgsqlCommand("SELECT 1 FROM locks WHERE key = convert_to($1, 'UTF8') FOR UPDATE", other) { Parameters = { new() { Value = _key } } })
+        await using (var command = new NpgsqlCommand("SELECT 1 FROM locks WHERE key = convert_to($1, 'UTF8') FOR UPDATE", other)
+        {
+            Parameters = { new() { Value = _key } },
+        })
             Assert.Equal(1, await command.ExecuteScalarAsync());
         using var stop = new CancellationTokenSource();
         Task<AcquireReply> waiting = store.TryAcquireAsync(TestStore.Request(_key), stop.Token).AsTask();
@@ -71,12 +77,14 @@ public sealed class PostgresTransactionTests(SharedServer shared) : IClassFixtur
     }
 
     private Task WaitersAsync(int number) => Eventually.TrueAsync(
-        async () => await shared.Server.ReadAsync<long>($"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = '{_key}'") == number,
+        async () => await shared.Server.ReadAsync<long>(
+            $"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = '{_key}'") == number,
         $"{number} request(s) wait in the server");
 
     private async Task<string> RowAsync()
     {
-        await using NpgsqlCommand command = shared.Server.Source.CreateCommand("SELECT ctid::text || xmin::text || xmax::text FROM locks WHERE key = convert_to($1, 'UTF8')");
+        await using NpgsqlCommand command = shared.Server.Source.CreateCommand(
+            "SELECT ctid::text || xmin::text || xmax::text FROM locks WHERE key = convert_to($1, 'UTF8')");
         command.Parameters.Add(new() { Value = _key });
         return (string)(await command.ExecuteScalarAsync())!;
     }

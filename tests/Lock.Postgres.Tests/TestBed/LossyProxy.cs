@@ -3,7 +3,8 @@ using System.Net.Sockets;
 
 namespace Locking;
 
-/// <summary>Stands between a client and a server, and loses an answer when it is told to: the statement is done, and nobody hears of it.</summary>
+/// <summary>Stands between a client and a server, and loses an answer when it is told to: the statement is done,
+/// and nobody hears of it.</summary>
 internal sealed class LossyProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -57,7 +58,8 @@ internal sealed class LossyProxy : IAsyncDisposable
                 await server.ConnectAsync(IPAddress.Loopback, _port);
                 bool[] lose = [false];
                 await Task.WhenAny(
-                    PumpAsync(client.GetStream(), server.GetStream(), () => lose[0] |= Interlocked.Exchange(ref _toLose, 0) == 1, () => false),
+                    PumpAsync(client.GetStream(), server.GetStream(),
+                        () => lose[0] |= Interlocked.Exchange(ref _toLose, 0) == 1, () => false),
                     PumpAsync(server.GetStream(), client.GetStream(), static () => { }, () => lose[0]));
                 if (lose[0]) Lost++;
             }

@@ -16,8 +16,8 @@ internal sealed class PgBouncer : IAsyncDisposable
     {
         Port = ServerProcess.FreePort();
         _settings = Path.Combine(_folder, "pgbouncer.ini");
-        // Two connections for all clients: whoever counts on keeping one is found out. After a failed login it tries again soon: by default it lets
-        // every client wait for 15 s, as long as they wait for a connection.
+        // Two connections for all clients: whoever counts on keeping one is found out. After a failed login it tries again soon: by default
+        // it lets every client wait for 15 s, as long as they wait for a connection.
         File.WriteAllText(_settings, string.Create(CultureInfo.InvariantCulture, $"""
             [databases]
             postgres = host=127.0.0.1 port={server.Port}

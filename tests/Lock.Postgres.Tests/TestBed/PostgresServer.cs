@@ -23,7 +23,8 @@ internal sealed class PostgresServer : IAsyncDisposable
     public int Port { get; }
 
     /// <summary>For a role of this name.</summary>
-    public string ConnectionStringOf(string role) => ConnectionString.Replace("Username=postgres", "Username=" + role, StringComparison.Ordinal);
+    public string ConnectionStringOf(string role) =>
+        ConnectionString.Replace("Username=postgres", "Username=" + role, StringComparison.Ordinal);
 
     public string ConnectionString => $"Host=127.0.0.1;Port={Port};Username=postgres;Database=postgres;Timeout=30";
 
@@ -35,7 +36,8 @@ internal sealed class PostgresServer : IAsyncDisposable
     public static async Task<PostgresServer> StartAsync(params string[] settings)
     {
         var server = new PostgresServer(ServerProcess.CreateFolder(), settings);
-        await ServerProcess.RunAsync(Program("initdb"), "-D", server.Data, "-U", "postgres", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8");
+        await ServerProcess.RunAsync(Program("initdb"), "-D", server.Data, "-U", "postgres", "-A", "trust", "--no-sync", "--no-locale",
+            "-E", "UTF8");
         await File.WriteAllTextAsync(Path.Combine(server.Data, "pg_hba.conf"), """
             host all needs_password all scram-sha-256
             hostnossl all needs_tls all reject
@@ -52,7 +54,8 @@ internal sealed class PostgresServer : IAsyncDisposable
     {
         var standby = new PostgresServer(ServerProcess.CreateFolder(), []);
         await ServerProcess.RunAsync(
-            Program("pg_basebackup"), "-D", standby.Data, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-h", "127.0.0.1", "-p", Port.ToString(CultureInfo.InvariantCulture), "-U", "postgres");
+            Program("pg_basebackup"), "-D", standby.Data, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-h", "127.0.0.1", "-p",
+            Port.ToString(CultureInfo.InvariantCulture), "-U", "postgres");
         await standby.StartAgainAsync();
         return standby;
     }
@@ -61,13 +64,16 @@ internal sealed class PostgresServer : IAsyncDisposable
     public async Task StartAgainAsync()
     {
         File.Delete(Path.Combine(Data, "postmaster.pid"));
-        string[] settings = ["fsync=off", "max_connections=200", "max_wal_senders=4", "wal_level=replica", "listen_addresses=127.0.0.1", $"unix_socket_directories={Folder}", "jit=off", .. _settings];
+        string[] settings = ["fsync=off", "max_connections=200", "max_wal_senders=4", "wal_level=replica", "listen_addresses=127.0.0.1",
+            $"unix_socket_directories={Folder}", "jit=off", .. _settings];
         await UntilAsync(async () =>
         {
             if (_process is not { HasExited: false })
             {
                 _process = ServerProcess.StartServer(
-                    Path.Combine(Folder, "log"), Program("postgres"), ["-D", Data, "-p", Port.ToString(CultureInfo.InvariantCulture), .. settings.SelectMany(static one => (string[])["-c", one])]);
+                    Path.Combine(Folder, "log"), Program("postgres"),
+                    ["-D", Data, "-p", Port.ToString(CultureInfo.InvariantCulture),
+                        .. settings.SelectMany(static one => (string[])["-c", one])]);
             }
 
             return await AnswersAsync();
@@ -105,7 +111,8 @@ internal sealed class PostgresServer : IAsyncDisposable
         List<string> all = Processes(postmaster);
         await SignalAsync("-KILL", all);
         await postmaster.WaitForExitAsync();
-        await UntilAsync(() => Task.FromResult(all.TrueForAll(static one => !Directory.Exists("/proc/" + one))), "the server's processes have ended");
+        await UntilAsync(() => Task.FromResult(all.TrueForAll(static one => !Directory.Exists("/proc/" + one))),
+            "the server's processes have ended");
         Source.Clear();
     }
 
@@ -144,7 +151,8 @@ internal sealed class PostgresServer : IAsyncDisposable
         long since = TimeProvider.System.GetTimestamp();
         while (!await condition())
         {
-            if (TimeProvider.System.GetElapsedTime(since) > TimeSpan.FromMinutes(2)) throw new InvalidOperationException($"Did not happen within two minutes: {what}.");
+            if (TimeProvider.System.GetElapsedTime(since) > TimeSpan.FromMinutes(2))
+                throw new InvalidOperationException($"Did not happen within two minutes: {what}.");
             await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
         }
     }
@@ -152,7 +160,9 @@ internal sealed class PostgresServer : IAsyncDisposable
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     private static List<string> Processes(Process postmaster) =>
-        [Text(postmaster.Id), .. File.ReadAllText($"/proc/{Text(postmaster.Id)}/task/{Text(postmaster.Id)}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries)];
+        [Text(postmaster.Id),
+            .. File.ReadAllText($"/proc/{Text(postmaster.Id)}/task/{Text(postmaster.Id)}/children")
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)];
 
     /// <summary>Some of them may have ended by themselves.</summary>
     private static async Task SignalAsync(string signal, List<string> processes)

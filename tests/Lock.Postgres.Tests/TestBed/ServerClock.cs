@@ -2,7 +2,8 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Locking;
 
-/// <summary>A clock of the database that stands still until a test advances it: a schema whose <c>clock_timestamp()</c> comes before the server's own.</summary>
+/// <summary>A clock of the database that stands still until a test advances it: a schema whose <c>clock_timestamp()</c> comes before the
+/// server's own.</summary>
 internal sealed class ServerClock
 {
     private readonly PostgresServer _server;

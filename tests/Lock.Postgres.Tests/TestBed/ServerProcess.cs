@@ -8,9 +8,13 @@ namespace Locking;
 internal static class ServerProcess
 {
     /// <summary>Where PostgreSQL's programs are: the variable LOCK_TEST_POSTGRES_BIN, else the newest of Debian's packages.</summary>
-    public static string Programs { get; } = Environment.GetEnvironmentVariable("LOCK_TEST_POSTGRES_BIN") is { Length: > 0 } given ? given : NewestOfDebian();
+    public static string Programs { get; } = Environment.GetEnvironmentVariable("LOCK_TEST_POSTGRES_BIN") is { Length: > 0 } given
+        ? given
+        : NewestOfDebian();
 
-    public static string PgBouncer { get; } = Environment.GetEnvironmentVariable("LOCK_TEST_PGBOUNCER") is { Length: > 0 } given ? given : "/usr/sbin/pgbouncer";
+    public static string PgBouncer { get; } = Environment.GetEnvironmentVariable("LOCK_TEST_PGBOUNCER") is { Length: > 0 } given
+        ? given
+        : "/usr/sbin/pgbouncer";
 
     /// <summary>A folder of its own for one server, outside of the repository, where nobody may enter.</summary>
     public static string CreateFolder()
@@ -34,7 +38,8 @@ internal static class ServerProcess
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> error = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
-        if (process.ExitCode != 0) throw new InvalidOperationException($"{program} failed ({process.ExitCode}): {await error} {await output}");
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"{program} failed ({process.ExitCode}): {await error} {await output}");
     }
 
     /// <summary>Starts a server; what it writes goes to a file beside its data.</summary>
@@ -59,8 +64,12 @@ internal static class ServerProcess
     private static Process Start(string program, string[] arguments, bool asNobody)
     {
         if (Path.IsPathRooted(program) && !File.Exists(program))
-            throw new InvalidOperationException($"{program} is missing: eng/servers.sh start installs it (Debian's packages postgresql and pgbouncer); LOCK_TEST_POSTGRES_BIN and LOCK_TEST_PGBOUNCER name others.");
-        string[] drop = asNobody && Environment.IsPrivilegedProcess ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program] : [program];
+            throw new InvalidOperationException(
+                $"{program} is missing: eng/servers.sh start installs it (Debian's packages postgresql and pgbouncer); "
+                    + "LOCK_TEST_POSTGRES_BIN and LOCK_TEST_PGBOUNCER name others.");
+        string[] drop = asNobody && Environment.IsPrivilegedProcess
+            ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program]
+            : [program];
         var start = new ProcessStartInfo(drop[0]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" };
         foreach (string argument in drop[1..].Concat(arguments)) start.ArgumentList.Add(argument);
         start.Environment["LC_ALL"] = "C";
@@ -71,6 +80,8 @@ internal static class ServerProcess
     {
         const string Root = "/usr/lib/postgresql";
         string[] versions = Directory.Exists(Root) ? Directory.GetDirectories(Root) : [];
-        return Path.Combine(versions.OrderBy(static folder => folder.Length).ThenBy(static folder => folder, StringComparer.Ordinal).LastOrDefault(Root), "bin");
+        return Path.Combine(
+            versions.OrderBy(static folder => folder.Length).ThenBy(static folder => folder, StringComparer.Ordinal)
+                .LastOrDefault(Root), "bin");
     }
 }

@@ -3,7 +3,7 @@ namespace Locking;
 /// <summary>One server for all tests of the process that do not stop it: started by the first class, ended with the last.</summary>
 public sealed class SharedServer : IAsyncLifetime
 {
-    private static readonly SemaphoreSlim Gate = new(1);
+    private static readonly SemaphoreSlim s_gate = new(1);
     private static PostgresServer? _server;
     private static int _users;
 
@@ -11,7 +11,7 @@ public sealed class SharedServer : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        await Gate.WaitAsync();
+        await s_gate.WaitAsync();
         try
         {
             _server ??= await PostgresServer.StartAsync();
@@ -19,13 +19,13 @@ public sealed class SharedServer : IAsyncLifetime
         }
         finally
         {
-            Gate.Release();
+            s_gate.Release();
         }
     }
 
     public async Task DisposeAsync()
     {
-        await Gate.WaitAsync();
+        await s_gate.WaitAsync();
         try
         {
             if (--_users > 0) return;
@@ -34,7 +34,7 @@ public sealed class SharedServer : IAsyncLifetime
         }
         finally
         {
-            Gate.Release();
+            s_gate.Release();
         }
     }
 }

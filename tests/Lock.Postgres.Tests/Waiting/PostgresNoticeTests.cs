@@ -7,7 +7,7 @@ namespace Locking;
 /// <summary>Notices: one connection for all keys, sent only where somebody waits, and proved.</summary>
 public sealed class PostgresNoticeTests(SharedServer shared) : IClassFixture<SharedServer>
 {
-    private static readonly AsyncLocal<object?> Ambient = new();
+    private static readonly AsyncLocal<object?> s_ambient = new();
 
     private readonly string _name = "notices/" + TestStore.NewId();
 
@@ -17,7 +17,9 @@ public sealed class PostgresNoticeTests(SharedServer shared) : IClassFixture<Sha
         await using PostgresLockStore store = NewStore();
         for (int i = 0; i < 50; i++)
             await store.WatchAsync($"{_name}/{i}", CancellationToken.None);
-        Assert.Equal(1, await shared.Server.ReadAsync<long>($"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{_name}' AND query = 'LISTEN locking'"));
+        Assert.Equal(1,
+            await shared.Server.ReadAsync<long>(
+                $"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{_name}' AND query = 'LISTEN locking'"));
     }
 
     [Fact]
@@ -46,7 +48,8 @@ public sealed class PostgresNoticeTests(SharedServer shared) : IClassFixture<Sha
     public async Task A_waiter_behind_a_pooler_that_loses_notices_is_served_and_the_diagnosis_says_so()
     {
         await using PgBouncer bouncer = await PgBouncer.StartAsync(shared.Server);
-        var store = TestStore.Create(bouncer.ConnectionString, change: static settings => settings with { StepTimeout = TimeSpan.FromSeconds(5) });
+        var store = TestStore.Create(bouncer.ConnectionString,
+            change: static settings => settings with { StepTimeout = TimeSpan.FromSeconds(5) });
         await using var locks = new StoreLock(store);
         await using var others = new StoreLock(TestStore.Create(bouncer.ConnectionString));
         ILockHandle held = await others.LockAsync(_name);
@@ -55,7 +58,9 @@ public sealed class PostgresNoticeTests(SharedServer shared) : IClassFixture<Sha
         Assert.False(waiting.IsCompleted);
         await held.UnlockAsync();
         await using ILockHandle next = await Eventually.DoneAsync(waiting, "the waiter's grant");
-        Assert.Equal(0, await shared.Server.ReadAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%PREPARE%' AND pid <> pg_backend_pid()"));
+        Assert.Equal(0,
+            await shared.Server.ReadAsync<long>(
+                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%PREPARE%' AND pid <> pg_backend_pid()"));
     }
 
     [Theory]
@@ -74,7 +79,9 @@ public sealed class PostgresNoticeTests(SharedServer shared) : IClassFixture<Sha
     public async Task A_lent_source_is_not_disposed_and_gets_its_connections_back()
     {
         await using NpgsqlDataSource lent = NpgsqlDataSource.Create(shared.Server.ConnectionString + ";Maximum Pool Size=2");
-        await using (var store = new PostgresLockStore(lent, isOwned: false, new PostgresStoreSettings { StepTimeout = TestStore.Patience }, TimeProvider.System))
+        await using (var store =
+            new PostgresLockStore(lent, isOwned: false, new PostgresStoreSettings { StepTimeout = TestStore.Patience },
+                TimeProvider.System))
         {
             await store.TakeAsync(TestStore.Request(_name));
             await using IReleaseWatch watch = await store.WatchAsync(_name, CancellationToken.None);
@@ -117,7 +124,7 @@ public sealed class PostgresNoticeTests(SharedServer shared) : IClassFixture<Sha
         var tenant = new object();
         IReleaseWatch watch = await Task.Run(async () =>
         {
-            Ambient.Value = tenant;
+            s_ambient.Value = tenant;
             return await store.WatchAsync(_name, CancellationToken.None);
         });
         return (new WeakReference(tenant), watch);
@@ -129,7 +136,8 @@ public sealed class PostgresBehindPgBouncerTests(SharedServer shared) : Postgres
 {
     private PgBouncer _bouncer = null!;
 
-    protected override ILock CreateLock(LockOptions? defaults, string? ns) => new StoreLock(TestStore.Create(_bouncer.ConnectionString), defaults, ns);
+    protected override ILock CreateLock(LockOptions? defaults, string? ns) =>
+        new StoreLock(TestStore.Create(_bouncer.ConnectionString), defaults, ns);
 
     public override async Task InitializeAsync()
     {

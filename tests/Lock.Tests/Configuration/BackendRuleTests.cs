@@ -42,7 +42,8 @@ public sealed class BackendRuleTests
             providers: [new CapturingProvider("broker")]);
 
         Assert.Contains(
-            "Settings that the lock backend broker has no use for are ignored: lockOptions.nodeTimeout, lockOptions.fair, lockOptions.replicas",
+            "Settings that the lock backend broker has no use for are ignored: lockOptions.nodeTimeout, lockOptions.fair, "
+                + "lockOptions.replicas",
             logs.At(LogLevel.Information));
     }
 
@@ -73,7 +74,8 @@ public sealed class BackendRuleTests
     [InlineData("mongo", "\"db\":1", "connection.db", "see database")]
     [InlineData("mongo", "\"path\":\"/s\"", "connection.path", "broker or redis or postgres has.")]
     [InlineData("redLock", "\"endpoints\":[{\"host\":\"a\"}],\"host\":\"h\"", "connection.host", "Say it for each of the endpoints.")]
-    [InlineData("redLock", "\"endpoints\":[{\"host\":\"a\",\"launch\":true}]", "connection.endpoints[0].launch", "Allowed here: host, port")]
+    [InlineData("redLock", "\"endpoints\":[{\"host\":\"a\",\"launch\":true}]", "connection.endpoints[0].launch",
+        "Allowed here: host, port")]
     [InlineData("redLock", "\"host\":\"h\"", "connection.host", "Say it for each of the endpoints.")]
     [InlineData("redLock", "\"tls\":true", "connection.endpoints", "is needed by redLock")]
     [InlineData("redis", "\"host\":\"h\",\"url\":\"redis://:hunter2@h\"", "connection", "by host and port, by url")]
@@ -129,7 +131,8 @@ public sealed class BackendRuleTests
     [InlineData("fe80::1%eth0")]
     [InlineData("redis_1.internal")]
     public async Task A_host_may_be_a_name_or_an_address(string host) =>
-        Assert.Equal(host, (await CapturingProvider.ResolveAsync($$$"""{"type":"redis","connection":{"host":"{{{host}}}"}}""")).Connection!["host"]);
+        Assert.Equal(host,
+            (await CapturingProvider.ResolveAsync($$$"""{"type":"redis","connection":{"host":"{{{host}}}"}}""")).Connection!["host"]);
 
     [Fact]
     public void A_host_with_a_password_is_not_shown_and_one_of_an_endpoint_is_named()
@@ -195,10 +198,12 @@ public sealed class BackendRuleTests
             """);
 
         var connection = config.Connection!;
-        Assert.Equal(("u", "p", true, TimeSpan.FromMilliseconds(100)), (connection["username"], connection["password"], connection["tls"], connection["commandTimeout"]));
+        Assert.Equal(("u", "p", true, TimeSpan.FromMilliseconds(100)),
+            (connection["username"], connection["password"], connection["tls"], connection["commandTimeout"]));
         Assert.Equal(
             [
-                new() { ["host"] = "a" }, new() { ["host"] = "b", ["password"] = "own", ["tls"] = false }, new() { ["url"] = "redis://x:y@c" },
+                new() { ["host"] = "a" }, new() { ["host"] = "b", ["password"] = "own", ["tls"] = false },
+                new() { ["url"] = "redis://x:y@c" },
                 new() { ["url"] = "d,password=q" },
             ],
             Assert.IsAssignableFrom<IReadOnlyList<LockSettings>>(connection["endpoints"]));
@@ -224,7 +229,8 @@ public sealed class BackendRuleTests
     public async Task A_type_of_somebody_else_reads_its_own_settings()
     {
         var provider = new CapturingProvider("library", TheirSettings.Table);
-        await Lock.Create("""{"type":"Library","connection":{"SHELF":"x"},"lockOptions":{"copies":2,"ttl":"1s"}}""", providers: [provider]).DisposeAsync();
+        await Lock.Create("""{"type":"Library","connection":{"SHELF":"x"},"lockOptions":{"copies":2,"ttl":"1s"}}""", providers: [provider])
+            .DisposeAsync();
 
         Assert.Equal(new TheirSettings { Shelf = "x", Copies = 2 }, TheirSettings.Table.Read(provider.Config!));
         Assert.Equal(TimeSpan.FromSeconds(1), provider.Config!.LockOptions!.Ttl);
@@ -235,7 +241,8 @@ public sealed class BackendRuleTests
     [InlineData("""{"type":"library","connection":{"copies":2}}""", "connection.copies", "Did you mean lockOptions.copies?")]
     [InlineData("""{"type":"library","lockOptions":{"clones":2}}""", "lockOptions.clones", "Did you mean copies?")]
     [InlineData("""{"type":"library","lockOptions":{"copies":10}}""", "lockOptions.copies", "10 is out of range. Allowed: 1 to 9.")]
-    [InlineData("""{"type":"library","connection":{"host":"h"}}""", "connection.host", "library does not have this; broker or redis or mongo or postgres or etcd has.")]
+    [InlineData("""{"type":"library","connection":{"host":"h"}}""", "connection.host",
+        "library does not have this; broker or redis or mongo or postgres or etcd has.")]
     [InlineData("""{"type":"library","lockOptions":{"fair":true}}""", "lockOptions.fair", "library does not have this; redis has.")]
     public void Errors_of_somebody_elses_type_are_made_of_its_table(string json, string path, string says)
     {

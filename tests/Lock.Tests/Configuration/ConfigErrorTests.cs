@@ -57,7 +57,8 @@ public sealed class ConfigErrorTests
     [InlineData("""{"connection":{"endpoints":[]}}""", "connection.endpoints", "an empty list", "a list of at least one connection")]
     [InlineData("""{"connection":{"endpoints":"a,b"}}""", "connection.endpoints", "", "a list")]
     [InlineData("""{"connection":{"endpoints":[{"host":"a"},{"port":-1}]}}""", "connection.endpoints[1].port", "-1", "1 to 65535")]
-    [InlineData("""{"connection":{"endpoints":[{"endpoints":[{}]}]}}""", "connection.endpoints[0].endpoints", "", "There is no such setting")]
+    [InlineData("""{"connection":{"endpoints":[{"endpoints":[{}]}]}}""", "connection.endpoints[0].endpoints", "",
+        "There is no such setting")]
     [InlineData("""{"connection":[]}""", "connection", "an empty list", "an object")]
     [InlineData("""{"type":5}""", "type", "5", "inMemory, broker, redis, redLock, mongo")]
     [InlineData("""{"namespace":["a"]}""", "namespace", "a list", "a text")]
@@ -154,10 +155,12 @@ public sealed class ConfigErrorTests
     [InlineData("""{"lockOptions":{"timeout":null,"failAfterMillis":2}}""", "lockOptions.failAfterMillis", "lockOptions.timeout")]
     [InlineData("""{"lockOptions":{"retryCount":1,"maxRetries":2}}""", "lockOptions.maxRetries", "lockOptions.retryCount")]
     [InlineData("""{"lockOptions":{"maxRetries":1,"lockRetryMax":2}}""", "lockOptions.lockRetryMax", "lockOptions.maxRetries")]
-    [InlineData("""{"lockOptions":{"releaseTimeout":1,"unlockRequestTimeout":2}}""", "lockOptions.unlockRequestTimeout", "lockOptions.releaseTimeout")]
+    [InlineData("""{"lockOptions":{"releaseTimeout":1,"unlockRequestTimeout":2}}""", "lockOptions.unlockRequestTimeout",
+        "lockOptions.releaseTimeout")]
     [InlineData("""{"lockOptions":{"ttl":1000,"timeoutMillis":"2s"}}""", "lockOptions.timeoutMillis", "lockOptions.ttl")]
     [InlineData("""{"connection":{"path":"/a","udsPath":"/b"}}""", "connection.udsPath", "connection.path")]
-    [InlineData("""{"lockConfig":{"connection":{"url":"a","connectionString":"b"}}}""", "lockConfig.connection.connectionString", "lockConfig.connection.url")]
+    [InlineData("""{"lockConfig":{"connection":{"url":"a","connectionString":"b"}}}""", "lockConfig.connection.connectionString",
+        "lockConfig.connection.url")]
     public void A_setting_said_twice_differently_is_an_error(string json, string path, string other)
     {
         var problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));

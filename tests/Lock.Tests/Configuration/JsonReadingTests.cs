@@ -83,7 +83,8 @@ public sealed class JsonReadingTests
         Assert.Equal(
             new LockSettings
             {
-                ["fair"] = true, ["nodeTimeout"] = Ms(4), ["quorum"] = 2, ["fenceRetention"] = Ms(5), ["replicas"] = 1, ["replicaTimeout"] = Ms(6),
+                ["fair"] = true, ["nodeTimeout"] = Ms(4), ["quorum"] = 2, ["fenceRetention"] = Ms(5), ["replicas"] = 1,
+                ["replicaTimeout"] = Ms(6),
                 ["format"] = "dist-lock", ["keyPrefix"] = "",
             },
             config.StoreOptions);

@@ -12,10 +12,12 @@ public sealed class MutationTests
          "lockOptions":{"ttl":9000,"autoRenew":true,"maxHold":60000,"timeout":-1,"driftFactor":0.01,"quorum":2,"format":"native"}}}
         """;
 
-    private static readonly string[] Pieces =
+    private static readonly string[] s_pieces =
     [
-        "null", "true", "-1", "1e400", "1e-400", "\"\"", "\"x\"", "{}", "[]", "{", "}", "[", "]", ",", ":", "\"", "\\", "\\ud800", "//", "/*", "\0",
-        "99999999999999999999", "0.5", "\"-\"", "\".\"", "\"+s\"", "\"1..5s\"", "\"9e99d\"", "\"NaN\"", "\"ttl\":1,", "\"TTL\":2,", "\"lockConfig\":{},", "ä", "😀",
+        "null", "true", "-1", "1e400", "1e-400", "\"\"", "\"x\"", "{}", "[]", "{", "}", "[", "]", ",", ":", "\"", "\\", "\\ud800",
+        "//", "/*", "\0",
+        "99999999999999999999", "0.5", "\"-\"", "\".\"", "\"+s\"", "\"1..5s\"", "\"9e99d\"", "\"NaN\"", "\"ttl\":1,", "\"TTL\":2,",
+        "\"lockConfig\":{},", "ä", "😀",
     ];
 
     [Fact]
@@ -56,7 +58,7 @@ public sealed class MutationTests
                     text.Remove(at, Math.Min(random.Next(1, 12), text.Length - at));
                     break;
                 case 1:
-                    text.Insert(at, Pieces[random.Next(Pieces.Length)]);
+                    text.Insert(at, s_pieces[random.Next(s_pieces.Length)]);
                     break;
                 default:
                     ReplaceValue(random, text, at);
@@ -74,6 +76,6 @@ public sealed class MutationTests
         var colon = all.IndexOf("\":", from, StringComparison.Ordinal);
         var end = colon < 0 ? -1 : all.IndexOfAny([',', '}', ']'], colon);
         if (end > 0)
-            text.Remove(colon + 2, end - colon - 2).Insert(colon + 2, Pieces[random.Next(Pieces.Length)]);
+            text.Remove(colon + 2, end - colon - 2).Insert(colon + 2, s_pieces[random.Next(s_pieces.Length)]);
     }
 }

@@ -29,12 +29,14 @@ public sealed class OptionRecordTests
         var rows = BuiltInProviders.All.SelectMany(provider => provider.Settings.Rows).Concat(OptionSettings.All).ToList();
         Assert.All(rows, row => Assert.EndsWith(".", row.Meaning, StringComparison.Ordinal));
         Assert.All(rows.GroupBy(row => row.Name), same => Assert.Single(same.Select(row => row.IsSecret).Distinct()));
-        Assert.Equal(["password", "secret", "url"], rows.Where(row => row.IsSecret).Select(row => row.Name).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(["password", "secret", "url"],
+            rows.Where(row => row.IsSecret).Select(row => row.Name).Distinct().Order(StringComparer.Ordinal));
     }
 
     [Fact]
     public void Every_property_of_the_configuration_is_a_setting() =>
-        Assert.Equal(PropertiesOf(typeof(LockConfig)), NamesOf(TopSettings.All).Concat(["connection", "lockOptions"]).Order(StringComparer.Ordinal));
+        Assert.Equal(PropertiesOf(typeof(LockConfig)),
+            NamesOf(TopSettings.All).Concat(["connection", "lockOptions"]).Order(StringComparer.Ordinal));
 
     [Fact]
     public void No_name_has_two_meanings()
@@ -42,7 +44,8 @@ public sealed class OptionRecordTests
         AssertDistinct(OptionSettings.All.Concat(WaitingAliases.InOptions).SelectMany(setting => setting.Names));
         foreach (var provider in BuiltInProviders.All)
         {
-            var options = provider.Settings.Rows.Where(row => row.Place == SettingPlace.LockOptions).Concat(OptionSettings.All).Concat(WaitingAliases.InOptions);
+            var options = provider.Settings.Rows.Where(row => row.Place == SettingPlace.LockOptions).Concat(OptionSettings.All)
+                .Concat(WaitingAliases.InOptions);
             AssertDistinct(options.SelectMany(row => row.Names));
             AssertDistinct(provider.Settings.Rows.Where(row => row.Place == SettingPlace.Connection).SelectMany(row => row.Names));
         }

@@ -9,7 +9,8 @@ public sealed class PresetTests
         var config = await CapturingProvider.ResolveAsync("""{"type":"redis","preset":"kuzzle"}""");
 
         Assert.Equal(
-            new LockOptions { Ttl = Ms(5000), AutoRenew = false, WaitTimeout = Timeout.InfiniteTimeSpan, RetryDelay = Ms(200), RetryJitter = TimeSpan.Zero },
+            new LockOptions { Ttl = Ms(5000), AutoRenew = false, WaitTimeout = Timeout.InfiniteTimeSpan, RetryDelay = Ms(200),
+                RetryJitter = TimeSpan.Zero },
             config.LockOptions);
         Assert.Equal(new LockSettings(), config.Connection);
     }
@@ -24,7 +25,8 @@ public sealed class PresetTests
         Assert.Equal(
             new LockOptions
             {
-                AutoRenew = false, RetryCount = 0, RetryDelay = Ms(delay), RetryJitter = Ms(jitter), DriftFactor = type == "redis" ? 0.01 : null,
+                AutoRenew = false, RetryCount = 0, RetryDelay = Ms(delay), RetryJitter = Ms(jitter),
+                DriftFactor = type == "redis" ? 0.01 : null,
             },
             config.LockOptions);
         Assert.Equal(type == "inMemory" ? (object)true : null, config.Connection!["isolated"]);
@@ -38,7 +40,8 @@ public sealed class PresetTests
         Assert.Equal("broker", config.Type);
         Assert.Equal(new LockSettings { ["port"] = 6970, ["noDelay"] = true }, config.Connection);
         Assert.Equal(
-            new LockOptions { Ttl = Ms(4000), AutoRenew = false, WaitTimeout = Ms(9000), RetryDelay = Ms(3000), RetryJitter = TimeSpan.Zero, KeepOnDisconnect = false },
+            new LockOptions { Ttl = Ms(4000), AutoRenew = false, WaitTimeout = Ms(9000), RetryDelay = Ms(3000), RetryJitter = TimeSpan.Zero,
+                KeepOnDisconnect = false },
             config.LockOptions);
     }
 

@@ -10,7 +10,8 @@ public sealed class SchemaTests
 {
     private static readonly JsonObject s_schema = JsonNode.Parse(LockConfig.Schema())!.AsObject();
 
-    public static TheoryData<string> Pages => [.. Directory.GetFiles(Path.Combine(Page.Root, "docs"), "*.md").Select(file => Path.GetFileName(file)!)];
+    public static TheoryData<string> Pages =>
+        [.. Directory.GetFiles(Path.Combine(Page.Root, "docs"), "*.md").Select(file => Path.GetFileName(file)!)];
 
     [Theory]
     [MemberData(nameof(Pages))]
@@ -19,17 +20,20 @@ public sealed class SchemaTests
         foreach (string block in Page.Blocks(Page.Read("docs", page), "json").SelectMany(Examples))
         {
             JsonNode? node = Parse(block);
-            if (node is JsonObject candidate && (candidate.ContainsKey("type") || candidate.ContainsKey("lockConfig") || candidate.ContainsKey("preset")))
+            if (node is JsonObject candidate
+                && (candidate.ContainsKey("type") || candidate.ContainsKey("lockConfig") || candidate.ContainsKey("preset")))
                 Assert.True(Takes(s_schema, node), block);
         }
     }
 
     [Theory]
-    [InlineData("""{"type":"redis","connection":{"host":"127.0.0.1","port":6379},"lockOptions":{"driftFactor":0.01,"retryCount":0,"retryDelay":200,"retryJitter":100}}""")]
+    [InlineData(
+        """{"type":"redis","connection":{"host":"127.0.0.1","port":6379},"lockOptions":{"driftFactor":0.01,"retryCount":0,"retryDelay":200,"retryJitter":100}}""")]
     [InlineData("""{"type":"inMemory","retry":0,"delay":100}""")]
     [InlineData("""{"type":"inMemory","connection":{"host":"h"}}""")]
     [InlineData("""{"namespace":"myApp","lockConfig":{"type":"inMemory","namespace":"test"}}""")]
-    [InlineData("""{"type":"redLock","connection":{"endpoints":[{"host":"a"}]},"lockOptions":{"ttl":"30s","quorum":null,"format":"redlock.net"}}""")]
+    [InlineData(
+        """{"type":"redLock","connection":{"endpoints":[{"host":"a"}]},"lockOptions":{"ttl":"30s","quorum":null,"format":"redlock.net"}}""")]
     [InlineData("""{"preset":"live-mutex","connection":{"udsPath":"/s"},"lockOptions":{"ttl":null,"maxRetries":3}}""")]
     public void What_is_right_is_taken(string json)
     {
@@ -55,7 +59,8 @@ public sealed class SchemaTests
         Assert.False(Takes(s_schema, Parse(json)));
     }
 
-    /// <summary>Names are listed as they are documented, for editors to complete; that the reader takes them in any case is said in words.</summary>
+    /// <summary>Names are listed as they are documented, for editors to complete;
+    /// that the reader takes them in any case is said in words.</summary>
     [Fact]
     public void That_names_are_read_in_any_case_is_said()
     {
@@ -70,7 +75,9 @@ public sealed class SchemaTests
     {
         string text = LockConfig.Schema();
         foreach (Setting row in BuiltInProviders.All.SelectMany(provider => provider.Settings.Rows))
-            Assert.Contains(JsonEncodedText.Encode(row.Meaning, System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString(), text, StringComparison.Ordinal);
+            Assert.Contains(
+                JsonEncodedText.Encode(row.Meaning, System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString(), text,
+                StringComparison.Ordinal);
         Assert.Contains("\"writeOnly\": true", text, StringComparison.Ordinal);
     }
 
@@ -82,7 +89,8 @@ public sealed class SchemaTests
     }
 
     private static JsonNode? Parse(string json) =>
-        JsonNode.Parse(json, documentOptions: new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        JsonNode.Parse(json,
+            documentOptions: new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
 
     /// <summary>The part of JSON Schema that ours uses; another keyword fails the test.</summary>
     private static bool Takes(JsonObject schema, JsonNode? node) => schema.All(rule => rule.Key switch
@@ -92,7 +100,9 @@ public sealed class SchemaTests
         "anyOf" => rule.Value!.AsArray().Any(one => Takes(one!.AsObject(), node)),
         "allOf" => rule.Value!.AsArray().All(one => Takes(one!.AsObject(), node)),
         "if" => !Takes(rule.Value!.AsObject(), node) || Takes(schema["then"]!.AsObject(), node),
-        "type" => rule.Value is JsonArray types ? types.Any(type => Is(type!.GetValue<string>(), node)) : Is(rule.Value!.GetValue<string>(), node),
+        "type" => rule.Value is JsonArray types
+            ? types.Any(type => Is(type!.GetValue<string>(), node))
+            : Is(rule.Value!.GetValue<string>(), node),
         "const" => JsonNode.DeepEquals(rule.Value, node),
         "enum" => rule.Value!.AsArray().Any(one => JsonNode.DeepEquals(one, node)),
         "pattern" => node?.GetValueKind() != JsonValueKind.String || Regex.IsMatch(node.GetValue<string>(), rule.Value!.GetValue<string>()),
@@ -101,14 +111,16 @@ public sealed class SchemaTests
         "minItems" => node is not JsonArray list || list.Count >= rule.Value!.GetValue<int>(),
         "items" => node is not JsonArray items || items.All(item => Takes(rule.Value!.AsObject(), item)),
         "required" => node is not JsonObject whole || rule.Value!.AsArray().All(name => whole.ContainsKey(name!.GetValue<string>())),
-        "properties" => node is not JsonObject owner || rule.Value!.AsObject().All(one => !owner.ContainsKey(one.Key) || Takes(one.Value!.AsObject(), owner[one.Key])),
+        "properties" => node is not JsonObject owner
+            || rule.Value!.AsObject().All(one => !owner.ContainsKey(one.Key) || Takes(one.Value!.AsObject(), owner[one.Key])),
         "additionalProperties" => node is not JsonObject all || all.All(one => schema["properties"]!.AsObject().ContainsKey(one.Key)),
         _ => throw new InvalidOperationException($"The keyword {rule.Key} is not known here."),
     });
 
     private static bool Is(string type, JsonNode? node) => (type, node?.GetValueKind() ?? JsonValueKind.Null) switch
     {
-        ("object", JsonValueKind.Object) or ("array", JsonValueKind.Array) or ("string", JsonValueKind.String) or ("number", JsonValueKind.Number)
+        ("object", JsonValueKind.Object) or ("array", JsonValueKind.Array) or ("string", JsonValueKind.String)
+            or ("number", JsonValueKind.Number)
             or ("null", JsonValueKind.Null) or ("boolean", JsonValueKind.True) or ("boolean", JsonValueKind.False) => true,
         ("integer", JsonValueKind.Number) => node!.GetValue<double>() == Math.Floor(node.GetValue<double>()),
         _ => false,

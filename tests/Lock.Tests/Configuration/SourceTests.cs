@@ -69,9 +69,11 @@ public sealed class SourceTests : IDisposable
     [Fact]
     public void A_file_that_is_missing_empty_or_a_folder_says_so()
     {
-        Assert.Contains("cannot be read", Assert.Throws<LockConfigException>(() => LockConfig.Parse($"@{_file}")).Message, StringComparison.Ordinal);
+        Assert.Contains("cannot be read", Assert.Throws<LockConfigException>(() => LockConfig.Parse($"@{_file}")).Message,
+            StringComparison.Ordinal);
         File.WriteAllText(_file, "\n");
-        Assert.Contains("is empty", Assert.Throws<LockConfigException>(() => LockConfig.Parse($"@{_file}")).Message, StringComparison.Ordinal);
+        Assert.Contains("is empty", Assert.Throws<LockConfigException>(() => LockConfig.Parse($"@{_file}")).Message,
+            StringComparison.Ordinal);
         Assert.Throws<LockConfigException>(() => LockConfig.Parse($"@{Path.GetTempPath()}"));
     }
 }

@@ -156,7 +156,8 @@ public sealed class AddLockTests : IDisposable
 
         var problem = await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync());
 
-        foreach (var way in (string[])["LOCK_CONFIG is not set (or blank)", "no section 'Lock'", "pass a configuration", "AddLock(fallback:"])
+        foreach (var way in (string[])["LOCK_CONFIG is not set (or blank)", "no section 'Lock'", "pass a configuration",
+            "AddLock(fallback:"])
             Assert.Contains(way, problem.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("Lock.Create", problem.Message, StringComparison.Ordinal);
         await using var bare = new ServiceCollection().AddLock().BuildServiceProvider();
@@ -168,7 +169,8 @@ public sealed class AddLockTests : IDisposable
     {
         var fallback = new LockConfig { Type = "mine", Namespace = "default" };
         using var host = Build(builder => builder.Services.AddLock(fallback: fallback));
-        using var configured = Build(builder => builder.Services.AddLock(fallback: fallback), ("Lock:type", "mine"), ("Lock:namespace", "section"));
+        using var configured =
+            Build(builder => builder.Services.AddLock(fallback: fallback), ("Lock:type", "mine"), ("Lock:namespace", "section"));
         await host.StartAsync();
 
         Assert.Equal("default", host.Services.GetRequiredService<ILock>().Namespace);

@@ -80,9 +80,11 @@ public sealed class HealthCheckTests
         public ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken) =>
             Fault is null ? ValueTask.FromResult<LockInfo?>(null) : ValueTask.FromException<LockInfo?>(Fault);
 
-        public IAsyncEnumerable<LockInfo> ListAsync(string prefix, CancellationToken cancellationToken) => _inner.ListAsync(prefix, cancellationToken);
+        public IAsyncEnumerable<LockInfo> ListAsync(string prefix, CancellationToken cancellationToken) =>
+            _inner.ListAsync(prefix, cancellationToken);
 
-        public ValueTask<IReadOnlyList<StoreFinding>> DiagnoseAsync(CancellationToken cancellationToken = default) => ValueTask.FromResult(Findings);
+        public ValueTask<IReadOnlyList<StoreFinding>> DiagnoseAsync(CancellationToken cancellationToken = default) =>
+            ValueTask.FromResult(Findings);
 
         public ValueTask DisposeAsync() => _inner.DisposeAsync();
     }

@@ -14,12 +14,14 @@ public sealed class ConfigurationPageTests
         if (Environment.GetEnvironmentVariable("LOCK_ACCEPT_SETTINGS") == "1")
             File.WriteAllText(Path.Combine(Page.Root, "docs", "configuration.md"), made);
         else
-            Assert.True(made == _page, "docs/configuration.md differs; LOCK_ACCEPT_SETTINGS=1 dotnet test tests/Lock.Tests --filter ConfigurationPage writes it.");
+            Assert.True(made == _page,
+                "docs/configuration.md differs; LOCK_ACCEPT_SETTINGS=1 dotnet test tests/Lock.Tests --filter ConfigurationPage writes it.");
     }
 
     [Fact]
     public void Every_backend_has_a_table() =>
-        Assert.All(BuiltInProviders.All, provider => Assert.Contains($"<!-- settings: {provider.Type} -->", _page, StringComparison.Ordinal));
+        Assert.All(BuiltInProviders.All,
+            provider => Assert.Contains($"<!-- settings: {provider.Type} -->", _page, StringComparison.Ordinal));
 
     [Fact]
     public void Every_preset_is_documented_with_its_type()
@@ -44,7 +46,8 @@ public sealed class ConfigurationPageTests
     public async Task The_code_of_the_page_runs()
     {
         // The block of the page, word for word but for the variable it reads.
-        await using ILock locks = Lock.Create(LockConfig.FromEnvironment("LOCK_CONFIG_OF_NOBODY"), fallback: new LockConfig { Type = "inMemory" });
+        await using ILock locks =
+            Lock.Create(LockConfig.FromEnvironment("LOCK_CONFIG_OF_NOBODY"), fallback: new LockConfig { Type = "inMemory" });
         await using ILock other = Lock.Create(new LockConfig { Type = "inMemory", Namespace = "myApp" });
         LockConfig config = LockConfig.FromEnvironment("LOCK_CONFIG_OF_NOBODY") ?? new LockConfig { Type = "inMemory" };
 

@@ -8,7 +8,7 @@ public sealed partial class DecisionIndexTests
 {
     private const string Head = "| Record | Title | Status |\n|---|---|---|\n";
 
-    private static readonly string Folder = Path.Combine(Page.Root, "docs", "decisions");
+    private static readonly string s_folder = Path.Combine(Page.Root, "docs", "decisions");
 
     [Fact]
     public void The_index_lists_every_record_with_the_status_that_its_file_says()
@@ -17,7 +17,7 @@ public sealed partial class DecisionIndexTests
         var records = Files().Select(RowOf).ToList();
         var start = page.IndexOf(Head, StringComparison.Ordinal) + Head.Length;
         if (Environment.GetEnvironmentVariable("LOCK_ACCEPT_INDEX") == "1")
-            File.WriteAllText(Path.Combine(Folder, "README.md"), page = page[..start] + string.Concat(records));
+            File.WriteAllText(Path.Combine(s_folder, "README.md"), page = page[..start] + string.Concat(records));
         Assert.Equal(records, page[start..].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static row => row + "\n"));
     }
 
@@ -27,19 +27,20 @@ public sealed partial class DecisionIndexTests
         foreach (var file in Files())
         {
             foreach (Match link in Link().Matches(File.ReadAllText(file)))
-                Assert.True(File.Exists(Path.Combine(Folder, link.Groups[2].Value)), $"{Path.GetFileName(file)}: {link.Value}");
+                Assert.True(File.Exists(Path.Combine(s_folder, link.Groups[2].Value)), $"{Path.GetFileName(file)}: {link.Value}");
         }
     }
 
     private static IEnumerable<string> Files() =>
-        Directory.GetFiles(Folder, "*.md").Where(static file => Path.GetFileName(file) != "README.md").Order(StringComparer.Ordinal);
+        Directory.GetFiles(s_folder, "*.md").Where(static file => Path.GetFileName(file) != "README.md").Order(StringComparer.Ordinal);
 
     private static string RowOf(string file)
     {
         var lines = File.ReadAllLines(file);
         var name = Path.GetFileName(file);
         var title = Title().Match(lines[0]);
-        Assert.True(title.Success && name.StartsWith(title.Groups[1].Value + "-", StringComparison.Ordinal), $"{name} begins with: {lines[0]}");
+        Assert.True(title.Success && name.StartsWith(title.Groups[1].Value + "-", StringComparison.Ordinal),
+            $"{name} begins with: {lines[0]}");
         return $"| [{title.Groups[1].Value}]({name}) | {title.Groups[2].Value} | {StatusOf(name, lines)} |\n";
     }
 
@@ -50,8 +51,10 @@ public sealed partial class DecisionIndexTests
         if (said is null)
             return "accepted";
         var superseded = Superseded().Match(said);
-        Assert.True(superseded.Success && lines[2] == said, $"{name} says '{said}'; the third line shall be: **Superseded** by [NNNN](NNNN-title.md)");
-        return $"superseded{superseded.Groups[1].Value} by {string.Join(" and ", Link().Matches(superseded.Groups[2].Value).Select(static link => link.Value))}";
+        Assert.True(superseded.Success && lines[2] == said,
+            $"{name} says '{said}'; the third line shall be: **Superseded** by [NNNN](NNNN-title.md)");
+        return $"superseded{superseded.Groups[1].Value} by "
+            + $"{string.Join(" and ", Link().Matches(superseded.Groups[2].Value).Select(static link => link.Value))}";
     }
 
     [GeneratedRegex(@"^# (\d{4}) (.+)$")]

@@ -6,7 +6,7 @@ namespace Locking.Tests.Documentation;
 [Collection(nameof(LockConfigVariable))]
 public sealed class ReadmePageTests : IDisposable
 {
-    private static readonly string Readme = Page.Read("README.md");
+    private static readonly string s_readme = Page.Read("README.md");
 
     private readonly string? _before = Environment.GetEnvironmentVariable("LOCK_CONFIG");
 
@@ -23,14 +23,14 @@ public sealed class ReadmePageTests : IDisposable
         async Task RunAsync()
         {
             // <program>
-            await using ILock locks = Lock.Create(@namespace: "myApp");  // as LOCK_CONFIG says; when it is not set, an error that says how to choose
+            await using ILock locks = Lock.Create(@namespace: "myApp");  // as LOCK_CONFIG says; not set: an error that says how to choose
             await using ILockHandle handle = await locks.LockNsAsync("orders/42");
             await WriteAsync(order, handle.FencingToken, handle.LostToken);
             // </program>
             Assert.Equal("myApp:orders/42", handle.Key);
 
             // <more>
-            await using var maybe = await locks.TryLockAsync("k");       // null: somebody else holds it. A fault is an exception, never null
+            await using var maybe = await locks.TryLockAsync("k");       // null: somebody else holds it. A fault is an exception
             await using var soon = await locks.LockAsync("k2", TimeSpan.FromSeconds(5));  // a bare time is the wait
             await using var brief = await locks.LockAsync("k3", new LockOptions { Ttl = TimeSpan.FromMinutes(1) });
             handle.ThrowIfLost();                                        // right even after a pause of the process
@@ -51,16 +51,19 @@ public sealed class ReadmePageTests : IDisposable
     [Fact]
     public void The_code_of_the_page_is_that_code_word_for_word() =>
         Assert.Equal(
-            ["using Locking;\n\n" + Snippet("program"), Snippet("older", "tests", "Lock.OlderCSharp.Tests", "PlainNamesTests.cs"), Snippet("more")],
-            Page.Blocks(Readme, "csharp"));
+            ["using Locking;\n\n" + Snippet("program"), Snippet("older", "tests", "Lock.OlderCSharp.Tests", "PlainNamesTests.cs"),
+                Snippet("more")],
+            Page.Blocks(s_readme, "csharp"));
 
     [Fact]
     public void The_configurations_of_the_page_are_ones()
     {
-        var lines = Readme.Split('\n').Where(static line => line.StartsWith("LOCK_CONFIG='", StringComparison.Ordinal)).ToList();
+        var lines = s_readme.Split('\n').Where(static line => line.StartsWith("LOCK_CONFIG='", StringComparison.Ordinal)).ToList();
         var configs = lines.ConvertAll(static line => LockConfig.Parse(line.Split('\'')[1]));
-        Assert.Equal<(string?, object?, string?)>(("inMemory", null, null), (configs[0].Type, configs[0].Connection?["port"], configs[0].Namespace));
-        Assert.Equal<(string?, object?, string?)>(("redis", 6379, "myApp"), (configs[1].Type, configs[1].Connection?["port"], configs[1].Namespace));
+        Assert.Equal<(string?, object?, string?)>(("inMemory", null, null),
+            (configs[0].Type, configs[0].Connection?["port"], configs[0].Namespace));
+        Assert.Equal<(string?, object?, string?)>(("redis", 6379, "myApp"),
+            (configs[1].Type, configs[1].Connection?["port"], configs[1].Namespace));
         Assert.Equal(2, configs.Count);
     }
 

@@ -8,7 +8,8 @@ internal static partial class SettingsTables
 {
     /// <summary>The page with its tables made anew.</summary>
     public static string In(string page) =>
-        Marked().Replace(page, static found => $"{found.Groups["begin"].Value}\n{Of(found.Groups["name"].Value)}{found.Groups["end"].Value}");
+        Marked().Replace(page,
+            static found => $"{found.Groups["begin"].Value}\n{Of(found.Groups["name"].Value)}{found.Groups["end"].Value}");
 
     private static string Of(string name)
     {
@@ -35,7 +36,9 @@ internal static partial class SettingsTables
         {
             string also = string.Join(", ", row.Aliases.Select(static alias => $"`{alias}`"));
             string place = withPlace ? $" `{(row.Place == SettingPlace.Connection ? "connection" : "lockOptions")}` |" : "";
-            text.Append($"| `{row.Name}` | {also} |{place} {Type(row)} | {row.Default} | {row.Meaning} |\n".Replace("|  |", "| |", StringComparison.Ordinal));
+            text.Append(
+                $"| `{row.Name}` | {also} |{place} {Type(row)} | {row.Default} | {row.Meaning} |\n".Replace("|  |", "| |",
+                    StringComparison.Ordinal));
         }
 
         return text;
@@ -43,6 +46,7 @@ internal static partial class SettingsTables
 
     private static string Type(Setting row) => SettingWords.TypeOf(row);
 
-    [GeneratedRegex("(?<begin><!-- settings: (?<name>[a-zA-Z]+) -->)\\n.*?(?<end><!-- end -->)", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex("(?<begin><!-- settings: (?<name>[a-zA-Z]+) -->)\\n.*?(?<end><!-- end -->)",
+        RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
     private static partial Regex Marked();
 }

@@ -22,7 +22,8 @@ public sealed class TelemetryPageTests
             await (await locks.LockAsync("k")).DisposeAsync();
 
         var rows = Page.Rows(Page.Section(Page.Read("docs", "telemetry.md"), "Metrics"));
-        Assert.Equal(published.Keys.Order(StringComparer.Ordinal), rows.Select(static row => Page.Names(row[0]).Single()).Order(StringComparer.Ordinal));
+        Assert.Equal(published.Keys.Order(StringComparer.Ordinal),
+            rows.Select(static row => Page.Names(row[0]).Single()).Order(StringComparer.Ordinal));
         foreach (var row in rows)
         {
             var instrument = published[Page.Names(row[0]).Single()];

@@ -23,7 +23,8 @@ public sealed class LockCreateTests : IDisposable
     {
         Environment.SetEnvironmentVariable("LOCK_CONFIG", variable);
 
-        foreach (var create in (Func<ILock>[])[() => Lock.Create(), () => Lock.Create(@namespace: "app", providers: [_mine]), () => LockFactory.Create()])
+        foreach (var create in (Func<ILock>[])[() => Lock.Create(), () => Lock.Create(@namespace: "app", providers: [_mine]),
+            () => LockFactory.Create()])
         {
             var problem = Assert.Throws<LockConfigException>(create);
             foreach (var way in (string[])["LOCK_CONFIG is not set (or blank)", "pass a configuration", "Lock.Create(fallback:"])
@@ -41,7 +42,8 @@ public sealed class LockCreateTests : IDisposable
     {
         Environment.SetEnvironmentVariable("LOCK_CONFIG", variable);
 
-        await using var locks = Lock.Create(@namespace: "code", providers: [_mine], fallback: new LockConfig { Type = "mine", Namespace = "default" });
+        await using var locks =
+            Lock.Create(@namespace: "code", providers: [_mine], fallback: new LockConfig { Type = "mine", Namespace = "default" });
 
         Assert.Equal(("mine", "code"), (_mine.Config!.Type, locks.Namespace));
     }
@@ -53,7 +55,8 @@ public sealed class LockCreateTests : IDisposable
         Environment.SetEnvironmentVariable("LOCK_CONFIG", """{"type":"mine","namespace":"variable"}""");
 
         await using var fromEnvironment = Lock.Create(providers: [_mine], fallback: fallback);
-        await using var fromCode = Lock.Create(new LockConfig { Type = "mine", Namespace = "given" }, providers: [_mine], fallback: fallback);
+        await using var fromCode =
+            Lock.Create(new LockConfig { Type = "mine", Namespace = "given" }, providers: [_mine], fallback: fallback);
 
         Assert.Equal(("variable", "given"), (fromEnvironment.Namespace, fromCode.Namespace));
     }
@@ -68,7 +71,8 @@ public sealed class LockCreateTests : IDisposable
     {
         Environment.SetEnvironmentVariable("LOCK_CONFIG", json);
 
-        foreach (var create in (Func<ILock>[])[() => Lock.Create(), () => Lock.Create(json), () => Lock.Create(fallback: new LockConfig { Type = "inMemory" })])
+        foreach (var create in (Func<ILock>[])[() => Lock.Create(), () => Lock.Create(json),
+            () => Lock.Create(fallback: new LockConfig { Type = "inMemory" })])
         {
             var problem = Assert.Throws<LockConfigException>(create);
             Assert.Equal("type", problem.Path);

@@ -1,6 +1,7 @@
 namespace Locking.Tests.Migration;
 
-/// <summary>The code of docs/migration.md: each block of the page stands here between two marks, and runs in the tests of the forms.</summary>
+/// <summary>The code of docs/migration.md: each block of the page stands here between two marks,
+/// and runs in the tests of the forms.</summary>
 internal static class Snippets
 {
     public static async Task<bool> KuzzleAsync(ILock locks, Func<Task> DoWorkAsync)

@@ -13,12 +13,14 @@ public sealed class PackageVersionTests
         {
             foreach (var file in Directory.EnumerateFiles(Path.Combine(Page.Root, folder), "*.*", SearchOption.AllDirectories))
             {
-                if (Path.GetExtension(file) is ".csproj" or ".fsproj" or ".props" or ".targets" && !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
+                if (Path.GetExtension(file) is ".csproj" or ".fsproj" or ".props" or ".targets"
+                    && !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
                     used.UnionWith(Names(XDocument.Load(file), "PackageReference"));
             }
         }
 
-        Assert.Empty(Names(XDocument.Load(Path.Combine(Page.Root, "Directory.Packages.props")), "PackageVersion").Except(used, StringComparer.OrdinalIgnoreCase));
+        Assert.Empty(Names(XDocument.Load(Path.Combine(Page.Root, "Directory.Packages.props")), "PackageVersion")
+            .Except(used, StringComparer.OrdinalIgnoreCase));
     }
 
     private static IEnumerable<string> Names(XDocument project, string element) =>

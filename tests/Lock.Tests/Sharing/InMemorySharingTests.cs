@@ -7,7 +7,7 @@ namespace Locking.Tests.Sharing;
 [Collection(nameof(LockConfigVariable))]
 public sealed class InMemorySharingTests : IDisposable
 {
-    private static readonly LockConfig InMemory = new() { Type = "inMemory" };
+    private static readonly LockConfig s_inMemory = new() { Type = "inMemory" };
 
     private readonly string? _before = Environment.GetEnvironmentVariable("LOCK_CONFIG");
 
@@ -62,8 +62,8 @@ public sealed class InMemorySharingTests : IDisposable
     public async Task Locks_of_containers_and_of_keys_exclude_each_other_too()
     {
         var key = $"orders/{Guid.NewGuid():N}";
-        await using var one = new ServiceCollection().AddLock().AddKeyedLock("keyed", InMemory).BuildServiceProvider();
-        await using var two = new ServiceCollection().AddLock(InMemory).BuildServiceProvider();
+        await using var one = new ServiceCollection().AddLock().AddKeyedLock("keyed", s_inMemory).BuildServiceProvider();
+        await using var two = new ServiceCollection().AddLock(s_inMemory).BuildServiceProvider();
         await using var locks = Lock.Create();
         await using var handle = await one.GetRequiredService<ILock>().LockAsync(key);
 

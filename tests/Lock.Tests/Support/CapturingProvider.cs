@@ -1,6 +1,7 @@
 namespace Locking.Tests;
 
-/// <summary>A provider that keeps the configuration it is given. Its store is the smallest there is: one lease per key, which never expires.</summary>
+/// <summary>A provider that keeps the configuration it is given. Its store is the smallest there is: one lease per key,
+/// which never expires.</summary>
 public sealed class CapturingProvider(string type, ISettingsTable? settings = null) : ILockProvider
 {
     public LockConfig? Config { get; private set; }

@@ -77,7 +77,8 @@ internal sealed class BrokerBackend : IBackend
     }
 
     public string Config(int worker) => worker % 2 == 0
-        ? string.Create(CultureInfo.InvariantCulture, $$"""{"type":"broker","connection":{"host":"127.0.0.1","port":{{_network!.Port}} } }""")
+        ? string.Create(CultureInfo.InvariantCulture,
+            $$"""{"type":"broker","connection":{"host":"127.0.0.1","port":{{_network!.Port}} } }""")
         : $$"""{"type":"broker","connection":{"path":"{{SocketPath}}"} }""";
 
     public async Task<IReadOnlyList<string>> LeftoversAsync()

@@ -65,7 +65,8 @@ internal sealed class EtcdBackend : IBackend
     public string Config(int worker)
     {
         // Every worker begins with another member.
-        IEnumerable<string> members = Enumerable.Range(worker, 3).Select(i => $$"""{"host":"127.0.0.1","port":{{Text(_networks[i % 3].Port)}}}""");
+        IEnumerable<string> members = Enumerable.Range(worker, 3)
+            .Select(i => $$"""{"host":"127.0.0.1","port":{{Text(_networks[i % 3].Port)}}}""");
         return $$"""{"type":"etcd","connection":{"endpoints":[{{string.Join(',', members)}}]} }""";
     }
 

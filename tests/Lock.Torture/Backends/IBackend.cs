@@ -30,7 +30,7 @@ public interface IBackend : IAsyncDisposable
 /// <summary>The backends by name.</summary>
 public static class Backends
 {
-    private static readonly Dictionary<string, Func<IBackend>> All = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly Dictionary<string, Func<IBackend>> s_all = new(StringComparer.OrdinalIgnoreCase)
     {
         ["inMemory"] = static () => new InMemoryBackend(),
         ["broker"] = static () => new BrokerBackend(),
@@ -45,10 +45,12 @@ public static class Backends
     };
 
     /// <summary>Their names.</summary>
-    public static IEnumerable<string> Names => All.Keys;
+    public static IEnumerable<string> Names => s_all.Keys;
 
     /// <summary>Makes one.</summary>
     /// <exception cref="ArgumentException">There is none of that name.</exception>
     public static IBackend Make(string name) =>
-        All.TryGetValue(name, out var make) ? make() : throw new ArgumentException($"There is no backend '{name}': {string.Join(", ", Names)}.");
+        s_all.TryGetValue(name, out var make)
+            ? make()
+            : throw new ArgumentException($"There is no backend '{name}': {string.Join(", ", Names)}.");
 }

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Locking.Torture;
 
-/// <summary>The engine of the tests (<c>LOCK_TEST_MONGO_PG</c>) behind a gateway in a process of its own, or a server that <c>LOCK_TEST_MONGODB</c> names, behind a network.</summary>
+/// <summary>The engine of the tests (<c>LOCK_TEST_MONGO_PG</c>) behind a gateway in a process of its own, or a server that
+/// <c>LOCK_TEST_MONGODB</c> names, behind a network.</summary>
 internal sealed class MongoBackend : IBackend
 {
     private readonly string _collection = "torture" + Guid.NewGuid().ToString("N")[..8];
@@ -71,10 +72,13 @@ internal sealed class MongoBackend : IBackend
         var first = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         var assembly = Path.Combine(AppContext.BaseDirectory, "Lock.Mongo.Gateway.dll");
         // Its own settings do not name the framework that this program has its libraries from.
-        string[] program = ["exec", "--runtimeconfig", Path.Combine(AppContext.BaseDirectory, "Lock.Torture.runtimeconfig.json"), "--depsfile", Path.Combine(AppContext.BaseDirectory, "Lock.Torture.deps.json"), assembly];
+        string[] program = ["exec", "--runtimeconfig", Path.Combine(AppContext.BaseDirectory, "Lock.Torture.runtimeconfig.json"),
+            "--depsfile", Path.Combine(AppContext.BaseDirectory, "Lock.Torture.deps.json"), assembly];
         string[] words = _port == 0 ? program : [.. program, "--port", _port.ToString(CultureInfo.InvariantCulture)];
         _gateway = new ChildProcess("dotnet", words, hear: line => first.TrySetResult(line));
         var uri = await first.Task.WaitAsync(TimeSpan.FromSeconds(60));
-        _port = uri.StartsWith("mongodb://", StringComparison.Ordinal) ? new Uri(uri).Port : throw new InvalidOperationException("The gateway says: " + uri);
+        _port = uri.StartsWith("mongodb://", StringComparison.Ordinal)
+            ? new Uri(uri).Port
+            : throw new InvalidOperationException("The gateway says: " + uri);
     }
 }

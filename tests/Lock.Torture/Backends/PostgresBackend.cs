@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Locking.Torture;
 
-/// <summary>One PostgreSQL server behind a network: clients reach it directly, or through a pooler that gives its connections away after each transaction.</summary>
+/// <summary>One PostgreSQL server behind a network: clients reach it directly,
+/// or through a pooler that gives its connections away after each transaction.</summary>
 internal sealed class PostgresBackend(bool isPooled) : IBackend
 {
     private const string Sessions = "pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
@@ -102,7 +103,8 @@ internal sealed class PostgresBackend(bool isPooled) : IBackend
             await _server.DisposeAsync();
     }
 
-    /// <summary>PgBouncer 1.18 ends by itself ("server in bad state") where a statement is cancelled while the server stands still.</summary>
+    /// <summary>PgBouncer 1.18 ends by itself ("server in bad state") where a statement is cancelled while the server stands
+    /// still.</summary>
     private async Task SuperviseAsync(PgBouncer pooler)
     {
         while (true)

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Locking.Torture;
 
-/// <summary>A quorum over three servers without persistence, of which a minority, one at a time, is emptied, frozen, killed or cut off.</summary>
+/// <summary>A quorum over three servers without persistence, of which a minority, one at a time, is emptied, frozen,
+/// killed or cut off.</summary>
 internal sealed class RedLockBackend : IBackend
 {
     /// <summary>The longest lease that workers of a ttl of one second ask for: so long a node that restarted does not vote.</summary>
@@ -65,7 +66,8 @@ internal sealed class RedLockBackend : IBackend
     public string Config(int worker) => $$"""{"type":"redLock","connection":{"endpoints":[{{string.Join(',', _nodes.Select(static node =>
         string.Create(CultureInfo.InvariantCulture, $$"""{"host":"127.0.0.1","port":{{node.Network.Port}} }""")))}}] },"lockOptions":{"ttl":{{LongestTtl}}} }""";
 
-    public async Task<IReadOnlyList<string>> LeftoversAsync() => [.. (await Task.WhenAll(_nodes.Select(static node => node.LeftoversAsync()))).SelectMany(static left => left)];
+    public async Task<IReadOnlyList<string>> LeftoversAsync() =>
+        [.. (await Task.WhenAll(_nodes.Select(static node => node.LeftoversAsync()))).SelectMany(static left => left)];
 
     public async ValueTask DisposeAsync()
     {

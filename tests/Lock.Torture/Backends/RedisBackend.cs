@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Locking.Torture;
 
-/// <summary>One Redis server: without persistence (it may forget at every restart), with all of it, or with a replica that may be promoted (and forget).</summary>
+/// <summary>One Redis server: without persistence (it may forget at every restart), with all of it,
+/// or with a replica that may be promoted (and forget).</summary>
 internal sealed class RedisBackend(bool persists, bool replicates) : IBackend
 {
     private RedisNode _node = null!;
@@ -65,7 +66,8 @@ internal sealed class RedisBackend(bool persists, bool replicates) : IBackend
     }
 
     public string Config(int worker) =>
-        string.Create(CultureInfo.InvariantCulture, $$"""{"type":"redis","connection":{"host":"127.0.0.1","port":{{_node.Network.Port}} } }""");
+        string.Create(CultureInfo.InvariantCulture,
+            $$"""{"type":"redis","connection":{"host":"127.0.0.1","port":{{_node.Network.Port}} } }""");
 
     public Task<IReadOnlyList<string>> LeftoversAsync() => _node.LeftoversAsync();
 
@@ -88,7 +90,8 @@ internal sealed class RedisBackend(bool persists, bool replicates) : IBackend
         await (persists ? All() : nemesis.ForgetAsync(All));
     }
 
-    /// <summary>The replica, which lags (it was frozen), is what the master becomes: the master is filled from it. Clients see the same address.</summary>
+    /// <summary>The replica, which lags (it was frozen), is what the master becomes: the master is filled from it.
+    /// Clients see the same address.</summary>
     private async Task FailOverAsync(Nemesis nemesis)
     {
         _replica!.Process.Freeze();
@@ -100,7 +103,9 @@ internal sealed class RedisBackend(bool persists, bool replicates) : IBackend
             await _replica.AskAsync("REPLICAOF", "NO", "ONE");
             await _node.ServeAsync();
             await _node.AskAsync("REPLICAOF", "127.0.0.1", $"{_replica.Port}");
-            await UntilAsync(async () => await _node.AskAsync("INFO", "replication") is string info && info.Contains("master_link_status:up", StringComparison.Ordinal));
+            await UntilAsync(async () =>
+                await _node.AskAsync("INFO", "replication") is string info
+                    && info.Contains("master_link_status:up", StringComparison.Ordinal));
             await _node.AskAsync("REPLICAOF", "NO", "ONE");
         });
         await FollowAsync();
@@ -109,7 +114,9 @@ internal sealed class RedisBackend(bool persists, bool replicates) : IBackend
     private async Task FollowAsync()
     {
         await _replica!.AskAsync("REPLICAOF", "127.0.0.1", $"{_node.Port}");
-        await UntilAsync(async () => await _replica.AskAsync("INFO", "replication") is string info && info.Contains("master_link_status:up", StringComparison.Ordinal));
+        await UntilAsync(async () =>
+            await _replica.AskAsync("INFO", "replication") is string info
+                && info.Contains("master_link_status:up", StringComparison.Ordinal));
     }
 
     private static async Task UntilAsync(Func<Task<bool>> reached)

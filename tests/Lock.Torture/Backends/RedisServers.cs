@@ -7,8 +7,9 @@ namespace Locking.Torture;
 /// <summary>A Redis server of a torture, behind a network.</summary>
 internal sealed class RedisNode(string folder, int seed, bool persists) : IAsyncDisposable
 {
-    /// <summary>Ends of companions that stay, beside the token counters of the slots: token counters of other formats, a node's note of its life, the longest lease that was asked for.</summary>
-    private static readonly string[] _kept = ["f", "life", "ttls"];
+    /// <summary>Ends of companions that stay, beside the token counters of the slots: token counters of other formats, a node's note of its
+    /// life, the longest lease that was asked for.</summary>
+    private static readonly string[] s_kept = ["f", "life", "ttls"];
 
     private ChildProcess? _process;
 
@@ -20,7 +21,8 @@ internal sealed class RedisNode(string folder, int seed, bool persists) : IAsync
 
     private IEnumerable<string> Words =>
     [
-        "--port", $"{Port}", "--bind", "127.0.0.1", "--daemonize", "no", "--save", "", "--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0",
+        "--port", $"{Port}", "--bind", "127.0.0.1", "--daemonize", "no", "--save", "", "--enable-debug-command", "yes",
+        "--repl-diskless-sync-delay", "0",
         .. persists ? ["--appendonly", "yes", "--appendfsync", "always"] : Array.Empty<string>(),
     ];
 
@@ -64,7 +66,8 @@ internal sealed class RedisNode(string folder, int seed, bool persists) : IAsync
         List<string> left = [];
         foreach (var key in (await AskAsync("KEYS", "*") as object?[] ?? []).OfType<string>())
         {
-            if (key.StartsWith("\uFFFDc", StringComparison.Ordinal) || _kept.Any(end => key.EndsWith("\uFFFD" + end, StringComparison.Ordinal)))
+            if (key.StartsWith("\uFFFDc", StringComparison.Ordinal)
+                || s_kept.Any(end => key.EndsWith("\uFFFD" + end, StringComparison.Ordinal)))
                 continue;
             var (type, life) = (await AskAsync("TYPE", key), await AskAsync("PTTL", key));
             left.Add($"{key} ({type}, {life} ms) on port {Port}");

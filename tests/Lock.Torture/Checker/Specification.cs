@@ -5,18 +5,18 @@ namespace Locking.Torture;
 /// <summary>What a lock promises, as rules over the history of a run. Read it from top to bottom: it is the specification.</summary>
 /// <remarks>
 /// <para>
-/// An <i>attempt</i> asks for a key, and may be granted a <i>hold</i>: from <see cref="Attempt.Granted"/>, when its caller was seen to have it
-/// with validity left, to <see cref="Attempt.SureEnd"/>, when its caller was last seen to rely on it: before its lost signal was seen, before it began to
-/// give the lock back, and no later than the last line of its process. Both ends err on the side of the product.
+/// An <i>attempt</i> asks for a key, and may be granted a <i>hold</i>: from <see cref="Attempt.Granted"/>, when its caller was seen to have
+/// it with validity left, to <see cref="Attempt.SureEnd"/>, when its caller was last seen to rely on it: before its lost signal was seen,
+/// before it began to give the lock back, and no later than the last line of its process. Both ends err on the side of the product.
 /// </para>
 /// <para>
-/// A process that gets no processor cannot announce anything. What it is shown to have been refused (<see cref="History.Withheld"/>: its own watchdog's gaps,
-/// and the pauses by the nemesis) does not count, and beside it the margin is the tolerance.
+/// A process that gets no processor cannot announce anything. What it is shown to have been refused (<see cref="History.Withheld"/>: its
+/// own watchdog's gaps, and the pauses by the nemesis) does not count, and beside it the margin is the tolerance.
 /// </para>
 /// <para>
-/// The weaker mode: where a topology may forget what it granted (a server without persistence restarts, a replica that lags is promoted), the nemesis says
-/// when (<see cref="EventKind.Forgot"/>). A hold that was asked for before that may be held by another after it. Nothing else is excused: tokens still
-/// rise, the resource still accepts nothing stale, and holds that began after it exclude each other.
+/// The weaker mode: where a topology may forget what it granted (a server without persistence restarts, a replica that lags is promoted),
+/// the nemesis says when (<see cref="EventKind.Forgot"/>). A hold that was asked for before that may be held by another after it. Nothing
+/// else is excused: tokens still rise, the resource still accepts nothing stale, and holds that began after it exclude each other.
 /// </para>
 /// </remarks>
 public static class Specification
@@ -59,14 +59,16 @@ public static class Specification
             foreach (var other in earlier)
             {
                 if (RanWhileHeld(history, other, from, other.SureEnd) > 0 && !history.ForgotBetween(other.Asked, from))
-                    yield return new Violation(Rule.Exclusion, hold.Key, from, $"{hold} was granted {Ms(other.SureEnd - from)} before {other} ended", other, hold);
+                    yield return new Violation(Rule.Exclusion, hold.Key, from,
+                        $"{hold} was granted {Ms(other.SureEnd - from)} before {other} ended", other, hold);
             }
 
             earlier.Add(hold);
         }
     }
 
-    /// <summary>Tokens rise: over every attempt that was asked for after another one was granted, from hold to hold, and none is given twice.</summary>
+    /// <summary>Tokens rise: over every attempt that was asked for after another one was granted, from hold to hold,
+    /// and none is given twice.</summary>
     private static IEnumerable<Violation> Tokens(List<Attempt> holds)
     {
         var granted = holds.Where(static hold => hold.Token is not null).ToList();
@@ -74,7 +76,8 @@ public static class Specification
         foreach (var hold in granted)
         {
             if (!seen.TryAdd(hold.Token!.Value, hold))
-                yield return new Violation(Rule.Tokens, hold.Key, hold.Granted!.Value, $"{hold} and {seen[hold.Token.Value]} both have the token {hold.Token}", seen[hold.Token.Value], hold);
+                yield return new Violation(Rule.Tokens, hold.Key, hold.Granted!.Value,
+                    $"{hold} and {seen[hold.Token.Value]} both have the token {hold.Token}", seen[hold.Token.Value], hold);
         }
 
         Attempt? highest = null;
@@ -84,29 +87,33 @@ public static class Specification
             for (; next < granted.Count && granted[next].Granted < hold.Asked; next++)
                 highest = highest is null || granted[next].Token > highest.Token ? granted[next] : highest;
             if (hold.Token < highest?.Token)
-                yield return new Violation(Rule.Tokens, hold.Key, hold.Granted!.Value, $"{hold} has the token {hold.Token}, and asked after {highest} was granted {highest.Token}", highest, hold);
+                yield return new Violation(Rule.Tokens, hold.Key, hold.Granted!.Value,
+                    $"{hold} has the token {hold.Token}, and asked after {highest} was granted {highest.Token}", highest, hold);
         }
 
         foreach (var (before, after) in granted.Zip(granted.Skip(1)))
         {
             if (before.SureEnd <= after.Granted && after.Token < before.Token)
-                yield return new Violation(Rule.Tokens, after.Key, after.Granted!.Value, $"{after} has the token {after.Token}, and {before} before it {before.Token}", before, after);
+                yield return new Violation(Rule.Tokens, after.Key, after.Granted!.Value,
+                    $"{after} has the token {after.Token}, and {before} before it {before.Token}", before, after);
         }
     }
 
     /// <summary>A hold whose end is known is announced lost by then, or given back.</summary>
     private static IEnumerable<Violation> LateLosses(History history, List<Attempt> holds) => holds
         .Where(hold => hold.Due < hold.SureEnd && RanWhileHeld(history, hold, hold.Due, hold.SureEnd) > 0)
-        .Select(hold => new Violation(Rule.Loss, hold.Key, hold.Due, $"{hold} was not announced lost {Ms(hold.SureEnd - hold.Due)} after its time, "
+        .Select(hold =>
+            new Violation(Rule.Loss, hold.Key, hold.Due, $"{hold} was not announced lost {Ms(hold.SureEnd - hold.Due)} after its time, "
             + $"of which {Ms(history.Withheld(hold.Process, hold.Due, hold.SureEnd))} were withheld", hold));
 
     /// <summary>Nothing is taken away before its time but by force.</summary>
-    /// <remarks>A lease that runs out is announced as expired, before the store can know. So a store that says "gone" took it before its time,
-    /// unless the process did not run when it should have announced the end.</remarks>
+    /// <remarks>A lease that runs out is announced as expired, before the store can know. So a store that says "gone" took it before its
+    /// time, unless the process did not run when it should have announced the end.</remarks>
     private static IEnumerable<Violation> EarlyLosses(History history, List<Attempt> holds) => holds
         .Where(hold => hold.Lost is { } lost && !history.ForgotBetween(hold.Asked, lost.At) && IsEarly(hold, lost.Reason, lost.At))
         .Where(hold => history.Withheld(hold.Process, hold.Granted!.Value, hold.Lost!.Value.At) < history.Promise.Ttl / 3)
-        .Select(static hold => new Violation(Rule.Loss, hold.Key, hold.Lost!.Value.At, $"{hold} was lost ({hold.Lost.Value.Reason}) before its time", hold));
+        .Select(static hold =>
+            new Violation(Rule.Loss, hold.Key, hold.Lost!.Value.At, $"{hold} was lost ({hold.Lost.Value.Reason}) before its time", hold));
 
     private static bool IsEarly(Attempt hold, string reason, long at) => reason switch
     {
@@ -125,10 +132,12 @@ public static class Specification
                 continue;
             if (hold.Outcome == "Released" && i + 1 < holds.Count && holds[i + 1] is { } next && next.Granted < releasing
                 && !history.ForgotBetween(hold.Asked, next.Granted.Value))
-                yield return new Violation(Rule.Outcomes, hold.Key, released, $"{hold} was released, as it says, although {next} had been granted before", hold, next);
+                yield return new Violation(Rule.Outcomes, hold.Key, released,
+                    $"{hold} was released, as it says, although {next} had been granted before", hold, next);
             if (hold.Outcome is "AlreadyExpired" or "HeldByAnother" && hold.Lost is null && released < hold.Due && hold.Due != long.MaxValue
                 && !history.ForgotBetween(hold.Asked, released))
-                yield return new Violation(Rule.Outcomes, hold.Key, released, $"{hold} was {hold.Outcome}, as its release says, before its time", hold);
+                yield return new Violation(Rule.Outcomes, hold.Key, released,
+                    $"{hold} was {hold.Outcome}, as its release says, before its time", hold);
         }
     }
 
@@ -140,7 +149,9 @@ public static class Specification
         (long Until, Attempt? Of) latest = (long.MinValue, null), second = (long.MinValue, null);
         var ordered = attempts.OrderBy(static one => one.Asked).ToList();
         var next = 0;
-        foreach (var one in attempts.Where(one => one.Answer is { Kind: EventKind.Refused } answer && answer.At - one.Asked - Math.Max(0, one.Wait) < history.Promise.Ttl * 0.9).OrderBy(static one => one.Answer!.Value.At))
+        foreach (var one in attempts.Where(one =>
+            one.Answer is { Kind: EventKind.Refused } answer && answer.At - one.Asked - Math.Max(0, one.Wait) < history.Promise.Ttl * 0.9)
+                .OrderBy(static one => one.Answer!.Value.At))
         {
             for (; next < ordered.Count && ordered[next].Asked < one.Answer!.Value.At; next++)
             {
@@ -152,14 +163,16 @@ public static class Specification
             }
 
             if ((latest.Of == one ? second : latest).Until < one.Asked)
-                yield return new Violation(Rule.Outcomes, one.Key, one.Asked, $"{one} was told that the lock is busy, and nobody could have held it", one);
+                yield return new Violation(Rule.Outcomes, one.Key, one.Asked,
+                    $"{one} was told that the lock is busy, and nobody could have held it", one);
         }
     }
 
     /// <summary>The resource accepts no token below the highest that it has seen, refuses none but those, and loses no update.</summary>
     private static IEnumerable<Violation> Resource(History history)
     {
-        foreach (var ofKey in history.Events.Where(static one => one.Token is not null && one.Kind is EventKind.Read or EventKind.Wrote or EventKind.Stale).GroupBy(static one => one.Key))
+        foreach (var ofKey in history.Events.Where(static one =>
+            one.Token is not null && one.Kind is EventKind.Read or EventKind.Wrote or EventKind.Stale).GroupBy(static one => one.Key))
         {
             var (highest, value) = (long.MinValue, 0L);
             foreach (var one in ofKey)
@@ -173,7 +186,9 @@ public static class Specification
                     _ => null,
                 };
                 if (problem is not null)
-                    yield return new Violation(Rule.Resource, ofKey.Key, one.At, $"The resource {problem}: {one.Kind} {one.Number} with {one.Token} by {one.Attempt}; highest {highest}, value {value}");
+                    yield return new Violation(Rule.Resource, ofKey.Key, one.At,
+                        $"The resource {problem}: {one.Kind} {one.Number} with {one.Token} by {one.Attempt}; highest {highest}, value "
+                            + $"{value}");
                 highest = Math.Max(highest, one.Token!.Value);
                 value = one.Kind == EventKind.Wrote ? one.Number : value;
             }
@@ -186,9 +201,11 @@ public static class Specification
         var byId = history.Attempts.ToDictionary(static attempt => attempt.Id, StringComparer.Ordinal);
         foreach (var one in history.Events.Where(static one => one.Kind == EventKind.Stale && one.Token is not null))
         {
-            if (byId.TryGetValue(one.Attempt, out var hold) && hold.Granted is { } granted && RanWhileHeld(history, hold, one.At, hold.SureEnd) > 0
+            if (byId.TryGetValue(one.Attempt, out var hold) && hold.Granted is { } granted
+                && RanWhileHeld(history, hold, one.At, hold.SureEnd) > 0
                 && history.Withheld(hold.Process, granted, one.At) == 0 && !history.ForgotBetween(hold.Asked, one.At))
-                yield return new Violation(Rule.Exclusion, one.Key, one.At, $"{hold} stands, and the resource has seen a higher token", hold);
+                yield return new Violation(Rule.Exclusion, one.Key, one.At,
+                    $"{hold} stands, and the resource has seen a higher token", hold);
         }
     }
 
@@ -200,9 +217,11 @@ public static class Specification
             var waited = one.Answer!.Value.At - one.Asked;
             var late = waited - one.Wait - history.Withheld(one.Process, one.Asked, one.Answer.Value.At);
             if (waited < one.Wait - (5 * TimeSpan.TicksPerMillisecond))
-                yield return new Violation(Rule.Outcomes, one.Key, one.Answer.Value.At, $"{one} waited {Ms(waited)} of {Ms(one.Wait)}, and was told that the time is up", one);
+                yield return new Violation(Rule.Outcomes, one.Key, one.Answer.Value.At,
+                    $"{one} waited {Ms(waited)} of {Ms(one.Wait)}, and was told that the time is up", one);
             else if (history.Promise.Patience > 0 && late > history.Promise.Patience)
-                yield return new Violation(Rule.Outcomes, one.Key, one.Answer.Value.At, $"{one} waited {Ms(waited)} in place of {Ms(one.Wait)}", one);
+                yield return new Violation(Rule.Outcomes, one.Key, one.Answer.Value.At,
+                    $"{one} waited {Ms(waited)} in place of {Ms(one.Wait)}", one);
         }
     }
 
@@ -216,14 +235,18 @@ public static class Specification
             var limit = Math.Max(one.Asked, healed) + history.Promise.Bound;
             var answered = one.Granted ?? one.Answer?.At ?? history.End;
             if (answered - history.Withheld(one.Process, healed, answered) > limit)
-                yield return new Violation(Rule.Liveness, one.Key, limit, $"{one} was not answered {Ms(answered - Math.Max(one.Asked, healed))} after the faults had ended", one);
+                yield return new Violation(Rule.Liveness, one.Key, limit,
+                    $"{one} was not answered {Ms(answered - Math.Max(one.Asked, healed))} after the faults had ended", one);
             if (one.Asked > healed + history.Promise.Bound && one.Answer is { Kind: EventKind.Failed } answer)
-                yield return new Violation(Rule.Liveness, one.Key, answer.At, $"{one} failed long after the faults had ended: {answer.Text}", one);
+                yield return new Violation(Rule.Liveness, one.Key, answer.At,
+                    $"{one} failed long after the faults had ended: {answer.Text}", one);
         }
 
         var started = history.Events.Where(one => one.Kind == EventKind.Started && one.At < healed).Select(static one => one.Process);
-        var served = history.Attempts.Where(one => one.Granted > healed).Select(static one => one.Process).ToHashSet(StringComparer.Ordinal);
-        foreach (var process in started.Where(process => history.LastSeen[process] >= healed + history.Promise.Bound && !served.Contains(process)))
+        var served = history.Attempts.Where(one => one.Granted > healed).Select(static one => one.Process)
+            .ToHashSet(StringComparer.Ordinal);
+        foreach (var process in started.Where(process =>
+            history.LastSeen[process] >= healed + history.Promise.Bound && !served.Contains(process)))
             yield return new Violation(Rule.Liveness, "", healed, $"{process} was granted nothing after the faults had ended");
     }
 
@@ -231,8 +254,10 @@ public static class Specification
         .Where(one => one.Kind == kind)
         .Select(one => new Violation(rule, one.Key, one.At, $"{one.Process}: {one.Text}"));
 
-    /// <summary>How long a holder surely ran and relied on its hold, within a time in which it should not, beyond what is tolerated.</summary>
-    /// <remarks>Where its end was a loss, or it had been stopped, it needs the margin to announce it; who gives a lock back needs nothing.</remarks>
+    /// <summary>How long a holder surely ran and relied on its hold, within a time in which it should not,
+    /// beyond what is tolerated.</summary>
+    /// <remarks>Where its end was a loss, or it had been stopped, it needs the margin to announce it;
+    /// who gives a lock back needs nothing.</remarks>
     private static long RanWhileHeld(History history, Attempt hold, long from, long to)
     {
         var withheld = history.Withheld(hold.Process, from - history.Promise.Margin, to);
@@ -240,5 +265,6 @@ public static class Specification
         return to - from - withheld - (announces ? history.Promise.Margin : 0);
     }
 
-    private static string Ms(long ticks) => string.Create(CultureInfo.InvariantCulture, $"{TimeSpan.FromTicks(ticks).TotalMilliseconds:0.0} ms");
+    private static string Ms(long ticks) =>
+        string.Create(CultureInfo.InvariantCulture, $"{TimeSpan.FromTicks(ticks).TotalMilliseconds:0.0} ms");
 }

@@ -17,14 +17,17 @@ internal static class Clients
         _ => throw new ArgumentException($"There is no client '{name}': own, redlock.net, medallion."),
     };
 
-    private static async Task<ConnectionMultiplexer[]> RedisAsync() => await Task.WhenAll(Environment.GetEnvironmentVariable("TORTURE_PORTS")!.Split(',').Select(static port =>
-        ConnectionMultiplexer.ConnectAsync(string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{port},abortConnect=false,connectTimeout=2000,asyncTimeout=2000"))));
+    private static async Task<ConnectionMultiplexer[]> RedisAsync() =>
+        await Task.WhenAll(Environment.GetEnvironmentVariable("TORTURE_PORTS")!.Split(',').Select(static port =>
+            ConnectionMultiplexer.ConnectAsync(string.Create(
+                CultureInfo.InvariantCulture, $"127.0.0.1:{port},abortConnect=false,connectTimeout=2000,asyncTimeout=2000"))));
 }
 
 /// <summary>RedLock.net. Its handle says by <see cref="IRedLock.IsAcquired"/> whether it still has the lock.</summary>
 internal sealed class RedLockNetClient(ConnectionMultiplexer[] connections) : ITortureClient
 {
-    private readonly RedLockFactory _factory = RedLockFactory.Create([.. connections.Select(static connection => new RedLockMultiplexer(connection))]);
+    private readonly RedLockFactory _factory =
+        RedLockFactory.Create([.. connections.Select(static connection => new RedLockMultiplexer(connection))]);
 
     public bool CanLetExpire => false;
 
@@ -34,7 +37,9 @@ internal sealed class RedLockNetClient(ConnectionMultiplexer[] connections) : IT
         while (true)
         {
             var some = wait < TimeSpan.Zero ? TimeSpan.FromSeconds(1) : wait;
-            var taken = wait == TimeSpan.Zero ? await _factory.CreateLockAsync(key, ttl) : await _factory.CreateLockAsync(key, ttl, some, TimeSpan.FromMilliseconds(20));
+            var taken = wait == TimeSpan.Zero
+                ? await _factory.CreateLockAsync(key, ttl)
+                : await _factory.CreateLockAsync(key, ttl, some, TimeSpan.FromMilliseconds(20));
             if (taken.IsAcquired)
                 return new Hold(taken);
             var isBusy = taken.Status == RedLockStatus.Conflicted;

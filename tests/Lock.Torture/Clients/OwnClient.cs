@@ -11,7 +11,9 @@ public sealed class OwnClient(ILock locks) : ITortureClient
 
     /// <inheritdoc/>
     public async Task<ITortureHold?> TakeAsync(string key, TimeSpan ttl, TimeSpan wait, bool renew, CancellationToken cancellationToken) =>
-        await locks.TryLockAsync(key, new LockOptions { Ttl = ttl, WaitTimeout = wait, AutoRenew = renew }, cancellationToken) is { } handle ? new Hold(handle) : null;
+        await locks.TryLockAsync(key, new LockOptions { Ttl = ttl, WaitTimeout = wait, AutoRenew = renew }, cancellationToken) is { } handle
+            ? new Hold(handle)
+            : null;
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => locks.DisposeAsync();

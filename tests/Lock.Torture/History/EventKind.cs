@@ -15,7 +15,8 @@ public enum EventKind
     /// <summary>A lock is asked for. Number: the wait in ticks, -1 for ever. Text: "renew" or "".</summary>
     Asked,
 
-    /// <summary>The caller has the lock, with validity left. Number: when the loss is due, or <see cref="long.MaxValue"/> while it is renewed.</summary>
+    /// <summary>The caller has the lock, with validity left. Number: when the loss is due,
+    /// or <see cref="long.MaxValue"/> while it is renewed.</summary>
     Granted,
 
     /// <summary>Not free within the wait.</summary>

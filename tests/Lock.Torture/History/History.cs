@@ -11,7 +11,8 @@ public sealed class History
     {
         Events = [.. events.OrderBy(static one => one.At)];
         Promise = Promise.Parse(
-            Events.FirstOrDefault(static one => one.Kind == EventKind.Promised)?.Text ?? throw new FormatException("The history does not say what it promises."));
+            Events.FirstOrDefault(static one => one.Kind == EventKind.Promised)?.Text
+                ?? throw new FormatException("The history does not say what it promises."));
         Dictionary<string, Attempt> attempts = new(StringComparer.Ordinal);
         foreach (var one in Events)
             Take(attempts, one);
@@ -45,7 +46,8 @@ public sealed class History
 
     /// <summary>Reads a file, or all files of a folder.</summary>
     public static History Load(string path) => new(
-        (Directory.Exists(path) ? Directory.GetFiles(path, "*.history") : [path]).SelectMany(File.ReadLines).Select(HistoryEvent.Parse).OfType<HistoryEvent>());
+        (Directory.Exists(path) ? Directory.GetFiles(path, "*.history") : [path]).SelectMany(File.ReadLines).Select(HistoryEvent.Parse)
+            .OfType<HistoryEvent>());
 
     /// <summary>How much of a time a process is shown to have had no processor.</summary>
     public long Withheld(string process, long from, long to)
@@ -53,7 +55,8 @@ public sealed class History
         var sum = 0L;
         if (!_withheld.TryGetValue(process, out var gaps) || to <= from)
             return 0;
-        var place = gaps.BinarySearch((from, long.MinValue), Comparer<(long From, long To)>.Create(static (a, b) => a.From.CompareTo(b.From)));
+        var place = gaps.BinarySearch((from, long.MinValue),
+            Comparer<(long From, long To)>.Create(static (a, b) => a.From.CompareTo(b.From)));
         for (var i = Math.Max(0, (place < 0 ? ~place : place) - 1); i < gaps.Count && gaps[i].From < to; i++)
             sum += Math.Max(0, Math.Min(to, gaps[i].To) - Math.Max(from, gaps[i].From));
         return sum;

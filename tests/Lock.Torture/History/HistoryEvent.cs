@@ -16,7 +16,8 @@ public sealed record HistoryEvent(
 {
     /// <summary>As a line of a file.</summary>
     public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture, $"{At}\t{Process}\t{Kind}\t{Key}\t{Attempt}\t{Token}\t{Number}\t{Text.ReplaceLineEndings(" ").Replace('\t', ' ')}");
+        CultureInfo.InvariantCulture,
+        $"{At}\t{Process}\t{Kind}\t{Key}\t{Attempt}\t{Token}\t{Number}\t{Text.ReplaceLineEndings(" ").Replace('\t', ' ')}");
 
     /// <summary>Reads a line; null for half a line, as a process leaves it that is killed.</summary>
     public static HistoryEvent? Parse(string line)
@@ -26,7 +27,8 @@ public sealed record HistoryEvent(
             && long.TryParse(at, CultureInfo.InvariantCulture, out var time) && Enum.TryParse<EventKind>(kind, out var what)
             && long.TryParse(number, CultureInfo.InvariantCulture, out var count)
             ? new HistoryEvent(
-                time, string.Intern(process), what, string.Intern(key), attempt, token.Length == 0 ? null : long.Parse(token, CultureInfo.InvariantCulture), count, string.Intern(text))
+                time, string.Intern(process), what, string.Intern(key), attempt,
+                token.Length == 0 ? null : long.Parse(token, CultureInfo.InvariantCulture), count, string.Intern(text))
             : null;
     }
 }

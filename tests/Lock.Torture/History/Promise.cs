@@ -13,7 +13,8 @@ namespace Locking.Torture;
 public sealed record Promise(string Backend, int Seed, long Ttl, long Margin, long Bound, long Settle, long Patience)
 {
     /// <summary>As a text for the history's first line.</summary>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Backend} {Seed} {Ttl} {Margin} {Bound} {Settle} {Patience}");
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Backend} {Seed} {Ttl} {Margin} {Bound} {Settle} {Patience}");
 
     /// <summary>Reads such a text.</summary>
     public static Promise Parse(string text)

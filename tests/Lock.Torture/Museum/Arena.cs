@@ -45,7 +45,8 @@ public sealed record Arena(int Seed, TimeSpan Time)
         ArgumentNullException.ThrowIfNull(makeStore);
         using var log = new MemoryLog();
         var settle = Ttl * 2;
-        log.Add(new HistoryEvent(HistoryLog.Now, "arena", EventKind.Promised, Text: new Promise(name, Seed, Ttl.Ticks, Margin.Ticks, Bound.Ticks, settle.Ticks, 0).ToString()));
+        log.Add(new HistoryEvent(HistoryLog.Now, "arena", EventKind.Promised,
+            Text: new Promise(name, Seed, Ttl.Ticks, Margin.Ticks, Bound.Ticks, settle.Ticks, 0).ToString()));
         var resource = new FencedResource(log);
         using var watchdog = new Watchdog(log, [.. Enumerable.Range(0, Workers).Select(static i => $"w{i}")]);
         List<(Worker Worker, ITortureClient Client, RoughNetwork? Network)> all = [];

@@ -1,6 +1,7 @@
 namespace Locking.Torture;
 
-/// <summary>Three stores that vote. A node that does not answer is taken off the count, so that one vote of one may be a majority.</summary>
+/// <summary>Three stores that vote. A node that does not answer is taken off the count,
+/// so that one vote of one may be a majority.</summary>
 internal sealed class MajorityOfAnswers(ILockStore[] nodes) : PlainStore(nodes[0])
 {
     public override async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
@@ -12,7 +13,8 @@ internal sealed class MajorityOfAnswers(ILockStore[] nodes) : PlainStore(nodes[0
         return AcquireReply.Busy(null);
     }
 
-    public override async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
+    public override async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl,
+        CancellationToken cancellationToken)
     {
         var votes = await AskAsync(node => node.TryExtendAsync(key, holderId, ttl, cancellationToken));
         return votes.Count(static vote => vote == StoreReply.Done) * 2 > votes.Count ? StoreReply.Done : StoreReply.NotHeld;
@@ -43,8 +45,8 @@ internal sealed class MajorityOfAnswers(ILockStore[] nodes) : PlainStore(nodes[0
     }
 }
 
-/// <summary>A server that loses its leases when it restarts, and then grants nothing for a ttl; but the end of a second life in that time ends the
-/// pause as well. It restarts now and then, mostly twice in a row.</summary>
+/// <summary>A server that loses its leases when it restarts, and then grants nothing for a ttl; but the end of a second life in that time
+/// ends the pause as well. It restarts now and then, mostly twice in a row.</summary>
 internal sealed class PauseThatASecondRestartEnds : PlainStore
 {
     private readonly Server _server;

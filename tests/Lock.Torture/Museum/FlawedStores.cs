@@ -5,7 +5,8 @@ namespace Locking.Torture;
 /// <summary>Who releases is not looked at.</summary>
 internal sealed class ReleasesByKey(ILockStore inner) : PlainStore(inner)
 {
-    public override ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken) => RemoveAsync(key, cancellationToken);
+    public override ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken) =>
+        RemoveAsync(key, cancellationToken);
 }
 
 /// <summary>Who releases is looked at first, and the lock is removed a little later.</summary>
@@ -25,19 +26,22 @@ internal sealed class ChecksThenDeletes(ILockStore inner, TimeSpan between) : Pl
 /// <summary>A renewal makes the lease anew where it has ended.</summary>
 internal sealed class RenewalRecreates(ILockStore inner) : PlainStore(inner)
 {
-    public override async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
+    public override async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl,
+        CancellationToken cancellationToken)
     {
         var reply = await Inner.TryExtendAsync(key, holderId, ttl, cancellationToken);
         return reply != StoreReply.NotHeld
             ? reply
-            : (await Inner.TryAcquireAsync(new AcquireRequest(key, holderId, "museum", ttl), cancellationToken)).IsGranted ? StoreReply.Done : StoreReply.HeldByAnother;
+            : (await Inner.TryAcquireAsync(new AcquireRequest(key, holderId, "museum", ttl), cancellationToken)).IsGranted
+            ? StoreReply.Done : StoreReply.HeldByAnother;
     }
 }
 
 /// <summary>A renewal is confirmed, and makes nothing longer.</summary>
 internal sealed class RenewalDoesNothing(ILockStore inner) : PlainStore(inner)
 {
-    public override async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken) =>
+    public override async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl,
+        CancellationToken cancellationToken) =>
         await Inner.GetAsync(key, cancellationToken) is { } held && held.Id == holderId ? StoreReply.Done : StoreReply.NotHeld;
 }
 
@@ -69,7 +73,8 @@ internal sealed class SetsThenExpires(ILockStore inner, Random random) : PlainSt
 {
     public override async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
-        var reply = await Inner.TryAcquireAsync(new AcquireRequest(request.Key, request.HolderId, request.Owner, Timeout.InfiniteTimeSpan), cancellationToken);
+        var reply = await Inner.TryAcquireAsync(new AcquireRequest(request.Key, request.HolderId, request.Owner, Timeout.InfiniteTimeSpan),
+            cancellationToken);
         if (!reply.IsGranted)
             return reply;
         bool isLost;
@@ -99,7 +104,9 @@ internal sealed class LooksThenTakes(ILockStore inner) : PlainStore(inner)
 internal sealed class RefusedByItsOwnSuccess(ILockStore inner) : PlainStore(inner)
 {
     public override async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken) =>
-        await Inner.GetAsync(request.Key, cancellationToken) is { } held ? AcquireReply.Busy(held.Remaining) : await Inner.TryAcquireAsync(request, cancellationToken);
+        await Inner.GetAsync(request.Key, cancellationToken) is { } held
+            ? AcquireReply.Busy(held.Remaining)
+            : await Inner.TryAcquireAsync(request, cancellationToken);
 }
 
 /// <summary>Tokens made in another way than the store inside makes them.</summary>
@@ -127,7 +134,8 @@ internal sealed class SlowRenewals(ILockStore inner, TimeSpan back, TimeSpan the
 {
     private readonly ConcurrentDictionary<string, int> _renewals = new(StringComparer.Ordinal);
 
-    public override async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken)
+    public override async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl,
+        CancellationToken cancellationToken)
     {
         var isFirst = _renewals.AddOrUpdate(holderId, 1, static (_, times) => times + 1) % 2 == 1;
         if (!isFirst)

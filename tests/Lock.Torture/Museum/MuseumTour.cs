@@ -11,7 +11,8 @@ internal static class MuseumTour
         foreach (var right in Exhibits.Right)
         {
             var (history, violations) = await right.RunAsync(seed, TimeSpan.FromSeconds(3));
-            Console.WriteLine($"{right.Name}: {history.Attempts.Count(static one => one.Granted is not null)} grants, {violations.Count} violations");
+            Console.WriteLine(
+                $"{right.Name}: {history.Attempts.Count(static one => one.Granted is not null)} grants, {violations.Count} violations");
             foreach (var one in violations.Take(5))
                 Console.WriteLine($"  {one.Rule} {one.Text}");
             missed += violations.Count > 0 ? 1 : 0;
@@ -22,7 +23,9 @@ internal static class MuseumTour
             var start = HistoryLog.Now;
             var found = await exhibit.FindAsync(seed, TimeSpan.FromSeconds(1), atMost);
             var took = TimeSpan.FromTicks(HistoryLog.Now - start).TotalSeconds;
-            Console.WriteLine(found is { } one ? $"{exhibit.Name}: found in {took:0.0} s, seed {one.Seed}: {one.Violation.Rule}: {one.Violation.Text}" : $"{exhibit.Name}: NOT FOUND in {took:0} s");
+            Console.WriteLine(found is { } one
+                ? $"{exhibit.Name}: found in {took:0.0} s, seed {one.Seed}: {one.Violation.Rule}: {one.Violation.Text}"
+                : $"{exhibit.Name}: NOT FOUND in {took:0} s");
             missed += found is null ? 1 : 0;
         }
 

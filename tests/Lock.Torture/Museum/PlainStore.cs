@@ -13,7 +13,8 @@ public class PlainStore(ILockStore inner) : ILockStore
     public static PlainStore Right(InMemoryLockTable table) => new(new InMemoryLockStore(table));
 
     /// <inheritdoc/>
-    public virtual ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken) => Inner.TryAcquireAsync(request, cancellationToken);
+    public virtual ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken) =>
+        Inner.TryAcquireAsync(request, cancellationToken);
 
     /// <inheritdoc/>
     public virtual ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken) =>
@@ -27,7 +28,8 @@ public class PlainStore(ILockStore inner) : ILockStore
     public virtual ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken) => Inner.GetAsync(key, cancellationToken);
 
     /// <inheritdoc/>
-    public virtual IAsyncEnumerable<LockInfo> ListAsync(string prefix, CancellationToken cancellationToken) => Inner.ListAsync(prefix, cancellationToken);
+    public virtual IAsyncEnumerable<LockInfo> ListAsync(string prefix, CancellationToken cancellationToken) =>
+        Inner.ListAsync(prefix, cancellationToken);
 
     /// <inheritdoc/>
     public virtual ValueTask DisposeAsync()
@@ -38,5 +40,7 @@ public class PlainStore(ILockStore inner) : ILockStore
 
     /// <summary>Whoever holds it holds it no more.</summary>
     protected async ValueTask<StoreReply> RemoveAsync(string key, CancellationToken cancellationToken) =>
-        await Inner.GetAsync(key, cancellationToken) is { } held ? await Inner.TryReleaseAsync(key, held.Id, cancellationToken) : StoreReply.NotHeld;
+        await Inner.GetAsync(key, cancellationToken) is { } held
+            ? await Inner.TryReleaseAsync(key, held.Id, cancellationToken)
+            : StoreReply.NotHeld;
 }

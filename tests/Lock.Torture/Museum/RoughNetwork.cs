@@ -34,7 +34,8 @@ public sealed class RoughNetwork(ILockStore inner, int seed, TimeSpan slow, int 
 
         // What was sent arrives, also where nobody waits for it any more.
         var answer = StepAsync(step, there.Value);
-        _ = answer.ContinueWith(static late => late.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        _ = answer.ContinueWith(static late => late.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
         var reply = await answer.WaitAsync(cancellationToken);
         if (back is null)
             throw Lost(mayHaveBeenApplied: true);
@@ -49,7 +50,8 @@ public sealed class RoughNetwork(ILockStore inner, int seed, TimeSpan slow, int 
         return await step();
     }
 
-    private static LockStoreException Lost(bool mayHaveBeenApplied) => new("lost on its way", isTransient: true) { MayHaveBeenApplied = mayHaveBeenApplied };
+    private static LockStoreException Lost(bool mayHaveBeenApplied) =>
+        new("lost on its way", isTransient: true) { MayHaveBeenApplied = mayHaveBeenApplied };
 
     /// <summary>How slow; null: lost.</summary>
     private TimeSpan? Draw()

@@ -35,8 +35,8 @@ public enum Flaws
     GivesUpEarly = 256,
 }
 
-/// <summary>A small lock client over a store, right without flaws: it polls, counts its lease from before the request, renews each third of it, and asks
-/// again where no answer came.</summary>
+/// <summary>A small lock client over a store, right without flaws: it polls, counts its lease from before the request, renews each third of
+/// it, and asks again where no answer came.</summary>
 public sealed class SimpleClient(ILockStore store, Flaws flaws) : ITortureClient
 {
     /// <inheritdoc/>
@@ -55,7 +55,8 @@ public sealed class SimpleClient(ILockStore store, Flaws flaws) : ITortureClient
             {
                 var reply = await store.TryAcquireAsync(request, cancellationToken);
                 if (reply.IsGranted)
-                    return new Hold(store, flaws, request, reply.FencingToken, flaws.HasFlag(Flaws.CountsFromReply) ? HistoryLog.Now : sent, renew);
+                    return new Hold(store, flaws, request, reply.FencingToken,
+                        flaws.HasFlag(Flaws.CountsFromReply) ? HistoryLog.Now : sent, renew);
                 if (HistoryLog.Now >= limit)
                     return null;
             }
@@ -158,7 +159,8 @@ public sealed class SimpleClient(ILockStore store, Flaws flaws) : ITortureClient
         {
             while (!_end.IsCancellationRequested && !IsLost)
             {
-                await Task.Delay(_request.Ttl * (_flaws.HasFlag(Flaws.CountsRenewalFromReply) ? 0.6 : 0.33), TimeProvider.System, _end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(_request.Ttl * (_flaws.HasFlag(Flaws.CountsRenewalFromReply) ? 0.6 : 0.33), TimeProvider.System,
+                    _end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 try
                 {
                     if (!_end.IsCancellationRequested && !IsLost && await ExtendOnceAsync(_request.Ttl) != StoreReply.Done)

@@ -8,7 +8,8 @@ internal static class BrokerProcess
 {
     public static async Task<int> RunAsync(string path, string port)
     {
-        await using var server = new BrokerServer(new BrokerServerOptions { Path = path, Host = "127.0.0.1", Port = int.Parse(port, CultureInfo.InvariantCulture) });
+        await using var server = new BrokerServer(
+            new BrokerServerOptions { Path = path, Host = "127.0.0.1", Port = int.Parse(port, CultureInfo.InvariantCulture) });
         if (!server.TryStart())
         {
             Console.WriteLine("another broker runs");

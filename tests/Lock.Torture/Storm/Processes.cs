@@ -13,9 +13,11 @@ public sealed partial class ChildProcess : IDisposable
     private readonly Process _process;
 
     /// <summary>Starts a program. What it says line by line goes to <paramref name="hear"/>.</summary>
-    public ChildProcess(string program, IEnumerable<string> words, IReadOnlyDictionary<string, string>? environment = null, Action<string>? hear = null, string? folder = null)
+    public ChildProcess(string program, IEnumerable<string> words, IReadOnlyDictionary<string, string>? environment = null,
+        Action<string>? hear = null, string? folder = null)
     {
-        var start = new ProcessStartInfo(program) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder ?? "" };
+        var start = new ProcessStartInfo(program) { RedirectStandardInput = true, RedirectStandardOutput = true,
+            RedirectStandardError = true, WorkingDirectory = folder ?? "" };
         foreach (var word in words)
             start.ArgumentList.Add(word);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
@@ -40,7 +42,8 @@ public sealed partial class ChildProcess : IDisposable
     public bool HasEnded => _process.HasExited;
 
     /// <summary>This program itself with other words.</summary>
-    public static ChildProcess Own(IEnumerable<string> words, IReadOnlyDictionary<string, string>? environment = null, Action<string>? hear = null) =>
+    public static ChildProcess Own(IEnumerable<string> words, IReadOnlyDictionary<string, string>? environment = null,
+        Action<string>? hear = null) =>
         new("dotnet", [typeof(ChildProcess).Assembly.Location, .. words], environment, hear);
 
     /// <summary>A line for its input.</summary>

@@ -42,13 +42,15 @@ internal sealed class ResourceServer : IAsyncDisposable
         {
             await using var stream = new NetworkStream(client, ownsSocket: true);
             using var reader = new StreamReader(stream, Encoding.UTF8);
-            while (await reader.ReadLineAsync(_stopping.Token) is { } line && line.Split(' ') is [var key, var attempt, var token, var value])
+            while (await reader.ReadLineAsync(_stopping.Token) is { } line
+                && line.Split(' ') is [var key, var attempt, var token, var value])
             {
                 var number = token.Length == 0 ? (long?)null : long.Parse(token, CultureInfo.InvariantCulture);
                 var answer = value.Length == 0
                     ? await _resource.ReadAsync(key, number, attempt)
                     : await _resource.WriteAsync(key, number, attempt, long.Parse(value, CultureInfo.InvariantCulture)) ? 0 : null;
-                await stream.WriteAsync(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{answer}\n")), _stopping.Token);
+                await stream.WriteAsync(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{answer}\n")),
+                    _stopping.Token);
             }
         }
         catch (Exception problem) when (problem is IOException or OperationCanceledException)
@@ -75,7 +77,8 @@ internal sealed class ResourceClient : IResource, IDisposable
 
     public async ValueTask<long?> ReadAsync(string key, long? token, string attempt) => await AskAsync($"{key} {attempt} {token} ");
 
-    public async ValueTask<bool> WriteAsync(string key, long? token, string attempt, long value) => await AskAsync($"{key} {attempt} {token} {value}") is not null;
+    public async ValueTask<bool> WriteAsync(string key, long? token, string attempt, long value) =>
+        await AskAsync($"{key} {attempt} {token} {value}") is not null;
 
     public void Dispose()
     {

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace Locking.Torture;
 
-/// <summary>Starts a backend and the workers, hurts them for a time, lets them get well, looks at what is left, and reads the history.</summary>
+/// <summary>Starts a backend and the workers, hurts them for a time, lets them get well, looks at what is left,
+/// and reads the history.</summary>
 public sealed class Storm : IAsyncDisposable
 {
     private readonly StormOptions _options;
@@ -49,7 +50,8 @@ public sealed class Storm : IAsyncDisposable
         var margin = _options.Margin ?? (_backend.Margin(_options.Ttl) + TimeSpan.FromMilliseconds(3));
         var settle = _options.Ttl * 1.5 + TimeSpan.FromSeconds(10);
         Tell(EventKind.Promised, text: new Promise(
-            $"{_options.Backend}/{_options.Client}", _options.Seed, _options.Ttl.Ticks, margin.Ticks, _options.Bound.Ticks, settle.Ticks, TimeSpan.FromSeconds(5).Ticks).ToString());
+            $"{_options.Backend}/{_options.Client}", _options.Seed, _options.Ttl.Ticks, margin.Ticks, _options.Bound.Ticks, settle.Ticks,
+            TimeSpan.FromSeconds(5).Ticks).ToString());
         await using var resource = new ResourceServer(_resource, _log);
         await _backend.StartAsync(_options.Folder, _options.Seed);
         for (var i = 0; i < (_backend.IsOneProcess ? 1 : _options.Workers); i++)
@@ -64,9 +66,11 @@ public sealed class Storm : IAsyncDisposable
         var faults = WorkerFaults();
         foreach (var (name, act) in _backend.Faults)
             faults[name] = () => act(_nemesis);
-        var names = faults.Keys.Where(name => _options.Faults is null || _options.Faults.Contains(name)).Order(StringComparer.Ordinal).ToList();
+        var names = faults.Keys.Where(name => _options.Faults is null || _options.Faults.Contains(name))
+            .Order(StringComparer.Ordinal).ToList();
         if (names.Count == 0 && _options.Faults is not ["none"])
-            throw new ArgumentException($"{_options.Backend} has none of these faults: {string.Join(", ", faults.Keys.Order(StringComparer.Ordinal))}.");
+            throw new ArgumentException(
+                $"{_options.Backend} has none of these faults: {string.Join(", ", faults.Keys.Order(StringComparer.Ordinal))}.");
         for (var end = HistoryLog.Now + _options.Time.Ticks; HistoryLog.Now < end;)
         {
             await Task.Delay(_options.Ttl * (0.1 + (0.6 * _random.NextDouble())), TimeProvider.System);
@@ -134,7 +138,8 @@ public sealed class Storm : IAsyncDisposable
         Tell(EventKind.Healed);
         foreach (var worker in _workers)
             worker.Process.Say("calm");
-        await Task.WhenAny(Task.WhenAll(_workers.Select(static worker => worker.Served.Task)), Task.Delay(_options.Bound * 1.2, TimeProvider.System));
+        await Task.WhenAny(Task.WhenAll(_workers.Select(static worker => worker.Served.Task)),
+            Task.Delay(_options.Bound * 1.2, TimeProvider.System));
         Tell(EventKind.Quiet);
         foreach (var worker in _workers)
         {
@@ -165,9 +170,16 @@ public sealed class Storm : IAsyncDisposable
         var number = _started++;
         var name = number == place ? $"w{place}" : $"w{place}#{number}";
         return new StormWorker(name, place, [
-            "worker", name, $"{_options.Seed + (number * 100)}", $"{_options.Keys}", $"{_options.Tasks}", $"{(int)_options.Ttl.TotalMilliseconds}",
-            _backend.IsOneProcess ? $"{_options.Workers}" : "1", _options.Client, Path.Combine(_options.Folder, $"{name}.history"), _resource, $"{_options.Variety}",
-        ], new Dictionary<string, string> { ["LOCK_CONFIG"] = _backend.Config(place), ["TORTURE_PORTS"] = string.Join(',', _backend.Ports) });
+            "worker", name, $"{_options.Seed + (number * 100)}", $"{_options.Keys}", $"{_options.Tasks}",
+            $"{(int)_options.Ttl.TotalMilliseconds}",
+            _backend.IsOneProcess ? $"{_options.Workers}" : "1", _options.Client, Path.Combine(_options.Folder, $"{name}.history"),
+            _resource, $"{_options.Variety}",
+        ],
+        new Dictionary<string, string>
+        {
+            ["LOCK_CONFIG"] = _backend.Config(place),
+            ["TORTURE_PORTS"] = string.Join(',', _backend.Ports),
+        });
     }
 
     private StormWorker Any() => _workers[_random.Next(_workers.Count)];

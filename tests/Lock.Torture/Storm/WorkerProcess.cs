@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 
 namespace Locking.Torture;
 
-/// <summary>A worker in a process of its own: <c>worker NAME SEED KEYS TASKS TTL INSTANCES CLIENT HISTORY RESOURCE VARIETY</c>, with LOCK_CONFIG. Does what
-/// its input says: <c>calm</c>, <c>stop</c>, <c>starve MS</c>, <c>collect MS</c>. Says <c>served</c> once it has had its calm turns, and <c>stopped</c>.</summary>
+/// <summary>A worker in a process of its own: <c>worker NAME SEED KEYS TASKS TTL INSTANCES CLIENT HISTORY RESOURCE VARIETY</c>, with
+/// LOCK_CONFIG. Does what its input says: <c>calm</c>, <c>stop</c>, <c>starve MS</c>, <c>collect MS</c>. Says <c>served</c> once it has had
+/// its calm turns, and <c>stopped</c>.</summary>
 internal static class WorkerProcess
 {
     public static async Task<int> RunAsync(string[] words)
@@ -18,7 +19,9 @@ internal static class WorkerProcess
         for (var i = 0; i < instances; i++)
         {
             var client = await Clients.ConnectAsync(words[6]);
-            all.Add((client, new Worker(new WorkerOptions(name, seed + i, keys, tasks, ttl) { Instance = i, Rest = TimeSpan.FromMilliseconds(3), Variety = Number(words[9]) }, client, log, resource, watchdog)));
+            all.Add((client,
+                new Worker(new WorkerOptions(name, seed + i, keys, tasks, ttl) { Instance = i, Rest = TimeSpan.FromMilliseconds(3),
+                    Variety = Number(words[9]) }, client, log, resource, watchdog)));
         }
 
         var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -31,7 +34,8 @@ internal static class WorkerProcess
             stopped.TrySetResult();
         });
         var running = Task.WhenAll(all.Select(static one => one.Worker.RunAsync()));
-        _ = new Thread(() => Listen(all.ConvertAll(static one => one.Worker), stopped, closed, keys * tasks)) { IsBackground = true }.StartAnd();
+        _ = new Thread(() =>
+            Listen(all.ConvertAll(static one => one.Worker), stopped, closed, keys * tasks)) { IsBackground = true }.StartAnd();
         await stopped.Task;
         foreach (var one in all)
             one.Worker.Stop();

@@ -1,6 +1,7 @@
 namespace Locking.Torture;
 
-/// <summary>What the locks protect: a number per key that is read and written again, one higher. It remembers the highest token that it has seen.</summary>
+/// <summary>What the locks protect: a number per key that is read and written again, one higher.
+/// It remembers the highest token that it has seen.</summary>
 public interface IResource
 {
     /// <summary>Reads.</summary>
@@ -22,7 +23,8 @@ public sealed class FencedResource(HistoryLog log) : IResource
     public ValueTask<long?> ReadAsync(string key, long? token, string attempt) => ValueTask.FromResult(Step(key, token, attempt, null));
 
     /// <inheritdoc/>
-    public ValueTask<bool> WriteAsync(string key, long? token, string attempt, long value) => ValueTask.FromResult(Step(key, token, attempt, value) is not null);
+    public ValueTask<bool> WriteAsync(string key, long? token, string attempt, long value) =>
+        ValueTask.FromResult(Step(key, token, attempt, value) is not null);
 
     private long? Step(string key, long? token, string attempt, long? write)
     {

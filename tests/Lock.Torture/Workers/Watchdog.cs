@@ -1,7 +1,7 @@
 namespace Locking.Torture;
 
-/// <summary>A thread of a worker that looks, about once a millisecond, at the lost signal of every hold, and at how long it did not run itself
-/// and the thread that announces losses did not.</summary>
+/// <summary>A thread of a worker that looks, about once a millisecond, at the lost signal of every hold, and at how long it did not run
+/// itself and the thread that announces losses did not.</summary>
 public sealed class Watchdog : IDisposable
 {
     /// <summary>What counts as a gap: its sleep of 1 ms, and this.</summary>
@@ -94,7 +94,8 @@ public sealed class Watchdog : IDisposable
             return false;
         }
 
-        _log.Add(new HistoryEvent(before, watch.Process, EventKind.Lost, watch.Key, watch.Attempt, watch.Hold.Token, watch.NotYet, watch.Hold.Reason));
+        _log.Add(new HistoryEvent(before, watch.Process, EventKind.Lost, watch.Key, watch.Attempt, watch.Hold.Token, watch.NotYet,
+            watch.Hold.Reason));
         return true;
     }
 

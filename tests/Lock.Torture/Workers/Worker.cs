@@ -21,7 +21,8 @@ public sealed class Worker(WorkerOptions options, ITortureClient client, History
     public async Task RunAsync()
     {
         log.Add(new HistoryEvent(HistoryLog.Now, options.Process, EventKind.Started));
-        await Task.WhenAll(Enumerable.Range(0, options.Tasks).Select(task => Task.Run(() => TurnsAsync(new Random((options.Seed * 1000) + task), task))));
+        await Task.WhenAll(Enumerable.Range(0, options.Tasks)
+            .Select(task => Task.Run(() => TurnsAsync(new Random((options.Seed * 1000) + task), task))));
     }
 
     private async Task TurnsAsync(Random random, int task)
@@ -50,7 +51,9 @@ public sealed class Worker(WorkerOptions options, ITortureClient client, History
     {
         var attempt = $"{options.Process}.{options.Instance}.{Interlocked.Increment(ref _attempts)}";
         var renews = !client.CanLetExpire || options.Habit == Habit.HoldLong || (random.Next(2) == 0 && options.Habit == Habit.Mixed);
-        var wait = isCalm ? Timeout.InfiniteTimeSpan : random.Next(6) switch { 0 => TimeSpan.Zero, 1 => options.Ttl * random.NextDouble(), _ => Timeout.InfiniteTimeSpan };
+        var wait = isCalm
+            ? Timeout.InfiniteTimeSpan
+            : random.Next(6) switch { 0 => TimeSpan.Zero, 1 => options.Ttl * random.NextDouble(), _ => Timeout.InfiniteTimeSpan };
         var hold = await AskAsync(key, attempt, renews, wait);
         if (hold is null)
             return;
@@ -118,7 +121,10 @@ public sealed class Worker(WorkerOptions options, ITortureClient client, History
                 await DelayAsync(options.Ttl * 0.8 * random.NextDouble());
                 break;
             case 5:
-                await DelayAsync(options.Ttl * (renews ? (options.Habit == Habit.HoldLong ? 5 : 2) * random.NextDouble() : 0.7 + (0.3 * random.NextDouble())));
+                await DelayAsync(
+                    options.Ttl * (renews
+                        ? (options.Habit == Habit.HoldLong ? 5 : 2) * random.NextDouble()
+                        : 0.7 + (0.3 * random.NextDouble())));
                 break;
         }
 

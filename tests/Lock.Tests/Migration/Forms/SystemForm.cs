@@ -1,6 +1,7 @@
 namespace Locking.Tests.Migration.Forms;
 
-/// <summary>The way one of the replaced systems is used, run against a backend. Another backend is another small class that says where it is.</summary>
+/// <summary>The way one of the replaced systems is used, run against a backend.
+/// Another backend is another small class that says where it is.</summary>
 public abstract class SystemForm
 {
     /// <summary>Type and connection of the backend.</summary>
