@@ -24,7 +24,7 @@ public sealed class UnobservedFaults
     public async Task No_task_ended_with_a_fault_that_nobody_looked_at()
     {
         await CollectAsync();
-        var faults = s_seen.Where(static fault => fault is not LeftBehindException && !IsOfAPeer(fault)).ToList();
+        List<Exception> faults = s_seen.Where(static fault => fault is not LeftBehindException && !IsOfAPeer(fault)).ToList();
         Assert.True(
             faults.Count == 0,
             $"{faults.Count} tasks ended with a fault that nobody looked at:\n{string.Join("\n\n", faults.Select(static fault => fault.ToString()).Distinct())}");
@@ -34,7 +34,7 @@ public sealed class UnobservedFaults
     [ModuleInitializer]
     internal static void Listen() => TaskScheduler.UnobservedTaskException += static (_, told) =>
     {
-        foreach (var fault in told.Exception.Flatten().InnerExceptions)
+        foreach (Exception fault in told.Exception.Flatten().InnerExceptions)
             s_seen.Enqueue(fault);
     };
 #pragma warning restore CA2255
@@ -46,7 +46,7 @@ public sealed class UnobservedFaults
     private static async Task CollectAsync()
     {
         // What ends in the background behind the last test comes within the second round.
-        for (var round = 0; round < 3; round++)
+        for (int round = 0; round < 3; round++)
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();

@@ -23,43 +23,43 @@ internal static class CommandProgram
                 return ExitCode.Done;
             }
 
-            var command = CommandTable.Find(words[0]) ?? throw NoCommand(words[0]);
+            CommandSpec command = CommandTable.Find(words[0]) ?? throw NoCommand(words[0]);
             return RunCommandLine(command, words);
         }
-        catch (UsageException problem)
+        catch (UsageException exception)
         {
-            var name = problem.Command is { } command ? $"lock {command.Name}" : "lock";
-            Streams.Error($"{Printable.Text(problem.Message)} See: {name} --help");
+            string name = exception.Command is { } command ? $"lock {command.Name}" : "lock";
+            Streams.Error($"{Printable.Text(exception.Message)} See: {name} --help");
             return ExitCode.Usage;
         }
-        catch (LockConfigException problem)
+        catch (LockConfigException exception)
         {
-            Streams.Error($"bad configuration: {problem.Message}");
+            Streams.Error($"bad configuration: {exception.Message}");
             return ExitCode.Usage;
         }
-        catch (ArgumentException problem)
+        catch (ArgumentException exception)
         {
-            Streams.Error(WithoutParameter(problem));
+            Streams.Error(WithoutParameter(exception));
             return ExitCode.Usage;
         }
-        catch (LockStoreException problem)
+        catch (LockStoreException exception)
         {
-            Streams.Error(problem.Message);
+            Streams.Error(exception.Message);
             return ExitCode.Unavailable;
         }
     }
 
     /// <summary>The message without the name of a parameter of ours, which says nothing to who typed a command.</summary>
-    private static string WithoutParameter(ArgumentException problem)
+    private static string WithoutParameter(ArgumentException exception)
     {
-        var end = problem.ParamName is { } name ? problem.Message.LastIndexOf($" (Parameter '{name}')", StringComparison.Ordinal) : -1;
-        return end > 0 ? problem.Message[..end] : problem.Message;
+        int end = exception.ParamName is { } name ? exception.Message.LastIndexOf($" (Parameter '{name}')", StringComparison.Ordinal) : -1;
+        return end > 0 ? exception.Message[..end] : exception.Message;
     }
 
     private static int RunCommandLine(CommandSpec command, string[] words)
     {
-        var rest = words.AsSpan(1);
-        foreach (var word in rest)
+        Span<string> rest = words.AsSpan(1);
+        foreach (string? word in rest)
         {
             if (word == "--")
                 break;

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using MongoDB.Driver;
@@ -41,6 +42,11 @@ public sealed class MongoLockProvider : LockProvider<MongoLockSettings>
         _lentDatabase = database.DatabaseNamespace.DatabaseName;
     }
 
+    /// <summary>Whether MongoDB's driver is in this program. It does not work in one that is compiled natively (decision 0186); with this switch off, none of
+    /// it is compiled.</summary>
+    [FeatureSwitchDefinition("Locking.Mongo.IsSupported")]
+    internal static bool IsSupported => !AppContext.TryGetSwitch("Locking.Mongo.IsSupported", out bool supported) || supported;
+
     /// <inheritdoc/>
     public override string Type => MongoLockStore.TypeName;
 
@@ -50,6 +56,7 @@ public sealed class MongoLockProvider : LockProvider<MongoLockSettings>
     /// <inheritdoc/>
     protected override ILockStore CreateStoreCore(MongoLockSettings settings, LockOptions options, LockProviderContext context)
     {
+        if (!IsSupported) throw new LockConfigException("type", "is mongo, and this program has been built without MongoDB's driver.");
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(context);

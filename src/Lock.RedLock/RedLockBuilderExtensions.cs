@@ -11,6 +11,6 @@ public static class RedLockBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(configure);
-        return builder.Use(new RedLockLockProvider(), configure);
+        return builder.Use(new RedLockProvider(), configure);
     }
 }

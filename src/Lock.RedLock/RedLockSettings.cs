@@ -1,6 +1,7 @@
 namespace Locking;
 
-/// <summary>The settings of the backend <c>redLock</c>. What stands beside <see cref="Endpoints"/> counts for each that does not say otherwise.</summary>
+/// <summary>The settings of the backend <c>redLock</c>. What stands beside <see cref="Endpoints"/> counts for each that does not say
+/// otherwise.</summary>
 public sealed record RedLockSettings
 {
     /// <summary>The independent servers, at least one; of each, what says how to reach it. An odd number is recommended.</summary>
@@ -46,21 +47,26 @@ public sealed record RedLockSettings
     [
         Settings.List<RedLockSettings, RedisLockSettings>(
             "endpoints", RedisSettings.Table, static s => s.Endpoints, static (s, value) => s with { Endpoints = value },
-            "One connection per independent server (any of those of redis), at least 1, odd numbers recommended. What stands beside them (user and "
+            "One connection per independent server (any of those of redis), at least 1, odd numbers recommended. What stands beside them " +
+            "(user and "
             + "password as a pair, TLS, db, times) counts for each that does not say otherwise, in its url or beside it.") with
         {
-            Allowed = "a list of at least one connection, each an object such as {\"host\": \"10.0.0.1\", \"port\": 6379}", Default = "needed",
+            Allowed = "a list of at least one connection, each an object such as {\"host\": \"10.0.0.1\", \"port\": 6379}",
+            Default = "needed",
             Misnomers = ["servers", "nodes", "hosts", "members"],
         },
         CommonSettings.Username<RedLockSettings>(static s => s.Username, static (s, value) => s with { Username = value }),
         CommonSettings.Password<RedLockSettings>(static s => s.Password, static (s, value) => s with { Password = value }),
         CommonSettings.Tls<RedLockSettings>(static s => s.Tls, static (s, value) => s with { Tls = value }),
-        Settings.WholeNumber<RedLockSettings>("db", static s => s.Db, static (s, value) => s with { Db = value }, "Number of the database.") with
+        Settings.WholeNumber<RedLockSettings>(
+            "db", static s => s.Db, static (s, value) => s with { Db = value }, "Number of the database.") with
         {
             Default = "0",
         },
-        CommonSettings.ConnectTimeout<RedLockSettings>(static s => s.ConnectTimeout, static (s, value) => s with { ConnectTimeout = value }),
-        CommonSettings.CommandTimeout<RedLockSettings>(static s => s.CommandTimeout, static (s, value) => s with { CommandTimeout = value }),
+        CommonSettings.ConnectTimeout<RedLockSettings>(
+            static s => s.ConnectTimeout, static (s, value) => s with { ConnectTimeout = value }),
+        CommonSettings.CommandTimeout<RedLockSettings>(
+            static s => s.CommandTimeout, static (s, value) => s with { CommandTimeout = value }),
         CommonSettings.NoDelay<RedLockSettings>(
             static s => s.NoDelay, static (s, value) => s with { NoDelay = value }, "Always `true`: the client sends at once."),
         Settings.Time<RedLockSettings>(

@@ -17,10 +17,12 @@ public static class RedisBuilderExtensions
 
     /// <summary>Takes locks from Redis, over a connection that the application has; it is never disposed here.</summary>
     /// <param name="builder">The builder.</param>
-    /// <param name="connection">The application's connection. Of how to reach the server only <c>db</c> and <c>commandTimeout</c> may be set.</param>
+    /// <param name="connection">The application's connection. Of how to reach the server only <c>db</c> and <c>commandTimeout</c> may be
+    /// set.</param>
     /// <param name="configure">Sets what differs from the defaults.</param>
     /// <exception cref="LockConfigException">A value is out of range, or says how to connect.</exception>
-    public static LockBuilder UseRedis(this LockBuilder builder, IConnectionMultiplexer connection, Action<RedisLockSettings>? configure = null)
+    public static LockBuilder UseRedis(
+        this LockBuilder builder, IConnectionMultiplexer connection, Action<RedisLockSettings>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         return builder.Use(new RedisLockProvider(connection), configure);

@@ -15,17 +15,18 @@ public sealed class RedisLockProvider : LockProvider<RedisLockSettings>
     }
 
     /// <summary>Stores over a connection that the application has; it is never disposed here.</summary>
-    /// <param name="connection">The application's connection. Of <c>connection</c> only <c>db</c> and <c>commandTimeout</c> then count; more is refused.</param>
+    /// <param name="connection">The application's connection. Of <c>connection</c> only <c>db</c> and <c>commandTimeout</c> then count;
+    /// more is refused.</param>
     public RedisLockProvider(IConnectionMultiplexer connection)
     {
         ArgumentNullException.ThrowIfNull(connection);
         _lent = connection;
     }
 
-    /// <summary>Stores with a connection of their own, with the options that the application makes its own client of: what no text can say, such as a
-    /// client certificate, goes with them.</summary>
-    /// <param name="options">Copied. Of <c>connection</c> only <c>db</c> and <c>commandTimeout</c> then count; more is refused. How requests
-    /// are queued while there is no connection, and how it is made again, is not taken over.</param>
+    /// <summary>Stores with a connection of their own, with the options that the application makes its own client of: what no text can say,
+    /// such as a client certificate, goes with them.</summary>
+    /// <param name="options">Copied. Of <c>connection</c> only <c>db</c> and <c>commandTimeout</c> then count; more is refused. How
+    /// requests are queued while there is no connection, and how it is made again, is not taken over.</param>
     /// <exception cref="ArgumentException">The options name no server.</exception>
     public RedisLockProvider(ConfigurationOptions options)
     {
@@ -51,10 +52,11 @@ public sealed class RedisLockProvider : LockProvider<RedisLockSettings>
             return new RedisLockStore(new RedisConnection(RedisConnector.From(settings), context.TimeProvider, logger), settings, options);
         LockSettings said = Settings.Write(new LockConfig(), settings with { Db = null, CommandTimeout = null }).Connection ?? [];
         if (said.Count > 0)
-            throw new LockConfigException("connection", "the application lends its own connection: only db and commandTimeout can be set beside it.");
+            throw new LockConfigException(
+                "connection", "the application lends its own connection: only db and commandTimeout can be set beside it.");
         if (_like is not null)
         {
-            var connector = RedisConnector.From(_like, settings.Db, settings.CommandTimeout);
+            RedisConnector connector = RedisConnector.From(_like, settings.Db, settings.CommandTimeout);
             return new RedisLockStore(new RedisConnection(connector, context.TimeProvider, logger), settings, options);
         }
 

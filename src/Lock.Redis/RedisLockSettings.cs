@@ -1,7 +1,7 @@
 namespace Locking;
 
-/// <summary>The settings of the backend <c>redis</c>. The server is at <see cref="Host"/> and <see cref="Port"/>, at <see cref="Path"/>, or where
-/// <see cref="Url"/> says.</summary>
+/// <summary>The settings of the backend <c>redis</c>. The server is at <see cref="Host"/> and <see cref="Port"/>, at <see cref="Path"/>, or
+/// where <see cref="Url"/> says.</summary>
 public sealed record RedisLockSettings
 {
     /// <summary>Host name or address. Default 127.0.0.1.</summary>
@@ -13,7 +13,8 @@ public sealed record RedisLockSettings
     /// <summary>Path of a Unix domain socket.</summary>
     public string? Path { get; set; }
 
-    /// <summary>The address as one string: <c>redis://</c>, <c>rediss://</c>, or the client's own form. May hold a secret: never shown.</summary>
+    /// <summary>The address as one string: <c>redis://</c>, <c>rediss://</c>, or the client's own form. May hold a secret: never
+    /// shown.</summary>
     public string? Url { get; set; }
 
     /// <summary>User name; goes with <see cref="Password"/>.</summary>
@@ -37,7 +38,8 @@ public sealed record RedisLockSettings
     /// <summary>Always true: the client sends at once.</summary>
     public bool? NoDelay { get; set; }
 
-    /// <summary>First in, first out between the contenders of different processes. Default false; inside a process it is always so.</summary>
+    /// <summary>First in, first out between the contenders of different processes. Default false; inside a process it is always
+    /// so.</summary>
     public bool? Fair { get; set; }
 
     /// <summary>A grant counts only when so many replicas have it. Not negative. Default 0.</summary>

@@ -14,19 +14,23 @@ internal static class RedisSettings
         CommonSettings.Username<RedisLockSettings>(static s => s.Username, static (s, value) => s with { Username = value }),
         CommonSettings.Password<RedisLockSettings>(static s => s.Password, static (s, value) => s with { Password = value }),
         CommonSettings.Tls<RedisLockSettings>(static s => s.Tls, static (s, value) => s with { Tls = value }),
-        Settings.WholeNumber<RedisLockSettings>("db", static s => s.Db, static (s, value) => s with { Db = value }, "Number of the database.") with
+        Settings.WholeNumber<RedisLockSettings>(
+            "db", static s => s.Db, static (s, value) => s with { Db = value }, "Number of the database.") with
         {
             Default = "0", Misnomers = ["dbNumber", "dbIndex", "defaultDatabase", "index"],
         },
-        CommonSettings.ConnectTimeout<RedisLockSettings>(static s => s.ConnectTimeout, static (s, value) => s with { ConnectTimeout = value }),
-        CommonSettings.CommandTimeout<RedisLockSettings>(static s => s.CommandTimeout, static (s, value) => s with { CommandTimeout = value }),
+        CommonSettings.ConnectTimeout<RedisLockSettings>(
+            static s => s.ConnectTimeout, static (s, value) => s with { ConnectTimeout = value }),
+        CommonSettings.CommandTimeout<RedisLockSettings>(
+            static s => s.CommandTimeout, static (s, value) => s with { CommandTimeout = value }),
         CommonSettings.NoDelay<RedisLockSettings>(
             static s => s.NoDelay, static (s, value) => s with { NoDelay = value }, "Always `true`: the client sends at once."),
         Settings.Flag<RedisLockSettings>(
             "fair", static s => s.Fair, static (s, value) => s with { Fair = value },
             "First in, first out between processes; inside a process it is always so. In memory and at the broker it is so anyway.") with
         {
-            Place = SettingPlace.LockOptions, AllowsNull = false, Default = "`false`", Misnomers = ["fifo"], Asks = static value => value is true,
+            Place = SettingPlace.LockOptions, AllowsNull = false, Default = "`false`", Misnomers = ["fifo"],
+            Asks = static value => value is true,
         },
         Settings.WholeNumber<RedisLockSettings>(
             "replicas", static s => s.Replicas, static (s, value) => s with { Replicas = value },
@@ -42,7 +46,8 @@ internal static class RedisSettings
         },
         Retention<RedisLockSettings>(static s => s.FenceRetention, static (s, value) => s with { FenceRetention = value }),
         Format<RedisLockSettings>(LockFormats.All, static s => s.Format, static (s, value) => s with { Format = value }),
-        CommonSettings.KeyPrefix<RedisLockSettings>("by format", static s => s.KeyPrefix, static (s, value) => s with { KeyPrefix = value }),
+        CommonSettings.KeyPrefix<RedisLockSettings>(
+            "by format", static s => s.KeyPrefix, static (s, value) => s with { KeyPrefix = value }),
     ])
     {
         Alternatives = [["host", "port"], ["path"], ["url"]],

@@ -1,18 +1,20 @@
 using Locking.Conformance;
+using Locking.Testing;
 
 namespace Locking;
 
 /// <summary>A thread pool that other work blocks for several ttls: the client needs the pool, so that a lease is not renewed, and is lost on time.</summary>
 [Collection(nameof(StarvedPoolTests))]
 [CollectionDefinition(nameof(StarvedPoolTests), DisableParallelization = true)]
-public sealed class StarvedPoolTests(EtcdFixture fixture) : IClassFixture<EtcdFixture>
+public sealed class StarvedPoolTests
 {
     [Fact]
     public async Task A_lease_is_lost_on_time_while_the_pool_is_blocked()
     {
         TimeSpan ttl = TimeSpan.FromSeconds(3);
         string key = $"starved/{Guid.NewGuid()}";
-        await using StoreLock locks = new(fixture.NewStore(), new LockOptions { Ttl = ttl });
+        await using EtcdServer server = await EtcdServer.StartAsync();
+        await using StoreLock locks = new(EtcdFixture.StoreAt([server.Url]), new LockOptions { Ttl = ttl });
         ILockHandle handle = await locks.LockAsync(key);
         CancellationToken lost = handle.LostToken;
         long since = TimeProvider.System.GetTimestamp();

@@ -12,7 +12,7 @@ internal sealed class OwnPeer : IPeer
         var endpoints = ports.Select(static port => new RedisLockSettings { Port = port }).ToList();
         var store = endpoints.Count == 1
             ? new RedisLockProvider().CreateStore(endpoints[0] with { Format = format }, options)
-            : new RedLockLockProvider().CreateStore(
+            : new RedLockProvider().CreateStore(
                 new RedLockSettings { Endpoints = endpoints, Format = format, NodeTimeout = TimeSpan.FromSeconds(5) }, options);
         _locks = new StoreLock(store, options);
     }

@@ -5,14 +5,15 @@ namespace Locking;
 /// <summary>A thread pool that other work blocks for several ttls: the client needs the pool, so that a lease is not renewed, and is lost on time.</summary>
 [Collection(nameof(StarvedPoolTests))]
 [CollectionDefinition(nameof(StarvedPoolTests), DisableParallelization = true)]
-public sealed class StarvedPoolTests(SharedServer fixture) : IClassFixture<SharedServer>
+public sealed class StarvedPoolTests
 {
     [Fact]
     public async Task A_lease_is_lost_on_time_while_the_pool_is_blocked()
     {
         TimeSpan ttl = TimeSpan.FromSeconds(3);
         string key = $"starved/{Guid.NewGuid()}";
-        await using StoreLock locks = new(TestStore.Create(fixture.Server.ConnectionString), new LockOptions { Ttl = ttl });
+        await using PostgresServer server = await PostgresServer.StartAsync();
+        await using StoreLock locks = new(TestStore.Create(server.ConnectionString), new LockOptions { Ttl = ttl });
         ILockHandle handle = await locks.LockAsync(key);
         CancellationToken lost = handle.LostToken;
         long since = TimeProvider.System.GetTimestamp();

@@ -11,16 +11,16 @@ public sealed class FirstCallerTests
     [Fact]
     public async Task A_probe_of_a_silent_node_runs_without_the_context_of_whoever_noticed_it()
     {
-        await using var quorum = await Quorum.StartAsync();
-        await using (var first = quorum.NewStore())
+        await using Quorum quorum = await Quorum.StartAsync();
+        await using (RedLockStore first = quorum.NewStore())
             Assert.True((await AskAsync(first)).IsGranted); // a quorum in use
         var time = new Witness();
-        var settings = new RedLockSettings
+        RedLockSettings settings = new RedLockSettings
         {
             CommandTimeout = TimeSpan.FromMilliseconds(500),
             Endpoints = [.. quorum.Servers.Select(static server => new RedisLockSettings { Port = server.Port })],
         };
-        await using var store = new RedLockLockProvider().CreateStore(
+        await using ILockStore store = new RedLockProvider().CreateStore(
             settings, null, LockProviderContext.Default with { TimeProvider = time });
         quorum.Servers[2].Freeze();
         s_caller.Value = "a request's, a tenant's, a trace's";
@@ -35,7 +35,9 @@ public sealed class FirstCallerTests
     }
 
     private static async Task<AcquireReply> AskAsync(ILockStore store) =>
-        await store.TryAcquireAsync(new AcquireRequest(Guid.NewGuid().ToString(), Guid.NewGuid().ToString(), "tester", TimeSpan.FromSeconds(30)), CancellationToken.None);
+        await store.TryAcquireAsync(
+            new AcquireRequest(Guid.NewGuid().ToString(), Guid.NewGuid().ToString(), "tester", TimeSpan.FromSeconds(30)),
+            CancellationToken.None);
 
     /// <summary>Sees in whose context a probe pauses.</summary>
     private sealed class Witness : TimeProvider

@@ -1,4 +1,5 @@
 using Locking.Conformance;
+using Locking.Testing;
 
 namespace Locking;
 
@@ -12,12 +13,13 @@ public sealed class FormatTests(QuorumFixture fixture) : IClassFixture<QuorumFix
     public async Task A_lock_of_ours_is_on_every_node_what_RedLock_net_writes()
     {
         await using var locks = new StoreLock(fixture.Quorum.NewStore(s_options, settings: s_format), s_options);
-        var key = $"test-{Guid.NewGuid():N}";
-        await using var held = await locks.LockAsync(key);
+        string key = $"test-{Guid.NewGuid():N}";
+        await using ILockHandle held = await locks.LockAsync(key);
         Assert.True(Guid.TryParseExact(held.Id, "D", out _), held.Id);
-        foreach (var server in fixture.Quorum.Servers)
+        foreach (RedisServer server in fixture.Quorum.Servers)
         {
-            await Eventually.TrueAsync(async () => (string?)await server.CommandAsync("GET", "redlock:" + key) == held.Id, "the vote of every node");
+            await Eventually.TrueAsync(
+                async () => (string?)await server.CommandAsync("GET", "redlock:" + key) == held.Id, "the vote of every node");
             Assert.InRange((long)(await server.CommandAsync("PTTL", "redlock:" + key))!, 1, 30_000);
             // Its way to take a lock: refused everywhere.
             Assert.Null(await server.CommandAsync("SET", "redlock:" + key, Guid.NewGuid().ToString(), "NX", "PX", "30000"));
@@ -28,18 +30,18 @@ public sealed class FormatTests(QuorumFixture fixture) : IClassFixture<QuorumFix
     public async Task A_lock_that_RedLock_net_has_on_a_majority_is_held_and_ours_when_it_lets_go()
     {
         await using var locks = new StoreLock(fixture.Quorum.NewStore(s_options, settings: s_format), s_options);
-        var (key, theirs) = ($"test-{Guid.NewGuid():N}", Guid.NewGuid().ToString());
-        foreach (var server in fixture.Quorum.Servers.Take(2))
+        (string? key, string? theirs) = ($"test-{Guid.NewGuid():N}", Guid.NewGuid().ToString());
+        foreach (RedisServer? server in fixture.Quorum.Servers.Take(2))
             Assert.Equal("OK", await server.CommandAsync("SET", "redlock:" + key, theirs, "NX", "PX", "600000"));
         Assert.Null(await locks.TryLockAsync(key));
         // Its minority's vote was taken back.
         Assert.Equal(0L, await fixture.Quorum.Servers[2].CommandAsync("EXISTS", "redlock:" + key));
-        var waiting = locks.LockAsync(key).AsTask();
+        Task<ILockHandle> waiting = locks.LockAsync(key).AsTask();
         Assert.False(waiting.IsCompleted);
         // Without a word: it gives no notice.
-        foreach (var server in fixture.Quorum.Servers.Take(2))
+        foreach (RedisServer? server in fixture.Quorum.Servers.Take(2))
             await server.CommandAsync("DEL", "redlock:" + key);
-        await using var held = await Eventually.DoneAsync(waiting, "the lock that a stranger had");
+        await using ILockHandle held = await Eventually.DoneAsync(waiting, "the lock that a stranger had");
         Assert.NotEqual(theirs, held.Id);
     }
 }

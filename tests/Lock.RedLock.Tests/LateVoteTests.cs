@@ -1,8 +1,10 @@
 using Locking.Conformance;
+using Locking.Testing;
 
 namespace Locking;
 
-/// <summary>A node's vote is held up on its way and comes when the others have long decided, and the lock may have been taken away.</summary>
+/// <summary>A node's vote is held up on its way and comes when the others have long decided, and the lock may have been taken
+/// away.</summary>
 public sealed class LateVoteTests : IAsyncLifetime
 {
     private const string Key = "k";
@@ -14,7 +16,7 @@ public sealed class LateVoteTests : IAsyncLifetime
 
     private readonly string _id = NewId();
     private Quorum _quorum = null!;
-    private RedLockLockStore _store = null!;
+    private RedLockStore _store = null!;
 
     public async Task InitializeAsync()
     {
@@ -41,7 +43,7 @@ public sealed class LateVoteTests : IAsyncLifetime
 
         Assert.Equal(StoreReply.NotHeld, await ExtendAsync());
         // For good, and it is in nobody's way any more.
-        foreach (var node in new[] { 1, 2 })
+        foreach (int node in new[] { 1, 2 })
             await HolderAsync(node, null);
         Assert.Equal(StoreReply.NotHeld, await ExtendAsync());
     }
@@ -50,9 +52,9 @@ public sealed class LateVoteTests : IAsyncLifetime
     public async Task It_is_taken_back_when_the_lease_was_counted_lost_before_it_came()
     {
         await TakeWithoutTheThirdAsync();
-        foreach (var server in _quorum.Servers.Take(2))
+        foreach (RedisServer? server in _quorum.Servers.Take(2))
             await server.CommandAsync("DEL", Key);
-        var before = await ScriptsAsync(2);
+        long before = await ScriptsAsync(2);
         Assert.Equal(StoreReply.NotHeld, await ExtendAsync());
         Assert.Equal(before, await ScriptsAsync(2));
         _quorum.Networks[2].Mend();
@@ -60,7 +62,7 @@ public sealed class LateVoteTests : IAsyncLifetime
         // The vote, the extension and what takes the vote back, in this order.
         await Eventually.TrueAsync(async () => await ScriptsAsync(2) >= before + 3, "what was on its way");
         Assert.Null(await _quorum.Servers[2].CommandAsync("GET", Key));
-        await using var other = _quorum.NewStore(s_options, settings: s_patient);
+        await using RedLockStore other = _quorum.NewStore(s_options, settings: s_patient);
         await TakeOnAllAsync(other, Key, NewId());
     }
 
@@ -68,7 +70,7 @@ public sealed class LateVoteTests : IAsyncLifetime
     public async Task It_is_taken_back_on_a_node_that_a_release_does_not_ask()
     {
         ScriptedNode[] nodes = [new("n1", Yes()), new("n2", Yes()), new("n3", new TaskCompletionSource<Vote>().Task)];
-        await using var store = ScriptedNode.StoreOf(nodes);
+        await using RedLockStore store = ScriptedNode.StoreOf(nodes);
         Assert.True((await AskAsync(store, Key, _id)).IsGranted);
         nodes[2].IsSuspect = true;
         Assert.Equal(StoreReply.Done, await store.TryReleaseAsync(Key, _id, CancellationToken.None));
@@ -82,7 +84,7 @@ public sealed class LateVoteTests : IAsyncLifetime
     {
         var late = new TaskCompletionSource<Vote>();
         ScriptedNode[] nodes = [new("n1", Yes()), new("n2", Yes()), new("n3", late.Task)];
-        await using var store = ScriptedNode.StoreOf(nodes);
+        await using RedLockStore store = ScriptedNode.StoreOf(nodes);
         Assert.True((await AskAsync(store, Key, _id)).IsGranted);
         Assert.Equal(StoreReply.Done, await store.TryReleaseAsync(Key, _id, CancellationToken.None));
         if (broke)
@@ -99,9 +101,9 @@ public sealed class LateVoteTests : IAsyncLifetime
         var late = new TaskCompletionSource<Vote>();
         ScriptedNode[] nodes = [new("n1", Yes()), new("n2", Busy()), new("n3", late.Task)];
         nodes[2].Next = new TaskCompletionSource<Vote>().Task;
-        await using var store = ScriptedNode.StoreOf(nodes, new RedLockSettings { NodeTimeout = TimeSpan.FromMilliseconds(20) });
+        await using RedLockStore store = ScriptedNode.StoreOf(nodes, new RedLockSettings { NodeTimeout = TimeSpan.FromMilliseconds(20) });
         await Record.ExceptionAsync(async () => await AskAsync(store, Key, _id));
-        var withdrawals = nodes[2].Withdrawals;
+        int withdrawals = nodes[2].Withdrawals;
         nodes[1].Next = Yes();
         Assert.True((await AskAsync(store, Key, _id)).IsGranted);
         nodes[2].Interruptions++;
@@ -114,7 +116,7 @@ public sealed class LateVoteTests : IAsyncLifetime
     public async Task It_may_still_be_asked_for_when_the_caller_has_the_lock_and_gives_up_something_else()
     {
         ScriptedNode[] nodes = [new("n1", Yes()), new("n2", Yes()), new("n3", new TaskCompletionSource<Vote>().Task) { IsReady = false }];
-        await using var store = ScriptedNode.StoreOf(nodes);
+        await using RedLockStore store = ScriptedNode.StoreOf(nodes);
         using var stop = new CancellationTokenSource();
         Assert.True((await store.TryAcquireAsync(new AcquireRequest(Key, _id, "tester", s_ttl), stop.Token)).IsGranted);
         await stop.CancelAsync();
@@ -173,9 +175,10 @@ public sealed class LateVoteTests : IAsyncLifetime
     {
         await TakeWithoutTheThirdAsync();
         await _quorum.Servers[0].CommandAsync("DEL", Key);
-        await using (var other = Quorum.StoreAt([.. _quorum.Servers.Select(static server => server.Port)], s_options, settings: s_patient))
+        await using (
+            RedLockStore other = Quorum.StoreAt([.. _quorum.Servers.Select(static server => server.Port)], s_options, settings: s_patient))
         {
-            var theirs = NewId();
+            string theirs = NewId();
             Assert.True((await AskAsync(other, Key, theirs)).IsGranted);
             Assert.Equal(StoreReply.Done, await other.TryReleaseAsync(Key, theirs, CancellationToken.None));
         }
@@ -183,7 +186,7 @@ public sealed class LateVoteTests : IAsyncLifetime
         _quorum.Networks[2].Mend();
         await StandsAsync(2, NodeStanding.Late);
         // The node that would say so is silent.
-        var round = _store.Leases.Find(_id)!.BeginRound();
+        LeaseRound round = _store.Leases.Find(_id)!.BeginRound();
         Assert.Null(round.Conclude([null, StoreReply.Done, StoreReply.Done], []));
         // And then it says so.
         Assert.Equal(StoreReply.NotHeld, await ExtendAsync());
@@ -192,27 +195,28 @@ public sealed class LateVoteTests : IAsyncLifetime
     [Fact]
     public async Task A_vote_is_taken_back_where_nobody_may_be_told()
     {
-        await using var server = await Testing.RedisServer.StartAsync();
+        await using RedisServer server = await Testing.RedisServer.StartAsync();
         // A new user of Redis 7 has no channels.
         Assert.Equal("OK", await server.CommandAsync("ACL", "SETUSER", "default", "resetchannels"));
-        await using var store = Quorum.StoreAt([server.Port], s_options);
+        await using RedLockStore store = Quorum.StoreAt([server.Port], s_options);
         Assert.True((await AskAsync(store, Key, _id)).IsGranted);
         await store.Nodes[0].WithdrawAsync(Key, _id, quietly: false, CancellationToken.None);
         Assert.Null(await server.CommandAsync("GET", Key));
-        var refused = ((object?[])(await server.CommandAsync("ACL", "LOG"))!).Select(static entry => (string)((object?[])entry!)[3]!);
+        IEnumerable<string> refused = (
+            (object?[])(await server.CommandAsync("ACL", "LOG"))!).Select(static entry => (string)((object?[])entry!)[3]!);
         Assert.Contains("channel", refused);
     }
 
     private static string NewId() => Guid.NewGuid().ToString();
 
-    private static async Task<AcquireReply> AskAsync(RedLockLockStore store, string key, string id) =>
+    private static async Task<AcquireReply> AskAsync(RedLockStore store, string key, string id) =>
         await store.TryAcquireAsync(new AcquireRequest(key, id, "tester", s_ttl), CancellationToken.None);
 
     /// <summary>Takes a lock, and waits for the vote of every node.</summary>
-    private async Task TakeOnAllAsync(RedLockLockStore store, string key, string id)
+    private async Task TakeOnAllAsync(RedLockStore store, string key, string id)
     {
         Assert.True((await AskAsync(store, key, id)).IsGranted);
-        for (var node = 0; node < 3; node++)
+        for (int node = 0; node < 3; node++)
             await HolderAsync(node, id, key);
     }
 
@@ -227,14 +231,15 @@ public sealed class LateVoteTests : IAsyncLifetime
     private async Task<StoreReply> ExtendAsync() => await _store.TryExtendAsync(Key, _id, s_ttl, CancellationToken.None);
 
     private async Task HolderAsync(int node, string? id, string key = Key) =>
-        await Eventually.TrueAsync(async () => (string?)await _quorum.Servers[node].CommandAsync("GET", key) == id, $"the holder at node {node}");
+        await Eventually.TrueAsync(
+            async () => (string?)await _quorum.Servers[node].CommandAsync("GET", key) == id, $"the holder at node {node}");
 
     private async Task StandsAsync(int node, NodeStanding standing) =>
         await Eventually.TrueAsync(() => _store.Leases.Find(_id)!.StandingOf(node) == standing, $"node {node} {standing}");
 
     private async Task<bool> AskFirstAsync()
     {
-        var before = await ScriptsAsync(0);
+        long before = await ScriptsAsync(0);
         await Record.ExceptionAsync(async () => await AskAsync(_store, "other", NewId()));
         return await ScriptsAsync(0) > before;
     }

@@ -1,4 +1,5 @@
 using Locking.Conformance;
+using Locking.Testing;
 
 namespace Locking;
 
@@ -10,11 +11,11 @@ public sealed class LossSignalTests
     [Fact]
     public async Task A_lock_that_another_process_forces_is_announced_at_once()
     {
-        await using var quorum = await Quorum.StartAsync();
+        await using Quorum quorum = await Quorum.StartAsync();
         await using var holding = new StoreLock(quorum.NewStore(s_options), s_options);
         await using var forcing = new StoreLock(quorum.NewStore(s_options), s_options);
-        await using var held = await holding.LockAsync("k");
-        await using var bystander = await holding.LockAsync("other");
+        await using ILockHandle held = await holding.LockAsync("k");
+        await using ILockHandle bystander = await holding.LockAsync("other");
         Assert.True(await forcing.ForceUnlockAsync("k"));
         await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss");
         Assert.Equal(LostReason.Forced, held.LostReason);
@@ -24,16 +25,17 @@ public sealed class LossSignalTests
     [Fact]
     public async Task A_lock_that_is_forced_on_a_minority_stands()
     {
-        await using var quorum = await Quorum.StartAsync();
+        await using Quorum quorum = await Quorum.StartAsync();
         await using var holding = new StoreLock(quorum.NewStore(s_options), s_options);
-        await using var held = await holding.LockAsync("k");
-        foreach (var server in quorum.Servers)
+        await using ILockHandle held = await holding.LockAsync("k");
+        foreach (RedisServer server in quorum.Servers)
             await Eventually.TrueAsync(async () => (string?)await server.CommandAsync("GET", "k") == held.Id, "the vote of every node");
         await ForceOnAsync(quorum.Servers[0]);
         // A forced lock that is heard behind it on the same connection shows that the first was heard too.
-        await using var marker = await holding.LockAsync("marker");
-        foreach (var server in quorum.Servers)
-            await Eventually.TrueAsync(async () => (string?)await server.CommandAsync("GET", "marker") == marker.Id, "the vote of every node");
+        await using ILockHandle marker = await holding.LockAsync("marker");
+        foreach (RedisServer server in quorum.Servers)
+            await Eventually.TrueAsync(
+                async () => (string?)await server.CommandAsync("GET", "marker") == marker.Id, "the vote of every node");
         await ForceOnAsync(quorum.Servers[0], "marker");
         await ForceOnAsync(quorum.Servers[1], "marker");
         await Eventually.TrueAsync(() => marker.LostToken.IsCancellationRequested, "the marker's loss");
@@ -44,7 +46,7 @@ public sealed class LossSignalTests
 
     private static async Task ForceOnAsync(Testing.RedisServer server, string key = "k")
     {
-        await using var store = new RedisLockProvider().CreateStore(
+        await using ILockStore store = new RedisLockProvider().CreateStore(
             new RedisLockSettings { Port = server.Port }, null, LockProviderContext.Default);
         Assert.True(await ((IForceReleaseStore)store).ForceReleaseAsync(key, CancellationToken.None));
     }

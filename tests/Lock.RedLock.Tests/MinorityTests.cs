@@ -1,8 +1,10 @@
 using Locking.Conformance;
+using Locking.Testing;
 
 namespace Locking;
 
-/// <summary>Any minority of the servers may be down, frozen, slow, cut off, unheard, restarted empty: at the start, in mid-hold, in mid-wait.</summary>
+/// <summary>Any minority of the servers may be down, frozen, slow, cut off, unheard, restarted empty: at the start, in mid-hold, in
+/// mid-wait.</summary>
 public sealed class MinorityTests
 {
     private static readonly LockOptions s_options = new() { Ttl = TimeSpan.FromSeconds(2) };
@@ -15,11 +17,12 @@ public sealed class MinorityTests
     {
         // Whoever waited for the node in trouble would wait for hours.
         var renewed = new LockOptions { Ttl = TimeSpan.FromSeconds(30) };
-        await using var quorum = await Quorum.StartBehindNetworksAsync();
+        await using Quorum quorum = await Quorum.StartBehindNetworksAsync();
         await using var locks = new StoreLock(quorum.NewStore(renewed), renewed);
-        await using var others = new StoreLock(quorum.NewStore(renewed, settings: new RedLockSettings { NodeTimeout = TimeSpan.FromHours(1) }), renewed);
-        await using var held = await locks.LockAsync("k");
-        foreach (var server in quorum.Servers)
+        await using var others = new StoreLock(
+            quorum.NewStore(renewed, settings: new RedLockSettings { NodeTimeout = TimeSpan.FromHours(1) }), renewed);
+        await using ILockHandle held = await locks.LockAsync("k");
+        foreach (RedisServer server in quorum.Servers)
             await Eventually.TrueAsync(async () => (string?)await server.CommandAsync("GET", "k") == held.Id, "the vote of every node");
         Trouble(quorum, 1, trouble);
         await RenewedAsync(quorum.Servers[0], "k");
@@ -28,13 +31,14 @@ public sealed class MinorityTests
         Assert.Null(await others.TryLockAsync("k"));
         Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
 
-        var last = held.FencingToken;
-        for (var i = 0; i < 50; i++)
+        long? last = held.FencingToken;
+        for (int i = 0; i < 50; i++)
         {
-            var next = await Eventually.DoneAsync(others.LockAsync("k").AsTask(), $"a lock with one node {trouble}");
+            ILockHandle next = await Eventually.DoneAsync(others.LockAsync("k").AsTask(), $"a lock with one node {trouble}");
             Assert.True(next.FencingToken > last);
             last = next.FencingToken;
-            Assert.Equal(UnlockOutcome.Released, await Eventually.DoneAsync(next.UnlockAsync().AsTask(), $"an unlock with one node {trouble}"));
+            Assert.Equal(
+                UnlockOutcome.Released, await Eventually.DoneAsync(next.UnlockAsync().AsTask(), $"an unlock with one node {trouble}"));
         }
     }
 
@@ -42,12 +46,12 @@ public sealed class MinorityTests
     [MemberData(nameof(Troubles))]
     public async Task A_node_in_trouble_from_the_start_is_done_without(string trouble)
     {
-        await using var quorum = await Quorum.StartBehindNetworksAsync();
-        await using (var first = quorum.NewStore(s_options))
+        await using Quorum quorum = await Quorum.StartBehindNetworksAsync();
+        await using (RedLockStore first = quorum.NewStore(s_options))
             await TakeAndReleaseAsync(first, "warm"); // a quorum in use
         Trouble(quorum, 0, trouble);
         await using var locks = new StoreLock(quorum.NewStore(s_options), s_options);
-        await using var held = await Eventually.DoneAsync(locks.LockAsync("k").AsTask(), "the lock");
+        await using ILockHandle held = await Eventually.DoneAsync(locks.LockAsync("k").AsTask(), "the lock");
         Assert.True(held.Remaining > TimeSpan.Zero);
     }
 
@@ -55,16 +59,16 @@ public sealed class MinorityTests
     [MemberData(nameof(Troubles))]
     public async Task Waiters_are_woken_although_a_node_is_in_trouble(string trouble)
     {
-        await using var quorum = await Quorum.StartBehindNetworksAsync();
-        var options = s_options with { PollInterval = TimeSpan.FromMinutes(10), Ttl = TimeSpan.FromMinutes(10) };
+        await using Quorum quorum = await Quorum.StartBehindNetworksAsync();
+        LockOptions options = s_options with { PollInterval = TimeSpan.FromMinutes(10), Ttl = TimeSpan.FromMinutes(10) };
         var quick = new RedLockSettings { NodeTimeout = TimeSpan.FromMilliseconds(100) };
         await using var locks = new StoreLock(quorum.NewStore(options, settings: quick), options);
         await using var others = new StoreLock(quorum.NewStore(options, settings: quick), options);
-        var held = await locks.LockAsync("k");
-        var waiting = others.LockAsync("k").AsTask();
+        ILockHandle held = await locks.LockAsync("k");
+        Task<ILockHandle> waiting = others.LockAsync("k").AsTask();
         await Eventually.TrueAsync(async () =>
         {
-            foreach (var server in quorum.Servers)
+            foreach (RedisServer server in quorum.Servers)
             {
                 if ((long)((object?[])(await server.CommandAsync("PUBSUB", "NUMSUB", "lock:released"))!)[1]! == 0)
                     return false;
@@ -74,7 +78,7 @@ public sealed class MinorityTests
         }, "subscribed everywhere");
         Trouble(quorum, 2, trouble);
         await held.UnlockAsync();
-        var next = await Eventually.DoneAsync(waiting, "the waiter's lock");
+        ILockHandle next = await Eventually.DoneAsync(waiting, "the waiter's lock");
         Assert.True(next.FencingToken > held.FencingToken);
         await next.UnlockAsync();
     }
@@ -82,21 +86,22 @@ public sealed class MinorityTests
     [Fact]
     public async Task Servers_of_two_makes_are_one_quorum_whichever_of_them_is_frozen()
     {
-        await using var quorum = await Quorum.StartMixedAsync();
+        await using Quorum quorum = await Quorum.StartMixedAsync();
         await using var locks = new StoreLock(quorum.NewStore(s_options), s_options);
         long? last = 0;
-        foreach (var frozen in quorum.Servers)
+        foreach (RedisServer frozen in quorum.Servers)
         {
-            await using (var all = await locks.LockAsync("k"))
+            await using (ILockHandle all = await locks.LockAsync("k"))
             {
-                foreach (var server in quorum.Servers)
-                    await Eventually.TrueAsync(async () => (string?)await server.CommandAsync("GET", "k") == all.Id, "the vote of every node");
+                foreach (RedisServer server in quorum.Servers)
+                    await Eventually.TrueAsync(
+                        async () => (string?)await server.CommandAsync("GET", "k") == all.Id, "the vote of every node");
                 Assert.True(all.FencingToken > last);
                 last = all.FencingToken;
             }
 
             frozen.Freeze();
-            await using (var most = await Eventually.DoneAsync(locks.LockAsync("k").AsTask(), "a lock of the other two"))
+            await using (ILockHandle most = await Eventually.DoneAsync(locks.LockAsync("k").AsTask(), "a lock of the other two"))
             {
                 Assert.True(most.FencingToken > last);
                 last = most.FencingToken;
@@ -109,25 +114,26 @@ public sealed class MinorityTests
     [Fact]
     public async Task A_majority_in_trouble_is_a_failure_and_a_loss_and_never_a_grant()
     {
-        await using var quorum = await Quorum.StartAsync();
+        await using Quorum quorum = await Quorum.StartAsync();
         await using var locks = new StoreLock(quorum.NewStore(s_options), s_options);
-        await using var held = await locks.LockAsync("k");
+        await using ILockHandle held = await locks.LockAsync("k");
         quorum.Servers[0].Kill();
         quorum.Servers[2].Freeze();
-        await using var store = quorum.NewStore(s_options, TimeSpan.FromMilliseconds(500));
+        await using RedLockStore store = quorum.NewStore(s_options, TimeSpan.FromMilliseconds(500));
         await Eventually.TrueAsync(
             async () =>
             {
-                var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, "other", NewId()));
+                LockStoreException fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, "other", NewId()));
                 Assert.True(fault.IsTransient);
-                return fault.Message.Contains("1 of 3 nodes", StringComparison.Ordinal); // a busy machine may have made the third one late, too
+                return fault.Message.Contains(
+                    "1 of 3 nodes", StringComparison.Ordinal); // a busy machine may have made the third one late, too
             },
             "a vote of the one that is left");
         await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss");
         Assert.Equal(LostReason.Expired, held.LostReason);
 
         quorum.Servers[2].Thaw();
-        await using var again = await Eventually.DoneAsync(locks.LockAsync("other").AsTask(), "a lock with two of three");
+        await using ILockHandle again = await Eventually.DoneAsync(locks.LockAsync("other").AsTask(), "a lock with two of three");
         Assert.NotNull(again.FencingToken);
     }
 
@@ -135,33 +141,33 @@ public sealed class MinorityTests
     public async Task A_node_that_restarted_empty_gives_nobody_a_second_majority()
     {
         // A machine that is too busy to ask often enough within a lease has a longer one.
-        for (var ttl = TimeSpan.FromSeconds(8); !await IsProvedAsync(ttl); ttl *= 2)
+        for (TimeSpan ttl = TimeSpan.FromSeconds(8); !await IsProvedAsync(ttl); ttl *= 2)
             Assert.True(ttl < TimeSpan.FromMinutes(1), "while the lease lived, nobody has asked again and again");
     }
 
     private static async Task<bool> IsProvedAsync(TimeSpan ttl)
     {
         var options = new LockOptions { Ttl = ttl };
-        await using var quorum = await Quorum.StartAsync();
-        await using var store = quorum.NewStore(options);
-        await using var other = quorum.NewStore(options);
+        await using Quorum quorum = await Quorum.StartAsync();
+        await using RedLockStore store = quorum.NewStore(options);
+        await using RedLockStore other = quorum.NewStore(options);
         await TakeAndReleaseAsync(other, "warm");
 
         // The holder has the lock on nodes 0 and 1; node 2 has not heard of it.
-        var holder = NewId();
+        string holder = NewId();
         await TakeAsync(store, "k", holder, ttl);
-        foreach (var server in quorum.Servers)
+        foreach (RedisServer server in quorum.Servers)
             await Eventually.TrueAsync(async () => (string?)await server.CommandAsync("GET", "k") == holder, "the vote of every node");
         await quorum.Servers[2].CommandAsync("DEL", "k");
         // Node 1 forgets: with node 2 that would be a second majority.
         quorum.Servers[1].Kill();
         await quorum.Servers[1].StartAgainAsync();
-        await using var newcomer = quorum.NewStore(options);
+        await using RedLockStore newcomer = quorum.NewStore(options);
         ILockStore[] contenders = [other, newcomer];
         // From here on each of them is connected to the node again: it has asked it for a vote.
-        foreach (var contender in contenders)
+        foreach (ILockStore contender in contenders)
         {
-            var before = await VotesAskedAsync(quorum.Servers[1]);
+            long before = await VotesAskedAsync(quorum.Servers[1]);
             await Eventually.TrueAsync(async () =>
             {
                 await Record.ExceptionAsync(() => AskAsync(contender, "warm", NewId(), TimeSpan.FromMilliseconds(10)));
@@ -169,13 +175,13 @@ public sealed class MinorityTests
             }, "the node asked");
         }
 
-        var asked = new int[contenders.Length];
-        var votesBefore = await VotesAskedAsync(quorum.Servers[1]);
+        int[] asked = new int[contenders.Length];
+        long votesBefore = await VotesAskedAsync(quorum.Servers[1]);
         long votesWhileHeld = 0;
-        var granted = false;
+        bool granted = false;
         while (!granted)
         {
-            for (var i = 0; i < contenders.Length && !granted; i++)
+            for (int i = 0; i < contenders.Length && !granted; i++)
             {
                 try
                 {
@@ -208,7 +214,7 @@ public sealed class MinorityTests
         // When the longest lease is over, the node votes again, and everybody can have the lock with any majority.
         quorum.Servers[0].Freeze();
         await using var locks = new StoreLock(quorum.NewStore(options), options);
-        await using var next = await Eventually.DoneAsync(locks.LockAsync("k").AsTask(), "a lock with the node that restarted");
+        await using ILockHandle next = await Eventually.DoneAsync(locks.LockAsync("k").AsTask(), "a lock with the node that restarted");
         Assert.NotNull(next.FencingToken);
         return true;
     }
@@ -216,18 +222,20 @@ public sealed class MinorityTests
     [Fact]
     public async Task A_node_that_was_flushed_does_not_vote_before_the_longest_lease_is_over()
     {
-        await using var quorum = await Quorum.StartAsync();
-        await using var store = quorum.NewStore(new LockOptions { Ttl = TimeSpan.FromSeconds(3) });
+        await using Quorum quorum = await Quorum.StartAsync();
+        await using RedLockStore store = quorum.NewStore(new LockOptions { Ttl = TimeSpan.FromSeconds(3) });
         await TakeAsync(store, "k", NewId(), TimeSpan.FromSeconds(3));
-        foreach (var server in quorum.Servers)
+        foreach (RedisServer server in quorum.Servers)
             await Eventually.TrueAsync(async () => await server.CommandAsync("GET", "k") is not null, "the vote of every node");
         await quorum.Servers[1].CommandAsync("FLUSHALL");
         await quorum.Servers[2].CommandAsync("DEL", "k");
-        var refused = await Record.ExceptionAsync(async () => Assert.False((await AskAsync(store, "k", NewId(), TimeSpan.FromSeconds(3))).IsGranted));
+        Exception? refused = await Record.ExceptionAsync(
+            async () => Assert.False((await AskAsync(store, "k", NewId(), TimeSpan.FromSeconds(3))).IsGranted));
         Assert.True(refused is null or LockStoreException { IsTransient: true }, refused?.ToString());
         await Eventually.TrueAsync(async () =>
         {
-            var life = (string?)await quorum.Servers[1].CommandAsync("EVAL", "return redis.call('get', redis.call('keys', 'lock*life')[1])", "0");
+            string? life = (string?)await quorum.Servers[1].CommandAsync(
+                "EVAL", "return redis.call('get', redis.call('keys', 'lock*life')[1])", "0");
             return life is not null && !life.StartsWith("0 ", StringComparison.Ordinal);
         }, "the node's rest noted");
     }
@@ -235,29 +243,29 @@ public sealed class MinorityTests
     [Fact]
     public async Task A_new_quorum_serves_at_once_whoever_comes_first()
     {
-        await using var quorum = await Quorum.StartAsync();
+        await using Quorum quorum = await Quorum.StartAsync();
         var options = new LockOptions { Ttl = TimeSpan.FromMinutes(10) };
-        var stores = Enumerable.Range(0, 4).Select(_ => quorum.NewStore(options)).ToList();
-        var locks = stores.ConvertAll(store => new StoreLock(store, options));
+        List<RedLockStore> stores = Enumerable.Range(0, 4).Select(_ => quorum.NewStore(options)).ToList();
+        List<StoreLock> locks = stores.ConvertAll(store => new StoreLock(store, options));
         await Eventually.DoneAsync(
             Task.WhenAll(locks.Select(async one =>
             {
-                await using var handle = await one.LockAsync("first");
+                await using ILockHandle handle = await one.LockAsync("first");
             })),
             "all of them");
-        foreach (var one in locks)
+        foreach (StoreLock? one in locks)
             await one.DisposeAsync();
     }
 
     /// <summary>Waits until a lease on a node lasts longer than it did.</summary>
     private static async Task RenewedAsync(Testing.RedisServer server, string key)
     {
-        var last = long.MaxValue;
+        long last = long.MaxValue;
         await Eventually.TrueAsync(
             async () =>
             {
-                var left = (long)(await server.CommandAsync("PTTL", key))!;
-                var isRenewed = left > last;
+                long left = (long)(await server.CommandAsync("PTTL", key))!;
+                bool isRenewed = left > last;
                 last = left;
                 return isRenewed;
             },
@@ -292,7 +300,7 @@ public sealed class MinorityTests
     /// <summary>How often the node was asked for a vote: each is one script.</summary>
     private static async Task<long> VotesAskedAsync(Testing.RedisServer server)
     {
-        var line = ((string)(await server.CommandAsync("INFO", "commandstats"))!).Split("\r\n")
+        IEnumerable<string> line = ((string)(await server.CommandAsync("INFO", "commandstats"))!).Split("\r\n")
             .Where(static one => one.StartsWith("cmdstat_eval", StringComparison.Ordinal));
         return line.Sum(static one => long.Parse(one.Split("calls=")[1].Split(',')[0], System.Globalization.CultureInfo.InvariantCulture));
     }
@@ -304,20 +312,21 @@ public sealed class MinorityTests
 
     private static async Task TakeAndReleaseAsync(ILockStore store, string key)
     {
-        var id = NewId();
+        string id = NewId();
         await TakeAsync(store, key, id, TimeSpan.FromSeconds(2));
         // Asked twice it may be gone already.
-        Assert.NotEqual(StoreReply.HeldByAnother, await WhenAnsweredAsync(async () => await store.TryReleaseAsync(key, id, CancellationToken.None)));
+        Assert.NotEqual(
+            StoreReply.HeldByAnother, await WhenAnsweredAsync(async () => await store.TryReleaseAsync(key, id, CancellationToken.None)));
     }
 
-    /// <summary>What a test needs before it begins. A busy machine may make servers slower than a vote is waited for: that is a fault that passes, and
-    /// asking again with the same id is what it is answered with.</summary>
+    /// <summary>What a test needs before it begins. A busy machine may make servers slower than a vote is waited for: that is a fault that
+    /// passes, and asking again with the same id is what it is answered with.</summary>
     private static async Task TakeAsync(ILockStore store, string key, string id, TimeSpan ttl) =>
         Assert.True((await WhenAnsweredAsync(() => AskAsync(store, key, id, ttl))).IsGranted);
 
     private static async Task<T> WhenAnsweredAsync<T>(Func<Task<T>> ask)
     {
-        var began = TimeProvider.System.GetTimestamp();
+        long began = TimeProvider.System.GetTimestamp();
         while (true)
         {
             try

@@ -22,17 +22,18 @@ public sealed class Quorum : IAsyncDisposable
     /// <summary>Three servers, each behind a network of its own.</summary>
     public static async Task<Quorum> StartBehindNetworksAsync()
     {
-        var quorum = await StartAsync();
+        Quorum quorum = await StartAsync();
         return new Quorum(quorum.Servers) { Networks = [.. quorum.Servers.Select(static server => new RedisProxy(server.Port))] };
     }
 
     /// <summary>A store, as another process would have one.</summary>
-    public RedLockLockStore NewStore(LockOptions? options = null, TimeSpan? commandTimeout = null, RedLockSettings? settings = null) => StoreAt(
-        [.. Networks.Count > 0 ? Networks.Select(network => network.Port) : Servers.Select(server => server.Port)], options, commandTimeout, settings);
+    public RedLockStore NewStore(LockOptions? options = null, TimeSpan? commandTimeout = null, RedLockSettings? settings = null) => StoreAt(
+        [.. Networks.Count > 0 ? Networks.Select(network => network.Port) : Servers.Select(server => server.Port)],
+        options, commandTimeout, settings);
 
-    public static RedLockLockStore StoreAt(
+    public static RedLockStore StoreAt(
         IReadOnlyList<int> ports, LockOptions? options = null, TimeSpan? commandTimeout = null, RedLockSettings? settings = null) =>
-        (RedLockLockStore)new RedLockLockProvider().CreateStore(
+        (RedLockStore)new RedLockProvider().CreateStore(
             (settings ?? new RedLockSettings()) with
             {
                 Endpoints = [.. ports.Select(port => new RedisLockSettings { Host = "127.0.0.1", Port = port })],
@@ -43,9 +44,9 @@ public sealed class Quorum : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var network in Networks)
+        foreach (RedisProxy network in Networks)
             await network.DisposeAsync();
-        foreach (var server in Servers)
+        foreach (RedisServer server in Servers)
             await server.DisposeAsync();
     }
 }

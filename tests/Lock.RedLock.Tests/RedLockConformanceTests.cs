@@ -10,7 +10,8 @@ public abstract class RedLockConformance(QuorumFixture fixture, string format) :
     protected override StoreAbilities Abilities =>
         new() { SupportsNoExpiry = false, SignalsRelease = true, SignalsLoss = true, ForcesRelease = true, IsFair = false };
 
-    protected override ILockStore CreateStore() => fixture.Quorum.NewStore(settings: new RedLockSettings { Format = format, NodeTimeout = Patience });
+    protected override ILockStore CreateStore() =>
+        fixture.Quorum.NewStore(settings: new RedLockSettings { Format = format, NodeTimeout = Patience });
 
     protected override ILockStore CreateUnreachableStore(int closedPort) => Quorum.StoreAt([closedPort, closedPort + 1, closedPort + 2]);
 
@@ -18,15 +19,16 @@ public abstract class RedLockConformance(QuorumFixture fixture, string format) :
         RedLockOf(silentPort, limit);
 
     /// <summary>The same silent server under three names: none of them is ever reached.</summary>
-    private static RedLockLockStore RedLockOf(int port, TimeSpan limit)
+    private static RedLockStore RedLockOf(int port, TimeSpan limit)
     {
-        var stores = Enumerable.Range(0, 3).Select(_ => (RedisLockStore)new RedisLockProvider().CreateStore(
+        IEnumerable<RedisLockStore> stores = Enumerable.Range(0, 3).Select(_ => (RedisLockStore)new RedisLockProvider().CreateStore(
             new RedisLockSettings { Port = port, CommandTimeout = limit, ConnectTimeout = limit }, null, LockProviderContext.Default));
-        return RedLockLockProvider.Create([.. stores], new RedLockSettings(), new LockOptions(), TimeProvider.System, limit);
+        return RedLockProvider.Create([.. stores], new RedLockSettings(), new LockOptions(), TimeProvider.System, limit);
     }
 }
 
-public sealed class NativeConformanceTests(QuorumFixture fixture) : RedLockConformance(fixture, LockFormats.Native), IClassFixture<QuorumFixture>;
+public sealed class NativeConformanceTests(QuorumFixture fixture) : RedLockConformance(
+    fixture, LockFormats.Native), IClassFixture<QuorumFixture>;
 
 public sealed class RedLockNetConformanceTests(QuorumFixture fixture)
     : RedLockConformance(fixture, LockFormats.RedLockNet), IClassFixture<QuorumFixture>;
@@ -36,5 +38,6 @@ public sealed class RedLockWholeLockTests(QuorumFixture fixture) : LockConforman
 {
     protected override bool SupportsNoExpiry => false;
 
-    protected override ILock CreateLock(LockOptions? defaults, string? ns) => new StoreLock(fixture.Quorum.NewStore(settings: new RedLockSettings { NodeTimeout = RedLockConformance.Patience }), defaults, ns);
+    protected override ILock CreateLock(LockOptions? defaults, string? ns) =>
+        new StoreLock(fixture.Quorum.NewStore(settings: new RedLockSettings { NodeTimeout = RedLockConformance.Patience }), defaults, ns);
 }

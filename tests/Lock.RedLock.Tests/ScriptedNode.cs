@@ -23,25 +23,21 @@ internal sealed class ScriptedNode(string name, Task<Vote> first) : IQuorumNode
     /// <summary>When it is ready; never, unless it is already.</summary>
     public Task Preparation { get; init; } = new TaskCompletionSource().Task;
 
-    public Task PrepareAsync(TimeSpan ttl, CancellationToken cancellationToken) => IsReady ? Task.CompletedTask : Preparation.WaitAsync(cancellationToken);
+    public Task PrepareAsync(TimeSpan ttl, CancellationToken cancellationToken) =>
+        IsReady ? Task.CompletedTask : Preparation.WaitAsync(cancellationToken);
 
     /// <summary>Its answer from the second time on.</summary>
     public Task<Vote>? Next { get; set; }
 
     public int Withdrawals { get; private set; }
 
-    public static RedLockLockStore StoreOf(ScriptedNode[] nodes, RedLockSettings? settings = null, TimeSpan? connectTimeout = null)
+    public static RedLockStore StoreOf(ScriptedNode[] nodes, RedLockSettings? settings = null, TimeSpan? connectTimeout = null)
     {
-        for (var i = 0; i < nodes.Length; i++)
+        for (int i = 0; i < nodes.Length; i++)
             nodes[i].Index = i;
-        return new RedLockLockStore(
-            nodes,
-            settings ?? new RedLockSettings(),
-            new LockOptions(),
-            TimeProvider.System,
-            connectTimeout ?? TimeSpan.FromSeconds(5),
-            static _ => { },
-            owned: new MemoryStream());
+        var quorum = new QuorumNodes(
+            nodes, settings?.Quorum, settings?.NodeTimeout, connectTimeout ?? TimeSpan.FromSeconds(5), TimeProvider.System);
+        return new RedLockStore(quorum, new LockOptions(), static _ => { }, owned: new MemoryStream());
     }
 
     /// <summary>What ends the request for the last vote.</summary>
@@ -53,7 +49,8 @@ internal sealed class ScriptedNode(string name, Task<Vote> first) : IQuorumNode
         return Interlocked.Increment(ref _asked) == 1 ? _first : Next ?? _first;
     }
 
-    public Task<bool> RaiseTokenAsync(string key, string holderId, long token, CancellationToken cancellationToken) => Task.FromResult(true);
+    public Task<bool> RaiseTokenAsync(string key, string holderId, long token, CancellationToken cancellationToken) =>
+        Task.FromResult(true);
 
     public Task WithdrawAsync(string key, string holderId, bool quietly, CancellationToken cancellationToken)
     {
@@ -70,15 +67,19 @@ internal sealed class ScriptedNode(string name, Task<Vote> first) : IQuorumNode
     {
         public string Type => "scripted";
 
-        public ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
 
-        public ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken) => new(StoreReply.Done);
+        public ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken) =>
+            new(StoreReply.Done);
 
-        public ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken) => new(StoreReply.Done);
+        public ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken) =>
+            new(StoreReply.Done);
 
         public ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public IAsyncEnumerable<LockInfo> ListAsync(string prefix, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public IAsyncEnumerable<LockInfo> ListAsync(string prefix, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }

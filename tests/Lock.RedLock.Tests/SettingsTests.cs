@@ -1,3 +1,5 @@
+using Locking.Testing;
+
 namespace Locking;
 
 /// <summary>What a quorum's configuration may say.</summary>
@@ -5,7 +7,8 @@ public sealed class SettingsTests
 {
     private static readonly RedLockSettings s_three = new() { Endpoints = [new() { Port = 1 }, new() { Port = 2 }, new() { Port = 3 }] };
 
-    private static RedLockSettings One(RedisLockSettings endpoint) => new() { Username = "shared", Password = "shared's", Endpoints = [endpoint] };
+    private static RedLockSettings One(RedisLockSettings endpoint) =>
+        new() { Username = "shared", Password = "shared's", Endpoints = [endpoint] };
 
     public static TheoryData<RedLockSettings, LockOptions?, string, string> Mistakes => new()
     {
@@ -32,12 +35,12 @@ public sealed class SettingsTests
     [MemberData(nameof(OwnPairs))]
     public async Task An_endpoint_that_has_a_user_or_a_password_takes_nothing_of_the_shared_pair(string how)
     {
-        await using var server = await Testing.RedisServer.StartAsync();
-        foreach (var (user, password) in new[] { ("x", "y"), ("shared", "s3cret") })
+        await using RedisServer server = await RedisServer.StartAsync();
+        foreach ((string? user, string? password) in new[] { ("x", "y"), ("shared", "s3cret") })
             await server.CommandAsync("ACL", "SETUSER", user, "on", ">" + password, "~*", "&*", "+@all");
         await server.CommandAsync("CONFIG", "SET", "requirepass", "default's");
-        var address = $"127.0.0.1:{server.Port}";
-        var endpoint = how switch
+        string address = $"127.0.0.1:{server.Port}";
+        RedisLockSettings endpoint = how switch
         {
             "url" => new RedisLockSettings { Url = $"redis://x:y@{address}" },
             "settings" => new RedisLockSettings { Port = server.Port, Username = "x", Password = "y" },
@@ -45,34 +48,43 @@ public sealed class SettingsTests
             "password alone" => new RedisLockSettings { Port = server.Port, Password = "default's" },
             _ => new RedisLockSettings { Url = $"{address},user=x,password=y" },
         };
-        Assert.Equal(how == "password alone" ? "default" : "x", await UserAsync(server, endpoint, new RedLockSettings { Username = "shared", Password = "s3cret" }));
-        Assert.Equal("shared", await UserAsync(server, new RedisLockSettings { Url = $"redis://{address}" }, new RedLockSettings { Username = "shared", Password = "s3cret" }));
+        Assert.Equal(
+            how == "password alone" ? "default" : "x",
+            await UserAsync(server, endpoint, new RedLockSettings { Username = "shared", Password = "s3cret" }));
+        Assert.Equal(
+            "shared",
+            await UserAsync(
+                server,
+                new RedisLockSettings { Url = $"redis://{address}" },
+                new RedLockSettings { Username = "shared", Password = "s3cret" }));
     }
 
     [Fact]
     public async Task What_an_endpoints_url_says_of_its_database_and_of_TLS_stands_over_what_is_shared()
     {
-        await using var server = await Testing.RedisServer.StartAsync();
+        await using RedisServer server = await RedisServer.StartAsync();
         var settings = new RedLockSettings { Db = 2, Endpoints = [new() { Url = $"redis://127.0.0.1:{server.Port}/4" }] };
-        await using var locks = new StoreLock(new RedLockLockProvider().CreateStore(settings));
-        await using var handle = await locks.LockAsync("k");
-        await using var raw = await server.RawAsync();
+        await using var locks = new StoreLock(new RedLockProvider().CreateStore(settings));
+        await using ILockHandle handle = await locks.LockAsync("k");
+        await using RawRedis raw = await server.RawAsync();
         await raw.CommandAsync("SELECT", "4");
         Assert.Equal(handle.Id, await raw.CommandAsync("GET", "k"));
 
-        var connector = RedisConnector.From(new RedisLockSettings { Url = "rediss://h" }, shared: new RedisLockSettings { Tls = false });
+        RedisConnector connector = RedisConnector.From(
+            new RedisLockSettings { Url = "rediss://h" }, shared: new RedisLockSettings { Tls = false });
         Assert.True(connector.IsEncrypted);
     }
 
     /// <summary>Who the server thinks we are.</summary>
-    private static async Task<string?> UserAsync(Testing.RedisServer server, RedisLockSettings endpoint, RedLockSettings common)
+    private static async Task<string?> UserAsync(RedisServer server, RedisLockSettings endpoint, RedLockSettings common)
     {
-        var settings = common with { Endpoints = [endpoint] };
-        await using var locks = new StoreLock(new RedLockLockProvider().CreateStore(settings));
-        await using var handle = await locks.LockAsync("k");
-        await using var raw = await server.RawAsync("default's");
-        var clients = (string)(await raw.CommandAsync("CLIENT", "LIST"))!;
-        var ours = clients.Split('\n').First(static line => line.Contains("cmd=evalsha", StringComparison.Ordinal) || line.Contains("cmd=eval", StringComparison.Ordinal));
+        RedLockSettings settings = common with { Endpoints = [endpoint] };
+        await using var locks = new StoreLock(new RedLockProvider().CreateStore(settings));
+        await using ILockHandle handle = await locks.LockAsync("k");
+        await using RawRedis raw = await server.RawAsync("default's");
+        string clients = (string)(await raw.CommandAsync("CLIENT", "LIST"))!;
+        string ours = clients.Split('\n').First(
+            static line => line.Contains("cmd=evalsha", StringComparison.Ordinal) || line.Contains("cmd=eval", StringComparison.Ordinal));
         return ours.Split(" user=")[1].Split(' ')[0];
     }
 
@@ -80,7 +92,7 @@ public sealed class SettingsTests
     [MemberData(nameof(Mistakes))]
     public void A_mistake_names_the_setting(RedLockSettings settings, LockOptions? options, string path, string says)
     {
-        var exception = Assert.Throws<LockConfigException>(() => new RedLockLockProvider().CreateStore(settings, options));
+        LockConfigException exception = Assert.Throws<LockConfigException>(() => new RedLockProvider().CreateStore(settings, options));
         Assert.Equal(path, exception.Path);
         Assert.Contains(says, exception.Message, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("s3cret", exception.ToString(), StringComparison.Ordinal);
@@ -92,10 +104,10 @@ public sealed class SettingsTests
     [InlineData("id")]
     public async Task A_call_for_a_lock_without_expiry_is_told_which_setting_it_is_and_leaves_nothing(string call)
     {
-        await using var server = await Testing.RedisServer.StartAsync();
+        await using RedisServer server = await RedisServer.StartAsync();
         await using var locks = new StoreLock(Quorum.StoreAt([server.Port]));
-        await using var held = await locks.LockAsync("held");
-        var fault = await Assert.ThrowsAsync<ArgumentException>(async () =>
+        await using ILockHandle held = await locks.LockAsync("held");
+        ArgumentException fault = await Assert.ThrowsAsync<ArgumentException>(async () =>
         {
             if (call == "lock")
                 await locks.LockAsync("k", new LockOptions { Ttl = Timeout.InfiniteTimeSpan });
@@ -113,21 +125,27 @@ public sealed class SettingsTests
     [Fact]
     public async Task Endpoints_have_credentials_of_their_own_or_the_common_ones()
     {
-        await using var open = await Testing.RedisServer.StartAsync();
-        await using var common = await Testing.RedisServer.StartAsync("--requirepass", "common");
-        await using var own = await Testing.RedisServer.StartAsync("--requirepass", "own");
-        var settings = new RedLockSettings
+        await using RedisServer open = await RedisServer.StartAsync();
+        await using RedisServer common = await RedisServer.StartAsync("--requirepass", "common");
+        await using RedisServer own = await RedisServer.StartAsync("--requirepass", "own");
+        RedLockSettings settings = new RedLockSettings
         {
             Password = "common",
-            Endpoints = [new() { Port = common.Port }, new() { Url = $"redis://:own@127.0.0.1:{own.Port}/4", Password = "own" }, new() { Port = open.Port, Password = "" }],
+            Endpoints =
+            [
+                new() { Port = common.Port },
+                new() { Url = $"redis://:own@127.0.0.1:{own.Port}/4", Password = "own" },
+                new() { Port = open.Port, Password = "" },
+            ],
         };
-        await using var locks = new StoreLock(new RedLockLockProvider().CreateStore(settings));
-        await using var handle = await locks.LockAsync("k");
-        foreach (var (server, password, db) in new[] { (common, "common", "0"), (own, "own", "4"), (open, null, "0") })
+        await using var locks = new StoreLock(new RedLockProvider().CreateStore(settings));
+        await using ILockHandle handle = await locks.LockAsync("k");
+        foreach ((RedisServer server, string? password, string db) in
+            new (RedisServer, string?, string)[] { (common, "common", "0"), (own, "own", "4"), (open, null, "0") })
         {
             await Conformance.Eventually.TrueAsync(async () =>
             {
-                await using var raw = await server.RawAsync(password);
+                await using RawRedis raw = await server.RawAsync(password);
                 await raw.CommandAsync("SELECT", db);
                 return (string?)await raw.CommandAsync("GET", "k") == handle.Id;
             }, "the vote of every node");

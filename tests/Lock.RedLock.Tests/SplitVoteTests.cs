@@ -9,8 +9,9 @@ public sealed class SplitVoteTests
         var late = new TaskCompletionSource<Vote>();
         var own = new ScriptedNode("n1", late.Task);
         ScriptedNode[] nodes = [own, new("n2", Task.FromResult(Busy("b"))), new("n3", Task.FromResult(Busy("c")))];
-        await using var store = ScriptedNode.StoreOf(nodes);
-        var call = store.TryAcquireAsync(new AcquireRequest("k", "a", "owner", TimeSpan.FromSeconds(30)), CancellationToken.None).AsTask();
+        await using RedLockStore store = ScriptedNode.StoreOf(nodes);
+        Task<AcquireReply> call = store.TryAcquireAsync(
+            new AcquireRequest("k", "a", "owner", TimeSpan.FromSeconds(30)), CancellationToken.None).AsTask();
         Assert.False(call.IsCompleted, "decided while a vote was missing that tells who has to stay");
 
         // The others, who come after it by their ids, take their votes back.
@@ -24,9 +25,14 @@ public sealed class SplitVoteTests
     public async Task A_lock_that_a_majority_gave_to_one_holder_is_busy_without_the_last_answer()
     {
         ScriptedNode[] nodes =
-            [new("n1", new TaskCompletionSource<Vote>().Task), new("n2", Task.FromResult(Busy("b"))), new("n3", Task.FromResult(Busy("b")))];
-        await using var store = ScriptedNode.StoreOf(nodes);
-        var reply = await store.TryAcquireAsync(new AcquireRequest("k", "a", "owner", TimeSpan.FromHours(1)), CancellationToken.None);
+        [
+            new("n1", new TaskCompletionSource<Vote>().Task),
+            new("n2", Task.FromResult(Busy("b"))),
+            new("n3", Task.FromResult(Busy("b"))),
+        ];
+        await using RedLockStore store = ScriptedNode.StoreOf(nodes);
+        AcquireReply reply = await store.TryAcquireAsync(
+            new AcquireRequest("k", "a", "owner", TimeSpan.FromHours(1)), CancellationToken.None);
         Assert.False(reply.IsGranted);
     }
 

@@ -1,4 +1,5 @@
 using Locking.Conformance;
+using Locking.Testing;
 
 namespace Locking;
 
@@ -11,33 +12,34 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
     [Fact]
     public async Task Servers_that_agree_take_one_round()
     {
-        await using var store = fixture.Quorum.NewStore();
-        var key = NewKey();
+        await using RedLockStore store = fixture.Quorum.NewStore();
+        string key = NewKey();
         await CycleAsync(store, key);
-        foreach (var server in fixture.Quorum.Servers)
+        foreach (RedisServer server in fixture.Quorum.Servers)
             await server.CommandAsync("CONFIG", "RESETSTAT");
         const int Cycles = 20;
-        for (var i = 0; i < Cycles; i++)
+        for (int i = 0; i < Cycles; i++)
             await CycleAsync(store, key);
-        // A node that had only just connected when the count began may still have been admitted; a second round would be one more each time.
-        foreach (var server in fixture.Quorum.Servers)
+        // A node that had only just connected when the count began may still have been admitted; a second round would be one more each
+        // time.
+        foreach (RedisServer server in fixture.Quorum.Servers)
             Assert.InRange(await CallsAsync(server), 1, (Cycles * 2) + 3);
     }
 
     [Fact]
     public async Task Servers_that_disagree_take_a_second_round_before_the_grant_is_answered()
     {
-        await using var quorum = await Quorum.StartAsync();
-        await using var store = quorum.NewStore(settings: s_patient);
+        await using Quorum quorum = await Quorum.StartAsync();
+        await using RedLockStore store = quorum.NewStore(settings: s_patient);
         await CycleAsync(store, "k");
         // One of the two that are left has seen a much higher token.
         quorum.Servers[2].Freeze();
-        var future = Future();
+        long future = Future();
         await WriteFenceAsync(quorum.Servers[1], "k", future);
-        var id = Guid.NewGuid().ToString();
-        var reply = await store.TryAcquireAsync(new AcquireRequest("k", id, "tester", s_ttl), CancellationToken.None);
+        string id = Guid.NewGuid().ToString();
+        AcquireReply reply = await store.TryAcquireAsync(new AcquireRequest("k", id, "tester", s_ttl), CancellationToken.None);
         Assert.Equal(future + 1, reply.FencingToken);
-        foreach (var server in quorum.Servers.Take(2))
+        foreach (RedisServer? server in quorum.Servers.Take(2))
             Assert.Equal(future + 1, await FenceAsync(server, "k"));
         Assert.Equal(StoreReply.Done, await store.TryReleaseAsync("k", id, CancellationToken.None));
 
@@ -50,16 +52,17 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
     [Fact]
     public async Task A_token_rises_whatever_majority_gives_the_next_grant_and_however_its_clock_steps_back()
     {
-        await using var quorum = await Quorum.StartAsync();
-        await using var store = quorum.NewStore(settings: s_patient);
-        var last = await CycleAsync(store, "k");
-        for (var round = 0; round < 6; round++)
+        await using Quorum quorum = await Quorum.StartAsync();
+        await using RedLockStore store = quorum.NewStore(settings: s_patient);
+        long last = await CycleAsync(store, "k");
+        for (int round = 0; round < 6; round++)
         {
-            // Another node is cut off each time, and each proposal is lower than all that there were, yet near enough to the nodes' clocks to be taken.
-            var down = quorum.Servers[round % 3];
+            // Another node is cut off each time, and each proposal is lower than all that there were, yet near enough to the nodes' clocks
+            // to be taken.
+            RedisServer down = quorum.Servers[round % 3];
             down.Freeze();
-            await using var other = ShiftedStore(quorum, TimeSpan.FromSeconds(-8 * (round + 1)));
-            var token = await CycleAsync(other, "k");
+            await using RedLockStore other = ShiftedStore(quorum, TimeSpan.FromSeconds(-8 * (round + 1)));
+            long token = await CycleAsync(other, "k");
             Assert.True(token > last, $"round {round}: {token} after {last}");
             last = token;
             down.Thaw();
@@ -73,11 +76,11 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
     [InlineData("withdrawn")]
     public async Task A_token_outlives_the_lease_however_that_ends(string end)
     {
-        await using var quorum = await Quorum.StartAsync(1);
-        await using var store = quorum.NewStore(settings: s_patient);
-        var id = Guid.NewGuid().ToString();
+        await using Quorum quorum = await Quorum.StartAsync(1);
+        await using RedLockStore store = quorum.NewStore(settings: s_patient);
+        string id = Guid.NewGuid().ToString();
         Assert.True((await store.TryAcquireAsync(new AcquireRequest("k", id, "tester", s_ttl), CancellationToken.None)).IsGranted);
-        var future = Future();
+        long future = Future();
         await WriteFenceAsync(quorum.Servers[0], "k", future, id);
         switch (end)
         {
@@ -85,7 +88,7 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
                 Assert.Equal(StoreReply.Done, await store.TryReleaseAsync("k", id, CancellationToken.None));
                 break;
             case "released to a waiter":
-                await using (var waiting = await ((IReleaseSignal)store.Nodes[0].Store).WatchAsync("k", CancellationToken.None))
+                await using (IReleaseWatch waiting = await ((IReleaseSignal)store.Nodes[0].Store).WatchAsync("k", CancellationToken.None))
                 {
                     // Who waits stands in line, so that the release looks at the line.
                     var request = new AcquireRequest("k", Guid.NewGuid().ToString(), "waiter", s_ttl) { Queue = true };
@@ -109,13 +112,13 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
     [Fact]
     public async Task A_clock_that_is_far_off_decides_no_token()
     {
-        var key = NewKey();
-        await using var store = fixture.Quorum.NewStore();
-        var before = await CycleAsync(store, key);
-        foreach (var skew in new[] { TimeSpan.FromDays(4000), TimeSpan.FromDays(-4000) })
+        string key = NewKey();
+        await using RedLockStore store = fixture.Quorum.NewStore();
+        long before = await CycleAsync(store, key);
+        foreach (TimeSpan skew in new[] { TimeSpan.FromDays(4000), TimeSpan.FromDays(-4000) })
         {
-            await using var skewed = ShiftedStore(fixture.Quorum, skew);
-            var token = await CycleAsync(skewed, key);
+            await using RedLockStore skewed = ShiftedStore(fixture.Quorum, skew);
+            long token = await CycleAsync(skewed, key);
             Assert.True(token > before);
             Assert.InRange(token, before, before + 60_000_000);
             before = token;
@@ -125,7 +128,7 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
     /// <summary>A token that no clock gives for a while.</summary>
     private static long Future() => DateTimeOffset.UtcNow.AddMinutes(30).ToUnixTimeMilliseconds() * 1000;
 
-    private static RedLockLockStore ShiftedStore(Quorum quorum, TimeSpan by) => RedLockLockProvider.Create(
+    private static RedLockStore ShiftedStore(Quorum quorum, TimeSpan by) => RedLockProvider.Create(
         [.. quorum.Servers.Select(static server => (RedisLockStore)new RedisLockProvider().CreateStore(
             new RedisLockSettings { Port = server.Port }))],
         s_patient, new LockOptions(), new ShiftedTime(by), TimeSpan.FromSeconds(30));
@@ -134,8 +137,8 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
 
     private static async Task<long> CycleAsync(ILockStore store, string key)
     {
-        var id = Guid.NewGuid().ToString();
-        var reply = await store.TryAcquireAsync(new AcquireRequest(key, id, "tester", s_ttl), CancellationToken.None);
+        string id = Guid.NewGuid().ToString();
+        AcquireReply reply = await store.TryAcquireAsync(new AcquireRequest(key, id, "tester", s_ttl), CancellationToken.None);
         Assert.True(reply.IsGranted);
         Assert.Equal(StoreReply.Done, await store.TryReleaseAsync(key, id, CancellationToken.None));
         return reply.FencingToken!.Value;
@@ -143,7 +146,8 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
 
     private static async Task<int> CallsAsync(Testing.RedisServer server)
     {
-        var line = ((string)(await server.CommandAsync("INFO", "commandstats"))!).Split("\r\n").First(one => one.StartsWith("cmdstat_evalsha:", StringComparison.Ordinal));
+        string line = ((string)(await server.CommandAsync("INFO", "commandstats"))!).Split("\r\n").First(
+            one => one.StartsWith("cmdstat_evalsha:", StringComparison.Ordinal));
         return int.Parse(line.Split("calls=")[1].Split(',')[0], System.Globalization.CultureInfo.InvariantCulture);
     }
 
@@ -153,7 +157,8 @@ public sealed class TokenTests(QuorumFixture fixture) : IClassFixture<QuorumFixt
 
     private static async Task<long> FenceAsync(Testing.RedisServer server, string key)
     {
-        var fence = (string)(await server.CommandAsync("EVAL", "return redis.call('get', redis.call('keys', ARGV[1] .. '*f')[1])", "0", key + "?"))!;
+        string fence = (string)(
+            await server.CommandAsync("EVAL", "return redis.call('get', redis.call('keys', ARGV[1] .. '*f')[1])", "0", key + "?"))!;
         return long.Parse(fence.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
     }
 

@@ -3,7 +3,8 @@ using Locking.Testing;
 
 namespace Locking;
 
-/// <summary>Waiting for a quorum's lock asks no node anything, and survives whatever connections and scripts are killed meanwhile.</summary>
+/// <summary>Waiting for a quorum's lock asks no node anything, and survives whatever connections and scripts are killed
+/// meanwhile.</summary>
 public sealed class WaitingTests(QuorumFixture fixture) : IClassFixture<QuorumFixture>
 {
     private static readonly LockOptions s_noNet = new() { PollInterval = TimeSpan.FromMinutes(10), Ttl = TimeSpan.FromMinutes(10) };
@@ -11,17 +12,18 @@ public sealed class WaitingTests(QuorumFixture fixture) : IClassFixture<QuorumFi
     [Fact]
     public async Task Parked_waiters_ask_no_node_anything_within_the_safety_net()
     {
-        var key = $"test-{Guid.NewGuid():N}";
-        var processes = Enumerable.Range(0, 3).Select(_ => new StoreLock(fixture.Quorum.NewStore(s_noNet), s_noNet)).ToList();
-        var held = await processes[0].LockAsync(key);
-        var waiters = processes.Skip(1).Select(locks => locks.LockAsync(key).AsTask()).ToList();
-        foreach (var server in fixture.Quorum.Servers)
+        string key = $"test-{Guid.NewGuid():N}";
+        List<StoreLock> processes = Enumerable.Range(0, 3).Select(_ => new StoreLock(fixture.Quorum.NewStore(s_noNet), s_noNet)).ToList();
+        ILockHandle held = await processes[0].LockAsync(key);
+        List<Task<ILockHandle>> waiters = processes.Skip(1).Select(locks => locks.LockAsync(key).AsTask()).ToList();
+        foreach (RedisServer server in fixture.Quorum.Servers)
             await Eventually.TrueAsync(async () => await ListenersAsync(server) >= 2, "subscribed everywhere");
-        // Behind the attempt that follows the subscription, whenever that comes: from then on nothing is asked, for much longer than a poll would wait.
+        // Behind the attempt that follows the subscription, whenever that comes: from then on nothing is asked, for much longer than a poll
+        // would wait.
         await Eventually.TrueAsync(
             async () =>
             {
-                var before = await ScriptsAsync();
+                long before = await ScriptsAsync();
                 await Task.Delay(2_000);
                 return await ScriptsAsync() == before;
             },
@@ -30,22 +32,24 @@ public sealed class WaitingTests(QuorumFixture fixture) : IClassFixture<QuorumFi
         await held.UnlockAsync();
         while (waiters.Count > 0)
         {
-            var next = await Eventually.DoneAsync(Task.WhenAny(waiters), "the next turn");
+            Task<ILockHandle> next = await Eventually.DoneAsync(Task.WhenAny(waiters), "the next turn");
             waiters.Remove(next);
             await (await next).DisposeAsync();
         }
 
-        foreach (var locks in processes)
+        foreach (StoreLock locks in processes)
             await locks.DisposeAsync();
 
         async Task<long> ScriptsAsync()
         {
-            var scripts = 0L;
-            foreach (var server in fixture.Quorum.Servers)
+            long scripts = 0L;
+            foreach (RedisServer server in fixture.Quorum.Servers)
             {
                 scripts += ((string)(await server.CommandAsync("INFO", "commandstats"))!).Split("\r\n")
                     .Where(static line => line.StartsWith("cmdstat_eval", StringComparison.Ordinal))
-                    .Sum(static line => long.Parse(line.Split("calls=")[1].Split(',')[0], System.Globalization.CultureInfo.InvariantCulture));
+                    .Sum(
+                        static line =>
+                            long.Parse(line.Split("calls=")[1].Split(',')[0], System.Globalization.CultureInfo.InvariantCulture));
             }
 
             return scripts;
@@ -55,32 +59,32 @@ public sealed class WaitingTests(QuorumFixture fixture) : IClassFixture<QuorumFi
     [Fact]
     public async Task Connections_killed_and_scripts_flushed_on_every_node_cost_nobody_a_lock()
     {
-        await using var quorum = await Quorum.StartAsync();
+        await using Quorum quorum = await Quorum.StartAsync();
         var options = new LockOptions { Ttl = TimeSpan.FromSeconds(20) };
-        var processes = Enumerable.Range(0, 3).Select(_ => new StoreLock(quorum.NewStore(options), options)).ToList();
+        List<StoreLock> processes = Enumerable.Range(0, 3).Select(_ => new StoreLock(quorum.NewStore(options), options)).ToList();
         // A quorum in use: a new one whose servers do not all answer would wait for the longest lease first.
-        foreach (var locks in processes)
+        foreach (StoreLock locks in processes)
             await (await locks.LockAsync("warm")).DisposeAsync();
         using var stop = new CancellationTokenSource();
-        var killer = Task.Run(async () =>
+        Task killer = Task.Run(async () =>
         {
-            for (var i = 0; !stop.IsCancellationRequested; i++)
+            for (int i = 0; !stop.IsCancellationRequested; i++)
             {
                 // One node after the other: a minority is in trouble at a time, and each of them again and again.
-                var server = quorum.Servers[i % quorum.Servers.Count];
+                RedisServer server = quorum.Servers[i % quorum.Servers.Count];
                 await server.CommandAsync("CLIENT", "KILL", "TYPE", i % 2 == 0 ? "normal" : "pubsub", "SKIPME", "yes");
                 await server.CommandAsync("SCRIPT", "FLUSH");
                 await Task.Delay(100);
             }
         });
-        var holders = 0;
+        int holders = 0;
         long last = 0;
         await Eventually.DoneAsync(
             Task.WhenAll(processes.Select(locks => Task.Run(async () =>
             {
-                for (var turn = 0; turn < 10; turn++)
+                for (int turn = 0; turn < 10; turn++)
                 {
-                    await using var handle = await locks.LockAsync("k");
+                    await using ILockHandle handle = await locks.LockAsync("k");
                     Assert.Equal(1, Interlocked.Increment(ref holders));
                     Assert.True(handle.FencingToken > last, "a token that does not rise");
                     last = handle.FencingToken!.Value;
@@ -91,7 +95,7 @@ public sealed class WaitingTests(QuorumFixture fixture) : IClassFixture<QuorumFi
             "all turns under fire", TimeSpan.FromMinutes(3));
         await stop.CancelAsync();
         await killer;
-        foreach (var locks in processes)
+        foreach (StoreLock locks in processes)
             await locks.DisposeAsync();
     }
 

@@ -66,7 +66,7 @@ internal sealed class BenchRedis : IAsyncDisposable
 
     public static ILockStore NewStore(int port) => new RedisLockProvider().CreateStore(new RedisLockSettings { Port = port, ConnectTimeout = s_patience });
 
-    public static ILockStore NewQuorum(IReadOnlyList<int> ports) => new RedLockLockProvider().CreateStore(new RedLockSettings
+    public static ILockStore NewQuorum(IReadOnlyList<int> ports) => new RedLockProvider().CreateStore(new RedLockSettings
     {
         Endpoints = [.. ports.Select(static port => new RedisLockSettings { Port = port })], ConnectTimeout = s_patience,
     });

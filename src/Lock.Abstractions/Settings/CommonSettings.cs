@@ -28,6 +28,7 @@ public static class CommonSettings
         {
             Aliases = ["connectionString"], IsSecret = true, Allowed = forms.Replace("`", "", StringComparison.Ordinal),
             Misnomers = ["uri", "dsn", "configuration"],
+            Check = static (value, path) => UrlRule.Check((string)value, path),
         };
 
     /// <summary><c>username</c>.</summary>

@@ -10,9 +10,9 @@ internal static class CommandLine
         var options = new List<(OptionSpec, string?)>();
         var arguments = new List<string>();
         string[]? tail = null;
-        for (var i = 0; i < words.Length; i++)
+        for (int i = 0; i < words.Length; i++)
         {
-            var word = words[i];
+            string word = words[i];
             if (word == "--")
             {
                 tail = words[(i + 1)..].ToArray();
@@ -38,12 +38,12 @@ internal static class CommandLine
     private static void ReadOption(
         CommandSpec command, ReadOnlySpan<string> words, ref int at, List<(OptionSpec Option, string? Value)> options)
     {
-        var word = words[at];
+        string word = words[at];
         string? value = null;
-        var equals = word.IndexOf('=', StringComparison.Ordinal);
+        int equals = word.IndexOf('=', StringComparison.Ordinal);
         if (equals > 0 && word.StartsWith("--", StringComparison.Ordinal))
             (word, value) = (word[..equals], word[(equals + 1)..]);
-        var option = Find(command, word);
+        OptionSpec? option = Find(command, word);
         if (option is null && word.Length > 2 && word[1] != '-' && Find(command, word[..2]) is { Value: not null } glued)
             (option, value) = (glued, word[2..]);
         if (option is null)
@@ -57,7 +57,7 @@ internal static class CommandLine
             value = words[++at];
         }
 
-        foreach (var (before, _) in options)
+        foreach ((OptionSpec before, _) in options)
         {
             if (ReferenceEquals(before, option) && option.Value is not null)
                 throw new UsageException($"{option.Name} is given twice.", command);
@@ -70,7 +70,7 @@ internal static class CommandLine
     {
         if (arguments.Count > command.Arguments.Length)
         {
-            var hint = command.TakesCommand && tail is null ? " Put -- before the command: lock run KEY -- COMMAND." : "";
+            string hint = command.TakesCommand && tail is null ? " Put -- before the command: lock run KEY -- COMMAND." : "";
             throw new UsageException($"'{arguments[command.Arguments.Length]}' is one argument too many.{hint}", command);
         }
 
@@ -82,7 +82,7 @@ internal static class CommandLine
 
     private static OptionSpec? Find(CommandSpec command, string name)
     {
-        foreach (var option in command.Options)
+        foreach (OptionSpec option in command.Options)
         {
             if (option.IsNamed(name))
                 return option;
@@ -94,7 +94,7 @@ internal static class CommandLine
     private static List<string> Names(CommandSpec command)
     {
         var names = new List<string>();
-        foreach (var option in command.Options)
+        foreach (OptionSpec option in command.Options)
             names.Add(option.Name);
         return names;
     }

@@ -6,7 +6,8 @@ namespace Locking;
 
 /// <summary>Refuses text from outside that is no UTF-8.</summary>
 /// <remarks>
-/// .NET puts U+FFFD in the place of each byte that it cannot read, so two different keys, secrets or paths would become one. A text that really
+/// .NET puts U+FFFD in the place of each byte that it cannot read, so two different keys, secrets or paths would become one. A text that
+/// really
 /// holds U+FFFD is as good as any other, which only the bytes can tell.
 /// </remarks>
 internal static class GivenText
@@ -20,15 +21,16 @@ internal static class GivenText
     public static void Check(CommandSpec command, string[] words)
     {
         // What is handed on is handed on byte for byte; only the name of its file is looked up.
-        var end = command.TakesCommand ? Array.IndexOf(words, "--") : -1;
-        var read = end < 0 ? words.Length : Math.Min(words.Length, end + 2);
+        int end = command.TakesCommand ? Array.IndexOf(words, "--") : -1;
+        int read = end < 0 ? words.Length : Math.Min(words.Length, end + 2);
         if (!Array.Exists(words, static word => word.Contains(Replacement, StringComparison.Ordinal)))
             return;
-        var given = CommandWords.AsGiven(words);
-        for (var i = 0; i < read; i++)
+        byte[][] given = CommandWords.AsGiven(words);
+        for (int i = 0; i < read; i++)
         {
             if (!Utf8.IsValid(given[i]))
-                throw new UsageException($"the argument '{Shown(given[i])}' is not UTF-8. Two names that are not could not be told apart.", command);
+                throw new UsageException(
+                    $"the argument '{Shown(given[i])}' is not UTF-8. Two names that are not could not be told apart.", command);
         }
     }
 
@@ -36,7 +38,7 @@ internal static class GivenText
     /// <exception cref="UsageException">The value is no UTF-8.</exception>
     public static string? Variable(string name)
     {
-        var value = Environment.GetEnvironmentVariable(name);
+        string? value = Environment.GetEnvironmentVariable(name);
         if (value is null || OperatingSystem.IsWindows() || !value.Contains(Replacement, StringComparison.Ordinal))
             return value;
 
@@ -60,11 +62,12 @@ internal static class GivenText
     /// <exception cref="UsageException">It is relative to a directory whose name is no UTF-8.</exception>
     public static string FullPath(string path)
     {
-        var full = Path.GetFullPath(path);
+        string full = Path.GetFullPath(path);
         if (!Path.IsPathRooted(path) && !OperatingSystem.IsWindows() && full.Contains(Replacement, StringComparison.Ordinal)
             && !Utf8.IsValid(LibC.CurrentDirectory()))
         {
-            throw new UsageException($"the path '{path}' is relative to the current directory, whose name is not UTF-8. Give the whole path of another one.");
+            throw new UsageException(
+                $"the path '{path}' is relative to the current directory, whose name is not UTF-8. Give the whole path of another one.");
         }
 
         return full;
@@ -76,10 +79,10 @@ internal static class GivenText
         var text = new StringBuilder();
         while (!bytes.IsEmpty)
         {
-            var valid = Rune.DecodeFromUtf8(bytes, out var rune, out var length) == System.Buffers.OperationStatus.Done;
+            bool valid = Rune.DecodeFromUtf8(bytes, out Rune rune, out int length) == System.Buffers.OperationStatus.Done;
             if (valid)
                 text.Append(rune.ToString());
-            for (var i = 0; !valid && i < length; i++)
+            for (int i = 0; !valid && i < length; i++)
                 text.Append(CultureInfo.InvariantCulture, $"\\x{bytes[i]:x2}");
             bytes = bytes[length..];
         }

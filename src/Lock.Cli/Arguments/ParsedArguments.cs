@@ -23,7 +23,7 @@ internal sealed class ParsedArguments
 
     public bool Has(OptionSpec option) => Find(option, out _);
 
-    public string? Value(OptionSpec option) => Find(option, out var value) ? value : null;
+    public string? Value(OptionSpec option) => Find(option, out string? value) ? value : null;
 
     public string? Argument(int index) => index < _arguments.Count ? _arguments[index] : null;
 
@@ -42,8 +42,9 @@ internal sealed class ParsedArguments
             return span;
         if (!bareSeconds && SpanText.IsBareNumber(text) && SpanText.TryParse(text) is null)
             throw new UsageException($"{option.Name}: '{text}' is not allowed: {text}s or {text}ms? A time needs its unit.", Command);
-        var least = allowZero ? "zero or more" : "more than zero";
-        throw Bad(option, text, $"a time such as 30s, 200ms, 5m, 1h{(bareSeconds ? " or a number of seconds" : "")}, {least}{(allowNever ? ", or never" : "")}");
+        string least = allowZero ? "zero or more" : "more than zero";
+        string seconds = bareSeconds ? " or a number of seconds" : "";
+        throw Bad(option, text, $"a time such as 30s, 200ms, 5m, 1h{seconds}, {least}{(allowNever ? ", or never" : "")}");
     }
 
     /// <summary>A whole number within a range.</summary>
@@ -51,7 +52,7 @@ internal sealed class ParsedArguments
     {
         if (Value(option) is not { } text)
             return null;
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least && number <= most
             ? number
             : throw Bad(option, text, $"a whole number from {least} to {most}");
     }
@@ -61,7 +62,7 @@ internal sealed class ParsedArguments
 
     private bool Find(OptionSpec option, out string? value)
     {
-        foreach (var (candidate, text) in _options)
+        foreach ((OptionSpec candidate, string? text) in _options)
         {
             if (ReferenceEquals(candidate, option))
             {

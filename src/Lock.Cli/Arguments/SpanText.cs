@@ -10,11 +10,12 @@ internal static class SpanText
 
     /// <summary>Reads <c>200ms</c>, <c>30s</c>, <c>1.5m</c>, <c>2h</c>, <c>1d</c>; zero needs no unit.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="bareSeconds">Whether a number without a unit is seconds. Otherwise it is nothing: 30 s and 30 ms are too far apart to guess.</param>
+    /// <param name="bareSeconds">Whether a number without a unit is seconds. Otherwise it is nothing: 30 s and 30 ms are too far apart to
+    /// guess.</param>
     /// <returns>Null when it is none of them.</returns>
     public static TimeSpan? TryParse(string text, bool bareSeconds = false)
     {
-        var span = text.AsSpan();
+        ReadOnlySpan<char> span = text.AsSpan();
         double unit = 0;
         if (span.EndsWith("ms", StringComparison.Ordinal))
         {
@@ -31,9 +32,9 @@ internal static class SpanText
             unit = 1000;
         }
 
-        if (unit == 0 || !TryReadNumber(span, out var number))
+        if (unit == 0 || !TryReadNumber(span, out double number))
             return null;
-        var milliseconds = number * unit;
+        double milliseconds = number * unit;
         return milliseconds <= LongestMilliseconds ? TimeSpan.FromTicks((long)(milliseconds * TimeSpan.TicksPerMillisecond)) : null;
     }
 

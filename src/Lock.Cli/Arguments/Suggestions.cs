@@ -7,10 +7,10 @@ internal static class Suggestions
     public static string For(string word, IReadOnlyList<string> known)
     {
         string? best = null;
-        var least = Math.Max(2, word.Length / 3) + 1;
-        foreach (var candidate in known)
+        int least = Math.Max(2, word.Length / 3) + 1;
+        foreach (string candidate in known)
         {
-            var distance = Distance(word, candidate);
+            int distance = Distance(word, candidate);
             if (distance < least)
                 (best, least) = (candidate, distance);
         }
@@ -20,16 +20,16 @@ internal static class Suggestions
 
     private static int Distance(string a, string b)
     {
-        var row = new int[b.Length + 1];
-        for (var j = 0; j <= b.Length; j++)
+        int[] row = new int[b.Length + 1];
+        for (int j = 0; j <= b.Length; j++)
             row[j] = j;
-        for (var i = 1; i <= a.Length; i++)
+        for (int i = 1; i <= a.Length; i++)
         {
-            var diagonal = row[0];
+            int diagonal = row[0];
             row[0] = i;
-            for (var j = 1; j <= b.Length; j++)
+            for (int j = 1; j <= b.Length; j++)
             {
-                var above = row[j];
+                int above = row[j];
                 row[j] = Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
                 diagonal = above;
             }

@@ -5,7 +5,8 @@ namespace Locking;
 /// <summary><c>lock acquire</c>: takes a lock that outlives this process.</summary>
 internal static class AcquireCommand
 {
-    private static readonly OptionSpec _wait = new("--wait", "-w", "TIME", "Wait at most so long, 10s or 500ms; 0 tries once. Default: as configured, for ever.");
+    private static readonly OptionSpec s_wait = new(
+        "--wait", "-w", "TIME", "Wait at most so long, 10s or 500ms; 0 tries once. Default: as configured, for ever.");
 
     public static CommandSpec Spec { get; } = new()
     {
@@ -16,7 +17,8 @@ internal static class AcquireCommand
         RequiredArguments = 1,
         Options =
         [
-            SharedOptions.Ttl, _wait, SharedOptions.Owner, SharedOptions.Namespace, SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help,
+            SharedOptions.Ttl, s_wait, SharedOptions.Owner, SharedOptions.Namespace,
+            SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help,
         ],
         Description = """
             Takes KEY and prints its id and its fencing token. Nobody renews it: it is held until its ttl has passed or somebody gives
@@ -40,21 +42,22 @@ internal static class AcquireCommand
 
     private static int Run(ParsedArguments arguments)
     {
-        var key = Configured.KeyOf(arguments);
+        string key = Configured.KeyOf(arguments);
         var options = new LockOptions { AutoRenew = false, KeepOnDisconnect = true };
         if (arguments.Span(SharedOptions.Ttl, allowNever: true) is { } ttl)
             options = options with { Ttl = ttl };
-        if (arguments.Span(_wait, allowZero: true) is { } wait)
+        if (arguments.Span(s_wait, allowZero: true) is { } wait)
             options = options with { WaitTimeout = wait, RetryCount = wait == TimeSpan.Zero ? null : -1 };
         if (arguments.Value(SharedOptions.Owner) is { } owner)
             options = options with { Owner = owner };
-        var json = arguments.Has(SharedOptions.Json);
+        bool json = arguments.Has(SharedOptions.Json);
 
+        Configured configured = Configured.Read(arguments);
         using var signals = new SignalRelay();
-        var locks = Configured.Read(arguments).Open();
+        ILock locks = configured.Open();
         try
         {
-            var handle = locks.LockAsync(key, options, signals.Stopping).AsTask().GetAwaiter().GetResult();
+            ILockHandle handle = locks.LockAsync(key, options, signals.Stopping).AsTask().GetAwaiter().GetResult();
             Print(handle, json);
             return ExitCode.Done;
         }

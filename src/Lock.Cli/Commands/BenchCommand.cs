@@ -6,16 +6,17 @@ namespace Locking;
 /// <summary><c>lock bench</c>: how fast the configured backend is.</summary>
 internal static class BenchCommand
 {
-    private static readonly TimeSpan _shortest = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan _longest = TimeSpan.FromHours(1);
+    private static readonly TimeSpan s_shortest = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_longest = TimeSpan.FromHours(1);
 
-    private static readonly OptionSpec _duration = new("--duration", "-d", "TIME", "How long all of it takes, 100ms to 1h. Default: 5s.");
+    private static readonly OptionSpec s_duration = new("--duration", "-d", "TIME", "How long all of it takes, 100ms to 1h. Default: 5s.");
 
-    private static readonly OptionSpec _tasks = new("--tasks", null, "N", "How many lock at once in the part with many keys, 1 to 1000. Default: 16.");
+    private static readonly OptionSpec s_tasks = new(
+        "--tasks", null, "N", "How many lock at once in the part with many keys, 1 to 1000. Default: 16.");
 
-    private static readonly OptionSpec _keys = new("--keys", null, "N", "How many keys they share out, 1 to 100000. Default: 1000.");
+    private static readonly OptionSpec s_keys = new("--keys", null, "N", "How many keys they share out, 1 to 100000. Default: 1000.");
 
-    private static readonly OptionSpec _clients = new("--clients", null, "N",
+    private static readonly OptionSpec s_clients = new("--clients", null, "N",
         "How many contend for one key, each with a connection of its own, 2 to 200. Default: 8.");
 
     public static CommandSpec Spec { get; } = new()
@@ -23,7 +24,8 @@ internal static class BenchCommand
         Name = "bench",
         Summary = "Measure how fast the backend is.",
         Usage = "[--duration TIME] [--tasks N] [--keys N] [--clients N] [--json]",
-        Options = [_duration, _tasks, _keys, _clients, SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help],
+        Options =
+            [s_duration, s_tasks, s_keys, s_clients, SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help],
         Description = """
             Three parts of equal time, on keys of its own, from this one process: locking and unlocking one key that nobody else wants;
             many keys by several tasks over one connection; and one key that several clients hand to each other as fast as they can.
@@ -49,15 +51,16 @@ internal static class BenchCommand
 
     private static int Run(ParsedArguments arguments)
     {
-        var duration = arguments.Span(_duration) ?? TimeSpan.FromSeconds(5);
-        if (duration < _shortest || duration > _longest)
-            throw arguments.Bad(_duration, arguments.Value(_duration)!, "a time from 100ms to 1h");
-        var tasks = arguments.Number(_tasks, 1, 1000) ?? 16;
+        TimeSpan duration = arguments.Span(s_duration) ?? TimeSpan.FromSeconds(5);
+        if (duration < s_shortest || duration > s_longest)
+            throw arguments.Bad(s_duration, arguments.Value(s_duration)!, "a time from 100ms to 1h");
+        int tasks = arguments.Number(s_tasks, 1, 1000) ?? 16;
         var plan = new BenchPlan(
-            duration, tasks, arguments.Number(_keys, 1, 100_000) ?? 1000, arguments.Number(_clients, 2, 200) ?? 8);
+            duration, tasks, arguments.Number(s_keys, 1, 100_000) ?? 1000, arguments.Number(s_clients, 2, 200) ?? 8);
         if (plan.Keys < plan.Tasks)
-            throw new UsageException($"--keys {plan.Keys} is less than --tasks {plan.Tasks}: each task locks keys of its own.", arguments.Command);
-        var configured = Configured.Read(arguments);
+            throw new UsageException(
+                $"--keys {plan.Keys} is less than --tasks {plan.Tasks}: each task locks keys of its own.", arguments.Command);
+        Configured configured = Configured.Read(arguments);
         using var signals = new SignalRelay();
         List<BenchPart> parts;
         try
@@ -70,13 +73,13 @@ internal static class BenchCommand
         {
             return ExitCode.OfSignal(signals.Received);
         }
-        catch (LockTimeoutException problem)
+        catch (LockTimeoutException exception)
         {
-            Streams.Error($"the backend granted nothing for half a minute: {problem.Message}");
+            Streams.Error($"the backend granted nothing for half a minute: {exception.Message}");
             return ExitCode.Unavailable;
         }
 
-        var type = configured.Config.Type ?? "";
+        string type = configured.Config.Type ?? "";
         Streams.Out(arguments.Has(SharedOptions.Json) ? ToJson(type, parts) : ToText(type, plan, parts));
         return parts.TrueForAll(static part => part is { Lost: 0, Overlaps: 0 }) ? ExitCode.Done : ExitCode.Not;
     }
@@ -84,7 +87,7 @@ internal static class BenchCommand
     private static string ToJson(string type, List<BenchPart> parts) => Json.Object(writer =>
     {
         writer.WriteString("type", type);
-        foreach (var part in parts)
+        foreach (BenchPart part in parts)
         {
             writer.WriteStartObject(part.Name);
             writer.WriteNumber("perSecond", Math.Round(part.PerSecond, 1));
@@ -111,9 +114,9 @@ internal static class BenchCommand
             string.Create(CultureInfo.InvariantCulture, $"{plan.Keys} keys, {plan.Tasks} tasks, one connection: lock + unlock"),
             string.Create(CultureInfo.InvariantCulture, $"one key, {plan.Clients} clients that hand it over: wait for the turn"),
         ];
-        for (var i = 0; i < parts.Count; i++)
+        for (int i = 0; i < parts.Count; i++)
         {
-            var part = parts[i];
+            BenchPart part = parts[i];
             text.Append('\n').Append(titles[i]).Append('\n');
             text.Append(CultureInfo.InvariantCulture, $"  {part.PerSecond:N0} a second\n  {DurationText.Of(part.Latencies)}\n");
             if (part.Shares.Length > 0)

@@ -7,30 +7,33 @@ internal static class BrokerCommand
 {
     private const string SecretVariable = "LOCK_BROKER_SECRET";
 
-    private static readonly OptionSpec _path = new("--path", null, "SOCKET",
+    private static readonly OptionSpec s_path = new("--path", null, "SOCKET",
         "The Unix socket. Its directory is made when missing, and must be closed to other users. Default: this user's own.");
 
-    private static readonly OptionSpec _host = new("--host", null, "HOST", "Listen by TCP on this address or name. Default with --port: 127.0.0.1.");
+    private static readonly OptionSpec s_host = new(
+        "--host", null, "HOST", "Listen by TCP on this address or name. Default with --port: 127.0.0.1.");
 
-    private static readonly OptionSpec _port = new("--port", null, "PORT", "The TCP port, 0 for any free one. Default: 6970.");
+    private static readonly OptionSpec s_port = new("--port", null, "PORT", "The TCP port, 0 for any free one. Default: 6970.");
 
-    private static readonly OptionSpec _idleExit = new("--idle-exit", null, "TIME",
+    private static readonly OptionSpec s_idleExit = new("--idle-exit", null, "TIME",
         "End when there was no connection and no lock for so long. Default: never.");
 
-    private static readonly OptionSpec _secretFile = new("--secret-file", null, "FILE",
-        "The file with the shared secret. Default: the environment variable LOCK_BROKER_SECRET. Never on the command line, where others see it.");
+    private static readonly OptionSpec s_secretFile = new("--secret-file", null, "FILE",
+        "The file with the shared secret. Default: the environment variable LOCK_BROKER_SECRET. "
+        + "Never on the command line, where others see it.");
 
-    private static readonly OptionSpec _insecure = new("--insecure", null, null, "Allow listening beyond this machine without a secret.");
+    private static readonly OptionSpec s_insecure = new("--insecure", null, null, "Allow listening beyond this machine without a secret.");
 
-    private static readonly OptionSpec _launched = new("--launched", null, null,
-        "Leave all that comes from the starter (session, directory, file mask, priority), and say nothing: for a broker that was started because somebody needed one.");
+    private static readonly OptionSpec s_launched = new("--launched", null, null,
+        "Leave all that comes from the starter (session, directory, file mask, priority), and say nothing: "
+        + "for a broker that was started because somebody needed one.");
 
     public static CommandSpec Spec { get; } = new()
     {
         Name = "broker",
         Summary = "Serve locks to this machine or a small network, in the foreground.",
         Usage = "[--path SOCKET | [--host HOST] [--port PORT]] [--idle-exit TIME] [--secret-file FILE] [--insecure] [--launched]",
-        Options = [_path, _host, _port, _idleExit, _secretFile, _insecure, _launched, SharedOptions.Json, SharedOptions.Help],
+        Options = [s_path, s_host, s_port, s_idleExit, s_secretFile, s_insecure, s_launched, SharedOptions.Json, SharedOptions.Help],
         Description = """
             Listens on a Unix socket (the default), by TCP, or both. Usually nobody has to start one: the other commands start this
             user's own when it is absent. TERM and INT end it; leases that live then stand, and a broker that follows holds them for
@@ -54,8 +57,8 @@ internal static class BrokerCommand
 
     private static int Run(ParsedArguments arguments)
     {
-        var options = Options(arguments);
-        var launched = arguments.Has(_launched);
+        BrokerServerOptions options = Options(arguments);
+        bool launched = arguments.Has(s_launched);
         if (launched)
             BrokerLauncher.Detach();
         using var signals = new SignalRelay();
@@ -91,32 +94,33 @@ internal static class BrokerCommand
 
     private static BrokerServerOptions Options(ParsedArguments arguments)
     {
-        var host = arguments.Value(_host);
-        if (arguments.Has(_port))
+        string? host = arguments.Value(s_host);
+        if (arguments.Has(s_port))
             host ??= "127.0.0.1";
         var options = new BrokerServerOptions
         {
-            Path = arguments.Value(_path) is { Length: > 0 } path ? GivenText.FullPath(path) : arguments.Value(_path) ?? (host is null ? BrokerPaths.DefaultSocket : null),
+            Path = arguments.Value(s_path) is { Length: > 0 } path ? GivenText.FullPath(path) : arguments.Value(s_path)
+                ?? (host is null ? BrokerPaths.DefaultSocket : null),
             Host = host,
-            Port = arguments.Number(_port, 0, 65535) ?? BrokerServerOptions.DefaultPort,
+            Port = arguments.Number(s_port, 0, 65535) ?? BrokerServerOptions.DefaultPort,
             Secret = Secret(arguments),
-            Insecure = arguments.Has(_insecure),
+            Insecure = arguments.Has(s_insecure),
         };
-        return arguments.Span(_idleExit) is { } idle ? options with { IdleExit = idle } : options;
+        return arguments.Span(s_idleExit) is { } idle ? options with { IdleExit = idle } : options;
     }
 
     private static string? Secret(ParsedArguments arguments)
     {
         string? secret;
-        if (arguments.Value(_secretFile) is { } file)
+        if (arguments.Value(s_secretFile) is { } file)
         {
             try
             {
                 secret = GivenText.File(file).TrimEnd('\r', '\n');
             }
-            catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
-                throw new UsageException($"--secret-file: '{file}' cannot be read: {problem.Message}", arguments.Command);
+                throw new UsageException($"--secret-file: '{file}' cannot be read: {exception.Message}", arguments.Command);
             }
 
             if (secret.Length == 0)
@@ -130,7 +134,7 @@ internal static class BrokerCommand
 
     private static void Announce(BrokerServer server, bool json)
     {
-        var options = server.Options;
+        BrokerServerOptions options = server.Options;
         if (json)
         {
             Streams.Out(Json.Object(writer =>
@@ -148,7 +152,7 @@ internal static class BrokerCommand
             return;
         }
 
-        var where = options.Host is null ? options.Path : $"{options.Host}:{server.Port.ToString(CultureInfo.InvariantCulture)}";
+        string? where = options.Host is null ? options.Path : $"{options.Host}:{server.Port.ToString(CultureInfo.InvariantCulture)}";
         if (options is { Host: not null, Path: not null })
             where = $"{options.Path} and {where}";
         Streams.Error($"the broker listens on {where} (pid {Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}).");

@@ -24,7 +24,7 @@ internal static class CompletionCommand
 
     private static int Run(ParsedArguments arguments)
     {
-        var shell = arguments.Argument(0)!;
+        string shell = arguments.Argument(0)!;
         Streams.Out(shell switch
         {
             "bash" => CompletionScript.Bash(),

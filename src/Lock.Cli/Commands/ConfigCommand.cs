@@ -11,7 +11,8 @@ internal static class ConfigCommand
         Summary = "Print what a configuration may say.",
         Usage = "--schema",
         Options = [s_schema, SharedOptions.Help],
-        Description = "Prints the JSON Schema of LOCK_CONFIG, with which an editor completes and checks a configuration while it is written.",
+        Description =
+            "Prints the JSON Schema of LOCK_CONFIG, with which an editor completes and checks a configuration while it is written.",
         Examples =
         [
             "lock config --schema > lock.schema.json     then \"$schema\" of the editor, or its setting for *.json",

@@ -30,22 +30,23 @@ internal static class DoctorCommand
 
     private static int Run(ParsedArguments arguments)
     {
-        var json = arguments.Has(SharedOptions.Json);
-        var configured = Configured.Read(arguments);
-        var type = configured.Config.Type ?? "";
+        bool json = arguments.Has(SharedOptions.Json);
+        Configured configured = Configured.Read(arguments);
+        string type = configured.Config.Type ?? "";
         using var signals = new SignalRelay();
-        var locks = configured.Open();
+        ILock locks = configured.Open();
         try
         {
-            var (result, findings) = ExamineAsync(locks, configured, signals.Stopping).GetAwaiter().GetResult();
+            (ProbeResult result, List<StoreFinding> findings) = ExamineAsync(
+                locks, configured, signals.Stopping).GetAwaiter().GetResult();
             Streams.Out(json ? ToJson(type, result, findings) : ToText(type, result, findings));
             return ExitCode.Done;
         }
-        catch (LockStoreException problem)
+        catch (LockStoreException exception)
         {
             if (json)
-                Streams.Out(Json.Object(writer => WriteUnreachable(writer, type, problem.Message)));
-            Streams.Error(problem.Message);
+                Streams.Out(Json.Object(writer => WriteUnreachable(writer, type, exception.Message)));
+            Streams.Error(exception.Message);
             return ExitCode.Unavailable;
         }
         catch (OperationCanceledException) when (signals.Received != 0)
@@ -61,7 +62,7 @@ internal static class DoctorCommand
     private static async Task<(ProbeResult Result, List<StoreFinding> Findings)> ExamineAsync(
         ILock locks, Configured configured, CancellationToken stopping)
     {
-        var result = await Probe.RunAsync(locks, TimeProvider.System, stopping).ConfigureAwait(false);
+        ProbeResult result = await Probe.RunAsync(locks, TimeProvider.System, stopping).ConfigureAwait(false);
         var findings = new List<StoreFinding>(result.Findings);
         if (locks is IStoreDiagnostics diagnostics)
             findings.AddRange(await diagnostics.DiagnoseAsync(stopping).ConfigureAwait(false));
@@ -86,7 +87,7 @@ internal static class DoctorCommand
         result.Read.Write(writer, "read");
         result.Cycle.Write(writer, "lockUnlock");
         writer.WriteStartArray("findings");
-        foreach (var finding in findings)
+        foreach (StoreFinding finding in findings)
         {
             writer.WriteStartObject();
             writer.WriteString("code", finding.Code);
@@ -102,25 +103,27 @@ internal static class DoctorCommand
     {
         var text = new StringBuilder();
         text.Append("backend      ").Append(type).Append('\n');
-        text.Append(CultureInfo.InvariantCulture, $"reachable    yes; connected and asked within {result.Connected.TotalMilliseconds:0.0} ms\n");
+        text.Append(
+            CultureInfo.InvariantCulture, $"reachable    yes; connected and asked within {result.Connected.TotalMilliseconds:0.0} ms\n");
         text.Append("read         ").Append(DurationText.Of(result.Read)).Append('\n');
         text.Append("lock+unlock  ").Append(DurationText.Of(result.Cycle)).Append('\n');
-        var warnings = 0;
-        foreach (var finding in findings)
+        int warnings = 0;
+        foreach (StoreFinding finding in findings)
         {
             warnings += finding.IsWarning ? 1 : 0;
             Wrap(text, finding.IsWarning ? "warning: " : "note: ", Printable.Text(finding.Text));
         }
 
-        text.Append('\n').Append(warnings == 0 ? "Nothing unsafe was found." : $"{warnings.ToString(CultureInfo.InvariantCulture)} warning{(warnings == 1 ? "" : "s")}.");
+        string counted = $"{warnings.ToString(CultureInfo.InvariantCulture)} warning{(warnings == 1 ? "" : "s")}.";
+        text.Append('\n').Append(warnings == 0 ? "Nothing unsafe was found." : counted);
         return text.Append('\n').ToString();
     }
 
     private static void Wrap(StringBuilder text, string title, string words)
     {
         text.Append('\n').Append(title);
-        var at = title.Length;
-        foreach (var word in words.Split(' '))
+        int at = title.Length;
+        foreach (string word in words.Split(' '))
         {
             if (at + word.Length > Column)
             {

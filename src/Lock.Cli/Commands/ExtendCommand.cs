@@ -1,10 +1,12 @@
+
 namespace Locking;
 
 /// <summary><c>lock extend</c>: restarts a lease.</summary>
 internal static class ExtendCommand
 {
     /// <summary>Unlike that of the commands that take a lock, it has no default.</summary>
-    private static readonly OptionSpec Ttl = new("--ttl", null, "TIME", "The lease from now on: 30s, 500ms, 5m, 1h or never. Needed, with its unit.");
+    private static readonly OptionSpec Ttl = new(
+        "--ttl", null, "TIME", "The lease from now on: 30s, 500ms, 5m, 1h or never. Needed, with its unit.");
 
     public static CommandSpec Spec { get; } = new()
     {
@@ -15,7 +17,8 @@ internal static class ExtendCommand
         RequiredArguments = 1,
         Options =
         [
-            SharedOptions.Id, Ttl, SharedOptions.Namespace, SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help,
+            SharedOptions.Id, Ttl, SharedOptions.Namespace,
+            SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help,
         ],
         Description = "The lease then ends TIME from now. A lease that has run out cannot be extended, even when nobody took the lock.",
         Examples = ["lock extend deploy --id \"$id\" --ttl 10m || exit 1"],
@@ -31,11 +34,11 @@ internal static class ExtendCommand
 
     private static int Run(ParsedArguments arguments)
     {
-        var key = Configured.KeyOf(arguments);
-        var id = arguments.Value(SharedOptions.Id) ?? throw new UsageException("--id ID is missing.", arguments.Command);
-        var ttl = arguments.Span(Ttl, allowNever: true) ?? throw new UsageException("--ttl TIME is missing.", arguments.Command);
-        var locks = Configured.Read(arguments).Open();
-        var extended = locks.TryExtendAsync(key, id, ttl).AsTask().GetAwaiter().GetResult();
+        string key = Configured.KeyOf(arguments);
+        string id = arguments.Value(SharedOptions.Id) ?? throw new UsageException("--id ID is missing.", arguments.Command);
+        TimeSpan ttl = arguments.Span(Ttl, allowNever: true) ?? throw new UsageException("--ttl TIME is missing.", arguments.Command);
+        ILock locks = Configured.Read(arguments).Open();
+        bool extended = locks.TryExtendAsync(key, id, ttl).AsTask().GetAwaiter().GetResult();
         if (arguments.Has(SharedOptions.Json))
         {
             Streams.Out(Json.Object(writer =>

@@ -6,9 +6,10 @@ namespace Locking;
 /// <summary><c>lock ls</c>: the locks that are held.</summary>
 internal static class ListCommand
 {
-    private static readonly string[] _titles = ["KEY", "OWNER", "TOKEN", "REMAINING", "ID"];
+    private static readonly string[] s_titles = ["KEY", "OWNER", "TOKEN", "REMAINING", "ID"];
 
-    private static readonly OptionSpec _namespace = new("--ns", null, "NS", "Only the keys of NS: those that begin with NS:PREFIX. Without it, of all.");
+    private static readonly OptionSpec s_namespace = new(
+        "--ns", null, "NS", "Only the keys of NS: those that begin with NS:PREFIX. Without it, of all.");
 
     public static CommandSpec Spec { get; } = new()
     {
@@ -16,7 +17,7 @@ internal static class ListCommand
         Summary = "List the locks that are held.",
         Usage = "[PREFIX] [--ns NS]",
         Arguments = ["PREFIX"],
-        Options = [_namespace, SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help],
+        Options = [s_namespace, SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help],
         Description = "Lists the locks whose key begins with PREFIX, sorted by key. It is no snapshot: others go on meanwhile.",
         Examples = ["lock ls", "lock ls orders/", "lock ls --json | jq -r '.[].key'"],
         ExitCodes =
@@ -30,9 +31,9 @@ internal static class ListCommand
 
     private static int Run(ParsedArguments arguments)
     {
-        var prefix = Configured.InNamespace(arguments, _namespace, arguments.Argument(0) ?? "");
-        var locks = Configured.Read(arguments).Open();
-        var infos = ReadAsync(locks, prefix).GetAwaiter().GetResult();
+        string prefix = Configured.InNamespace(arguments, s_namespace, arguments.Argument(0) ?? "");
+        ILock locks = Configured.Read(arguments).Open();
+        List<LockInfo> infos = ReadAsync(locks, prefix).GetAwaiter().GetResult();
         infos.Sort(static (a, b) => string.CompareOrdinal(a.Key, b.Key));
         Streams.Out(arguments.Has(SharedOptions.Json) ? Array(infos) : Table(infos));
         return ExitCode.Done;
@@ -41,7 +42,7 @@ internal static class ListCommand
     private static async Task<List<LockInfo>> ReadAsync(ILock locks, string prefix)
     {
         var infos = new List<LockInfo>();
-        await foreach (var info in locks.ListAsync(prefix).ConfigureAwait(false))
+        await foreach (LockInfo? info in locks.ListAsync(prefix).ConfigureAwait(false))
             infos.Add(info);
         return infos;
     }
@@ -49,7 +50,7 @@ internal static class ListCommand
     private static string Array(List<LockInfo> infos) => Json.Line(writer =>
     {
         writer.WriteStartArray();
-        foreach (var info in infos)
+        foreach (LockInfo info in infos)
         {
             writer.WriteStartObject();
             writer.WriteString("key", info.Key);
@@ -64,8 +65,8 @@ internal static class ListCommand
     {
         if (infos.Count == 0)
             return "";
-        var rows = new List<string[]> { _titles };
-        foreach (var info in infos)
+        var rows = new List<string[]> { s_titles };
+        foreach (LockInfo info in infos)
         {
             rows.Add(
             [
@@ -78,9 +79,9 @@ internal static class ListCommand
         }
 
         var text = new StringBuilder();
-        foreach (var row in rows)
+        foreach (string[] row in rows)
         {
-            for (var column = 0; column < row.Length - 1; column++)
+            for (int column = 0; column < row.Length - 1; column++)
                 text.Append(row[column].PadRight(Width(rows, column) + 2));
             text.Append(row[^1]).Append('\n');
         }
@@ -90,8 +91,8 @@ internal static class ListCommand
 
     private static int Width(List<string[]> rows, int column)
     {
-        var width = 0;
-        foreach (var row in rows)
+        int width = 0;
+        foreach (string[] row in rows)
             width = Math.Max(width, row[column].Length);
         return width;
     }

@@ -3,7 +3,7 @@ namespace Locking;
 /// <summary><c>lock release</c>: gives a lock back, from anywhere.</summary>
 internal static class ReleaseCommand
 {
-    private static readonly OptionSpec _force = new("--force", null, null, "Take it away from whoever holds it. Its holder is told.");
+    private static readonly OptionSpec s_force = new("--force", null, null, "Take it away from whoever holds it. Its holder is told.");
 
     public static CommandSpec Spec { get; } = new()
     {
@@ -12,7 +12,11 @@ internal static class ReleaseCommand
         Usage = "KEY (--id ID | --force) [--ns NS]",
         Arguments = ["KEY"],
         RequiredArguments = 1,
-        Options = [SharedOptions.Id, _force, SharedOptions.Namespace, SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help],
+        Options =
+        [
+            SharedOptions.Id, s_force, SharedOptions.Namespace,
+            SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Json, SharedOptions.Help,
+        ],
         Description = """
             With --id only that grant is ended: a lock that ran out and went to somebody else stays theirs. With --force the lock is
             taken from whoever holds it; a command that lock run started under it is told to end.
@@ -34,16 +38,16 @@ internal static class ReleaseCommand
 
     private static int Run(ParsedArguments arguments)
     {
-        var key = Configured.KeyOf(arguments);
-        var id = arguments.Value(SharedOptions.Id);
-        var force = arguments.Has(_force);
+        string key = Configured.KeyOf(arguments);
+        string? id = arguments.Value(SharedOptions.Id);
+        bool force = arguments.Has(s_force);
         if (force == (id is not null))
             throw new UsageException("give either --id ID or --force.", arguments.Command);
-        var locks = Configured.Read(arguments).Open();
-        var outcome = id is not null
+        ILock locks = Configured.Read(arguments).Open();
+        UnlockOutcome outcome = id is not null
             ? locks.UnlockAsync(key, id).AsTask().GetAwaiter().GetResult()
             : locks.ForceUnlockAsync(key).AsTask().GetAwaiter().GetResult() ? UnlockOutcome.Released : UnlockOutcome.AlreadyExpired;
-        var (name, text) = outcome switch
+        (string name, string text) = outcome switch
         {
             UnlockOutcome.Released => ("released", "released"),
             UnlockOutcome.AlreadyExpired => ("alreadyExpired", force ? "nobody holds it" : "that id does not hold it, nobody does"),

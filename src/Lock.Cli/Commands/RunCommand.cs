@@ -3,13 +3,19 @@ namespace Locking;
 /// <summary><c>lock run</c>: a command under a lock.</summary>
 internal static class RunCommand
 {
-    private static readonly OptionSpec _noWait = new("--no-wait", "-n", null, "Do not wait: give up at once when somebody holds the lock. Silent, as with flock; --verbose says who holds it.");
+    private static readonly OptionSpec s_noWait = new(
+        "--no-wait",
+        "-n",
+        null,
+        "Do not wait: give up at once when somebody holds the lock. Silent, as with flock; --verbose says who holds it.");
 
-    private static readonly OptionSpec _wait = new("--wait", "-w", "SECONDS", "Wait at most so many seconds, as with flock (30, 0.5), or a time with its unit (500ms, 5m).");
+    private static readonly OptionSpec s_wait = new(
+        "--wait", "-w", "SECONDS", "Wait at most so many seconds, as with flock (30, 0.5), or a time with its unit (500ms, 5m).");
 
-    private static readonly OptionSpec _busyCode = new("-E", null, "CODE", "The exit code when the lock was not acquired in time. Default: 1.");
+    private static readonly OptionSpec s_busyCode = new(
+        "-E", null, "CODE", "The exit code when the lock was not acquired in time. Default: 1.");
 
-    private static readonly OptionSpec _grace = new("--grace", null, "TIME",
+    private static readonly OptionSpec s_grace = new("--grace", null, "TIME",
         "How long the command may take to end after its lock was lost, before it is killed. Default: 5s.");
 
     public static CommandSpec Spec { get; } = new()
@@ -20,7 +26,11 @@ internal static class RunCommand
         Arguments = ["KEY"],
         RequiredArguments = 1,
         TakesCommand = true,
-        Options = [_noWait, _wait, SharedOptions.Ttl, _busyCode, SharedOptions.Namespace, _grace, SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Help],
+        Options =
+        [
+            s_noWait, s_wait, SharedOptions.Ttl, s_busyCode, SharedOptions.Namespace, s_grace,
+            SharedOptions.Config, SharedOptions.Verbose, SharedOptions.Help,
+        ],
         Description = """
             Waits until KEY is free, runs COMMAND, and gives the lock back when it has ended. The lease is renewed meanwhile.
             Everything that uses the same KEY and the same backend takes turns, first come first served.
@@ -54,16 +64,16 @@ internal static class RunCommand
 
     private static int Run(ParsedArguments arguments)
     {
-        var busyCode = arguments.Number(_busyCode, 0, 255) ?? ExitCode.Not;
-        var grace = arguments.Span(_grace, allowZero: true) ?? TimeSpan.FromSeconds(5);
-        var options = Options(arguments);
-        var key = Configured.KeyOf(arguments);
-        var configured = Configured.Read(arguments);
-        if (CommandFinder.Find(arguments.Tail[0], out var path) is var missing and not ExitCode.Done)
+        int busyCode = arguments.Number(s_busyCode, 0, 255) ?? ExitCode.Not;
+        TimeSpan grace = arguments.Span(s_grace, allowZero: true) ?? TimeSpan.FromSeconds(5);
+        LockOptions options = Options(arguments);
+        string key = Configured.KeyOf(arguments);
+        Configured configured = Configured.Read(arguments);
+        if (CommandFinder.Find(arguments.Tail[0], out string? path) is int missing and not ExitCode.Done)
             return RunSession.NotStarted(arguments.Tail[0], missing);
 
         using var signals = new SignalRelay();
-        var locks = configured.Open();
+        ILock locks = configured.Open();
         ILockHandle handle;
         try
         {
@@ -84,13 +94,14 @@ internal static class RunCommand
         }
 
         if (arguments.Has(SharedOptions.Verbose))
-            Streams.Error($"'{Printable.Text(key)}' was taken after {DurationText.Of(handle.AcquireDelay)}, as {Printable.Text(handle.Owner)}.");
+            Streams.Error(
+                $"'{Printable.Text(key)}' was taken after {DurationText.Of(handle.AcquireDelay)}, as {Printable.Text(handle.Owner)}.");
         return new RunSession(configured, handle, grace).Run(arguments.Tail, path, signals);
     }
 
     private static void SayWhoHolds(ILock locks, string key)
     {
-        var by = "somebody else";
+        string by = "somebody else";
         try
         {
             if (locks.GetAsync(key).AsTask().GetAwaiter().GetResult() is { } info)
@@ -105,7 +116,9 @@ internal static class RunCommand
     }
 
     private static string LeftOf(LockInfo info) =>
-        info.Remaining == Timeout.InfiniteTimeSpan ? "its lease never expires" : $"its lease has {SpanText.Show(info.Remaining)} left unless it is renewed";
+        info.Remaining == Timeout.InfiniteTimeSpan
+            ? "its lease never expires"
+            : $"its lease has {SpanText.Show(info.Remaining)} left unless it is renewed";
 
     private static LockOptions Options(ParsedArguments arguments)
     {
@@ -113,8 +126,8 @@ internal static class RunCommand
         var options = new LockOptions { AutoRenew = true, KeepOnDisconnect = true };
         if (arguments.Span(SharedOptions.Ttl, allowNever: true) is { } ttl)
             options = options with { Ttl = ttl };
-        var wait = arguments.Span(_wait, allowZero: true, bareSeconds: true);
-        if (arguments.Has(_noWait))
+        TimeSpan? wait = arguments.Span(s_wait, allowZero: true, bareSeconds: true);
+        if (arguments.Has(s_noWait))
         {
             if (wait is not null)
                 throw new UsageException("-n and -w exclude each other.", arguments.Command);

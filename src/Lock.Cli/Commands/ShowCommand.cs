@@ -1,3 +1,4 @@
+
 namespace Locking;
 
 /// <summary><c>lock show</c>: who holds a lock.</summary>
@@ -25,9 +26,9 @@ internal static class ShowCommand
 
     private static int Run(ParsedArguments arguments)
     {
-        var key = Configured.KeyOf(arguments);
-        var locks = Configured.Read(arguments).Open();
-        var info = locks.GetAsync(key).AsTask().GetAwaiter().GetResult();
+        string key = Configured.KeyOf(arguments);
+        ILock locks = Configured.Read(arguments).Open();
+        LockInfo? info = locks.GetAsync(key).AsTask().GetAwaiter().GetResult();
         if (arguments.Has(SharedOptions.Json))
         {
             Streams.Out(Json.Object(writer =>

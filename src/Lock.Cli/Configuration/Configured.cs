@@ -15,7 +15,7 @@ internal sealed record Configured(LockConfig Config, string? Text)
     /// <exception cref="LockConfigException">The configuration is wrong, or one that makes no sense here.</exception>
     public static Configured Read(ParsedArguments arguments)
     {
-        var text = arguments.Value(SharedOptions.Config);
+        string? text = arguments.Value(SharedOptions.Config);
         if (text is { Length: 0 })
             throw arguments.Bad(SharedOptions.Config, text, "JSON, or @ and the name of a file that holds it");
         text ??= GivenText.Variable(Variable);
@@ -28,19 +28,22 @@ internal sealed record Configured(LockConfig Config, string? Text)
         }
 
         // @file is relative to where we are; so is it for the watcher, which starts in the same directory.
-        var config = LockConfig.Parse(text).ApplyPreset();
+        LockConfig config = LockConfig.Parse(text).ApplyPreset();
         if (config.Type is null || string.Equals(config.Type, "inMemory", StringComparison.OrdinalIgnoreCase))
         {
-            string[] others = [.. BuiltInProvidersExtensions.Providers.Select(static provider => provider.Type).Where(static type => type != "inMemory")];
+            string[] others = [.. BuiltInProvidersExtensions.Providers.Select(static provider => provider.Type).Where(
+                static type => type != "inMemory")];
             throw new LockConfigException("type", (config.Type is null ? "no backend is chosen. "
                 : "inMemory locks end with the process that takes them: two commands would never exclude each other. ")
                 + $"Allowed here: {string.Join(", ", others)}; without any configuration the command uses this user's own broker.");
         }
 
+        FullProgram.BecomeWhereNeeded(config.Type);
         if (string.Equals(config.Type, "broker", StringComparison.OrdinalIgnoreCase))
             config = config with { Connection = WithLaunch(config.Connection) };
         if (arguments.Has(SharedOptions.Verbose))
-            Streams.Error($"the backend is {config.Type}, as {(arguments.Value(SharedOptions.Config) is null ? Variable : "--config")} says.");
+            Streams.Error(
+                $"the backend is {config.Type}, as {(arguments.Value(SharedOptions.Config) is null ? Variable : "--config")} says.");
         return new Configured(config, text);
     }
 
@@ -51,7 +54,7 @@ internal sealed record Configured(LockConfig Config, string? Text)
     /// <summary>The whole key of a command line's KEY.</summary>
     public static string KeyOf(ParsedArguments arguments)
     {
-        var key = arguments.Argument(0)!;
+        string key = arguments.Argument(0)!;
         if (key.Length == 0)
             throw new UsageException("KEY is empty.", arguments.Command);
         return InNamespace(arguments, SharedOptions.Namespace, key);
@@ -65,7 +68,7 @@ internal sealed record Configured(LockConfig Config, string? Text)
         {
             null => key,
             "" => throw arguments.Bad(option, "", "a name of at least one character; without --ns the key is global"),
-            var ns => $"{ns}:{key}",
+            string ns => $"{ns}:{key}",
         };
     }
 
@@ -73,7 +76,7 @@ internal sealed record Configured(LockConfig Config, string? Text)
     private static LockSettings WithLaunch(LockSettings? said)
     {
         var connection = new LockSettings();
-        foreach (var (name, value) in said ?? [])
+        foreach ((string name, object? value) in said ?? [])
             connection[name] = value;
 
         // A broker that is launched works in another directory.
@@ -86,5 +89,5 @@ internal sealed record Configured(LockConfig Config, string? Text)
 
     private static bool IsHere(LockSettings connection) =>
         connection["path"] is not null || connection["host"] is null or "localhost"
-        || (connection["host"] is string host && IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+        || (connection["host"] is string host && IPAddress.TryParse(host, out IPAddress? address) && IPAddress.IsLoopback(address));
 }

@@ -8,7 +8,7 @@ internal static class CompletionScript
     public static string Bash()
     {
         var cases = new StringBuilder();
-        foreach (var command in CommandTable.All)
+        foreach (CommandSpec command in CommandTable.All)
             cases.Append("    ").Append(command.Name).Append(") options=\"").AppendJoin(' ', Words(command)).Append("\" ;;\n");
         return $$"""
             _lock() {
@@ -38,7 +38,7 @@ internal static class CompletionScript
     {
         var commands = new StringBuilder();
         var cases = new StringBuilder();
-        foreach (var command in CommandTable.All)
+        foreach (CommandSpec command in CommandTable.All)
         {
             commands.Append("    '").Append(command.Name).Append(':').Append(Quoted(command.Summary)).Append("'\n");
             cases.Append("    ").Append(command.Name).Append(") compadd -- ").AppendJoin(' ', Words(command)).Append(" ;;\n");
@@ -64,14 +64,15 @@ internal static class CompletionScript
     public static string Fish()
     {
         var text = new StringBuilder("complete -c lock -f\n");
-        foreach (var command in CommandTable.All)
+        foreach (CommandSpec command in CommandTable.All)
         {
-            text.Append("complete -c lock -n __fish_use_subcommand -a ").Append(command.Name).Append(" -d '").Append(Quoted(command.Summary))
+            text.Append("complete -c lock -n __fish_use_subcommand -a ").Append(command.Name).Append(" -d '").Append(
+                Quoted(command.Summary))
                 .Append("'\n");
-            foreach (var option in command.Options)
+            foreach (OptionSpec option in command.Options)
             {
                 text.Append("complete -c lock -n '__fish_seen_subcommand_from ").Append(command.Name).Append('\'');
-                foreach (var name in Names(option))
+                foreach (string name in Names(option))
                     text.Append(name.StartsWith("--", StringComparison.Ordinal) ? " -l " : " -s ").Append(name.TrimStart('-'));
                 text.Append(option.Value is null ? " -d '" : " -r -d '").Append(Quoted(option.Help)).Append("'\n");
             }
@@ -83,7 +84,7 @@ internal static class CompletionScript
     private static List<string> Words(CommandSpec command)
     {
         var words = new List<string>();
-        foreach (var option in command.Options)
+        foreach (OptionSpec option in command.Options)
             words.AddRange(Names(option));
         if (command.Name == "completion")
             words.AddRange(["bash", "zsh", "fish"]);

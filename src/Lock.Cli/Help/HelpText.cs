@@ -21,7 +21,7 @@ internal static class HelpText
             Commands:
 
             """);
-        foreach (var command in CommandTable.All)
+        foreach (CommandSpec command in CommandTable.All)
             text.Append("  ").Append(command.Name.PadRight(NameWidth)).Append(command.Summary).Append('\n');
         return text.Append("""
 
@@ -40,21 +40,21 @@ internal static class HelpText
         var text = new StringBuilder();
         text.Append("Usage: lock ").Append(command.Name).Append(' ').Append(command.Usage).Append("\n\n");
         text.Append(command.Description).Append("\n\nOptions:\n");
-        foreach (var option in command.Options)
+        foreach (OptionSpec option in command.Options)
             AppendOption(text, option);
         text.Append("\nExamples:\n");
-        foreach (var example in command.Examples)
+        foreach (string example in command.Examples)
             text.Append("  ").Append(example).Append('\n');
         text.Append("\nExit codes:\n");
-        foreach (var code in command.ExitCodes)
+        foreach (string code in command.ExitCodes)
             text.Append("  ").Append(code).Append('\n');
         return text.ToString();
     }
 
     private static void AppendOption(StringBuilder text, OptionSpec option)
     {
-        var line = new StringBuilder("  ").Append(option.Usage.PadRight(OptionWidth - 4)).Append("  ");
-        foreach (var word in option.Help.Split(' '))
+        StringBuilder line = new StringBuilder("  ").Append(option.Usage.PadRight(OptionWidth - 4)).Append("  ");
+        foreach (string word in option.Help.Split(' '))
         {
             if (line.Length + word.Length > Column)
             {

@@ -3,7 +3,7 @@ namespace Locking;
 /// <summary>Measures whatever backend is configured, through the same calls that everybody uses.</summary>
 internal sealed class Bench
 {
-    private static readonly LockOptions _options = new()
+    private static readonly LockOptions s_options = new()
     {
         Ttl = TimeSpan.FromSeconds(30), AutoRenew = false, WaitTimeout = TimeSpan.FromSeconds(30), RetryCount = -1,
     };
@@ -49,7 +49,7 @@ internal sealed class Bench
     private async Task<BenchPart> WithClientsAsync(int count, Func<ILock[], Task<BenchPart>> part)
     {
         var clients = new ILock[count];
-        for (var i = 0; i < count; i++)
+        for (int i = 0; i < count; i++)
             clients[i] = _open();
         try
         {
@@ -57,7 +57,7 @@ internal sealed class Bench
         }
         finally
         {
-            foreach (var client in clients)
+            foreach (ILock client in clients)
                 await client.DisposeAsync().ConfigureAwait(false);
         }
     }
@@ -67,10 +67,10 @@ internal sealed class Bench
     {
         var run = new PartRun(_time, PartDuration, WarmUp);
         var workers = new List<Task<Worker>>();
-        for (var i = 0; i < tasks; i++)
+        for (int i = 0; i < tasks; i++)
         {
             var own = new List<string>();
-            for (var key = i; key < Math.Max(keys, tasks); key += tasks)
+            for (int key = i; key < Math.Max(keys, tasks); key += tasks)
                 own.Add($"{_prefix}{name}:{key}");
             workers.Add(Task.Run(() => CycleAsync(locks, own, run, stopping), CancellationToken.None));
         }
@@ -81,12 +81,12 @@ internal sealed class Bench
     private async Task<Worker> CycleAsync(ILock locks, List<string> keys, PartRun run, CancellationToken stopping)
     {
         var worker = new Worker();
-        for (var i = 0; !run.IsOver || worker.Latencies.Count == 0; i++)
+        for (int i = 0; !run.IsOver || worker.Latencies.Count == 0; i++)
         {
-            var counts = run.Counts;
-            var began = _time.GetTimestamp();
-            var handle = await locks.LockAsync(keys[i % keys.Count], _options, stopping).ConfigureAwait(false);
-            var outcome = await handle.UnlockAsync().ConfigureAwait(false);
+            bool counts = run.Counts;
+            long began = _time.GetTimestamp();
+            ILockHandle handle = await locks.LockAsync(keys[i % keys.Count], s_options, stopping).ConfigureAwait(false);
+            UnlockOutcome outcome = await handle.UnlockAsync().ConfigureAwait(false);
             worker.Lost += outcome == UnlockOutcome.Released ? 0 : 1;
             if (counts)
                 worker.Latencies.Add(_time.GetElapsedTime(began));
@@ -95,17 +95,18 @@ internal sealed class Bench
         return worker;
     }
 
-    /// <summary>Clients that hand one key from one to the next as fast as they can, each at least once, and watch that no two have it.</summary>
+    /// <summary>Clients that hand one key from one to the next as fast as they can, each at least once, and watch that no two have
+    /// it.</summary>
     private async Task<BenchPart> ContendedAsync(ILock[] clients, CancellationToken stopping)
     {
         var run = new PartRun(_time, PartDuration, WarmUp);
-        var key = $"{_prefix}handOff";
+        string key = $"{_prefix}handOff";
         var section = new Section();
         var workers = new List<Task<Worker>>();
-        foreach (var client in clients)
+        foreach (ILock client in clients)
             workers.Add(Task.Run(() => HandOffAsync(client, key, section, run, stopping), CancellationToken.None));
-        var results = await Task.WhenAll(workers).ConfigureAwait(false);
-        var part = Sum("handOff", run, results);
+        Worker[] results = await Task.WhenAll(workers).ConfigureAwait(false);
+        BenchPart part = Sum("handOff", run, results);
         part.Shares = Array.ConvertAll(results, static worker => worker.Latencies.Count);
         part.Overlaps = section.Overlaps;
         return part;
@@ -116,9 +117,9 @@ internal sealed class Bench
         var worker = new Worker();
         while (!run.IsOver || worker.Latencies.Count == 0)
         {
-            var counts = run.Counts;
-            var began = _time.GetTimestamp();
-            var handle = await locks.LockAsync(key, _options, stopping).ConfigureAwait(false);
+            bool counts = run.Counts;
+            long began = _time.GetTimestamp();
+            ILockHandle handle = await locks.LockAsync(key, s_options, stopping).ConfigureAwait(false);
             if (counts)
                 worker.Latencies.Add(_time.GetElapsedTime(began));
             section.Enter(handle.FencingToken);
@@ -132,7 +133,7 @@ internal sealed class Bench
     private static BenchPart Sum(string name, PartRun run, Worker[] workers)
     {
         var part = new BenchPart(name) { Elapsed = run.Measured };
-        foreach (var worker in workers)
+        foreach (Worker worker in workers)
         {
             part.Latencies.Add(worker.Latencies);
             part.Lost += worker.Lost;

@@ -16,13 +16,15 @@ internal sealed class BenchPart(string name)
     /// <summary>How long was measured.</summary>
     public TimeSpan Elapsed { get; set; }
 
-    /// <summary>The parts of a cycle that are of interest: lock and unlock where nobody else wants the key, the wait where others do.</summary>
+    /// <summary>The parts of a cycle that are of interest: lock and unlock where nobody else wants the key, the wait where others
+    /// do.</summary>
     public Latencies Latencies { get; } = new();
 
     /// <summary>Grants of each client, where several contend.</summary>
     public long[] Shares { get; set; } = [];
 
-    /// <summary>Grants while another client believed to hold the key, or with a token that is not higher than the one before. None, ever.</summary>
+    /// <summary>Grants while another client believed to hold the key, or with a token that is not higher than the one before. None,
+    /// ever.</summary>
     public int Overlaps { get; set; }
 
     /// <summary>Locks that were gone before they were given back.</summary>

@@ -3,7 +3,8 @@ using System.Text.Json;
 
 namespace Locking;
 
-/// <summary>Many durations in little memory: counted in classes of at most 1.6 % width, from a nanosecond to hours. Not thread-safe.</summary>
+/// <summary>Many durations in little memory: counted in classes of at most 1.6 % width, from a nanosecond to hours. Not
+/// thread-safe.</summary>
 internal sealed class Latencies
 {
     private const int ClassBits = 6;
@@ -19,7 +20,7 @@ internal sealed class Latencies
 
     public void Add(TimeSpan duration)
     {
-        var nanoseconds = Math.Max(0, duration.Ticks * TimeSpan.NanosecondsPerTick);
+        long nanoseconds = Math.Max(0, duration.Ticks * TimeSpan.NanosecondsPerTick);
         _counts[ClassOf(nanoseconds)]++;
         _longest = Math.Max(_longest, nanoseconds);
         Count++;
@@ -27,7 +28,7 @@ internal sealed class Latencies
 
     public void Add(Latencies others)
     {
-        for (var i = 0; i < _counts.Length; i++)
+        for (int i = 0; i < _counts.Length; i++)
             _counts[i] += others._counts[i];
         _longest = Math.Max(_longest, others._longest);
         Count += others.Count;
@@ -37,8 +38,8 @@ internal sealed class Latencies
     /// <param name="share">0 to 1.</param>
     public TimeSpan Percentile(double share)
     {
-        var left = (long)Math.Ceiling(share * Count);
-        for (var i = 0; i < _counts.Length; i++)
+        long left = (long)Math.Ceiling(share * Count);
+        for (int i = 0; i < _counts.Length; i++)
         {
             left -= _counts[i];
             if (left <= 0 && Count > 0)
@@ -74,13 +75,13 @@ internal sealed class Latencies
     {
         if (value < Classes)
             return (int)value;
-        var shift = BitOperations.Log2((ulong)value) - ClassBits;
+        int shift = BitOperations.Log2((ulong)value) - ClassBits;
         return ((shift + 1) << ClassBits) + (int)((value >> shift) - Classes);
     }
 
     private static long UpperEnd(int index)
     {
-        var shift = (index >> ClassBits) - 1;
+        int shift = (index >> ClassBits) - 1;
         return shift < 0 ? index : ((long)(index & (Classes - 1)) + Classes + 1 << shift) - 1;
     }
 

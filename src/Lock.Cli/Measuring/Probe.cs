@@ -21,16 +21,16 @@ internal static class Probe
 {
     private const int Rounds = 100;
 
-    private static readonly TimeSpan _longest = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan _lease = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_lease = TimeSpan.FromSeconds(10);
 
     /// <summary>Asks and locks a hundred times each, but for no longer than a second each.</summary>
     /// <exception cref="LockStoreException">The backend is not reachable, or fails.</exception>
     public static async Task<ProbeResult> RunAsync(ILock locks, TimeProvider time, CancellationToken stopping)
     {
         var result = new ProbeResult();
-        var key = $"lock-doctor:{Guid.NewGuid():N}";
-        var canRead = await ConnectAsync(locks, key, result, time, stopping).ConfigureAwait(false);
+        string key = $"lock-doctor:{Guid.NewGuid():N}";
+        bool canRead = await ConnectAsync(locks, key, result, time, stopping).ConfigureAwait(false);
         if (canRead)
             await ReadAsync(locks, key, result, time, stopping).ConfigureAwait(false);
         await LockAsync(locks, key, result, time, stopping).ConfigureAwait(false);
@@ -40,18 +40,19 @@ internal static class Probe
     /// <summary>Asks for the first time. False for a backend that cannot be asked who holds a key.</summary>
     private static async Task<bool> ConnectAsync(ILock locks, string key, ProbeResult result, TimeProvider time, CancellationToken stopping)
     {
-        var began = time.GetTimestamp();
+        long began = time.GetTimestamp();
         try
         {
             await locks.GetAsync(key, stopping).ConfigureAwait(false);
             return true;
         }
-        catch (LockStoreException problem) when (!problem.IsTransient && !problem.MayHaveBeenApplied)
+        catch (LockStoreException exception) when (!exception.IsTransient && !exception.MayHaveBeenApplied)
         {
             // Refused: by a broker that does not know the question, or one that does not let us in. Locking will tell them apart.
             return false;
         }
-        catch (LockStoreException problem) when (problem.IsTransient && !problem.MayHaveBeenApplied && stopping is { IsCancellationRequested: false })
+        catch (LockStoreException exception) when (
+            exception.IsTransient && !exception.MayHaveBeenApplied && stopping is { IsCancellationRequested: false })
         {
             // Reached, but it cannot say yet: a broker that waits for the holders of the one before. Anything else is a failure.
             if (locks is not IStoreDiagnostics diagnostics || !await IsWaitingAsync(diagnostics, stopping).ConfigureAwait(false))
@@ -66,7 +67,7 @@ internal static class Probe
 
     private static async Task<bool> IsWaitingAsync(IStoreDiagnostics diagnostics, CancellationToken stopping)
     {
-        foreach (var finding in await diagnostics.DiagnoseAsync(stopping).ConfigureAwait(false))
+        foreach (StoreFinding finding in await diagnostics.DiagnoseAsync(stopping).ConfigureAwait(false))
         {
             if (finding.Code == "waiting-after-crash")
                 return true;
@@ -77,10 +78,10 @@ internal static class Probe
 
     private static async Task ReadAsync(ILock locks, string key, ProbeResult result, TimeProvider time, CancellationToken stopping)
     {
-        var began = time.GetTimestamp();
-        for (var i = 0; i < Rounds && time.GetElapsedTime(began) < _longest; i++)
+        long began = time.GetTimestamp();
+        for (int i = 0; i < Rounds && time.GetElapsedTime(began) < s_longest; i++)
         {
-            var asked = time.GetTimestamp();
+            long asked = time.GetTimestamp();
             await locks.GetAsync(key, stopping).ConfigureAwait(false);
             result.Read.Add(time.GetElapsedTime(asked));
         }
@@ -88,16 +89,16 @@ internal static class Probe
 
     private static async Task LockAsync(ILock locks, string key, ProbeResult result, TimeProvider time, CancellationToken stopping)
     {
-        var options = new LockOptions { Ttl = _lease, AutoRenew = false };
+        var options = new LockOptions { Ttl = s_lease, AutoRenew = false };
         long last = 0;
-        var rising = true;
-        var tokens = true;
-        var kept = true;
-        var began = time.GetTimestamp();
-        for (var i = 0; i < Rounds && time.GetElapsedTime(began) < _longest; i++)
+        bool rising = true;
+        bool tokens = true;
+        bool kept = true;
+        long began = time.GetTimestamp();
+        for (int i = 0; i < Rounds && time.GetElapsedTime(began) < s_longest; i++)
         {
-            var asked = time.GetTimestamp();
-            var handle = await locks.TryLockAsync(key, options, stopping).ConfigureAwait(false);
+            long asked = time.GetTimestamp();
+            ILockHandle? handle = await locks.TryLockAsync(key, options, stopping).ConfigureAwait(false);
             if (handle is null)
             {
                 result.Findings.Add(new StoreFinding("no-grants", true, "The backend did not grant a key that nobody uses; it grants "
@@ -114,7 +115,8 @@ internal static class Probe
 
         if (!tokens)
         {
-            result.Findings.Add(new StoreFinding("no-fencing-tokens", true, "The backend gives no fencing tokens: what a holder writes after "
+            result.Findings.Add(
+                new StoreFinding("no-fencing-tokens", true, "The backend gives no fencing tokens: what a holder writes after "
                 + "its lease has run out cannot be told from what the next one writes."));
         }
 
@@ -126,7 +128,8 @@ internal static class Probe
 
         if (!kept)
         {
-            result.Findings.Add(new StoreFinding("locks-vanish", true, "A lock was gone before it was given back, although its lease had not "
+            result.Findings.Add(
+                new StoreFinding("locks-vanish", true, "A lock was gone before it was given back, although its lease had not "
                 + "run out: something removes the backend's records."));
         }
     }

@@ -8,13 +8,13 @@ namespace Locking;
 /// <summary>The JSON that <c>--json</c> prints. Times are milliseconds; null means none.</summary>
 internal static class Json
 {
-    private static readonly JsonWriterOptions _options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonWriterOptions s_options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>One value as one line.</summary>
     public static string Line(Action<Utf8JsonWriter> write)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer, _options))
+        using (var writer = new Utf8JsonWriter(buffer, s_options))
             write(writer);
         return Encoding.UTF8.GetString(buffer.WrittenSpan) + "\n";
     }

@@ -9,7 +9,7 @@ internal static class Printable
     public static string Text(string text)
     {
         var result = new StringBuilder(text.Length);
-        foreach (var c in text)
+        foreach (char c in text)
         {
             if (char.IsControl(c) || char.GetUnicodeCategory(c) is UnicodeCategory.Format or UnicodeCategory.LineSeparator)
                 result.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");

@@ -5,7 +5,7 @@ internal sealed class ProgressBar : IDisposable
 {
     private const int Width = 30;
 
-    private static readonly TimeSpan _period = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_period = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock _gate = new();
     private readonly TimeProvider _time;
@@ -24,7 +24,7 @@ internal sealed class ProgressBar : IDisposable
         _time = time;
         _began = time.GetTimestamp();
         if (!Console.IsErrorRedirected)
-            _timer = time.CreateTimer(static bar => ((ProgressBar)bar!).Draw(), this, TimeSpan.Zero, _period);
+            _timer = time.CreateTimer(static bar => ((ProgressBar)bar!).Draw(), this, TimeSpan.Zero, s_period);
     }
 
     /// <summary>Says what is being done.</summary>
@@ -55,8 +55,8 @@ internal sealed class ProgressBar : IDisposable
         {
             if (_ended)
                 return;
-            var share = Math.Min(1, _time.GetElapsedTime(_began) / _duration);
-            var full = (int)(share * Width);
+            double share = Math.Min(1, _time.GetElapsedTime(_began) / _duration);
+            int full = (int)(share * Width);
             Streams.RawError($"\r[{new string('#', full)}{new string('.', Width - full)}] {(int)(share * 100),3} %  {_title}\x1b[K");
         }
     }

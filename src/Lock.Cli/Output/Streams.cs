@@ -8,7 +8,7 @@ internal static class Streams
     /// <summary>Writes a text to standard output.</summary>
     public static void Out(string text)
     {
-        using var stream = Console.OpenStandardOutput();
+        using Stream stream = Console.OpenStandardOutput();
         Write(stream, text);
     }
 

@@ -5,7 +5,7 @@ namespace Locking;
 /// <summary>One command under a lock that has been granted: start, loss, end, release.</summary>
 internal sealed class RunSession
 {
-    private static readonly TimeSpan _look = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(20);
 
     private readonly Configured _configured;
     private readonly ILockHandle _handle;
@@ -45,16 +45,16 @@ internal sealed class RunSession
         {
             watcher = OperatingSystem.IsWindows() ? null : Watcher.Start(_handle, _configured.Text);
         }
-        catch (IOException problem)
+        catch (IOException exception)
         {
             // Without it the promise for kill -9 could not be kept.
             _handle.UnlockAsync().AsTask().GetAwaiter().GetResult();
-            Streams.Error($"the command was not started, since its watcher could not be: {problem.Message}");
+            Streams.Error($"the command was not started, since its watcher could not be: {exception.Message}");
             return ExitCode.NotExecutable;
         }
 
         int code;
-        var started = 0;
+        int started = 0;
         if (signals.Received != 0)
         {
             code = ExitCode.OfSignal(signals.Received);
@@ -73,7 +73,7 @@ internal sealed class RunSession
             }
         }
 
-        var outcome = _handle.UnlockAsync().AsTask().GetAwaiter().GetResult();
+        UnlockOutcome outcome = _handle.UnlockAsync().AsTask().GetAwaiter().GetResult();
         watcher?.Dismiss();
         watcher?.Dispose();
         if (_command is null)
@@ -97,16 +97,17 @@ internal sealed class RunSession
         };
         if (OperatingSystem.IsWindows())
             return WindowsCommand.Start(words, variables, out _command);
-        var result = PosixCommand.Start(words, path, variables, out var command);
+        int result = PosixCommand.Start(words, path, variables, out PosixCommand? command);
         _command = command;
         return result;
     }
 
     private int Attend(RunningCommand command, SignalRelay signals)
     {
-        using var lost = _handle.LostToken.UnsafeRegister(static session => ((RunSession)session!).OnLost(), this);
+        using CancellationTokenRegistration lost = _handle.LostToken.UnsafeRegister(
+            static session => ((RunSession)session!).OnLost(), this);
         signals.PassTo(command, LookAtLease);
-        var code = command.WaitForExit();
+        int code = command.WaitForExit();
         signals.Detach();
         if (Volatile.Read(ref _lost) != 0)
             EndRemains(command);
@@ -126,17 +127,18 @@ internal sealed class RunSession
         if (Interlocked.Exchange(ref _lost, 1) != 0)
             return;
         _lostAt = _time.GetTimestamp();
-        var command = _command!;
+        RunningCommand command = _command!;
         _killTimer = _time.CreateTimer(static command => ((RunningCommand)command!).Kill(), command, _grace, Timeout.InfiniteTimeSpan);
         command.Terminate();
-        Streams.Error($"the lock '{Printable.Text(_handle.Key)}' was lost ({_handle.LostReason ?? LostReason.Expired}); the command is told to end.");
+        Streams.Error(
+            $"the lock '{Printable.Text(_handle.Key)}' was lost ({_handle.LostReason ?? LostReason.Expired}); the command is told to end.");
     }
 
     /// <summary>What the command has started gets the same grace as the command itself.</summary>
     private void EndRemains(RunningCommand command)
     {
         while (command.HasRemains && _time.GetElapsedTime(Volatile.Read(ref _lostAt)) < _grace)
-            Task.Delay(_look, _time).GetAwaiter().GetResult();
+            Task.Delay(s_look, _time).GetAwaiter().GetResult();
         command.Kill();
     }
 
@@ -144,7 +146,7 @@ internal sealed class RunSession
     {
         if (Volatile.Read(ref _lost) != 0)
             return ExitCode.Lost;
-        var key = Printable.Text(_handle.Key);
+        string key = Printable.Text(_handle.Key);
         switch (outcome)
         {
             case UnlockOutcome.Released:

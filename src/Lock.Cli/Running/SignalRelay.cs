@@ -71,7 +71,7 @@ internal sealed class SignalRelay : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var registration in _registrations)
+        foreach (PosixSignalRegistration registration in _registrations)
             registration.Dispose();
         _stopping.Dispose();
     }
@@ -86,7 +86,7 @@ internal sealed class SignalRelay : IDisposable
     private void OnSignal(PosixSignalContext context)
     {
         context.Cancel = true;
-        var number = Signals.NumberOf(context.Signal);
+        int number = Signals.NumberOf(context.Signal);
         RunningCommand? command;
         lock (_gate)
         {

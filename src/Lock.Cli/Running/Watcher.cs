@@ -70,11 +70,11 @@ internal sealed unsafe class Watcher : IDisposable
     /// <exception cref="IOException">It could not be started.</exception>
     public static Watcher Start(ILockHandle handle, string? configuration)
     {
-        var (read, write) = LibC.Pipe();
+        (int read, int write) = LibC.Pipe();
         try
         {
-            var (host, program) = ThisProgram.Find();
-            using var environment = InheritedEnvironment.With(
+            (string host, string? program) = ThisProgram.Find();
+            using CStringArray environment = InheritedEnvironment.With(
                 new (string Name, string? Value)[]
                 {
                     ("LOCK_CONFIG", configuration),
@@ -90,7 +90,7 @@ internal sealed unsafe class Watcher : IDisposable
             arguments.Add("/bin/sh");
             arguments.Add("-c");
             arguments.Add(Script);
-            var error = PosixSpawn.StartDetached("/bin/sh", arguments, environment, read, out var pid);
+            int error = PosixSpawn.StartDetached("/bin/sh", arguments, environment, read, out int pid);
             if (error != 0)
                 throw new IOException($"/bin/sh could not be started (error {error.ToString(CultureInfo.InvariantCulture)}).");
             return new Watcher(pid, write);

@@ -26,9 +26,9 @@ internal sealed class WindowsCommand : RunningCommand
     {
         const int noSuchFile = 2;
         var start = new ProcessStartInfo(words[0]) { UseShellExecute = false };
-        foreach (var word in words.AsSpan(1))
+        foreach (string? word in words.AsSpan(1))
             start.ArgumentList.Add(word);
-        foreach (var (name, value) in variables)
+        foreach ((string name, string? value) in variables)
             start.Environment[name] = value;
         started = null;
         try
@@ -36,9 +36,9 @@ internal sealed class WindowsCommand : RunningCommand
             started = new WindowsCommand(Process.Start(start)!);
             return 0;
         }
-        catch (Win32Exception problem)
+        catch (Win32Exception exception)
         {
-            return problem.NativeErrorCode == noSuchFile ? ExitCode.NotFound : ExitCode.NotExecutable;
+            return exception.NativeErrorCode == noSuchFile ? ExitCode.NotFound : ExitCode.NotExecutable;
         }
     }
 

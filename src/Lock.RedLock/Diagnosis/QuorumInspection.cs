@@ -11,15 +11,16 @@ internal static class QuorumInspection
         var report = new NodeReport(node.Connection.Server, node.Connection.Connector());
         try
         {
-            var servers = await node.InspectAsync(cancellationToken).ConfigureAwait(false);
-            var server = servers.FirstOrDefault(static server => server is { Answers: true, IsReplica: false }) ?? servers.FirstOrDefault(static server => server.Answers);
+            IReadOnlyList<ServerFacts> servers = await node.InspectAsync(cancellationToken).ConfigureAwait(false);
+            ServerFacts? server = servers.FirstOrDefault(static server => server is { Answers: true, IsReplica: false })
+                ?? servers.FirstOrDefault(static server => server.Answers);
             return server is null
                 ? report with { Fault = "it does not answer" }
                 : report with { Server = server, Life = await LifeAsync(node, server, cancellationToken).ConfigureAwait(false) };
         }
-        catch (LockStoreException fault)
+        catch (LockStoreException exception)
         {
-            return report with { Fault = fault.Message };
+            return report with { Fault = exception.Message };
         }
     }
 

@@ -22,24 +22,32 @@ internal sealed class LeaseRound
         _quorum = quorum;
     }
 
-    /// <summary>Whether the answers so far decide: a majority of the counted nodes has the lease, or no majority of any nodes can have it.</summary>
+    /// <summary>Whether the answers so far decide: a majority of the counted nodes has the lease, or no majority of any nodes can have
+    /// it.</summary>
     public bool IsDecided(StoreReply?[] replies, int missing) =>
         IsConfirmed(replies) ||
         (replies.Count(static reply => reply == StoreReply.Done) + missing < _quorum &&
-        Count(replies, static (standing, reply) => standing == NodeStanding.Counted && reply is not (StoreReply.NotHeld or StoreReply.HeldByAnother)) < _quorum);
+        Count(
+            replies,
+            static (standing, reply) =>
+                standing == NodeStanding.Counted && reply is not (StoreReply.NotHeld or StoreReply.HeldByAnother)) < _quorum);
 
     /// <summary>The same, or those that may stand in are a majority with the counted ones.</summary>
     public bool IsDecidedWithStandIns(StoreReply?[] replies, int missing) =>
-        IsDecided(replies, missing) || Count(replies, (NodeVote vote, StoreReply? reply) => reply == StoreReply.Done && IsStandIn(vote)) >= _quorum;
+        IsDecided(replies, missing) ||
+            Count(replies, (NodeVote vote, StoreReply? reply) => reply == StoreReply.Done && IsStandIn(vote)) >= _quorum;
 
-    private bool IsConfirmed(StoreReply?[] replies) => Count(replies, static (standing, reply) => standing == NodeStanding.Counted && reply == StoreReply.Done) >= _quorum;
+    private bool IsConfirmed(StoreReply?[] replies) =>
+        Count(replies, static (standing, reply) => standing == NodeStanding.Counted && reply == StoreReply.Done) >= _quorum;
 
-    /// <summary>The counted nodes that say the lease is gone, if the outcome hangs on why: whoever has lost all its memory is as good as silent.</summary>
+    /// <summary>The counted nodes that say the lease is gone, if the outcome hangs on why: whoever has lost all its memory is as good as
+    /// silent.</summary>
     public IReadOnlyList<int> Suspicious(StoreReply?[] replies)
     {
         if (IsConfirmed(replies) || replies.Count(static reply => reply == StoreReply.Done) < _quorum)
             return [];
-        return [.. Enumerable.Range(0, replies.Length).Where(node => _before[node].Standing == NodeStanding.Counted && replies[node] == StoreReply.NotHeld)];
+        return [.. Enumerable.Range(0, replies.Length)
+            .Where(node => _before[node].Standing == NodeStanding.Counted && replies[node] == StoreReply.NotHeld)];
     }
 
     /// <summary>What the answers come to; null when too few are there to tell.</summary>
@@ -49,8 +57,8 @@ internal sealed class LeaseRound
     {
         lock (_gate)
         {
-            var denied = 0;
-            for (var node = 0; node < replies.Length; node++)
+            int denied = 0;
+            for (int node = 0; node < replies.Length; node++)
             {
                 if (replies[node] is not (StoreReply.NotHeld or StoreReply.HeldByAnother))
                     continue;
@@ -62,11 +70,11 @@ internal sealed class LeaseRound
             }
 
             _isConfirmed = IsConfirmed(replies);
-            var standIns = Count(replies, (NodeVote vote, StoreReply? reply) => reply == StoreReply.Done && IsStandIn(vote));
-            var counted = _before.Count(static vote => vote.Standing == NodeStanding.Counted);
+            int standIns = Count(replies, (NodeVote vote, StoreReply? reply) => reply == StoreReply.Done && IsStandIn(vote));
+            int counted = _before.Count(static vote => vote.Standing == NodeStanding.Counted);
             if (_isConfirmed || (counted - denied >= _quorum && standIns >= _quorum))
             {
-                for (var node = 0; node < replies.Length; node++)
+                for (int node = 0; node < replies.Length; node++)
                 {
                     if (replies[node] == StoreReply.Done)
                         ConfirmUnsynchronized(node, isCounted: _isConfirmed || IsStandIn(_before[node]));
@@ -75,10 +83,12 @@ internal sealed class LeaseRound
                 return StoreReply.Done;
             }
 
-            var silent = replies.Count(static reply => reply is null);
+            int silent = replies.Count(static reply => reply is null);
             if (counted - denied >= _quorum && standIns + silent >= _quorum)
                 return null;
-            return replies.Count(static reply => reply == StoreReply.HeldByAnother) >= _quorum ? StoreReply.HeldByAnother : StoreReply.NotHeld;
+            return replies.Count(static reply => reply == StoreReply.HeldByAnother) >= _quorum
+                ? StoreReply.HeldByAnother
+                : StoreReply.NotHeld;
         }
     }
 
@@ -92,11 +102,11 @@ internal sealed class LeaseRound
         }
     }
 
-    /// <summary>A node has the lease, in a round in which a majority had it. It is counted if it had it before that round: else it may have come in the
-    /// middle, when the majority was gone in part.</summary>
+    /// <summary>A node has the lease, in a round in which a majority had it. It is counted if it had it before that round: else it may have
+    /// come in the middle, when the majority was gone in part.</summary>
     private void ConfirmUnsynchronized(int node, bool isCounted)
     {
-        ref var vote = ref _votes[node];
+        ref NodeVote vote = ref _votes[node];
         if (vote.Standing is NodeStanding.Gone or NodeStanding.Counted)
             return;
         if (_before[node].Standing == NodeStanding.Late && isCounted)
@@ -105,14 +115,16 @@ internal sealed class LeaseRound
             vote = vote with { Standing = NodeStanding.Late, Token = long.MaxValue };
     }
 
-    private bool IsStandIn(NodeVote vote) => vote.Standing == NodeStanding.Counted || (vote.Standing == NodeStanding.Late && vote.Token <= _token);
+    private bool IsStandIn(NodeVote vote) =>
+        vote.Standing == NodeStanding.Counted || (vote.Standing == NodeStanding.Late && vote.Token <= _token);
 
-    private int Count(StoreReply?[] replies, Func<NodeStanding, StoreReply?, bool> what) => Count(replies, (NodeVote vote, StoreReply? reply) => what(vote.Standing, reply));
+    private int Count(StoreReply?[] replies, Func<NodeStanding, StoreReply?, bool> what) =>
+        Count(replies, (NodeVote vote, StoreReply? reply) => what(vote.Standing, reply));
 
     private int Count(StoreReply?[] replies, Func<NodeVote, StoreReply?, bool> what)
     {
-        var count = 0;
-        for (var node = 0; node < replies.Length; node++)
+        int count = 0;
+        for (int node = 0; node < replies.Length; node++)
         {
             if (what(_before[node], replies[node]))
                 count++;

@@ -4,7 +4,8 @@ namespace Locking;
 /// <remarks>
 /// <para>A lease rests on the nodes whose votes were counted, and is lost once no majority of them can have it. A vote that comes after the
 /// count has not been seen together with that majority: the lock may have been taken away on the counted nodes before it came, and then
-/// it would bring a lost majority back. So it counts from the next round in which a majority of the counted nodes still has the lease.</para>
+/// it would bring a lost majority back. So it counts from the next round in which a majority of the counted nodes still has the
+/// lease.</para>
 /// <para>Until then it stands in for counted nodes that are silent or have lost their memory, not for one that says that the lease is gone;
 /// and only with a token that shows that nobody was granted the lock there before: a grant leaves a higher one behind.</para>
 /// </remarks>
@@ -71,7 +72,7 @@ internal sealed class QuorumLease
         {
             _token = token;
             IsGranted = true;
-            for (var i = 0; i < votes.Length; i++)
+            for (int i = 0; i < votes.Length; i++)
             {
                 if (votes[i] is { } vote)
                     _votes[asked[i].Index].Standing = vote.Kind == VoteKind.Granted ? NodeStanding.Counted : NodeStanding.None;
@@ -84,10 +85,10 @@ internal sealed class QuorumLease
     {
         if (vote.Kind != VoteKind.Granted)
             return;
-        var isInOrder = true;
+        bool isInOrder = true;
         lock (_gate)
         {
-            ref var own = ref _votes[node.Index];
+            ref NodeVote own = ref _votes[node.Index];
             if (!_isOver)
             {
                 if (own.Standing == NodeStanding.UnderWay)
@@ -106,8 +107,8 @@ internal sealed class QuorumLease
     }
 
     /// <summary>Ends it: votes that are not sent yet are not sent, and those that come are taken back.</summary>
-    /// <remarks>What takes the votes back is to be sent behind this, on the nodes' connections: only where a connection broke in between may a vote
-    /// arrive behind what takes it back.</remarks>
+    /// <remarks>What takes the votes back is to be sent behind this, on the nodes' connections: only where a connection broke in between
+    /// may a vote arrive behind what takes it back.</remarks>
     public void End()
     {
         CancellationTokenSource? connecting;
@@ -123,7 +124,7 @@ internal sealed class QuorumLease
     /// <summary>Takes back what was voted or may still be on nodes that are not asked otherwise.</summary>
     public void TakeBackFrom(IEnumerable<IQuorumNode> nodes)
     {
-        foreach (var node in nodes)
+        foreach (IQuorumNode node in nodes)
         {
             if (StandingOf(node.Index) is not (NodeStanding.None or NodeStanding.Gone))
                 TakeBack(node);

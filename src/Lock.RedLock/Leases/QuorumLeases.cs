@@ -34,7 +34,7 @@ internal sealed class QuorumLeases(TimeProvider time)
     /// <returns>The lease, so that its votes can be taken back.</returns>
     public QuorumLease? End(string holderId)
     {
-        if (!_leases.TryRemove(holderId, out var lease))
+        if (!_leases.TryRemove(holderId, out QuorumLease? lease))
             return null;
         Interlocked.Decrement(ref _count);
         lease.End();
@@ -56,8 +56,8 @@ internal sealed class QuorumLeases(TimeProvider time)
             return;
         try
         {
-            var now = time.GetTimestamp();
-            foreach (var (_, lease) in _leases)
+            long now = time.GetTimestamp();
+            foreach ((string _, QuorumLease? lease) in _leases)
             {
                 if (lease.EndsAt < now)
                     End(lease);

@@ -9,7 +9,7 @@ internal sealed class ForcedLeases : IDisposable
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, (long Since, HashSet<int> Nodes)> _forced = new(StringComparer.Ordinal);
-    private readonly List<(ILossSignal Signal, Action<StoreLoss> Handler)> _ears = [];
+    private readonly List<(ILossSignal Signal, Action<StoreLoss> Handler)> _handlers = [];
     private readonly TimeProvider _time;
     private readonly int _enough;
     private readonly Action<StoreLoss> _tell;
@@ -24,11 +24,11 @@ internal sealed class ForcedLeases : IDisposable
         _time = time;
         _enough = nodes.Count - quorum + 1;
         _tell = tell;
-        for (var i = 0; i < nodes.Count; i++)
+        for (int i = 0; i < nodes.Count; i++)
         {
-            var node = i;
+            int node = i;
             Action<StoreLoss> handler = loss => OnForced(node, loss);
-            _ears.Add((nodes[i], handler));
+            _handlers.Add((nodes[i], handler));
             nodes[i].LeaseLost += handler;
         }
     }
@@ -36,7 +36,7 @@ internal sealed class ForcedLeases : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var (signal, handler) in _ears)
+        foreach ((ILossSignal signal, Action<StoreLoss> handler) in _handlers)
             signal.LeaseLost -= handler;
     }
 
@@ -47,7 +47,7 @@ internal sealed class ForcedLeases : IDisposable
         lock (_gate)
         {
             ForgetUnsynchronized();
-            if (!_forced.TryGetValue(loss.HolderId, out var entry))
+            if (!_forced.TryGetValue(loss.HolderId, out (long Since, HashSet<int> Nodes) entry))
                 _forced.Add(loss.HolderId, entry = (_time.GetTimestamp(), []));
             if (!entry.Nodes.Add(node) || entry.Nodes.Count != _enough)
                 return;
@@ -58,7 +58,7 @@ internal sealed class ForcedLeases : IDisposable
 
     private void ForgetUnsynchronized()
     {
-        foreach (var (holder, (since, _)) in _forced)
+        foreach ((string holder, (long since, _)) in _forced)
         {
             if (_time.GetElapsedTime(since) > s_memory)
                 _forced.Remove(holder);

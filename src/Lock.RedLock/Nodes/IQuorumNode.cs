@@ -9,7 +9,8 @@ internal interface IQuorumNode : IAsyncDisposable
     /// <summary>Its place among the nodes, from 0.</summary>
     int Index { get; }
 
-    /// <summary>How often its connection was interrupted. As long as that stays the same it gets requests in the order in which they were sent.</summary>
+    /// <summary>How often its connection was interrupted. As long as that stays the same it gets requests in the order in which they were
+    /// sent.</summary>
     int Interruptions { get; }
 
     /// <summary>The server's locks, for the steps that need no more than a store.</summary>

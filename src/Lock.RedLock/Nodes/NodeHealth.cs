@@ -81,7 +81,7 @@ internal sealed class NodeHealth : IAsyncDisposable
             }
 
             // Whoever gives up leaves the watch behind, and its fault to nobody.
-            var watched = WatchAsync(Counted(preparing));
+            Task<bool> watched = WatchAsync(Counted(preparing));
             TaskFaults.Forget(watched);
             await watched.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
@@ -99,7 +99,7 @@ internal sealed class NodeHealth : IAsyncDisposable
     {
         try
         {
-            var answer = await request.ConfigureAwait(false);
+            T? answer = await request.ConfigureAwait(false);
             Volatile.Write(ref _failures, 0);
             return answer;
         }
@@ -155,7 +155,7 @@ internal sealed class NodeHealth : IAsyncDisposable
                     ttl = before.Ttl;
             }
 
-            var readiness = await _admission.PrepareAsync(_voter, ttl, _stopping.Token).ConfigureAwait(false);
+            Readiness readiness = await _admission.PrepareAsync(_voter, ttl, _stopping.Token).ConfigureAwait(false);
             lock (_gate)
             {
                 // Interrupted meanwhile: what was read may be of an earlier life.

@@ -36,7 +36,7 @@ internal sealed class RedisQuorumNode : IQuorumNode
         if (!_health.IsReadyFor(request.Ttl))
             await _health.PrepareAsync(request.Ttl, cancellationToken).ConfigureAwait(false);
         // Interrupted in this moment, it is asked under no note, and has to be prepared again.
-        var note = _health.Readiness?.Note ?? "";
+        string note = _health.Readiness?.Note ?? "";
         RedisVote vote;
         try
         {
@@ -62,13 +62,13 @@ internal sealed class RedisQuorumNode : IQuorumNode
         }
     }
 
-    /// <summary>It has lost its memory since it was made ready. Made ready again, it has no vote in this round: what it has on record came behind the
-    /// votes of the others.</summary>
+    /// <summary>It has lost its memory since it was made ready. Made ready again, it has no vote in this round: what it has on record came
+    /// behind the votes of the others.</summary>
     private async Task<Vote> AbstainAsync(TimeSpan ttl, string note, CancellationToken cancellationToken)
     {
         _health.Forget(note);
         await _health.PrepareAsync(ttl, cancellationToken).ConfigureAwait(false);
-        var life = await _voter.ReadLifeAsync(cancellationToken).ConfigureAwait(false);
+        RedisLife life = await _voter.ReadLifeAsync(cancellationToken).ConfigureAwait(false);
         return new Vote(VoteKind.Abstained, Remaining: life.Rest);
     }
 

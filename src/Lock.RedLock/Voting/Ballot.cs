@@ -1,13 +1,15 @@
 namespace Locking;
 
 /// <summary>Asks several nodes at once, and ends as soon as the answers decide, or the time is up.</summary>
-/// <remarks>Slow nodes are not waited for once the outcome is certain; what they answer later is told, so that it can be put right.</remarks>
+/// <remarks>Slow nodes are not waited for once the outcome is certain; what they answer later is told, so that it can be put
+/// right.</remarks>
 internal sealed class Ballot<T>
     where T : class
 {
     private readonly Lock _gate = new();
 
-    /// <summary>Whoever waits goes on where the deciding answer came: the stores see to it that this is a pool thread with nothing else to deliver.</summary>
+    /// <summary>Whoever waits goes on where the deciding answer came: the stores see to it that this is a pool thread with nothing else to
+    /// deliver.</summary>
     private readonly TaskCompletionSource _decided = new();
     private readonly T?[] _answers;
     private readonly Exception?[] _faults;
@@ -47,7 +49,7 @@ internal sealed class Ballot<T>
         Action<int, T>? late = null)
     {
         var ballot = new Ballot<T>(asked.Count, decides, late);
-        for (var i = 0; i < asked.Count; i++)
+        for (int i = 0; i < asked.Count; i++)
             _ = ballot.CountAsync(asked[i], i);
         try
         {

@@ -25,7 +25,7 @@ internal sealed class StoreReplies(StoreReply?[] replies, string[] reasons, bool
     {
         if (replies.Length - Silent < quorum)
             return null;
-        var done = Count(StoreReply.Done);
+        int done = Count(StoreReply.Done);
         // A node that is silent now may be one of those that gave the majority.
         if (done > 0 && done + Silent >= quorum)
             return StoreReply.Done;
@@ -34,5 +34,6 @@ internal sealed class StoreReplies(StoreReply?[] replies, string[] reasons, bool
 
     /// <summary>Too few answers.</summary>
     public LockStoreException TooFew(string step, int quorum) => new(
-        $"{replies.Length - Silent} of {replies.Length} nodes answered, {quorum} are needed ({step}): {string.Join("; ", reasons)}", isTransient, fault);
+        $"{replies.Length - Silent} of {replies.Length} nodes answered, {quorum} are needed ({step}): {string.Join("; ", reasons)}",
+        isTransient, fault);
 }

@@ -10,7 +10,7 @@ internal readonly struct Tally
     {
         _votes = votes;
         _quorum = quorum;
-        foreach (var vote in votes)
+        foreach (Vote? vote in votes)
         {
             switch (vote?.Kind)
             {
@@ -44,14 +44,14 @@ internal readonly struct Tally
         get
         {
             // Asked again for a lease that stands: what was fixed then is the highest token that a majority has.
-            var before = _votes.Where(static vote => vote is { Kind: VoteKind.Granted, HeldBefore: true })
+            List<long> before = _votes.Where(static vote => vote is { Kind: VoteKind.Granted, HeldBefore: true })
                 .Select(static vote => vote!.Token)
                 .OrderDescending()
                 .ToList();
             if (before.Count >= _quorum)
                 return before[_quorum - 1];
-            var highest = 0L;
-            foreach (var vote in _votes)
+            long highest = 0L;
+            foreach (Vote? vote in _votes)
             {
                 if (vote is { Kind: VoteKind.Granted })
                     highest = Math.Max(highest, vote.Token);
@@ -79,11 +79,11 @@ internal readonly struct Tally
     {
         get
         {
-            var leases = _votes.Where(static vote => vote is { Kind: VoteKind.Busy })
+            List<TimeSpan> leases = _votes.Where(static vote => vote is { Kind: VoteKind.Busy })
                 .Select(static vote => vote!.Remaining is { } left && left != Timeout.InfiniteTimeSpan ? left : TimeSpan.MaxValue)
                 .Order()
                 .ToList();
-            var needed = Math.Clamp(_quorum - Yes, 1, leases.Count);
+            int needed = Math.Clamp(_quorum - Yes, 1, leases.Count);
             return leases[needed - 1] == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : leases[needed - 1];
         }
     }

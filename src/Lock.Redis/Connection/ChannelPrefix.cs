@@ -4,8 +4,8 @@ namespace Locking;
 
 /// <summary>Finds out what a lent client puts before the names of channels.</summary>
 /// <remarks>
-/// A client's <c>channelPrefix</c> goes before what the client itself subscribes to, and not before what a script publishes, and it does not
-/// tell. So a channel is subscribed to by the client, and a script publishes under the plain name; where that is not heard, the server
+/// A client's <c>channelPrefix</c> goes before what the client itself subscribes to, and not before what a script publishes, and it does
+/// not tell. So a channel is subscribed to by the client, and a script publishes under the plain name; where that is not heard, the server
 /// is asked for the channels that end so, and each of them is tried.
 /// </remarks>
 internal sealed class ChannelPrefix(IConnectionMultiplexer client, TimeProvider time)
@@ -21,8 +21,8 @@ internal sealed class ChannelPrefix(IConnectionMultiplexer client, TimeProvider 
     {
         if (!client.IsConnected)
             return "";
-        var subscriber = client.GetSubscriber();
-        var channel = RedisChannel.Literal(ForcedChannel.Name);
+        ISubscriber subscriber = client.GetSubscriber();
+        RedisChannel channel = RedisChannel.Literal(ForcedChannel.Name);
         try
         {
             using var limit = new CancellationTokenSource(s_limit, time);
@@ -35,7 +35,7 @@ internal sealed class ChannelPrefix(IConnectionMultiplexer client, TimeProvider 
             }
             catch (TimeoutException)
             {
-                foreach (var name in await NamesAsync(limit.Token).ConfigureAwait(false))
+                foreach (string name in await NamesAsync(limit.Token).ConfigureAwait(false))
                     await PublishAsync(name, limit.Token).ConfigureAwait(false);
                 return PrefixOf(await _heard.Task.WaitAsync(limit.Token).ConfigureAwait(false));
             }
@@ -72,9 +72,10 @@ internal sealed class ChannelPrefix(IConnectionMultiplexer client, TimeProvider 
     private async Task<IEnumerable<string>> NamesAsync(CancellationToken cancellationToken)
     {
         var names = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var server in client.GetServers().Where(static server => server.IsConnected))
+        foreach (IServer? server in client.GetServers().Where(static server => server.IsConnected))
         {
-            var answer = await WithinAsync(server.ExecuteAsync("PUBSUB", "CHANNELS", "*" + ForcedChannel.Name), cancellationToken).ConfigureAwait(false);
+            RedisResult answer = await WithinAsync(
+                server.ExecuteAsync("PUBSUB", "CHANNELS", "*" + ForcedChannel.Name), cancellationToken).ConfigureAwait(false);
             names.UnionWith(((string?[]?)answer ?? []).OfType<string>());
         }
 

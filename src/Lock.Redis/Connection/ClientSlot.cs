@@ -2,7 +2,8 @@ using StackExchange.Redis;
 
 namespace Locking;
 
-/// <summary>Where the client of a connection stands: none at first, then the one, replaced by another one perhaps, and nothing more after the end.</summary>
+/// <summary>Where the client of a connection stands: none at first, then the one, replaced by another one perhaps, and nothing more after
+/// the end.</summary>
 internal sealed class ClientSlot
 {
     private readonly Lock _gate = new();

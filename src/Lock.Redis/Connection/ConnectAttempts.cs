@@ -6,7 +6,8 @@ using StackExchange.Redis;
 
 namespace Locking;
 
-/// <summary>What became of a client's attempts to connect, server by server: the client's own exception is a summary without a reason.</summary>
+/// <summary>What became of a client's attempts to connect, server by server: the client's own exception is a summary without a
+/// reason.</summary>
 internal sealed class ConnectAttempts
 {
     /// <summary>The client tells of an attempt on another thread than the one that gives up: it may come a moment later.</summary>

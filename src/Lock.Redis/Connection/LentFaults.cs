@@ -10,20 +10,22 @@ internal static class LentFaults
     private static readonly TimeSpan s_limit = TimeSpan.FromMilliseconds(500);
 
     /// <summary>The fault of a request that was not answered by a client that is not connected. The client may still send it.</summary>
-    public static async Task<LockStoreException> ExplainAsync(IConnectionMultiplexer client, Exception fault, string step, string server, TimeProvider time)
+    public static async Task<LockStoreException> ExplainAsync(
+        IConnectionMultiplexer client, Exception fault, string step, string server, TimeProvider time)
     {
-        foreach (var name in client.GetEndPoints(configuredOnly: true).OfType<DnsEndPoint>())
+        foreach (DnsEndPoint name in client.GetEndPoints(configuredOnly: true).OfType<DnsEndPoint>())
         {
             try
             {
-                var asked = Dns.GetHostAddressesAsync(name.Host);
+                Task<IPAddress[]> asked = Dns.GetHostAddressesAsync(name.Host);
                 TaskFaults.Forget(asked);
                 await asked.WaitAsync(s_limit, time).ConfigureAwait(false);
             }
             catch (SocketException)
             {
                 return new LockStoreException(
-                    $"{server} did not answer in time ({step}): the client that the application lends is not connected, and the host name {name.Host} cannot be resolved (DNS).",
+                    $"{server} did not answer in time ({step}): the client that the application lends is not connected, and the host " +
+                    $"name {name.Host} cannot be resolved (DNS).",
                     isTransient: true, fault);
             }
             catch (TimeoutException)
@@ -33,7 +35,8 @@ internal static class LentFaults
         }
 
         return new LockStoreException(
-            $"{server} did not answer in time ({step}): the client that the application lends is not connected. Is the server up, and does the client's password suit it?",
+            $"{server} did not answer in time ({step}): the client that the application lends is not connected. Is the server up, and " +
+            "does the client's password suit it?",
             isTransient: true, fault);
     }
 }

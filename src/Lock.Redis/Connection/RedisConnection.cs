@@ -6,8 +6,8 @@ namespace Locking;
 
 /// <summary>The one connection of a store and of its views: made at the first request, or lent by the application.</summary>
 /// <remarks>
-/// <para>Every request has a time limit of its own, shorter than the client's: a request that is not answered in time stays under way in the
-/// client, and its answer goes nowhere. What it then does on the server ends with the ttl at the latest.</para>
+/// <para>Every request has a time limit of its own, shorter than the client's: a request that is not answered in time stays under way in
+/// the client, and its answer goes nowhere. What it then does on the server ends with the ttl at the latest.</para>
 /// <para>A connection of our own that does not answer for a while although a new one does is replaced by the new one.</para>
 /// <para>It is composed: where the client stands (<see cref="ClientSlot"/>), how it comes there (<see cref="OwnClient"/>,
 /// <see cref="LentClient"/>), what it tells of its connections (<see cref="ConnectionEvents"/>), whether it is silent
@@ -87,8 +87,8 @@ internal sealed class RedisConnection : IAsyncDisposable
     /// <summary>The names of channels as the server knows them.</summary>
     public ChannelNames Channels { get; }
 
-    /// <summary>Whether all requests go to one server over a connection of our own, which is never sent one that was made before it stood. A lent
-    /// client may keep requests while it is not connected; with several servers another one may answer the next.</summary>
+    /// <summary>Whether all requests go to one server over a connection of our own, which is never sent one that was made before it stood.
+    /// A lent client may keep requests while it is not connected; with several servers another one may answer the next.</summary>
     public bool HasOneServer => !IsLent && Connected is { } client && client.GetEndPoints() is [var only] &&
         client.GetServer(only).ServerType == ServerType.Standalone;
 
@@ -180,17 +180,18 @@ internal sealed class RedisConnection : IAsyncDisposable
     /// <summary>How another connection to the same place is made.</summary>
     /// <exception cref="InvalidOperationException">The client is lent: what it was made of is not known.</exception>
     public RedisConnector Connector() =>
-        _own?.Connector as RedisConnector ?? throw new InvalidOperationException("A client that is lent does not tell how another one is made.");
+        _own?.Connector as RedisConnector
+        ?? throw new InvalidOperationException("A client that is lent does not tell how another one is made.");
 
     /// <summary>Another connection to the same place, for requests that the server may take so much longer for.</summary>
     /// <exception cref="InvalidOperationException">The client is lent: what it was made of is not known.</exception>
     public RedisConnection Another(TimeSpan extraTime) => new(Connector().WithLongRequests(extraTime), Time, _logger);
 
     /// <summary>Notices come back.</summary>
-    public void OnHeard() => _silence.OnHeard();
+    public void OnNoticesBack() => _silence.OnNoticesBack();
 
     /// <summary>No notice comes back, although requests are answered.</summary>
-    public void OnDeaf(IConnectionMultiplexer asked) => _silence.OnDeaf(asked);
+    public void OnNoticesMissing(IConnectionMultiplexer asked) => _silence.OnNoticesMissing(asked);
 
     /// <summary>Says once that nobody hears of releases.</summary>
     public void SayNoNotices(string reason, TimeSpan pause, string channel)
@@ -206,7 +207,7 @@ internal sealed class RedisConnection : IAsyncDisposable
             return;
         foreach (IConnectionPart part in _parts)
             await part.LeaveAsync().ConfigureAwait(false);
-        var (last, making) = _slot.End();
+        (IConnectionMultiplexer? last, Task<IConnectionMultiplexer>? making) = _slot.End();
         foreach (IConnectionPart part in _parts)
             await part.DisposeAsync().ConfigureAwait(false);
         Forced.Stop();

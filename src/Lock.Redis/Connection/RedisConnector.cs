@@ -55,9 +55,9 @@ internal sealed class RedisConnector : IRedisConnector
     {
         if (connection.NoDelay is false)
             throw new LockConfigException(path + ".noDelay", "must be true: the Redis client always sends at once.");
-        var connectTimeout = connection.ConnectTimeout ?? TimeSpan.FromSeconds(3);
-        var commandTimeout = connection.CommandTimeout ?? TimeSpan.FromSeconds(2);
-        var options = connection.Url is { } url ? FromUrl(connection, url, path) : FromParts(connection, path);
+        TimeSpan connectTimeout = connection.ConnectTimeout ?? TimeSpan.FromSeconds(3);
+        TimeSpan commandTimeout = connection.CommandTimeout ?? TimeSpan.FromSeconds(2);
+        ConfigurationOptions options = connection.Url is { } url ? FromUrl(connection, url, path) : FromParts(connection, path);
         StatedSettings.Apply(options, connection, shared, path);
         if (options.Ssl && string.IsNullOrEmpty(options.SslHost) && options.EndPoints.FirstOrDefault() is DnsEndPoint dns)
             options.SslHost = dns.Host;
@@ -70,12 +70,12 @@ internal sealed class RedisConnector : IRedisConnector
     {
         if (options.EndPoints.Count == 0)
             throw new ArgumentException("The options name no server.", nameof(options));
-        var own = options.Clone();
+        ConfigurationOptions own = options.Clone();
         own.SetDefaultPorts();
         if (database is { } number)
             own.DefaultDatabase = number;
-        var connectTimeout = TimeSpan.FromMilliseconds(own.ConnectTimeout);
-        var limit = commandTimeout ?? TimeSpan.FromSeconds(2);
+        TimeSpan connectTimeout = TimeSpan.FromMilliseconds(own.ConnectTimeout);
+        TimeSpan limit = commandTimeout ?? TimeSpan.FromSeconds(2);
         return new RedisConnector(OfOurOwn(own, connectTimeout, limit), connectTimeout, limit);
     }
 
@@ -100,7 +100,7 @@ internal sealed class RedisConnector : IRedisConnector
     /// <summary>The same, for requests that the server may take so much longer for.</summary>
     public RedisConnector WithLongRequests(TimeSpan extraTime)
     {
-        var options = _options.Clone();
+        ConfigurationOptions options = _options.Clone();
         options.SyncTimeout = (int)Math.Min(options.SyncTimeout + extraTime.TotalMilliseconds, int.MaxValue);
         options.AsyncTimeout = options.SyncTimeout;
         return new RedisConnector(options, ConnectTimeout, CommandTimeout);
@@ -109,7 +109,7 @@ internal sealed class RedisConnector : IRedisConnector
     /// <summary>The same, allowed to ask what administrators ask.</summary>
     public RedisConnector ForQuestions()
     {
-        var options = _options.Clone();
+        ConfigurationOptions options = _options.Clone();
         options.AllowAdmin = true;
         // Where one of several servers is silent the client takes all of its own time, and then goes on with the others.
         return new RedisConnector(options, ConnectTimeout * 2, CommandTimeout);
@@ -117,9 +117,9 @@ internal sealed class RedisConnector : IRedisConnector
 
     public async Task<IConnectionMultiplexer> ConnectAsync(TimeProvider time)
     {
-        var options = _options.Clone();
+        ConfigurationOptions options = _options.Clone();
         var attempts = new ConnectAttempts(options);
-        var connecting = ConnectionMultiplexer.ConnectAsync(options);
+        Task<ConnectionMultiplexer> connecting = ConnectionMultiplexer.ConnectAsync(options);
         ConnectionMultiplexer multiplexer;
         try
         {
@@ -149,20 +149,21 @@ internal sealed class RedisConnector : IRedisConnector
     }
 
     /// <summary>Asks the server whether it knows the user name and the password.</summary>
-    /// <remarks>Where the server's default user has no password, the client goes on as that user after others were refused. A lock would then
-    /// be taken by somebody else than the configuration says, with other rights, and perhaps on another server than the one that is meant.</remarks>
+    /// <remarks>Where the server's default user has no password, the client goes on as that user after others were refused. A lock would
+    /// then be taken by somebody else than the configuration says, with other rights, and perhaps on another server than the one that is
+    /// meant.</remarks>
     private async Task ProveUserAsync(ConnectionMultiplexer multiplexer, TimeProvider time)
     {
         if (string.IsNullOrEmpty(_options.Password) && string.IsNullOrEmpty(_options.User))
             return;
         object[] words = string.IsNullOrEmpty(_options.User) ? [_options.Password ?? ""] : [_options.User, _options.Password ?? ""];
-        foreach (var server in multiplexer.GetServers())
+        foreach (IServer server in multiplexer.GetServers())
         {
             if (!server.IsConnected)
                 continue;
             try
             {
-                var asked = server.ExecuteAsync("AUTH", words);
+                Task<RedisResult> asked = server.ExecuteAsync("AUTH", words);
                 TaskFaults.Forget(asked);
                 await asked.WaitAsync(CommandTimeout, time).ConfigureAwait(false);
             }
@@ -195,26 +196,30 @@ internal sealed class RedisConnector : IRedisConnector
             return Final($"The certificate of {Server} is refused: {Explain(distrust)}.", failure);
         if (!_options.Ssl)
         {
-            foreach (var endPoint in _options.EndPoints)
+            foreach (EndPoint endPoint in _options.EndPoints)
             {
                 if (!await SentinelProbe.AnswersAsync(endPoint, time).ConfigureAwait(false))
                     continue;
                 if (_options.ServiceName is not { Length: > 0 } service)
                 {
                     return Final(
-                        $"What answers at {EndPointNames.Of(endPoint)} is a Sentinel, which keeps no locks: let the client ask it for the master " +
-                        "(connection.url \"host:port,serviceName=…\"), or name the master and its replicas in connection.url (host:port,host:port).", failure);
+                        $"What answers at {EndPointNames.Of(endPoint)} is a Sentinel, which keeps no locks: let the client ask it for " +
+                        "the master " +
+                        "(connection.url \"host:port,serviceName=…\"), or name the master and its replicas in connection.url " +
+                        "(host:port,host:port).", failure);
                 }
 
                 if (await SentinelProbe.KnowsAsync(endPoint, service, time).ConfigureAwait(false) is false)
                 {
                     return Final(
-                        $"The Sentinel at {EndPointNames.Of(endPoint)} knows no master called '{service}' (serviceName in connection.url; " +
+                        $"The Sentinel at {EndPointNames.Of(endPoint)} knows no master called '{service}' (serviceName in " +
+                        "connection.url; " +
                         "SENTINEL MASTERS lists those that it knows).", failure);
                 }
 
                 return new LockStoreException(
-                    $"The master '{service}' that the Sentinel at {EndPointNames.Of(endPoint)} names cannot be reached: a failover may be under way.",
+                    $"The master '{service}' that the Sentinel at {EndPointNames.Of(endPoint)} names cannot be reached: a failover may " +
+                    "be under way.",
                     isTransient: true, failure)
                 {
                     MayHaveBeenApplied = false,
@@ -235,11 +240,12 @@ internal sealed class RedisConnector : IRedisConnector
     private static string Explain(SslPolicyErrors errors) =>
         errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? "it is for another host name than the one that is configured"
         : errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "it has none"
-        : "this machine does not trust who signed it, or its time is over; add that authority to the machine's trusted ones (or name its file in SSL_CERT_FILE)";
+        : "this machine does not trust who signed it, or its time is over; add that authority to the machine's trusted ones (or name its " +
+            "file in SSL_CERT_FILE)";
 
     private static ConfigurationOptions FromParts(RedisLockSettings connection, string path)
     {
-        var options = NewOptions(connection.Username);
+        ConfigurationOptions options = NewOptions(connection.Username);
         if (connection.Path is { } socket)
         {
             if (connection.Host is not null || connection.Port is not null)
@@ -265,20 +271,22 @@ internal sealed class RedisConnector : IRedisConnector
     private static ConfigurationOptions FromUri(RedisLockSettings connection, string url, string path)
     {
         const string Form = "redis://[user[:password]@]host[:port][/db], or rediss:// for TLS";
-        if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("redis" or "rediss") || uri.Host.Length == 0)
-            throw new LockConfigException(path + ".url", $"is not understood; allowed is {Form}. Percent-encode special characters of user and password.");
+        if (!Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) || uri.Scheme is not ("redis" or "rediss") || uri.Host.Length == 0)
+            throw new LockConfigException(
+                path + ".url", $"is not understood; allowed is {Form}. Percent-encode special characters of user and password.");
         if (uri.Query.Length > 0 || uri.Fragment.Length > 0)
             throw new LockConfigException(path + ".url", $"must have no query and no fragment; allowed is {Form}.");
-        var user = uri.UserInfo.Split(':', 2);
-        var options = NewOptions(user[0].Length == 0 ? null : Uri.UnescapeDataString(user[0]));
+        string[] user = uri.UserInfo.Split(':', 2);
+        ConfigurationOptions options = NewOptions(user[0].Length == 0 ? null : Uri.UnescapeDataString(user[0]));
         if (user.Length == 2)
             options.Password = Uri.UnescapeDataString(user[1]);
         AddEndPoint(options, uri.DnsSafeHost, uri.IsDefaultPort || uri.Port < 0 ? DefaultPort : uri.Port);
         options.Ssl = uri.Scheme == "rediss";
-        var db = uri.AbsolutePath.Trim('/');
+        string db = uri.AbsolutePath.Trim('/');
         if (db.Length > 0)
         {
-            options.DefaultDatabase = int.TryParse(db, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number)
+            options.DefaultDatabase = int.TryParse(
+                db, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out int number)
                 ? number
                 : throw new LockConfigException(path + ".url", $"the part after the host must be a database number; allowed is {Form}.");
         }
@@ -292,9 +300,10 @@ internal sealed class RedisConnector : IRedisConnector
             throw new LockConfigException(path + ".username", "goes into the client's own connection string as user=….");
         try
         {
-            var options = ConfigurationOptions.Parse(text);
+            ConfigurationOptions options = ConfigurationOptions.Parse(text);
             if (options.EndPoints.Count == 0)
-                throw new LockConfigException(path + ".url", "names no server; allowed is redis://…, rediss://…, or the client's own host:port,option=value.");
+                throw new LockConfigException(
+                    path + ".url", "names no server; allowed is redis://…, rediss://…, or the client's own host:port,option=value.");
             options.SetDefaultPorts();
             return options;
         }
@@ -310,7 +319,7 @@ internal sealed class RedisConnector : IRedisConnector
 
     private static void AddEndPoint(ConfigurationOptions options, string host, int port)
     {
-        if (IPAddress.TryParse(host, out var address))
+        if (IPAddress.TryParse(host, out IPAddress? address))
             options.EndPoints.Add(address, port);
         else
             options.EndPoints.Add(host, port);

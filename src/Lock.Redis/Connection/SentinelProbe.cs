@@ -19,8 +19,11 @@ internal static class SentinelProbe
     public static async Task<bool?> KnowsAsync(EndPoint endPoint, string service, TimeProvider time)
     {
         const string Ask = "*3\r\n$8\r\nSENTINEL\r\n$23\r\nget-master-addr-by-name\r\n";
-        var answer = await AskAsync(endPoint, $"{Ask}${Encoding.UTF8.GetByteCount(service)}\r\n{service}\r\n", "\r\n", time).ConfigureAwait(false);
-        return answer is null or "" || answer[0] == '-' ? null : !answer.StartsWith("*-1", StringComparison.Ordinal) && !answer.StartsWith('_');
+        string? answer = await AskAsync(
+            endPoint, $"{Ask}${Encoding.UTF8.GetByteCount(service)}\r\n{service}\r\n", "\r\n", time).ConfigureAwait(false);
+        return answer is null or "" || answer[0] == '-'
+            ? null
+            : !answer.StartsWith("*-1", StringComparison.Ordinal) && !answer.StartsWith('_');
     }
 
     /// <summary>Sends a request and reads until a text has come, the answer is no longer text, or the time is up.</summary>
@@ -34,13 +37,13 @@ internal static class SentinelProbe
         {
             await socket.ConnectAsync(endPoint, limit.Token).ConfigureAwait(false);
             await socket.SendAsync(Encoding.UTF8.GetBytes(request), limit.Token).ConfigureAwait(false);
-            var answer = new byte[4096];
-            var length = 0;
+            byte[] answer = new byte[4096];
+            int length = 0;
             while (length < answer.Length)
             {
-                var read = await socket.ReceiveAsync(answer.AsMemory(length), limit.Token).ConfigureAwait(false);
+                int read = await socket.ReceiveAsync(answer.AsMemory(length), limit.Token).ConfigureAwait(false);
                 length += read;
-                var text = Encoding.Latin1.GetString(answer, 0, length);
+                string text = Encoding.Latin1.GetString(answer, 0, length);
                 // At its end, or no bulk of text.
                 if (read == 0 || text.Contains(until, StringComparison.Ordinal) || text[0] != '$')
                     return text;

@@ -2,9 +2,9 @@ namespace Locking;
 
 /// <summary>What a connection knows of its server's clock: the floor below which a token counter is not believed.</summary>
 /// <remarks>
-/// <para>A counter that came back from an old file, or from a replica that lagged, is not missing but low. Whoever draws a token says how low it may be
-/// at the most: <see cref="Slack"/> behind the clock, as this process reckons it from a token that the server has taken from its clock
-/// within the last <see cref="Memory"/>. Reckoned from the moment of that request's sending, it is never too early.</para>
+/// <para>A counter that came back from an old file, or from a replica that lagged, is not missing but low. Whoever draws a token says how
+/// low it may be at the most: <see cref="Slack"/> behind the clock, as this process reckons it from a token that the server has taken from
+/// its clock within the last <see cref="Memory"/>. Reckoned from the moment of that request's sending, it is never too early.</para>
 /// <para>Where nothing is known (at first, after any interruption of the connection, after <see cref="Memory"/>) the floor is
 /// <see cref="Unknown"/>, above every counter: the server then looks at its clock. docs/decisions/0150 has the argument.</para>
 /// </remarks>
@@ -27,7 +27,7 @@ internal sealed class ServerClock(TimeProvider time)
     {
         if (Volatile.Read(ref _reading) is not { } reading)
             return Unknown;
-        var since = time.GetElapsedTime(reading.SentAt, now);
+        TimeSpan since = time.GetElapsedTime(reading.SentAt, now);
         return since > Memory ? Unknown : reading.Token + ((since - Slack).Ticks / TimeSpan.TicksPerMicrosecond);
     }
 

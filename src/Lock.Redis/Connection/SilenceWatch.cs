@@ -5,8 +5,8 @@ namespace Locking;
 
 /// <summary>Notices that a connection of our own stays silent, so that it is tried whether a new one is answered.</summary>
 /// <remarks>
-/// Whatever the reason, in the client or on the way: a process must not stay shut out of a server that is well. Silence is counted by key, since
-/// of the servers of a cluster one may be silent. A new connection has to be answered for that same key before it takes over.
+/// Whatever the reason, in the client or on the way: a process must not stay shut out of a server that is well. Silence is counted by key,
+/// since of the servers of a cluster one may be silent. A new connection has to be answered for that same key before it takes over.
 /// </remarks>
 /// <param name="time">The clock.</param>
 /// <param name="isInUse">Whether a client is the one that is used now.</param>
@@ -19,7 +19,8 @@ internal sealed class SilenceWatch(TimeProvider time, Func<IConnectionMultiplexe
     /// <param name="since">Since when, in the clock's timestamps.</param>
     public delegate Task Replace(IConnectionMultiplexer silent, string silence, long since);
 
-    /// <summary>How long a key's requests may go without an answer before a new connection is tried, and the pause between two tries.</summary>
+    /// <summary>How long a key's requests may go without an answer before a new connection is tried, and the pause between two
+    /// tries.</summary>
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     /// <summary>Notices may fail to come for reasons that no new connection mends.</summary>
@@ -55,10 +56,10 @@ internal sealed class SilenceWatch(TimeProvider time, Func<IConnectionMultiplexe
     }
 
     /// <summary>No notice comes back, although requests are answered.</summary>
-    public void OnDeaf(IConnectionMultiplexer asked) => OnSilence(asked, Notices);
+    public void OnNoticesMissing(IConnectionMultiplexer asked) => OnSilence(asked, Notices);
 
     /// <summary>Notices come.</summary>
-    public void OnHeard()
+    public void OnNoticesBack()
     {
         if (_silentSince.TryRemove(Notices, out _))
             Volatile.Write(ref _silent, _silentSince.Count);

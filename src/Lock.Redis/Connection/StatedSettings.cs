@@ -4,8 +4,8 @@ namespace Locking;
 
 /// <summary>Puts together what an address says, what stands beside it, and what several servers share.</summary>
 /// <remarks>
-/// What is nearer to the server wins over what is shared: the address and the settings beside it are equally near, and contradict each other nowhere.
-/// User and password are one pair: whoever has one of them has both, and takes nothing of the shared ones.
+/// What is nearer to the server wins over what is shared: the address and the settings beside it are equally near, and contradict each
+/// other nowhere. User and password are one pair: whoever has one of them has both, and takes nothing of the shared ones.
 /// </remarks>
 internal static class StatedSettings
 {
@@ -18,8 +18,8 @@ internal static class StatedSettings
     public static void Apply(ConfigurationOptions options, RedisLockSettings own, RedisLockSettings? shared, string path)
     {
         // Whoever is named there is nobody's secret, but may be a password in the wrong place.
-        var user = Once(options.User, own.Username, path + ".username", "names another user than the url: give it once.");
-        var password = Once(options.Password, own.Password, path + ".password", "is another one than the url's: give it once.");
+        string? user = Once(options.User, own.Username, path + ".username", "names another user than the url: give it once.");
+        string? password = Once(options.Password, own.Password, path + ".password", "is another one than the url's: give it once.");
         (user, password) = user is null && password is null ? (shared?.Username, shared?.Password) : (user, password);
         // Every server takes the default user's password without a name.
         options.User = user is "default" ? null : user;

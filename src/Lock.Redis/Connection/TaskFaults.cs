@@ -9,5 +9,6 @@ internal static class TaskFaults
     /// <summary>Ends when the task does, and never throws: its fault is looked at later, or by nobody.</summary>
     public static Task Settled(Task task) =>
         task.ContinueWith(
-            static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            static ended => _ = ended.Exception,
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 }

@@ -15,7 +15,7 @@ internal sealed class CounterNames(byte[] prefix)
     /// <summary>The name for a slot. Nobody changes it.</summary>
     public byte[] Of(int slot)
     {
-        ref var page = ref _pages[slot / PageSize];
+        ref byte[]?[]? page = ref _pages[slot / PageSize];
         page ??= new byte[]?[PageSize];
         return page[slot % PageSize] ??= NativeKeys.Beside(prefix, CounterLetter, slot);
     }

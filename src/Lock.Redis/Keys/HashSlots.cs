@@ -1,8 +1,8 @@
 namespace Locking;
 
 /// <summary>The hash slots of a Redis Cluster, and names that fall into a given one.</summary>
-/// <remarks>Appending letters changes the checksum of a name by something that depends on the letters and on how many there are, but not on the
-/// name: so one table of letters serves for every name and every slot.</remarks>
+/// <remarks>Appending letters changes the checksum of a name by something that depends on the letters and on how many there are, but not on
+/// the name: so one table of letters serves for every name and every slot.</remarks>
 internal static class HashSlots
 {
     /// <summary>How many letters <see cref="Steer"/> appends.</summary>
@@ -29,9 +29,9 @@ internal static class HashSlots
     /// <param name="slot">The slot, 0 to 16,383.</param>
     public static void Steer(Span<byte> name, int slot)
     {
-        var letters = name[^Letters..];
+        Span<byte> letters = name[^Letters..];
         letters.Clear();
-        var wanted = (Checksum(0, name) ^ slot) % Slots;
+        int wanted = (Checksum(0, name) ^ slot) % Slots;
         s_letters.AsSpan(wanted * Letters, Letters).CopyTo(letters);
     }
 
@@ -39,17 +39,17 @@ internal static class HashSlots
     /// anything.</summary>
     private static ReadOnlySpan<byte> Hashed(ReadOnlySpan<byte> key)
     {
-        var open = key.IndexOf((byte)'{');
+        int open = key.IndexOf((byte)'{');
         if (open < 0)
             return key;
-        var length = key[(open + 1)..].IndexOf((byte)'}');
+        int length = key[(open + 1)..].IndexOf((byte)'}');
         return length > 0 ? key.Slice(open + 1, length) : key;
     }
 
     /// <summary>CRC-16 (XMODEM).</summary>
     private static int Checksum(ushort sum, ReadOnlySpan<byte> bytes)
     {
-        foreach (var one in bytes)
+        foreach (byte one in bytes)
             sum = (ushort)((sum << 8) ^ s_table[(sum >> 8) ^ one]);
         return sum;
     }
@@ -57,11 +57,11 @@ internal static class HashSlots
     private static ushort[] MakeTable()
     {
         const int Polynomial = 0x1021;
-        var table = new ushort[256];
-        for (var i = 0; i < table.Length; i++)
+        ushort[] table = new ushort[256];
+        for (int i = 0; i < table.Length; i++)
         {
-            var sum = i << 8;
-            for (var bit = 0; bit < 8; bit++)
+            int sum = i << 8;
+            for (int bit = 0; bit < 8; bit++)
                 sum = (sum & 0x8000) != 0 ? (sum << 1) ^ Polynomial : sum << 1;
             table[i] = (ushort)sum;
         }
@@ -71,15 +71,15 @@ internal static class HashSlots
 
     private static byte[] MakeLetters()
     {
-        var letters = new byte[Slots * Letters];
-        var left = Slots;
+        byte[] letters = new byte[Slots * Letters];
+        int left = Slots;
         Span<byte> word = stackalloc byte[Letters];
-        for (var number = 0; left > 0; number++)
+        for (int number = 0; left > 0; number++)
         {
-            var rest = number;
-            for (var i = 0; i < Letters; i++, rest /= Alphabet.Length)
+            int rest = number;
+            for (int i = 0; i < Letters; i++, rest /= Alphabet.Length)
                 word[i] = (byte)Alphabet[rest % Alphabet.Length];
-            var entry = letters.AsSpan(Checksum(0, word) % Slots * Letters, Letters);
+            Span<byte> entry = letters.AsSpan(Checksum(0, word) % Slots * Letters, Letters);
             if (entry[0] != 0)
                 continue;
             word.CopyTo(entry);

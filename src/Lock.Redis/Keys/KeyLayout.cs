@@ -67,20 +67,20 @@ internal sealed class KeyLayout
     public string ProbeOf(string text) => Format == LockFormats.SimpleRedisMutex ? SimpleRedisMutexNotice.Write(text, "")! : text;
 
     /// <summary>Which record a notice is about; null when that cannot be told.</summary>
-    /// <param name="notice">The record, and behind a byte that is in no text the holder id that has waited longest, where somebody waits; behind another
-    /// such byte the token, where that id has been made the holder.</param>
+    /// <param name="notice">The record, and behind a byte that is in no text the holder id that has waited longest, where somebody waits;
+    /// behind another such byte the token, where that id has been made the holder.</param>
     /// <param name="named">That id; null where nobody is named.</param>
     public string? RecordOf(RedisValue notice, out string? named)
     {
         named = null;
         if (Format == LockFormats.SimpleRedisMutex)
             return SimpleRedisMutexNotice.ReadKey(notice);
-        var bytes = (byte[]?)notice ?? [];
-        var mark = Array.IndexOf(bytes, LockKeys.Mark);
+        byte[] bytes = (byte[]?)notice ?? [];
+        int mark = Array.IndexOf(bytes, LockKeys.Mark);
         if (mark < 0)
             return Encoding.UTF8.GetString(bytes);
-        var behind = bytes.AsSpan(mark + 1);
-        var second = behind.IndexOf(LockKeys.Mark);
+        Span<byte> behind = bytes.AsSpan(mark + 1);
+        int second = behind.IndexOf(LockKeys.Mark);
         named = Encoding.UTF8.GetString(second < 0 ? behind : behind[..second]);
         return Encoding.UTF8.GetString(bytes.AsSpan(0, mark));
     }

@@ -8,17 +8,19 @@ internal static class KeyScan
 {
     private const int PageSize = 1000;
 
-    /// <summary>The keys that begin so, each once: of every record that may be one of the native format, of every fence of another.</summary>
+    /// <summary>The keys that begin so, each once: of every record that may be one of the native format, of every fence of
+    /// another.</summary>
     public static async IAsyncEnumerable<string> RunAsync(
         RedisConnection connection, KeyLayout layout, string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
-        var begins = layout.Prefix + prefix;
-        var pattern = layout.IsNative ? LockKeys.RecordPattern(begins) : LockKeys.FencePattern(begins);
-        await foreach (var name in NamesAsync(connection, pattern, cancellationToken).ConfigureAwait(false))
+        string begins = layout.Prefix + prefix;
+        byte[] pattern = layout.IsNative ? LockKeys.RecordPattern(begins) : LockKeys.FencePattern(begins);
+        await foreach (byte[]? name in NamesAsync(connection, pattern, cancellationToken).ConfigureAwait(false))
         {
-            var record = layout.IsNative ? LockKeys.TextOf(name) : LockKeys.RecordOfFence(name);
-            if (record is not null && record.Length > layout.Prefix.Length && record.StartsWith(begins, StringComparison.Ordinal) && seen.Add(record))
+            string? record = layout.IsNative ? LockKeys.TextOf(name) : LockKeys.RecordOfFence(name);
+            if (record is not null && record.Length > layout.Prefix.Length && record.StartsWith(begins, StringComparison.Ordinal) &&
+                seen.Add(record))
                 yield return record[layout.Prefix.Length..];
         }
     }
@@ -26,15 +28,16 @@ internal static class KeyScan
     private static async IAsyncEnumerable<byte[]> NamesAsync(
         RedisConnection connection, byte[] pattern, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var multiplexer = await connection.ConnectAsync(cancellationToken).ConfigureAwait(false);
-        var servers = multiplexer.GetServers();
-        var connected = Array.FindAll(servers, static server => server.IsConnected);
+        IConnectionMultiplexer multiplexer = await connection.ConnectAsync(cancellationToken).ConfigureAwait(false);
+        IServer[] servers = multiplexer.GetServers();
+        IServer[] connected = Array.FindAll(servers, static server => server.IsConnected);
         // None of them up: asking one brings the client's own fault. In a cluster with a master down the list lacks its part.
-        var asked = connected.Length > 0 ? connected : servers;
-        var database = Math.Max(connection.Database, multiplexer.GetDatabase(connection.Database).Database);
-        foreach (var server in asked)
+        IServer[] asked = connected.Length > 0 ? connected : servers;
+        int database = Math.Max(connection.Database, multiplexer.GetDatabase(connection.Database).Database);
+        foreach (IServer? server in asked)
         {
-            var keys = server.KeysAsync(database, pattern, PageSize, flags: CommandFlags.None).GetAsyncEnumerator(CancellationToken.None);
+            IAsyncEnumerator<RedisKey> keys = server.KeysAsync(
+                database, pattern, PageSize, flags: CommandFlags.None).GetAsyncEnumerator(CancellationToken.None);
             try
             {
                 while (await NextAsync(connection, multiplexer, keys, cancellationToken).ConfigureAwait(false))
@@ -52,11 +55,14 @@ internal static class KeyScan
     }
 
     private static async ValueTask<bool> NextAsync(
-        RedisConnection connection, IConnectionMultiplexer multiplexer, IAsyncEnumerator<RedisKey> keys, CancellationToken cancellationToken)
+        RedisConnection connection,
+        IConnectionMultiplexer multiplexer,
+        IAsyncEnumerator<RedisKey> keys,
+        CancellationToken cancellationToken)
     {
         try
         {
-            var next = keys.MoveNextAsync();
+            ValueTask<bool> next = keys.MoveNextAsync();
             return next.IsCompleted
                 ? await next.ConfigureAwait(false)
                 : await connection.LimitAsync(next.AsTask(), cancellationToken).ConfigureAwait(false);

@@ -5,11 +5,11 @@ namespace Locking;
 
 /// <summary>The Redis keys of one lock: the record, and the companions beside it in the same hash slot.</summary>
 /// <remarks>
-/// <para>A companion begins as its record does, so that one key pattern of an ACL lets a user have both. The byte FF stands in no UTF-8 text, so that
-/// no key of anybody's is a companion.</para>
-/// <para>A record with a hash tag of its own has the companions <c>record FF letter</c>, whose tag is the same. Any other is hashed whole by Redis
-/// Cluster, and its companions name it in a tag: <c>record FF {record} FF letter</c>. Since the first brace opens the tag, what stands before it
-/// ends where a record has an opening brace.</para>
+/// <para>A companion begins as its record does, so that one key pattern of an ACL lets a user have both. The byte FF stands in no UTF-8
+/// text, so that no key of anybody's is a companion.</para>
+/// <para>A record with a hash tag of its own has the companions <c>record FF letter</c>, whose tag is the same. Any other is hashed whole
+/// by Redis Cluster, and its companions name it in a tag: <c>record FF {record} FF letter</c>. Since the first brace opens the tag, what
+/// stands before it ends where a record has an opening brace.</para>
 /// </remarks>
 internal readonly struct LockKeys
 {
@@ -23,15 +23,15 @@ internal readonly struct LockKeys
     public LockKeys(string record)
     {
         Record = record;
-        var open = record.IndexOf('{', StringComparison.Ordinal);
-        var close = open < 0 ? -1 : record.IndexOf('}', open + 1);
-        var isTagged = close > open + 1;
+        int open = record.IndexOf('{', StringComparison.Ordinal);
+        int close = open < 0 ? -1 : record.IndexOf('}', open + 1);
+        bool isTagged = close > open + 1;
         // A tag ends at the first closing brace: a record that is hashed whole and has one cannot be named by a tag.
         IsSplitOnCluster = !isTagged && record.Contains('}', StringComparison.Ordinal);
-        var length = Encoding.UTF8.GetByteCount(record);
-        var head = isTagged ? record : open < 0 ? record : record[..open];
-        var stem = new byte[Encoding.UTF8.GetByteCount(head) + 2 + (isTagged ? 0 : length + 3)];
-        var at = Encoding.UTF8.GetBytes(head, stem);
+        int length = Encoding.UTF8.GetByteCount(record);
+        string head = isTagged ? record : open < 0 ? record : record[..open];
+        byte[] stem = new byte[Encoding.UTF8.GetByteCount(head) + 2 + (isTagged ? 0 : length + 3)];
+        int at = Encoding.UTF8.GetBytes(head, stem);
         stem[at++] = Mark;
         if (!isTagged)
         {
@@ -41,8 +41,8 @@ internal readonly struct LockKeys
             stem[at++] = Mark;
         }
 
-        var queue = stem.AsSpan().ToArray();
-        var waiters = stem.AsSpan().ToArray();
+        byte[] queue = stem.AsSpan().ToArray();
+        byte[] waiters = stem.AsSpan().ToArray();
         stem[at] = FenceLetter;
         queue[at] = QueueLetter;
         waiters[at] = WaitersLetter;
@@ -55,7 +55,7 @@ internal readonly struct LockKeys
     public static byte[] FencePattern(string prefix)
     {
         // What stands before the mark may end at the first opening brace.
-        var open = prefix.IndexOf('{', StringComparison.Ordinal);
+        int open = prefix.IndexOf('{', StringComparison.Ordinal);
         return [.. RecordPattern(open < 0 ? prefix : prefix[..open]), Mark, FenceLetter];
     }
 
@@ -63,7 +63,7 @@ internal readonly struct LockKeys
     public static byte[] RecordPattern(string prefix)
     {
         var pattern = new StringBuilder();
-        foreach (var letter in prefix)
+        foreach (char letter in prefix)
             pattern.Append(letter is '*' or '?' or '[' or ']' or '\\' or '^' or '-' ? $"\\{letter}" : letter.ToString());
         return [.. Encoding.UTF8.GetBytes(pattern.ToString()), (byte)'*'];
     }
@@ -100,11 +100,13 @@ internal readonly struct LockKeys
     {
         if (fence.Length < 3 || fence[^1] != FenceLetter || fence[^2] != Mark)
             return null;
-        var body = fence[..^2];
-        var mark = body.IndexOf(Mark);
+        ReadOnlySpan<byte> body = fence[..^2];
+        int mark = body.IndexOf(Mark);
         if (mark < 0)
             return Encoding.UTF8.GetString(body);
-        var tag = body[(mark + 1)..];
-        return tag.Length > 2 && tag[0] == (byte)'{' && tag[^1] == (byte)'}' && tag.IndexOf(Mark) < 0 ? Encoding.UTF8.GetString(tag[1..^1]) : null;
+        ReadOnlySpan<byte> tag = body[(mark + 1)..];
+        return tag.Length > 2 && tag[0] == (byte)'{' && tag[^1] == (byte)'}' && tag.IndexOf(Mark) < 0
+            ? Encoding.UTF8.GetString(tag[1..^1])
+            : null;
     }
 }

@@ -26,8 +26,9 @@ internal static class SimpleRedisMutexNotice
     {
         try
         {
-            using var document = JsonDocument.Parse((byte[]?)notice ?? []);
-            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("key", out var key) &&
+            using JsonDocument document = JsonDocument.Parse((byte[]?)notice ?? []);
+            return document.RootElement.ValueKind == JsonValueKind.Object &&
+                document.RootElement.TryGetProperty("key", out JsonElement key) &&
                 key.ValueKind == JsonValueKind.String
                 ? key.GetString()
                 : null;

@@ -13,7 +13,8 @@ internal sealed class ForcedChannel(TimeSpan commandTimeout, TimeProvider time)
     /// <summary>The channel. A message is the holder's id, a space, and the record.</summary>
     public const string Name = "lock:forced";
 
-    /// <summary>A connection that is being made waits so long for the subscription, so that nothing that is granted over it is forced unheard.</summary>
+    /// <summary>A connection that is being made waits so long for the subscription, so that nothing that is granted over it is forced
+    /// unheard.</summary>
     private static readonly TimeSpan s_longestWait = TimeSpan.FromMilliseconds(500);
 
     private readonly Lock _gate = new();
@@ -109,8 +110,8 @@ internal sealed class ForcedChannel(TimeSpan commandTimeout, TimeProvider time)
         Action<string, string>? listeners;
         lock (_gate)
             listeners = _listeners;
-        var text = (string?)message ?? "";
-        var space = text.IndexOf(' ', StringComparison.Ordinal);
+        string text = (string?)message ?? "";
+        int space = text.IndexOf(' ', StringComparison.Ordinal);
         if (space > 0)
             listeners?.Invoke(text[(space + 1)..], text[..space]);
     }

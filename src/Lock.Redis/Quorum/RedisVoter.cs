@@ -4,7 +4,8 @@ using StackExchange.Redis;
 
 namespace Locking;
 
-/// <summary>What one server of a quorum does besides the steps of a store: votes, tokens that rise to the quorum's, and admission.</summary>
+/// <summary>What one server of a quorum does besides the steps of a store: votes, tokens that rise to the quorum's, and
+/// admission.</summary>
 internal sealed class RedisVoter(RedisLockStore store)
 {
     /// <summary>How far a proposed token may be from the server's clock, at most; and never more than half of the retention.</summary>
@@ -19,8 +20,8 @@ internal sealed class RedisVoter(RedisLockStore store)
 
     public RedisLockStore Store => store;
 
-    /// <summary>The key of the note from when on this server votes. It begins with the prefix, as all keys do, and is not text, so that no lock's
-    /// key is the same.</summary>
+    /// <summary>The key of the note from when on this server votes. It begins with the prefix, as all keys do, and is not text, so that no
+    /// lock's key is the same.</summary>
     public byte[] Life { get; } = [.. Encoding.UTF8.GetBytes(store.Layout.Prefix), .. "lock"u8, LockKeys.Mark, .. "life"u8];
 
     /// <summary>The key of the ttls on record at this server.</summary>
@@ -34,14 +35,15 @@ internal sealed class RedisVoter(RedisLockStore store)
     /// <param name="proposedToken">The token that the servers may agree on.</param>
     /// <param name="retention">How long the token outlives the lease.</param>
     /// <param name="cancellationToken">Leaves the outcome unknown.</param>
-    public Task<RedisVote> VoteAsync(AcquireRequest request, string note, long proposedToken, TimeSpan retention, CancellationToken cancellationToken)
+    public Task<RedisVote> VoteAsync(
+        AcquireRequest request, string note, long proposedToken, TimeSpan retention, CancellationToken cancellationToken)
     {
-        var keys = store.Layout.KeysOf(request.Key);
-        var slack = Math.Min(s_longestSlack.Ticks, retention.Ticks / 2) / TimeSpan.TicksPerMicrosecond;
+        LockKeys keys = store.Layout.KeysOf(request.Key);
+        long slack = Math.Min(s_longestSlack.Ticks, retention.Ticks / 2) / TimeSpan.TicksPerMicrosecond;
         RedisValue[] values =
         [
-            request.HolderId, RecordSteps.TtlValue(request.Ttl), RecordSteps.FenceLife(request.Ttl, retention), request.Owner, proposedToken, slack,
-            note,
+            request.HolderId, RecordSteps.TtlValue(request.Ttl), RecordSteps.FenceLife(request.Ttl, retention), request.Owner,
+            proposedToken, slack, note,
         ];
         return _connection.EvaluateAsync(store.Layout.Scripts.Vote, [keys.Record, keys.Fence, Life], values, s_readVote, cancellationToken);
     }
@@ -49,18 +51,20 @@ internal sealed class RedisVoter(RedisLockStore store)
     /// <summary>Raises a holder's token.</summary>
     public async Task<bool> RaiseAsync(string key, string holderId, long token, CancellationToken cancellationToken)
     {
-        var keys = store.Layout.KeysOf(key);
+        LockKeys keys = store.Layout.KeysOf(key);
         return (int)await _connection.EvaluateAsync(
             store.Layout.Scripts.Raise, keys.ToArray(2), [holderId, token], cancellationToken).ConfigureAwait(false) == 1;
     }
 
-    /// <summary>Takes a vote back. Sent as text, so that it keeps its place behind the vote and before the next one of the same holder.</summary>
+    /// <summary>Takes a vote back. Sent as text, so that it keeps its place behind the vote and before the next one of the same
+    /// holder.</summary>
     public async Task WithdrawAsync(string key, string holderId, TimeSpan retention, bool quietly, CancellationToken cancellationToken)
     {
-        var keys = store.Layout.KeysOf(key);
+        LockKeys keys = store.Layout.KeysOf(key);
         object[] arguments =
         [
-            store.Layout.Scripts.Withdraw.Text, 2, (RedisKey)keys.Record, (RedisKey)keys.Fence, holderId, RecordSteps.Milliseconds(retention),
+            store.Layout.Scripts.Withdraw.Text, 2, (RedisKey)keys.Record, (RedisKey)keys.Fence, holderId,
+            RecordSteps.Milliseconds(retention),
             quietly ? "" : _connection.Channels.Of(store.Layout.Channel), store.Layout.NoticeOf(keys, holderId),
         ];
         await _connection.ExecuteAsync("EVAL", arguments, TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
@@ -71,7 +75,8 @@ internal sealed class RedisVoter(RedisLockStore store)
         await _connection.ExecuteAsync("PING", [], TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
 
     /// <summary>Reads what was noted about the server's vote, and the longest ttl on record there.</summary>
-    public Task<RedisLife> ReadLifeAsync(CancellationToken cancellationToken) => DeclareAsync(TimeSpan.Zero, TimeSpan.Zero, cancellationToken);
+    public Task<RedisLife> ReadLifeAsync(CancellationToken cancellationToken) =>
+        DeclareAsync(TimeSpan.Zero, TimeSpan.Zero, cancellationToken);
 
     /// <summary>The same, and puts a ttl on record if the note is of the server's present life.</summary>
     /// <param name="ttl">Leases so long are to be asked for; zero for none.</param>
@@ -79,8 +84,9 @@ internal sealed class RedisVoter(RedisLockStore store)
     /// <param name="cancellationToken">Leaves the outcome unknown.</param>
     public async Task<RedisLife> DeclareAsync(TimeSpan ttl, TimeSpan serves, CancellationToken cancellationToken)
     {
-        var answer = (string[])(await _connection.EvaluateAsync(
-            s_readLife, [Life, Ttls], [RecordSteps.Milliseconds(ttl), RecordSteps.Milliseconds(serves)], cancellationToken).ConfigureAwait(false))!;
+        string[] answer = (string[])(await _connection.EvaluateAsync(
+            s_readLife, [Life, Ttls], [RecordSteps.Milliseconds(ttl), RecordSteps.Milliseconds(serves)], cancellationToken)
+            .ConfigureAwait(false))!;
         return new RedisLife(
             answer[0],
             answer[1],
@@ -91,7 +97,7 @@ internal sealed class RedisVoter(RedisLockStore store)
     /// <summary>Reads the line that a vote is (vote.lua).</summary>
     private static RedisVote ReadVote(string line)
     {
-        var rest = line.AsSpan(Math.Min(line.Length, 2));
+        ReadOnlySpan<char> rest = line.AsSpan(Math.Min(line.Length, 2));
         switch (line[0])
         {
             case '1' or '4':
@@ -101,8 +107,8 @@ internal sealed class RedisVoter(RedisLockStore store)
             case '3':
                 return new RedisVote(RedisVoteKind.Abstained, Remaining: TimeSpan.FromMilliseconds(Number(rest)));
             default:
-                var end = rest.IndexOf(' ');
-                var left = Number(rest[..end]);
+                int end = rest.IndexOf(' ');
+                long left = Number(rest[..end]);
                 return new RedisVote(
                     RedisVoteKind.Busy,
                     Remaining: left < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(left),
@@ -116,44 +122,6 @@ internal sealed class RedisVoter(RedisLockStore store)
     /// <summary>Notes from when on the server votes, unless the note has changed since it was read.</summary>
     public async Task AdmitAsync(RedisLife life, TimeSpan after, CancellationToken cancellationToken) =>
         await _connection.EvaluateAsync(
-            s_admit, [Life], [life.Note, RecordSteps.Milliseconds(after), life.RunId, Guid.NewGuid().ToString("N")], cancellationToken).ConfigureAwait(false);
-}
-
-/// <summary>A server's answer to the request for a vote.</summary>
-internal enum RedisVoteKind
-{
-    Granted,
-    Busy,
-    NotAdmitted,
-    Abstained,
-}
-
-/// <summary>A vote.</summary>
-internal sealed record RedisVote(
-    RedisVoteKind Kind, long Token = 0, bool HeldBefore = false, TimeSpan? Remaining = null, string? HolderId = null, bool IsStranger = false);
-
-/// <summary>One life of a server, from start to end.</summary>
-/// <param name="RunId">New at each start.</param>
-/// <param name="Note">What was noted about its vote: from when on it votes, the run id, and a name that no other note has; empty for nothing.</param>
-/// <param name="Now">Its clock, in milliseconds.</param>
-/// <param name="Longest">The longest ttl on record there; zero for none.</param>
-internal sealed record RedisLife(string RunId, string Note, long Now, TimeSpan Longest)
-{
-    /// <summary>The run id of a server that does not tell.</summary>
-    public const string Unknown = "?";
-
-    /// <summary>Whether the note was made in this life, and not brought back from a file.</summary>
-    public bool IsNoted => Note.Split(' ') is [_, var runId, _] && runId == RunId;
-
-    /// <summary>For how long it does not vote yet; zero when it votes.</summary>
-    /// <remarks>Every lease that it may have voted for in an earlier life has ended by then.</remarks>
-    public TimeSpan Rest => Span(Math.Max(From - Now, 0));
-
-    /// <summary>Whether it is noted to vote by now.</summary>
-    public bool Votes => IsNoted && Rest == TimeSpan.Zero;
-
-    private long From => long.TryParse(Note.Split(' ')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var from) ? from : 0;
-
-    /// <summary>Milliseconds as a span, which has fewer of them than a number.</summary>
-    internal static TimeSpan Span(long milliseconds) => TimeSpan.FromMilliseconds(Math.Min(milliseconds, (long)TimeSpan.MaxValue.TotalDays * 86_400_000L));
+            s_admit, [Life], [life.Note, RecordSteps.Milliseconds(after), life.RunId, Guid.NewGuid().ToString("N")], cancellationToken)
+            .ConfigureAwait(false);
 }

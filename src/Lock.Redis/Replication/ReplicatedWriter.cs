@@ -60,7 +60,7 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
             while (await _pending.Reader.WaitToReadAsync(_stopping.Token).ConfigureAwait(false))
             {
                 batch.Clear();
-                while (batch.Count < LargestBatch && _pending.Reader.TryRead(out var next))
+                while (batch.Count < LargestBatch && _pending.Reader.TryRead(out Pending? next))
                     batch.Add(next);
                 await RunAsync(batch).ConfigureAwait(false);
             }
@@ -70,9 +70,9 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
             // Disposed.
         }
 
-        while (_pending.Reader.TryRead(out var left))
+        while (_pending.Reader.TryRead(out Pending? left))
             left.Done.TrySetException(RedisFaults.Disposed());
-        foreach (var left in batch)
+        foreach (Pending left in batch)
             left.Done.TrySetException(RedisFaults.Disposed());
     }
 
@@ -80,14 +80,16 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
     {
         try
         {
-            var before = _connection.ExecuteAsync("CLIENT", ["ID"], TimeSpan.Zero, _stopping.Token);
-            var steps = batch.ConvertAll(step => _connection.EvaluateAsync(step.Script, step.Keys, step.Values, _stopping.Token));
+            Task<RedisResult> before = _connection.ExecuteAsync("CLIENT", ["ID"], TimeSpan.Zero, _stopping.Token);
+            List<Task<RedisResult>> steps = batch.ConvertAll(
+                step => _connection.EvaluateAsync(step.Script, step.Keys, step.Values, _stopping.Token));
             await Task.WhenAll(steps.Select(TaskFaults.Settled)).ConfigureAwait(false);
-            var confirmed = 0;
+            int confirmed = 0;
             if (await HasChangedAsync(batch, steps).ConfigureAwait(false))
             {
-                var wait = _connection.ExecuteAsync("WAIT", [_replicas, RecordSteps.Milliseconds(_timeout)], _timeout, _stopping.Token);
-                var after = _connection.ExecuteAsync("CLIENT", ["ID"], _timeout, _stopping.Token);
+                Task<RedisResult> wait = _connection.ExecuteAsync(
+                    "WAIT", [_replicas, RecordSteps.Milliseconds(_timeout)], _timeout, _stopping.Token);
+                Task<RedisResult> after = _connection.ExecuteAsync("CLIENT", ["ID"], _timeout, _stopping.Token);
                 await Task.WhenAll(TaskFaults.Settled(before), TaskFaults.Settled(wait), TaskFaults.Settled(after)).ConfigureAwait(false);
                 if (before.IsCompletedSuccessfully && wait.IsCompletedSuccessfully && after.IsCompletedSuccessfully &&
                     (long)await before.ConfigureAwait(false) == (long)await after.ConfigureAwait(false))
@@ -100,12 +102,12 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
                 await TaskFaults.Settled(before).ConfigureAwait(false);
             }
 
-            for (var i = 0; i < batch.Count; i++)
+            for (int i = 0; i < batch.Count; i++)
                 await CompleteAsync(batch[i], steps[i], confirmed).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            foreach (var step in batch)
+            foreach (Pending step in batch)
                 step.Done.TrySetException(RedisFaults.Wrap(exception, step.Script.Step, _connection.Server));
         }
     }
@@ -114,7 +116,7 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
     {
         try
         {
-            var result = await answer.ConfigureAwait(false);
+            RedisResult result = await answer.ConfigureAwait(false);
             step.Done.TrySetResult((result, step.HasChanged(result) ? confirmed : int.MaxValue));
         }
         catch (Exception exception)
@@ -125,7 +127,7 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
 
     private static async Task<bool> HasChangedAsync(List<Pending> batch, List<Task<RedisResult>> steps)
     {
-        for (var i = 0; i < batch.Count; i++)
+        for (int i = 0; i < batch.Count; i++)
         {
             if (steps[i].IsCompletedSuccessfully && batch[i].HasChanged(await steps[i].ConfigureAwait(false)))
                 return true;
@@ -136,6 +138,7 @@ internal sealed class ReplicatedWriter : IAsyncDisposable
 
     private sealed record Pending(RedisScript Script, RedisKey[] Keys, RedisValue[] Values, Func<RedisResult, bool> HasChanged)
     {
-        public TaskCompletionSource<(RedisResult Answer, int Replicas)> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<(RedisResult Answer, int Replicas)> Done { get; } = new(
+            TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -1,11 +1,13 @@
+using System.Runtime.CompilerServices;
 using StackExchange.Redis;
 
 namespace Locking;
 
-/// <summary>One script on its way: sent by its hash, once more with its text where the server does not know it, read, and limited in time.</summary>
+/// <summary>One script on its way: sent by its hash, once more with its text where the server does not know it, read, and limited in
+/// time.</summary>
 /// <remarks>
-/// What an asynchronous method with a time limit would do, without its timer, its token source and its hops over the pool. It ends once: with the
-/// answer, a fault, the time limit, or the caller's cancellation; a later answer of the client goes nowhere.
+/// What an asynchronous method with a time limit would do, without its timer, its token source and its hops over the pool. It ends once:
+/// with the answer, a fault, the time limit, or the caller's cancellation; a later answer of the client goes nowhere.
 /// </remarks>
 internal sealed class ScriptRequest<T> : Alarm
 {
@@ -24,7 +26,12 @@ internal sealed class ScriptRequest<T> : Alarm
     private int _ended;
 
     private ScriptRequest(
-        ScriptSender sender, IConnectionMultiplexer multiplexer, RedisScript script, RedisKey[] keys, RedisValue[] values, Func<RedisResult, T> read)
+        ScriptSender sender,
+        IConnectionMultiplexer multiplexer,
+        RedisScript script,
+        RedisKey[] keys,
+        RedisValue[] values,
+        Func<RedisResult, T> read)
     {
         _sender = sender;
         _multiplexer = multiplexer;
@@ -60,7 +67,8 @@ internal sealed class ScriptRequest<T> : Alarm
         return request._done.Task;
     }
 
-    /// <summary>The time is up. It is over in this moment; what comes of it goes through the client, which needs the pool in any case.</summary>
+    /// <summary>The time is up. It is over in this moment; what comes of it goes through the client, which needs the pool in any
+    /// case.</summary>
     internal override void Ring() => EndElsewhere(new TimeoutException());
 
     private void Cancel(CancellationToken token) => EndElsewhere(new OperationCanceledException(token));
@@ -69,11 +77,12 @@ internal sealed class ScriptRequest<T> : Alarm
     {
         try
         {
-            var database = _multiplexer.GetDatabase(_sender.Database);
+            IDatabase database = _multiplexer.GetDatabase(_sender.Database);
             if (_asText)
             {
                 // EVAL does the step and teaches the server the script at once, so that a flush in between cannot come in the way.
-                object[] arguments = [_script.Text, _keys.Length, .. _keys.Select(key => (object)key), .. _values.Select(value => (object)value)];
+                object[] arguments =
+                    [_script.Text, _keys.Length, .. _keys.Select(key => (object)key), .. _values.Select(value => (object)value)];
                 _sent = database.ExecuteAsync("EVAL", arguments, CommandFlags.DemandMaster);
             }
             else
@@ -86,7 +95,7 @@ internal sealed class ScriptRequest<T> : Alarm
             _sent = Task.FromException<RedisResult>(exception);
         }
 
-        var awaiter = _sent.ConfigureAwait(false).GetAwaiter();
+        ConfiguredTaskAwaitable<RedisResult>.ConfiguredTaskAwaiter awaiter = _sent.ConfigureAwait(false).GetAwaiter();
         if (awaiter.IsCompleted)
             OnAnswered();
         else
@@ -95,11 +104,12 @@ internal sealed class ScriptRequest<T> : Alarm
 
     private void OnAnswered()
     {
-        var sent = _sent!;
+        Task<RedisResult> sent = _sent!;
         if (sent.IsCompletedSuccessfully)
         {
             _sender.OnAnswer(_keys);
-            if (_alternative is not null && sent.Result is { Resp2Type: ResultType.Integer } none && (long)none == 0 && Volatile.Read(ref _ended) == 0)
+            if (_alternative is not null && sent.Result is { Resp2Type: ResultType.Integer } none && (long)none == 0 &&
+                Volatile.Read(ref _ended) == 0)
             {
                 (_script, _keys, _values, _) = _alternative.Make();
                 _alternative = null;
@@ -159,13 +169,15 @@ internal sealed class ScriptRequest<T> : Alarm
 
     /// <summary>A lent client that is not connected keeps requests until it is, and does not say why it is not.</summary>
     private async Task FailExplainedAsync(Exception fault) =>
-        _done.SetException(await LentFaults.ExplainAsync(_multiplexer, fault, _script.Step, _sender.Server, _sender.Time).ConfigureAwait(false));
+        _done.SetException(
+            await LentFaults.ExplainAsync(_multiplexer, fault, _script.Step, _sender.Server, _sender.Time).ConfigureAwait(false));
 
     /// <summary>Ends it on the pool: here the alarm clock runs, or somebody's cancellation.</summary>
     private void EndElsewhere(Exception fault)
     {
         if (TryEnd())
-            ThreadPool.UnsafeQueueUserWorkItem(static end => end.Request.Fail(end.Fault), (Request: this, Fault: fault), preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(
+                static end => end.Request.Fail(end.Fault), (Request: this, Fault: fault), preferLocal: false);
     }
 
     private bool TryEnd()

@@ -10,7 +10,7 @@ internal sealed class RedisScript
     public RedisScript(params ReadOnlySpan<string> files)
     {
         var text = new StringBuilder();
-        foreach (var file in files)
+        foreach (string file in files)
             text.Append(Read(file));
         Text = text.ToString();
         Step = Path.GetFileNameWithoutExtension(files[^1]);
@@ -28,7 +28,7 @@ internal sealed class RedisScript
 
     private static string Read(string file)
     {
-        using var stream = typeof(RedisScript).Assembly.GetManifestResourceStream(file)
+        using Stream stream = typeof(RedisScript).Assembly.GetManifestResourceStream(file)
             ?? throw new InvalidOperationException($"The script {file} is not in the assembly.");
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd();

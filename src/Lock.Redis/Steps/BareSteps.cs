@@ -2,8 +2,8 @@ using StackExchange.Redis;
 
 namespace Locking;
 
-/// <summary>The steps where the record is another client's, or a vote: it has the holder's id alone (or a hash), and token, owner and lines are in
-/// companions of the key.</summary>
+/// <summary>The steps where the record is another client's, or a vote: it has the holder's id alone (or a hash), and token, owner and lines
+/// are in companions of the key.</summary>
 internal sealed class BareSteps(KeyLayout layout, ChannelNames channels, TimeSpan retention) : RecordSteps
 {
     private readonly TimeSpan _retention = retention;
@@ -12,9 +12,13 @@ internal sealed class BareSteps(KeyLayout layout, ChannelNames channels, TimeSpa
     /// <inheritdoc/>
     public override StoreStepCall Acquire(AcquireRequest request, bool waits, long sentAt)
     {
-        var keys = layout.KeysOf(request.Key);
+        LockKeys keys = layout.KeysOf(request.Key);
         RedisValue[] values = request.Queue || layout.OthersGiveNotice
-            ? [request.HolderId, TtlValue(request.Ttl), request.Owner, LifeValue(request.Ttl), request.Queue ? 1 : 0, layout.OthersGiveNotice ? 1 : 0]
+            ?
+            [
+                request.HolderId, TtlValue(request.Ttl), request.Owner, LifeValue(request.Ttl),
+                request.Queue ? 1 : 0, layout.OthersGiveNotice ? 1 : 0,
+            ]
             : [request.HolderId, TtlValue(request.Ttl), request.Owner, LifeValue(request.Ttl)];
         return Call(layout.Scripts.Acquire, keys, waits ? 4 : 3, values);
     }
@@ -26,7 +30,7 @@ internal sealed class BareSteps(KeyLayout layout, ChannelNames channels, TimeSpa
     /// <inheritdoc/>
     public override StoreStepCall Release(string key, string holderId)
     {
-        var keys = layout.KeysOf(key);
+        LockKeys keys = layout.KeysOf(key);
         RedisValue[] values = [holderId, _retentionValue, channels.Of(layout.Channel), layout.NoticeOf(keys, holderId)];
         return Call(layout.Scripts.Release, keys, layout.NamesWaiters ? 4 : 3, values);
     }
@@ -34,7 +38,7 @@ internal sealed class BareSteps(KeyLayout layout, ChannelNames channels, TimeSpa
     /// <inheritdoc/>
     public override StoreStepCall Force(string key)
     {
-        var keys = layout.KeysOf(key);
+        LockKeys keys = layout.KeysOf(key);
         RedisValue[] values = [_retentionValue, channels.Of(layout.Channel), layout.NoticeOf(keys, ""), channels.Of(ForcedChannel.Name)];
         return Call(layout.Scripts.Force, keys, 3, values);
     }

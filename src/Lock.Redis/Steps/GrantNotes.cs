@@ -2,12 +2,14 @@ using StackExchange.Redis;
 
 namespace Locking;
 
-/// <summary>The records that were written for this process's latest grants, so that a release can compare a record whole: the server need not take it
-/// apart then, and is told less.</summary>
+/// <summary>The records that were written for this process's latest grants, so that a release can compare a record whole: the server need
+/// not take it apart then, and is told less.</summary>
 /// <remarks>
-/// <para>A note is a help alone. A key has one place, which it shares with others, and what was overwritten there is released by its id.</para>
-/// <para>A record that somebody waits for is another than the one that was written: comparing it whole is in vain, and a second step has to follow. So only
-/// a key that is taken again and again with nobody waiting is released so, and one where somebody was seen to wait is not for a while.</para>
+/// <para>A note is a help alone. A key has one place, which it shares with others, and what was overwritten there is released by its
+/// id.</para>
+/// <para>A record that somebody waits for is another than the one that was written: comparing it whole is in vain, and a second step has to
+/// follow. So only a key that is taken again and again with nobody waiting is released so, and one where somebody was seen to wait is not
+/// for a while.</para>
 /// </remarks>
 internal sealed class GrantNotes(RecordSteps steps, TimeProvider time)
 {
@@ -34,9 +36,9 @@ internal sealed class GrantNotes(RecordSteps steps, TimeProvider time)
     /// <param name="sentAt">When it was asked for.</param>
     public void Keep(AcquireRequest request, RedisKey record, byte[] template, long token, long sentAt)
     {
-        var hash = request.Key.GetHashCode(StringComparison.Ordinal);
-        var place = (uint)hash % Places;
-        var isQuick = hash == _hashes[place] && sentAt < Volatile.Read(ref _quickUntil[place]);
+        int hash = request.Key.GetHashCode(StringComparison.Ordinal);
+        uint place = (uint)hash % Places;
+        bool isQuick = hash == _hashes[place] && sentAt < Volatile.Read(ref _quickUntil[place]);
         _hashes[place] = hash;
         Volatile.Write(ref _quickUntil[place], sentAt + _quick);
         if (isQuick && sentAt >= Volatile.Read(ref _cautiousUntil[place]) && RecordTemplate.Fill(template, token) is { } value)
@@ -46,7 +48,7 @@ internal sealed class GrantNotes(RecordSteps steps, TimeProvider time)
     /// <summary>Takes the note of a grant; null where there is none.</summary>
     public GrantNote? Take(string key, string holderId)
     {
-        ref var place = ref _notes[PlaceOf(key)];
+        ref GrantNote? place = ref _notes[PlaceOf(key)];
         if (Volatile.Read(ref place) is not { } note || note.HolderId != holderId || note.Key != key)
             return null;
         return Interlocked.CompareExchange(ref place, null, note) == note ? note : null;

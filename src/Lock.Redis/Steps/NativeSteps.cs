@@ -2,7 +2,8 @@ using StackExchange.Redis;
 
 namespace Locking;
 
-/// <summary>The steps of the native format: id, token and owner in the record, one token counter for each hash slot, one line for those who wait.</summary>
+/// <summary>The steps of the native format: id, token and owner in the record, one token counter for each hash slot, one line for those who
+/// wait.</summary>
 /// <param name="layout">Prefix and channel.</param>
 /// <param name="channels">The channels' names.</param>
 /// <param name="clock">What is known of the server's clock.</param>
@@ -11,7 +12,8 @@ namespace Locking;
 /// <param name="isFair">Whether locks are fair here: who comes by then looks at the line, too.</param>
 /// <param name="knowsClock">Whether acquires go over this connection alone, so that it may learn the server's clock from them.</param>
 internal sealed class NativeSteps(
-    KeyLayout layout, ChannelNames channels, ServerClock clock, TimeProvider time, Func<bool> hasOneServer, bool isFair, bool knowsClock) : RecordSteps
+    KeyLayout layout, ChannelNames channels, ServerClock clock, TimeProvider time, Func<bool> hasOneServer, bool isFair, bool knowsClock)
+    : RecordSteps
 {
     private static readonly RedisValue s_waits = "w";
     private static readonly RedisValue s_waitsFairly = "f";
@@ -25,12 +27,12 @@ internal sealed class NativeSteps(
     /// <inheritdoc/>
     public override StoreStepCall Acquire(AcquireRequest request, bool waits, long sentAt)
     {
-        var keys = layout.NativeKeysOf(request.Key);
+        NativeKeys keys = layout.NativeKeysOf(request.Key);
         RedisValue template = RecordTemplate.Of(request.HolderId, request.Owner);
         RedisValue floor = knowsClock ? clock.FloorAt(sentAt) : ServerClock.Unknown;
         if (!waits && !request.Queue && !isFair)
             return new(ScriptSet.NativeAcquire, keys.WithCounter(), [template, TtlValue(request.Ttl), floor]);
-        var mode = request.Queue ? s_waitsFairly : waits ? s_waits : s_comesBy;
+        RedisValue mode = request.Queue ? s_waitsFairly : waits ? s_waits : s_comesBy;
         return new(
             ScriptSet.NativeAcquire, keys.WithLine(), [template, TtlValue(request.Ttl), floor, mode, channels.Of(layout.Channel)]);
     }

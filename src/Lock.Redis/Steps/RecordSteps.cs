@@ -39,11 +39,12 @@ internal abstract class RecordSteps
     public virtual GrantNote? TakeNote(string key, string holderId) => null;
 
     /// <summary>Whole milliseconds, rounded up: the server's lease is never shorter than the one asked for.</summary>
-    public static long Milliseconds(TimeSpan span) => (span.Ticks + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond;
+    public static long Milliseconds(TimeSpan span) => TimerSpan.WholeMilliseconds(span);
 
     /// <summary>A ttl as the scripts know it.</summary>
     public static RedisValue TtlValue(TimeSpan ttl) => ttl == Timeout.InfiniteTimeSpan ? NoExpiry : Milliseconds(ttl);
 
     /// <summary>How long a fence lives at the most: as long as the lease that it was written for, and the retention behind it.</summary>
-    public static long FenceLife(TimeSpan ttl, TimeSpan retention) => ttl == Timeout.InfiniteTimeSpan ? 0 : Milliseconds(ttl) + Milliseconds(retention);
+    public static long FenceLife(TimeSpan ttl, TimeSpan retention) =>
+        ttl == Timeout.InfiniteTimeSpan ? 0 : Milliseconds(ttl) + Milliseconds(retention);
 }

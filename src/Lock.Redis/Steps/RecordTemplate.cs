@@ -2,7 +2,8 @@ using System.Text;
 
 namespace Locking;
 
-/// <summary>What a record of the native format will be: the holder's id, a place for the token, the owner. The server puts the token in.</summary>
+/// <summary>What a record of the native format will be: the holder's id, a place for the token, the owner. The server puts the token
+/// in.</summary>
 internal static class RecordTemplate
 {
     /// <summary>Digits of a token: of every one between the years 2001 and 2255.</summary>
@@ -13,8 +14,8 @@ internal static class RecordTemplate
     /// <summary>The template, with every other per cent sign doubled.</summary>
     public static byte[] Of(string holderId, string owner)
     {
-        var (id, behind) = (Escape(holderId), Escape(owner));
-        var idLength = Encoding.UTF8.GetByteCount(id);
+        (string id, string behind) = (Escape(holderId), Escape(owner));
+        int idLength = Encoding.UTF8.GetByteCount(id);
         var template = new byte[idLength + Place.Length + Encoding.UTF8.GetByteCount(behind)];
         Encoding.UTF8.GetBytes(id, template);
         Place.CopyTo(template.AsSpan(idLength));
@@ -26,9 +27,9 @@ internal static class RecordTemplate
     public static byte[]? Fill(ReadOnlySpan<byte> template, long token)
     {
         Span<byte> digits = stackalloc byte[20];
-        if (template.Count((byte)'%') != 1 || !token.TryFormat(digits, out var length, default, null) || length != Digits)
+        if (template.Count((byte)'%') != 1 || !token.TryFormat(digits, out int length, default, null) || length != Digits)
             return null;
-        var at = template.IndexOf(Place) + 1;
+        int at = template.IndexOf(Place) + 1;
         var record = new byte[template.Length - 2 + Digits];
         template[..at].CopyTo(record);
         digits[..Digits].CopyTo(record.AsSpan(at));
@@ -36,5 +37,6 @@ internal static class RecordTemplate
         return record;
     }
 
-    private static string Escape(string text) => text.Contains('%', StringComparison.Ordinal) ? text.Replace("%", "%%", StringComparison.Ordinal) : text;
+    private static string Escape(string text) =>
+        text.Contains('%', StringComparison.Ordinal) ? text.Replace("%", "%%", StringComparison.Ordinal) : text;
 }

@@ -11,10 +11,10 @@ internal sealed class LeavingWaiters(RedisConnection connection, KeyLayout layou
     private readonly Lock _gate = new();
     private readonly HashSet<Task> _leaving = [];
 
-    /// <summary>Takes a waiter out of the line; one that has been made the holder in this moment gives the lock to the next. Nobody waits for that: the
-    /// others get over a waiter that is gone.</summary>
-    /// <remarks>The id may be another waiter's, which took the watch for its own and is being granted the lock in this moment: what it has come for is left
-    /// alone. Whoever renounces a lock releases it itself.</remarks>
+    /// <summary>Takes a waiter out of the line; one that has been made the holder in this moment gives the lock to the next. Nobody waits
+    /// for that: the others get over a waiter that is gone.</summary>
+    /// <remarks>The id may be another waiter's, which took the watch for its own and is being granted the lock in this moment: what it has
+    /// come for is left alone. Whoever renounces a lock releases it itself.</remarks>
     public void Leave(string record, string? holderId)
     {
         if (holderId is null || connection.Connected is not { } multiplexer)
@@ -37,7 +37,7 @@ internal sealed class LeavingWaiters(RedisConnection connection, KeyLayout layou
             static (left, state) =>
             {
                 _ = left.Exception;
-                var self = (LeavingWaiters)state!;
+                LeavingWaiters self = (LeavingWaiters)state!;
                 lock (self._gate)
                     self._leaving.Remove(left);
             },

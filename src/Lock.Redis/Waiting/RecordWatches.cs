@@ -18,10 +18,11 @@ internal sealed class RecordWatches
     /// <summary>The watch of the waiter with that id.</summary>
     public ReleaseWatch? WatchOf(string holderId) => Watches.Find(watch => watch.Asking == holderId);
 
-    /// <summary>The watch that a waiter with that id may have: at last one that was served, since a waiter that cannot use what it was granted goes on with
-    /// another id.</summary>
+    /// <summary>The watch that a waiter with that id may have: at last one that was served, since a waiter that cannot use what it was
+    /// granted goes on with another id.</summary>
     public ReleaseWatch? WatchFor(string holderId) =>
-        WatchOf(holderId) ?? UnclaimedWatch() ?? Watches.Find(static watch => watch.IsInherited) ?? Watches.Find(static watch => watch.IsServed);
+        WatchOf(holderId) ?? UnclaimedWatch()
+        ?? Watches.Find(static watch => watch.IsInherited) ?? Watches.Find(static watch => watch.IsServed);
 
     /// <summary>A watch whose waiter has not asked yet. One that was served is about to close: the next waiter has its own.</summary>
     public ReleaseWatch? UnclaimedWatch() => Watches.Find(static watch => watch.Asking is null && !watch.IsServed);

@@ -4,11 +4,12 @@ namespace Locking;
 /// <remarks>
 /// <para>A watch is entered first, and then the subscription is proved: a probe is published until it comes back. So no release that
 /// happens after <see cref="WatchAsync"/> is missed, whatever the client's own acknowledgement is worth.</para>
-/// <para>A notice may name the holder id that has waited longest. A process that has no such waiter holds back for a moment, so that the one
-/// that is named finds the lock free and nobody else asks for nothing. The name is a hint: the lock is free for whoever comes, and who was
-/// named and does not come delays the others by that moment alone.</para>
-/// <para>It is composed of those who wait (<see cref="ReleaseWatches"/>), the subscription (<see cref="ReleaseSubscription"/>), and those who
-/// are leaving their lines (<see cref="LeavingWaiters"/>). Each has a gate of its own, and calls none of the others while it holds it.</para>
+/// <para>A notice may name the holder id that has waited longest. A process that has no such waiter holds back for a moment, so that the
+/// one that is named finds the lock free and nobody else asks for nothing. The name is a hint: the lock is free for whoever comes, and who
+/// was named and does not come delays the others by that moment alone.</para>
+/// <para>It is composed of those who wait (<see cref="ReleaseWatches"/>), the subscription (<see cref="ReleaseSubscription"/>), and those
+/// who are leaving their lines (<see cref="LeavingWaiters"/>). Each has a gate of its own, and calls none of the others while it holds
+/// it.</para>
 /// </remarks>
 internal sealed class ReleaseChannel : IConnectionPart
 {
@@ -56,8 +57,8 @@ internal sealed class ReleaseChannel : IConnectionPart
     /// <inheritdoc cref="ReleaseWatches.Granted"/>
     public void Granted(string record, string holderId) => _watches.Granted(record, holderId);
 
-    /// <summary>Everybody leaves the line, before the connection ends: whoever waits elsewhere need not get over them. Not for long, where the server
-    /// does not answer.</summary>
+    /// <summary>Everybody leaves the line, before the connection ends: whoever waits elsewhere need not get over them. Not for long, where
+    /// the server does not answer.</summary>
     public Task LeaveAsync()
     {
         _watches.RemoveAll();

@@ -30,7 +30,8 @@ internal sealed class ReleaseSubscription
         _channel = RedisChannel.Literal(layout.Channel);
     }
 
-    /// <summary>Ends when the subscription is proved; begun anew where it failed, or was interrupted. Asked after the watch was entered.</summary>
+    /// <summary>Ends when the subscription is proved; begun anew where it failed, or was interrupted. Asked after the watch was
+    /// entered.</summary>
     public Task Listening()
     {
         lock (_gate)
@@ -51,8 +52,9 @@ internal sealed class ReleaseSubscription
                 return;
             if (_listening.IsCompleted)
                 _listening = null;
-            // Only while somebody waits; otherwise the next watch proves the subscription anew. Who enters in this moment asks for the proof
-            // after it has entered: it is either seen here, or finds the proof gone, or still under way, which looks for interruptions itself.
+            // Only while somebody waits; otherwise the next watch proves the subscription anew. Who enters in this moment asks for the
+            // proof after it has entered: it is either seen here, or finds the proof gone, or still under way, which looks for
+            // interruptions itself.
             if (_watches.IsEmpty || _recovering is { IsCompleted: false })
                 return;
             _recovering = DetachedFlow.Start(() => Task.Run(RecoverAsync, CancellationToken.None));
@@ -87,15 +89,16 @@ internal sealed class ReleaseSubscription
                 try
                 {
                     await _probe.ProveAsync(_stopping.Token).ConfigureAwait(false);
-                    _connection.OnHeard();
+                    _connection.OnNoticesBack();
                 }
                 catch (TimeoutException)
                 {
-                    // Nothing comes back although the server answers: subscribe afresh the next time, and over another connection in the end.
+                    // Nothing comes back although the server answers: subscribe afresh the next time, and over another connection in the
+                    // end.
                     lock (_gate)
                         _subscribedTo = null;
                     Unsubscribe(multiplexer);
-                    _connection.OnDeaf(multiplexer);
+                    _connection.OnNoticesMissing(multiplexer);
                     throw;
                 }
             }
@@ -134,9 +137,9 @@ internal sealed class ReleaseSubscription
             Task<bool> subscribing = WithResultAsync(multiplexer.GetSubscriber().SubscribeAsync(_channel, OnMessage));
             await _connection.LimitAsync(subscribing, _stopping.Token).ConfigureAwait(false);
         }
-        catch (RedisServerException refusal)
+        catch (RedisServerException exception)
         {
-            throw Refused(multiplexer, refusal.Message, refusal);
+            throw Refused(multiplexer, exception.Message, exception);
         }
     }
 
@@ -172,10 +175,10 @@ internal sealed class ReleaseSubscription
                     }
                 }
             }
-            catch (LockStoreException fault)
+            catch (LockStoreException exception)
             {
                 // Still down. Waiters go on polling meanwhile; what will not pass they learn by asking.
-                if (!fault.IsTransient)
+                if (!exception.IsTransient)
                     _watches.NotifyAll();
             }
             catch (NoticesRefusedException)

@@ -7,7 +7,8 @@ namespace Locking;
 /// <param name="time">The clock.</param>
 /// <param name="leaveLine">Takes a holder id out of the line of a record; null where there is none to take out.</param>
 /// <param name="lent">The client where the application lends it; null where it is ours.</param>
-internal sealed class ReleaseWatches(KeyLayout layout, TimeProvider time, Action<string, string?> leaveLine, Func<IConnectionMultiplexer?>? lent)
+internal sealed class ReleaseWatches(
+    KeyLayout layout, TimeProvider time, Action<string, string?> leaveLine, Func<IConnectionMultiplexer?>? lent)
 {
     /// <summary>How often it is looked whether a lent client was disposed, which it does not tell.</summary>
     private static readonly TimeSpan s_lookout = TimeSpan.FromMilliseconds(500);
@@ -38,8 +39,8 @@ internal sealed class ReleaseWatches(KeyLayout layout, TimeProvider time, Action
 
     /// <summary>A holder asks for a record. When it listens for it too, its id is what a notice may name.</summary>
     /// <remarks>Each watch is one waiter's, and who waits opens it before it asks again: an id that finds every watch to be another's comes
-    /// by without waiting. A watch that is about to close, whose waiter has left, may be taken for the next one's: so an id that loses its watch gets
-    /// another that nobody has claimed, until the waiter of that one asks.</remarks>
+    /// by without waiting. A watch that is about to close, whose waiter has left, may be taken for the next one's: so an id that loses its
+    /// watch gets another that nobody has claimed, until the waiter of that one asks.</remarks>
     /// <returns>Whether it waits.</returns>
     public bool Asks(string prefix, string key, string holderId)
     {
@@ -149,7 +150,8 @@ internal sealed class ReleaseWatches(KeyLayout layout, TimeProvider time, Action
             StopLookoutUnsynchronized();
     }
 
-    /// <summary>Wakes those that were not named when no notice has followed for a moment, or when they have waited for long enough.</summary>
+    /// <summary>Wakes those that were not named when no notice has followed for a moment, or when they have waited for long
+    /// enough.</summary>
     private async Task NotifyLaterAsync(RecordWatches watches)
     {
         while (true)
@@ -195,7 +197,8 @@ internal sealed class ReleaseWatches(KeyLayout layout, TimeProvider time, Action
         _lookout = null;
     }
 
-    /// <summary>A lent client that has been disposed raises no event: those who wait are told to ask, and learn it from the answer.</summary>
+    /// <summary>A lent client that has been disposed raises no event: those who wait are told to ask, and learn it from the
+    /// answer.</summary>
     private void LookOut()
     {
         if (lent!() is { IsConnected: false })

@@ -8,7 +8,7 @@ internal static class BuiltInProviders
         new InMemoryLockProvider(),
         new BrokerLockProvider(),
         new RedisLockProvider(),
-        new RedLockLockProvider(),
+        new RedLockProvider(),
         new MongoLockProvider(),
         new PostgresLockProvider(),
         new EtcdLockProvider(),

@@ -10,8 +10,8 @@ public sealed class CommandLineTests
     [InlineData("k", "--wait", "5")]
     public void Values_follow_glued_with_an_equals_sign_or_as_the_next_word(params string[] words)
     {
-        var option = RunCommand.Spec.Options.Single(static o => o.Name == "--wait");
-        var parsed = CommandLine.Parse(RunCommand.Spec, [.. words, "--", "echo", "--wait", "9"]);
+        OptionSpec option = RunCommand.Spec.Options.Single(static o => o.Name == "--wait");
+        ParsedArguments parsed = CommandLine.Parse(RunCommand.Spec, [.. words, "--", "echo", "--wait", "9"]);
         Assert.Equal("5", parsed.Value(option));
         Assert.Equal("k", parsed.Argument(0));
         Assert.Equal(["echo", "--wait", "9"], parsed.Tail);
@@ -20,7 +20,7 @@ public sealed class CommandLineTests
     [Fact]
     public void A_key_may_begin_with_a_dash_after_two_dashes()
     {
-        var parsed = CommandLine.Parse(ShowCommand.Spec, ["--json", "--", "-key"]);
+        ParsedArguments parsed = CommandLine.Parse(ShowCommand.Spec, ["--json", "--", "-key"]);
         Assert.Equal("-key", parsed.Argument(0));
         Assert.True(parsed.Has(SharedOptions.Json));
     }

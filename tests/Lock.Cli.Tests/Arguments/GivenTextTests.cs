@@ -25,7 +25,7 @@ public sealed class GivenTextTests : IAsyncLifetime
     [InlineData("run k -- ./%", @"'./\xff'")]
     public async Task An_argument_that_is_not_utf8_is_64(string words, string message)
     {
-        var result = await RunShellAsync($"""exec "$LOCK" $(printf '{words.Replace("%", @"\377", StringComparison.Ordinal)}')""");
+        CliResult result = await RunShellAsync($"""exec "$LOCK" $(printf '{words.Replace("%", @"\377", StringComparison.Ordinal)}')""");
         Assert.Equal((64, ""), (result.Code, result.Output));
         Assert.Contains(message, result.Error, StringComparison.Ordinal);
     }
@@ -44,20 +44,20 @@ public sealed class GivenTextTests : IAsyncLifetime
     [Fact]
     public async Task A_configuration_or_secret_that_is_not_utf8_is_64_and_not_shown()
     {
-        var variable = await RunShellAsync("""LOCK_CONFIG=$(printf '{"type":"broker","namespace":"a\377"}') exec "$LOCK" ls""");
+        CliResult variable = await RunShellAsync("""LOCK_CONFIG=$(printf '{"type":"broker","namespace":"a\377"}') exec "$LOCK" ls""");
         Assert.Equal((64, ""), (variable.Code, variable.Output));
         Assert.Contains("LOCK_CONFIG is not UTF-8", variable.Error, StringComparison.Ordinal);
 
-        var secret = await RunShellAsync("""LOCK_BROKER_SECRET=$(printf 'sesame\377') exec "$LOCK" broker --path s""");
+        CliResult secret = await RunShellAsync("""LOCK_BROKER_SECRET=$(printf 'sesame\377') exec "$LOCK" broker --path s""");
         Assert.Equal((64, ""), (secret.Code, secret.Output));
         Assert.Contains("LOCK_BROKER_SECRET is not UTF-8", secret.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("sesame", secret.Error, StringComparison.Ordinal);
 
         await File.WriteAllBytesAsync(_sandbox.PathOf("file"), [.. """{"type":"broker","namespace":"a"""u8, 0xff, .. "\"}"u8]);
-        var file = await _sandbox.RunAsync("ls", "--config", "@file");
+        CliResult file = await _sandbox.RunAsync("ls", "--config", "@file");
         Assert.Equal((64, ""), (file.Code, file.Output));
         Assert.Contains("The file is not UTF-8. (In the file file.)", file.Error, StringComparison.Ordinal);
-        var secretFile = await _sandbox.RunAsync("broker", "--path", "s", "--secret-file", "file");
+        CliResult secretFile = await _sandbox.RunAsync("broker", "--path", "s", "--secret-file", "file");
         Assert.Equal((64, ""), (secretFile.Code, secretFile.Output));
         Assert.Contains("--secret-file: 'file' cannot be read: It is not UTF-8.", secretFile.Error, StringComparison.Ordinal);
     }
@@ -66,10 +66,11 @@ public sealed class GivenTextTests : IAsyncLifetime
     public async Task A_relative_path_in_a_directory_whose_name_is_not_utf8_is_64()
     {
         const string there = """d=$(printf 'd\377'); mkdir -p "$d" && cd "$d" || exit 9; """;
-        var broker = await RunShellAsync(there + """exec "$LOCK" broker --path b/s""");
+        CliResult broker = await RunShellAsync(there + """exec "$LOCK" broker --path b/s""");
         Assert.Equal((64, ""), (broker.Code, broker.Output));
         Assert.Contains("'b/s' is relative to the current directory, whose name is not UTF-8", broker.Error, StringComparison.Ordinal);
-        var client = await RunShellAsync(there + """LOCK_CONFIG='{"type":"broker","connection":{"path":"b/s"}}' exec "$LOCK" run k -- true""");
+        CliResult client = await RunShellAsync(
+            there + """LOCK_CONFIG='{"type":"broker","connection":{"path":"b/s"}}' exec "$LOCK" run k -- true""");
         Assert.Equal((64, ""), (client.Code, client.Output));
         Assert.Contains("'b/s' is relative", client.Error, StringComparison.Ordinal);
 
@@ -82,7 +83,7 @@ public sealed class GivenTextTests : IAsyncLifetime
 
     private async Task<CliResult> RunShellAsync(string script)
     {
-        using var process = _sandbox.StartProgram("/bin/sh", "-c", $"LOCK={Published.Program}; {script}");
+        using CliProcess process = _sandbox.StartProgram("/bin/sh", "-c", $"LOCK={Published.Program}; {script}");
         process.CloseInput();
         return await process.ResultAsync();
     }

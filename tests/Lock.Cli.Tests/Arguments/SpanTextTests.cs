@@ -21,7 +21,7 @@ public sealed class SpanTextTests
     public void A_bare_number_is_seconds_only_where_the_option_says_so(string text, long milliseconds)
     {
         Assert.Equal(TimeSpan.FromMilliseconds(milliseconds), SpanText.TryParse(text, bareSeconds: true));
-        var bare = char.IsAsciiDigit(text[^1]);
+        bool bare = char.IsAsciiDigit(text[^1]);
         Assert.Equal(bare, SpanText.TryParse(text) is null);
         Assert.Equal(bare, SpanText.IsBareNumber(text));
     }
@@ -43,5 +43,6 @@ public sealed class SpanTextTests
     [InlineData(250_000, "4 min 10 s")]
     [InlineData(7_500_000, "2 h 5 min")]
     [InlineData(-1, "never expires")]
-    public void Times_are_shown(long milliseconds, string text) => Assert.Equal(text, SpanText.Show(TimeSpan.FromMilliseconds(milliseconds)));
+    public void Times_are_shown(long milliseconds, string text) =>
+        Assert.Equal(text, SpanText.Show(TimeSpan.FromMilliseconds(milliseconds)));
 }

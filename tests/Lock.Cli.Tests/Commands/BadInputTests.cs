@@ -27,7 +27,9 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("--grace: '5' is not allowed: 5s or 5ms?", "run", "--grace", "5", "k", "--", "true")]
     [InlineData("--idle-exit: '600' is not allowed: 600s or 600ms?", "broker", "--idle-exit", "600")]
     [InlineData("--duration: '5' is not allowed: 5s or 5ms?", "bench", "-d", "5")]
-    [InlineData("--wait: '1x' is not allowed; it takes a time such as 30s, 200ms, 5m, 1h or a number of seconds", "run", "-w", "1x", "k", "--", "true")]
+    [InlineData(
+        "--wait: '1x' is not allowed; it takes a time such as 30s, 200ms, 5m, 1h or a number of seconds",
+        "run", "-w", "1x", "k", "--", "true")]
     [InlineData("--wait: 'x' is not allowed", "run", "-w", "x", "k", "--", "true")]
     [InlineData("-E: '256' is not allowed", "run", "-E", "256", "k", "--", "true")]
     [InlineData("-n and -w exclude each other", "run", "-n", "-w", "1", "k", "--", "true")]
@@ -35,7 +37,8 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("--no-wait takes no value", "run", "--no-wait=1", "k", "--", "true")]
     [InlineData("--ttl needs a value", "acquire", "k", "--ttl")]
     [InlineData("KEY is empty", "run", "", "--", "true")]
-    [InlineData("--ns: '' is not allowed; it takes a name of at least one character; without --ns the key is global.", "acquire", "--ns", "", "k")]
+    [InlineData(
+        "--ns: '' is not allowed; it takes a name of at least one character; without --ns the key is global.", "acquire", "--ns", "", "k")]
     [InlineData("--ns: '' is not allowed", "run", "--ns=", "k", "--", "true")]
     [InlineData("--ns: '' is not allowed", "ls", "--ns", "")]
     [InlineData("one argument too many", "show", "a", "b")]
@@ -55,7 +58,7 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("There is no provider", "show", "k", "--config", "{\"type\":\"zookeeper\"}")]
     public async Task Bad_usage_is_64_and_says_what_is_wrong(string message, params string[] words)
     {
-        var result = await _sandbox.RunAsync(words);
+        CliResult result = await _sandbox.RunAsync(words);
         Assert.Equal((64, ""), (result.Code, result.Output));
         Assert.StartsWith("lock: ", result.Error, StringComparison.Ordinal);
         Assert.Contains(message, result.Error, StringComparison.Ordinal);
@@ -73,9 +76,10 @@ public sealed class BadInputTests : IAsyncLifetime
     public async Task A_backend_that_is_not_there_is_69()
     {
         _sandbox.Config = $$"""{"type":"broker","connection":{"path":"{{_sandbox.Socket}}","launch":false} }""";
-        foreach (var words in new string[][] { ["run", "k", "--", "true"], ["acquire", "k"], ["show", "k"], ["ls"], ["release", "k", "--force"] })
+        string[][] commands = [["run", "k", "--", "true"], ["acquire", "k"], ["show", "k"], ["ls"], ["release", "k", "--force"]];
+        foreach (string[] words in commands)
         {
-            var result = await _sandbox.RunAsync(words);
+            CliResult result = await _sandbox.RunAsync(words);
             Assert.Equal((69, ""), (result.Code, result.Output));
             Assert.Contains(_sandbox.Socket, result.Error, StringComparison.Ordinal);
         }
@@ -84,9 +88,9 @@ public sealed class BadInputTests : IAsyncLifetime
     [Fact]
     public async Task A_socket_directory_that_others_can_enter_is_refused()
     {
-        var open = Directory.CreateDirectory(_sandbox.PathOf("open")).FullName;
+        string open = Directory.CreateDirectory(_sandbox.PathOf("open")).FullName;
         File.SetUnixFileMode(open, (UnixFileMode)0b111_111_111);
-        var result = await RunAtAsync(open);
+        CliResult result = await RunAtAsync(open);
         Assert.Equal(69, result.Code);
         Assert.Contains("open to other users", result.Error, StringComparison.Ordinal);
     }
@@ -95,14 +99,14 @@ public sealed class BadInputTests : IAsyncLifetime
     public async Task A_socket_directory_of_somebody_else_is_refused()
     {
         // The root directory is root's; root itself makes one for somebody else.
-        var foreign = "/";
+        string foreign = "/";
         if (Environment.IsPrivilegedProcess)
         {
             foreign = Directory.CreateDirectory(_sandbox.PathOf("foreign")).FullName;
             Assert.Equal(0, (await ResultOfAsync("chown", "12345", foreign)).Code);
         }
 
-        var result = await RunAtAsync(foreign);
+        CliResult result = await RunAtAsync(foreign);
         Assert.Equal(69, result.Code);
         Assert.Contains("belongs to user", result.Error, StringComparison.Ordinal);
     }
@@ -111,7 +115,7 @@ public sealed class BadInputTests : IAsyncLifetime
     public async Task A_socket_directory_that_cannot_be_written_is_69()
     {
         await File.WriteAllTextAsync(_sandbox.PathOf("file"), "");
-        var result = await RunAtAsync(_sandbox.PathOf("file"));
+        CliResult result = await RunAtAsync(_sandbox.PathOf("file"));
         Assert.Equal(69, result.Code);
         Assert.Contains(_sandbox.PathOf("file"), result.Error, StringComparison.Ordinal);
     }
@@ -119,7 +123,7 @@ public sealed class BadInputTests : IAsyncLifetime
     [Fact]
     public async Task A_socket_path_that_is_too_long_says_so()
     {
-        var result = await RunAtAsync(_sandbox.PathOf(new string('x', 120)));
+        CliResult result = await RunAtAsync(_sandbox.PathOf(new string('x', 120)));
         Assert.True(result.Code is 64 or 69, result.ToString());
         Assert.Contains("Unix socket", result.Error, StringComparison.Ordinal);
     }
@@ -142,7 +146,7 @@ public sealed class BadInputTests : IAsyncLifetime
 
     private async Task<CliResult> ResultOfAsync(string program, params string[] words)
     {
-        using var process = _sandbox.StartProgram(program, words);
+        using CliProcess process = _sandbox.StartProgram(program, words);
         process.CloseInput();
         return await process.ResultAsync();
     }

@@ -13,19 +13,19 @@ public sealed class BenchTests : IAsyncLifetime
     [Fact]
     public async Task Json_has_figures_of_each_part_and_no_lock_is_left_behind()
     {
-        var result = await _sandbox.RunAsync("bench", "-d", "900ms", "--tasks", "3", "--keys", "7", "--clients", "4", "--json");
+        CliResult result = await _sandbox.RunAsync("bench", "-d", "900ms", "--tasks", "3", "--keys", "7", "--clients", "4", "--json");
         Assert.Equal((0, ""), (result.Code, result.Error));
-        var json = JsonSerializer.Deserialize<JsonElement>(result.Output);
+        JsonElement json = JsonSerializer.Deserialize<JsonElement>(result.Output);
         Assert.Equal(["type", "uncontended", "manyKeys", "handOff"], json.EnumerateObject().Select(static p => p.Name));
-        foreach (var name in new[] { "uncontended", "manyKeys" })
+        foreach (string? name in new[] { "uncontended", "manyKeys" })
         {
-            var part = json.GetProperty(name);
+            JsonElement part = json.GetProperty(name);
             Assert.True(part.GetProperty("perSecond").GetDouble() > 0);
             Assert.True(part.GetProperty("lockUnlock").GetProperty("count").GetInt64() > 0);
             Assert.Equal(0, part.GetProperty("lost").GetInt32());
         }
 
-        var handOff = json.GetProperty("handOff");
+        JsonElement handOff = json.GetProperty("handOff");
         Assert.Equal((4, 0), (handOff.GetProperty("clients").GetInt32(), handOff.GetProperty("overlaps").GetInt32()));
         Assert.InRange(handOff.GetProperty("fairness").GetDouble(), 0, 1);
         Assert.True(handOff.GetProperty("wait").GetProperty("count").GetInt64() > 0);
@@ -35,7 +35,7 @@ public sealed class BenchTests : IAsyncLifetime
     [Fact]
     public async Task Text_names_the_parts_and_no_bar_is_drawn_where_there_is_no_terminal()
     {
-        var result = await _sandbox.RunAsync("bench", "--duration", "300ms");
+        CliResult result = await _sandbox.RunAsync("bench", "--duration", "300ms");
         Assert.Equal((0, ""), (result.Code, result.Error));
         Assert.Contains("1000 keys, 16 tasks", result.Output, StringComparison.Ordinal);
         Assert.Contains("one key, 8 clients", result.Output, StringComparison.Ordinal);
@@ -45,7 +45,8 @@ public sealed class BenchTests : IAsyncLifetime
     [Fact]
     public async Task A_terminal_sees_a_bar()
     {
-        var result = await _sandbox.StartProgram("script", "-qec", $"'{Published.Program}' bench -d 500ms >/dev/null", "/dev/null").ResultAsync();
+        CliResult result = await _sandbox.StartProgram(
+            "script", "-qec", $"'{Published.Program}' bench -d 500ms >/dev/null", "/dev/null").ResultAsync();
         Assert.Equal(0, result.Code);
         Assert.Matches(@"\r\[#*\.+\] +\d+ %  ", result.Output);
         Assert.EndsWith("\r\x1b[K", result.Output, StringComparison.Ordinal);
@@ -54,8 +55,9 @@ public sealed class BenchTests : IAsyncLifetime
     [Fact]
     public async Task A_signal_ends_it_at_once_and_gives_everything_back()
     {
-        using var bench = _sandbox.Start("bench", "-d", "1h");
-        await Eventually.TrueAsync(() => _sandbox.RunAsync("ls").GetAwaiter().GetResult().Output.Contains("lock-bench:", StringComparison.Ordinal), "a lock");
+        using CliProcess bench = _sandbox.Start("bench", "-d", "1h");
+        await Eventually.TrueAsync(
+            () => _sandbox.RunAsync("ls").GetAwaiter().GetResult().Output.Contains("lock-bench:", StringComparison.Ordinal), "a lock");
         bench.Signal(Signals.Terminate);
         Assert.Equal(128 + Signals.Terminate, (await bench.ResultAsync()).Code);
         Assert.Equal(new CliResult(0, "", ""), await _sandbox.RunAsync("ls"));
@@ -67,7 +69,7 @@ public sealed class BenchTests : IAsyncLifetime
     [InlineData("--keys", "3", "--tasks 16")]
     public async Task Bad_numbers_are_64_and_say_what_is_allowed(string option, string value, string allowed)
     {
-        var result = await _sandbox.RunAsync("bench", option, value);
+        CliResult result = await _sandbox.RunAsync("bench", option, value);
         Assert.Equal((64, ""), (result.Code, result.Output));
         Assert.Contains(allowed, result.Error, StringComparison.Ordinal);
     }
@@ -76,7 +78,7 @@ public sealed class BenchTests : IAsyncLifetime
     public async Task A_backend_that_is_not_there_is_69()
     {
         _sandbox.Config = """{"type":"broker","connection":{"host":"127.0.0.1","port":1,"launch":false} }""";
-        var result = await _sandbox.RunAsync("bench", "-d", "1s");
+        CliResult result = await _sandbox.RunAsync("bench", "-d", "1s");
         Assert.Equal((69, ""), (result.Code, result.Output));
         Assert.Contains("127.0.0.1:1", result.Error, StringComparison.Ordinal);
     }

@@ -16,11 +16,11 @@ public sealed class BrokerCommandTests : IAsyncLifetime
     [InlineData(2)]
     public async Task It_serves_until_a_signal_ends_it_and_leaves_no_socket(int signal)
     {
-        using var broker = _sandbox.Start("broker", "--path", _sandbox.Socket);
+        using CliProcess broker = _sandbox.Start("broker", "--path", _sandbox.Socket);
         await Eventually.TrueAsync(() => File.Exists(_sandbox.Socket), "the socket");
         Assert.Equal("ran\n", (await _sandbox.RunAsync("run", "k", "--", "echo", "ran")).Output);
         broker.Signal(signal);
-        var result = await broker.ResultAsync();
+        CliResult result = await broker.ResultAsync();
         Assert.Equal((0, ""), (result.Code, result.Output));
         Assert.Contains($"the broker listens on {_sandbox.Socket}", result.Error, StringComparison.Ordinal);
         Assert.False(File.Exists(_sandbox.Socket));
@@ -29,14 +29,14 @@ public sealed class BrokerCommandTests : IAsyncLifetime
     [Fact]
     public async Task Json_says_where_it_listens_and_tcp_works()
     {
-        using var broker = _sandbox.Start("broker", "--host", "127.0.0.1", "--port", "0", "--json");
+        using CliProcess broker = _sandbox.Start("broker", "--host", "127.0.0.1", "--port", "0", "--json");
         await broker.SeesAsync("\n");
-        var line = JsonSerializer.Deserialize<JsonElement>(broker.OutputSoFar);
+        JsonElement line = JsonSerializer.Deserialize<JsonElement>(broker.OutputSoFar);
         Assert.Equal(
             ["event", "path", "host", "port", "pid", "version"], line.EnumerateObject().Select(static p => p.Name));
         Assert.Equal("listening", line.GetProperty("event").GetString());
         Assert.Equal(broker.Pid, line.GetProperty("pid").GetInt32());
-        var port = line.GetProperty("port").GetInt32().ToString(CultureInfo.InvariantCulture);
+        string port = line.GetProperty("port").GetInt32().ToString(CultureInfo.InvariantCulture);
         _sandbox.Config = $$"""{"type":"broker","connection":{"host":"127.0.0.1","port":{{port}} } }""";
         Assert.Equal("ran\n", (await _sandbox.RunAsync("run", "k", "--", "echo", "ran")).Output);
     }
@@ -44,9 +44,9 @@ public sealed class BrokerCommandTests : IAsyncLifetime
     [Fact]
     public async Task A_second_one_at_the_same_socket_is_told_and_does_no_harm()
     {
-        using var broker = _sandbox.Start("broker", "--path", _sandbox.Socket, "--json");
+        using CliProcess broker = _sandbox.Start("broker", "--path", _sandbox.Socket, "--json");
         await broker.SeesAsync("listening");
-        var second = await _sandbox.RunAsync("broker", "--path", _sandbox.Socket);
+        CliResult second = await _sandbox.RunAsync("broker", "--path", _sandbox.Socket);
         Assert.Equal(1, second.Code);
         Assert.Contains("another broker listens", second.Error, StringComparison.Ordinal);
         Assert.Equal(0, (await _sandbox.RunAsync("run", "k", "--", "true")).Code);
@@ -55,7 +55,7 @@ public sealed class BrokerCommandTests : IAsyncLifetime
     [Fact]
     public async Task It_ends_by_itself_when_it_is_idle()
     {
-        using var broker = _sandbox.Start("broker", "--path", _sandbox.Socket, "--idle-exit", "500ms");
+        using CliProcess broker = _sandbox.Start("broker", "--path", _sandbox.Socket, "--idle-exit", "500ms");
         Assert.Equal(0, (await broker.ResultAsync()).Code);
         Assert.False(File.Exists(_sandbox.Socket));
     }
@@ -64,9 +64,9 @@ public sealed class BrokerCommandTests : IAsyncLifetime
     public async Task A_secret_comes_from_a_file_and_is_needed_then()
     {
         await File.WriteAllTextAsync(_sandbox.PathOf("secret"), "open sesame\n");
-        using var broker = _sandbox.Start("broker", "--path", _sandbox.Socket, "--secret-file", _sandbox.PathOf("secret"), "--json");
+        using CliProcess broker = _sandbox.Start("broker", "--path", _sandbox.Socket, "--secret-file", _sandbox.PathOf("secret"), "--json");
         await broker.SeesAsync("listening");
-        var refused = await _sandbox.RunAsync("run", "k", "--", "true");
+        CliResult refused = await _sandbox.RunAsync("run", "k", "--", "true");
         Assert.Equal(69, refused.Code);
         Assert.Contains("secret", refused.Error, StringComparison.Ordinal);
         _sandbox.Config = $$"""{"type":"broker","connection":{"path":"{{_sandbox.Socket}}","secret":"open sesame"} }""";
@@ -78,12 +78,12 @@ public sealed class BrokerCommandTests : IAsyncLifetime
     {
         _sandbox.Config = $$"""{"type":"broker","connection":{"path":"{{_sandbox.Socket}}","secret":"open sesame"} }""";
         Assert.Equal(0, (await _sandbox.RunAsync("run", "k", "--", "true")).Code);
-        var broker = Assert.Single(_sandbox.Brokers());
-        var process = $"/proc/{broker.ToString(CultureInfo.InvariantCulture)}";
+        int broker = Assert.Single(_sandbox.Brokers());
+        string process = $"/proc/{broker.ToString(CultureInfo.InvariantCulture)}";
         Assert.DoesNotContain("sesame", await File.ReadAllTextAsync($"{process}/cmdline"), StringComparison.Ordinal);
         Assert.Equal("/", new DirectoryInfo($"{process}/cwd").LinkTarget);
         Assert.Equal(broker, LibC.getsid(broker));
-        for (var stream = 0; stream <= 2; stream++)
+        for (int stream = 0; stream <= 2; stream++)
             Assert.Equal("/dev/null", new FileInfo($"{process}/fd/{stream.ToString(CultureInfo.InvariantCulture)}").LinkTarget);
     }
 }

@@ -11,33 +11,34 @@ public sealed class HelpTests : IAsyncLifetime
     [Fact]
     public void The_documentation_holds_the_help_of_every_command_word_for_word()
     {
-        var document = File.ReadAllText(Path.Combine(Published.Root, "docs", "command.md"));
-        foreach (var command in CommandTable.All)
+        string document = File.ReadAllText(Path.Combine(Published.Root, "docs", "command.md"));
+        foreach (CommandSpec command in CommandTable.All)
             Assert.Contains($"\n### lock {command.Name}\n\n```text\n{HelpText.Of(command)}```\n", document, StringComparison.Ordinal);
-        var described = document.Split('\n').Where(static line => line.StartsWith("### lock ", StringComparison.Ordinal)).Select(static line => line[9..]);
+        IEnumerable<string> described = document.Split('\n').Where(
+            static line => line.StartsWith("### lock ", StringComparison.Ordinal)).Select(static line => line[9..]);
         Assert.Equal(CommandTable.Names, described);
     }
 
     [Fact]
     public void Every_command_is_found_by_its_name()
     {
-        foreach (var command in CommandTable.All)
+        foreach (CommandSpec command in CommandTable.All)
             Assert.Equal(command.Name, CommandTable.Find(command.Name)?.Name);
     }
 
     [Fact]
     public void Lines_of_the_help_fit_a_terminal()
     {
-        var texts = CommandTable.All.Select(HelpText.Of).Append(HelpText.Overview());
+        IEnumerable<string> texts = CommandTable.All.Select(HelpText.Of).Append(HelpText.Overview());
         Assert.All(texts.SelectMany(static text => text.Split('\n')), static line => Assert.InRange(line.Length, 0, 130));
     }
 
     [Fact]
     public async Task Help_is_printed_wherever_it_is_asked_for()
     {
-        var overview = await _sandbox.RunAsync("--help");
+        CliResult overview = await _sandbox.RunAsync("--help");
         Assert.Equal(new CliResult(0, HelpText.Overview(), ""), overview);
-        var run = HelpText.Of(RunCommand.Spec);
+        string run = HelpText.Of(RunCommand.Spec);
         Assert.Equal(run, (await _sandbox.RunAsync("run", "--help")).Output);
         Assert.Equal(run, (await _sandbox.RunAsync("help", "run")).Output);
         Assert.Equal(run, (await _sandbox.RunAsync("run", "-n", "k", "-h")).Output);
@@ -48,7 +49,7 @@ public sealed class HelpTests : IAsyncLifetime
     [Fact]
     public async Task Bash_completes_commands_options_and_what_follows_two_dashes()
     {
-        var script = _sandbox.PathOf("completion.bash");
+        string script = _sandbox.PathOf("completion.bash");
         await File.WriteAllTextAsync(script, (await _sandbox.RunAsync("completion", "bash")).Output + """
             try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _lock; echo "${COMPREPLY[*]}"; }
             try lock re
@@ -56,9 +57,9 @@ public sealed class HelpTests : IAsyncLifetime
             try lock completion z
             try lock run k -- basenam
             """);
-        using var bash = _sandbox.StartProgram("bash", "--norc", script);
+        using CliProcess bash = _sandbox.StartProgram("bash", "--norc", script);
         bash.CloseInput();
-        var result = await bash.ResultAsync();
+        CliResult result = await bash.ResultAsync();
         Assert.Equal(("", "release\n--grace\nzsh\nbasename\n"), (result.Error, string.Join('\n', result.Output.Split('\n').Select(First))));
 
         static string First(string line) => line.Split(' ')[0];
@@ -69,9 +70,9 @@ public sealed class HelpTests : IAsyncLifetime
     [InlineData("fish", "complete -c lock -n '__fish_seen_subcommand_from run' -s n -l no-wait")]
     public void Other_shells_have_their_scripts(string shell, string line)
     {
-        var script = shell == "zsh" ? CompletionScript.Zsh() : CompletionScript.Fish();
+        string script = shell == "zsh" ? CompletionScript.Zsh() : CompletionScript.Fish();
         Assert.Contains(line, script, StringComparison.Ordinal);
-        foreach (var command in CommandTable.Names)
+        foreach (string command in CommandTable.Names)
             Assert.Contains(command, script, StringComparison.Ordinal);
     }
 }

@@ -16,9 +16,9 @@ public sealed class RedisDoctorTests : IAsyncLifetime
     [Fact]
     public async Task A_server_that_keeps_everything_is_healthy()
     {
-        await using var server = await RedisServer.StartAsync("--appendonly", "yes");
+        await using RedisServer server = await RedisServer.StartAsync("--appendonly", "yes");
         Configure(server);
-        var result = await _sandbox.RunAsync("doctor");
+        CliResult result = await _sandbox.RunAsync("doctor");
         Assert.Equal((0, ""), (result.Code, result.Error));
         Assert.StartsWith("backend      redis\nreachable    yes", result.Output, StringComparison.Ordinal);
         Assert.Contains($"\nnote: Redis ", result.Output, StringComparison.Ordinal);
@@ -30,21 +30,24 @@ public sealed class RedisDoctorTests : IAsyncLifetime
     [Fact]
     public async Task What_is_unsafe_about_a_server_is_warned_of_and_is_still_0()
     {
-        await using var server = await RedisServer.StartAsync("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru");
+        await using RedisServer server = await RedisServer.StartAsync("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru");
         Configure(server);
         Assert.Equal(["evicts-locks", "no-persistence"], await WarningsAsync());
-        var text = await _sandbox.RunAsync("doctor");
+        CliResult text = await _sandbox.RunAsync("doctor");
         Assert.Equal((0, ""), (text.Code, text.Error));
-        Assert.Contains($"\nwarning: 127.0.0.1:{server.Port.ToString(CultureInfo.InvariantCulture)} has the maxmemory-policy allkeys-lru", text.Output, StringComparison.Ordinal);
+        string port = server.Port.ToString(CultureInfo.InvariantCulture);
+        Assert.Contains(
+            $"\nwarning: 127.0.0.1:{port} has the maxmemory-policy allkeys-lru", text.Output, StringComparison.Ordinal);
         Assert.EndsWith("\n2 warnings.\n", text.Output, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Replicas_that_nobody_waits_for_are_warned_of_until_the_configuration_waits()
     {
-        await using var master = await RedisServer.StartAsync("--appendonly", "yes", "--repl-diskless-sync-delay", "0");
-        await using var replica = await RedisServer.StartAsync("--replicaof", "127.0.0.1", master.Port.ToString(CultureInfo.InvariantCulture));
-        await using (var raw = await master.RawAsync())
+        await using RedisServer master = await RedisServer.StartAsync("--appendonly", "yes", "--repl-diskless-sync-delay", "0");
+        await using RedisServer replica = await RedisServer.StartAsync(
+            "--replicaof", "127.0.0.1", master.Port.ToString(CultureInfo.InvariantCulture));
+        await using (RawRedis raw = await master.RawAsync())
         {
             await raw.CommandAsync("SET", "replicated", "yes");
             Assert.Equal(1L, await raw.CommandAsync("WAIT", "1", "20000"));
@@ -55,7 +58,7 @@ public sealed class RedisDoctorTests : IAsyncLifetime
         Configure(master, ""","replicas":1""");
         Assert.Empty(await WarningsAsync());
         Configure(master, ""","replicas":2,"replicaTimeout":200""");
-        var fails = await _sandbox.RunAsync("doctor", "--json");
+        CliResult fails = await _sandbox.RunAsync("doctor", "--json");
         Assert.Equal(69, fails.Code);
         Assert.Contains("1 of 2 replicas", fails.Output, StringComparison.Ordinal);
     }
@@ -63,35 +66,41 @@ public sealed class RedisDoctorTests : IAsyncLifetime
     [Fact]
     public async Task A_quorum_with_a_node_down_is_warned_of_and_one_with_a_majority_down_is_69()
     {
-        var servers = await Task.WhenAll(Enumerable.Range(0, 3).Select(static _ => RedisServer.StartAsync("--appendonly", "yes")));
+        RedisServer[] servers = await Task.WhenAll(
+            Enumerable.Range(0, 3).Select(static _ => RedisServer.StartAsync("--appendonly", "yes")));
         try
         {
-            var endpoints = string.Join(',', servers.Select(static server => $$"""{"port":{{server.Port.ToString(CultureInfo.InvariantCulture)}}}"""));
-            _sandbox.Config = $$"""{"type":"redLock","connection":{"endpoints":[{{endpoints}}],"connectTimeout":2000},"lockOptions":{"ttl":"1h"} }""";
+            string endpoints = string.Join(
+                ',', servers.Select(static server => $$"""{"port":{{server.Port.ToString(CultureInfo.InvariantCulture)}}}"""));
+            _sandbox.Config =
+                $$"""{"type":"redLock","connection":{"endpoints":[{{endpoints}}],"connectTimeout":2000},"lockOptions":{"ttl":"1h"} }""";
             Assert.Empty(await WarningsAsync());
             servers[1].Kill();
             Assert.Equal(["node-down"], await WarningsAsync());
-            var text = await _sandbox.RunAsync("doctor");
-            Assert.Contains("2 of 3 nodes vote, 2 are needed. Not one more may fail.", text.Output.Replace("\n  ", " ", StringComparison.Ordinal), StringComparison.Ordinal);
+            CliResult text = await _sandbox.RunAsync("doctor");
+            Assert.Contains("2 of 3 nodes vote, 2 are needed. Not one more may fail.", text.Output.Replace(
+                "\n  ", " ", StringComparison.Ordinal), StringComparison.Ordinal);
             servers[0].Kill();
             Assert.Equal(69, (await _sandbox.RunAsync("doctor")).Code);
         }
         finally
         {
-            foreach (var server in servers)
+            foreach (RedisServer? server in servers)
                 await server.DisposeAsync();
         }
     }
 
-    private void Configure(RedisServer server, string more = "") => _sandbox.Config = $$"""
-        {"type":"redis","connection":{"host":"127.0.0.1","port":{{server.Port.ToString(CultureInfo.InvariantCulture)}}},"lockOptions":{"ttl":"1h"{{more}}} }
-        """;
+    private void Configure(RedisServer server, string more = "")
+    {
+        string port = server.Port.ToString(CultureInfo.InvariantCulture);
+        _sandbox.Config = $$"""{"type":"redis","connection":{"host":"127.0.0.1","port":{{port}}},"lockOptions":{"ttl":"1h"{{more}}} }""";
+    }
 
     private async Task<List<string?>> WarningsAsync()
     {
-        var result = await _sandbox.RunAsync("doctor", "--json");
+        CliResult result = await _sandbox.RunAsync("doctor", "--json");
         Assert.Equal((0, ""), (result.Code, result.Error));
-        var json = JsonSerializer.Deserialize<JsonElement>(result.Output);
+        JsonElement json = JsonSerializer.Deserialize<JsonElement>(result.Output);
         Assert.All(json.GetProperty("findings").EnumerateArray(), static f => Assert.NotEmpty(f.GetProperty("text").GetString()!));
         return
         [

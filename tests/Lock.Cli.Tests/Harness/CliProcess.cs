@@ -6,7 +6,7 @@ namespace Locking.Cli.Tests;
 /// <summary>One started process, its output read as it comes.</summary>
 internal sealed class CliProcess : IDisposable
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(4);
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();
@@ -50,7 +50,7 @@ internal sealed class CliProcess : IDisposable
 
     public async Task<CliResult> ResultAsync()
     {
-        using var patience = new CancellationTokenSource(_patience, TimeProvider.System);
+        using var patience = new CancellationTokenSource(s_patience, TimeProvider.System);
         try
         {
             await _process.WaitForExitAsync(patience.Token);
@@ -60,7 +60,8 @@ internal sealed class CliProcess : IDisposable
         catch (OperationCanceledException)
         {
             throw new TimeoutException(
-                $"{_process.StartInfo.FileName} {string.Join(' ', _process.StartInfo.ArgumentList)} did not end (exited: {_process.HasExited}), or "
+                $"{_process.StartInfo.FileName} {string.Join(' ', _process.StartInfo.ArgumentList)} did not end "
+                + $"(exited: {_process.HasExited}), or "
                 + $"somebody keeps its output open. Output so far:\n{OutputSoFar}");
         }
     }
@@ -77,7 +78,7 @@ internal sealed class CliProcess : IDisposable
 
     private async Task ReadOutputAsync()
     {
-        var buffer = new char[1024];
+        char[] buffer = new char[1024];
         int count;
         while ((count = await _process.StandardOutput.ReadAsync(buffer)) > 0)
         {

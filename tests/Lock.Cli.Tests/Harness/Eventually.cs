@@ -11,7 +11,7 @@ internal static class Eventually
 
     private static async Task TrueAsync(Func<Task<bool>> condition, Func<string> what)
     {
-        var start = TimeProvider.System.GetTimestamp();
+        long start = TimeProvider.System.GetTimestamp();
         while (!await condition())
         {
             if (TimeProvider.System.GetElapsedTime(start) > TimeSpan.FromMinutes(4))

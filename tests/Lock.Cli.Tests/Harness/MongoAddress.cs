@@ -2,10 +2,11 @@ using System.Diagnostics;
 
 namespace Locking.Cli.Tests;
 
-/// <summary>A MongoDB server for one test: the one that LOCK_TEST_MONGODB names, else the gateway of the Mongo tests, as a process of its own.</summary>
+/// <summary>A MongoDB server for one test: the one that LOCK_TEST_MONGODB names, else the gateway of the Mongo tests, as a process of its
+/// own.</summary>
 internal sealed class MongoAddress : IAsyncDisposable
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(4);
 
     private readonly Process? _gateway;
 
@@ -21,11 +22,12 @@ internal sealed class MongoAddress : IAsyncDisposable
     {
         if (Environment.GetEnvironmentVariable("LOCK_TEST_MONGODB") is { Length: > 0 } real)
             return new MongoAddress(null, real);
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            "dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Lock.Mongo.Gateway.dll"));
-        var gateway = Process.Start(start)!;
-        var errors = gateway.StandardError.ReadToEndAsync();
-        var uri = await gateway.StandardOutput.ReadLineAsync().WaitAsync(_patience, TimeProvider.System);
+        Process gateway = Process.Start(start)!;
+        Task<string> errors = gateway.StandardError.ReadToEndAsync();
+        string? uri = await gateway.StandardOutput.ReadLineAsync().WaitAsync(s_patience, TimeProvider.System);
         return uri is null
             ? throw new InvalidOperationException($"The gateway to MongoDB has ended: {await errors}")
             : new MongoAddress(gateway, uri);
@@ -38,7 +40,7 @@ internal sealed class MongoAddress : IAsyncDisposable
 
         // It serves until its input ends, and then stops what it has started itself.
         _gateway.StandardInput.Close();
-        using var patience = new CancellationTokenSource(_patience, TimeProvider.System);
+        using var patience = new CancellationTokenSource(s_patience, TimeProvider.System);
         await _gateway.WaitForExitAsync(patience.Token);
         _gateway.Dispose();
     }

@@ -19,16 +19,17 @@ internal sealed partial class ProcessOne : IDisposable
 
     private static List<(string Pid, string Name)> All()
     {
-        var us = Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
+        string us = Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
         var found = new List<(string Pid, string Name)>();
-        foreach (var directory in Directory.EnumerateDirectories("/proc").Where(static d => char.IsAsciiDigit(Path.GetFileName(d)[0])))
+        foreach (string? directory in Directory.EnumerateDirectories("/proc").Where(static d => char.IsAsciiDigit(Path.GetFileName(d)[0])))
         {
             try
             {
-                var stat = File.ReadAllText($"{directory}/stat");
-                var rest = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+                string stat = File.ReadAllText($"{directory}/stat");
+                string[] rest = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
                 if (rest[0] == "Z" && rest[1] == us)
-                    found.Add((Path.GetFileName(directory), stat[(stat.IndexOf('(', StringComparison.Ordinal) + 1)..stat.LastIndexOf(')')]));
+                    found.Add(
+                        (Path.GetFileName(directory), stat[(stat.IndexOf('(', StringComparison.Ordinal) + 1)..stat.LastIndexOf(')')]));
             }
             catch (IOException)
             {

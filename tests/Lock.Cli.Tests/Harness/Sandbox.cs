@@ -3,7 +3,8 @@ using System.Globalization;
 
 namespace Locking.Cli.Tests;
 
-/// <summary>A broker directory of its own, and every process that a test starts; at the end all of them are gone, which is checked.</summary>
+/// <summary>A broker directory of its own, and every process that a test starts; at the end all of them are gone, which is
+/// checked.</summary>
 internal sealed class Sandbox : IAsyncDisposable
 {
     private readonly List<CliProcess> _started = [];
@@ -30,7 +31,7 @@ internal sealed class Sandbox : IAsyncDisposable
     /// <summary>Runs <c>lock</c> to its end, with an empty input.</summary>
     public async Task<CliResult> RunAsync(params string[] words)
     {
-        var process = Start(words);
+        CliProcess process = Start(words);
         process.CloseInput();
         return await process.ResultAsync();
     }
@@ -44,7 +45,7 @@ internal sealed class Sandbox : IAsyncDisposable
             RedirectStandardError = true,
             WorkingDirectory = Folder,
         };
-        foreach (var word in words)
+        foreach (string word in words)
             start.ArgumentList.Add(word);
         start.Environment["LOCK_CONFIG"] = Config;
         start.Environment["SANDBOX"] = Folder;
@@ -56,8 +57,9 @@ internal sealed class Sandbox : IAsyncDisposable
     /// <summary>Starts <c>lock run KEY -- sh -c SCRIPT</c> and waits until the script has written a file named <c>started</c>.</summary>
     public async Task<CliProcess> HoldAsync(string key, string script, params string[] options)
     {
-        var mark = PathOf($"started-{_started.Count.ToString(CultureInfo.InvariantCulture)}");
-        var process = Start(["run", .. options, key, "--", "sh", "-c", $"{script.Replace("@STARTED", mark, StringComparison.Ordinal)}"]);
+        string mark = PathOf($"started-{_started.Count.ToString(CultureInfo.InvariantCulture)}");
+        CliProcess process = Start(
+            ["run", .. options, key, "--", "sh", "-c", $"{script.Replace("@STARTED", mark, StringComparison.Ordinal)}"]);
         await Eventually.TrueAsync(() => File.Exists(mark) || process.HasExited, "the command to start");
         Assert.True(File.Exists(mark), process.HasExited ? (await process.ResultAsync()).ToString() : "not started");
         return process;
@@ -67,20 +69,21 @@ internal sealed class Sandbox : IAsyncDisposable
     public List<(int Pid, string CommandLine)> Processes()
     {
         var found = new List<(int, string)>();
-        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+        foreach (string directory in Directory.EnumerateDirectories("/proc"))
         {
-            if (!int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) || pid == Environment.ProcessId)
+            if (!int.TryParse(
+                Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out int pid) || pid == Environment.ProcessId)
                 continue;
             try
             {
-                var line = File.ReadAllText($"{directory}/cmdline").Replace('\0', ' ');
+                string line = File.ReadAllText($"{directory}/cmdline").Replace('\0', ' ');
                 if (IsAlive(pid) && (line.Contains(Folder, StringComparison.Ordinal)
                     || File.ReadAllText($"{directory}/environ").Contains(Folder, StringComparison.Ordinal)))
                 {
                     found.Add((pid, line));
                 }
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
                 // It has ended meanwhile, or is somebody else's.
             }
@@ -95,12 +98,13 @@ internal sealed class Sandbox : IAsyncDisposable
     /// <summary>Waits until a lease that is held has been renewed: what is left of it falls, and rises only then.</summary>
     public static async Task RenewalAsync(ILock locks, string key)
     {
-        var least = TimeSpan.MaxValue;
+        TimeSpan least = TimeSpan.MaxValue;
         await Eventually.TrueAsync(
             async () =>
             {
-                var left = (await locks.GetAsync(key) ?? throw new InvalidOperationException($"Nobody holds '{key}' any more.")).Remaining;
-                var renewed = left > least;
+                TimeSpan left = (
+                    await locks.GetAsync(key) ?? throw new InvalidOperationException($"Nobody holds '{key}' any more.")).Remaining;
+                bool renewed = left > least;
                 least = left;
                 return renewed;
             },
@@ -111,7 +115,7 @@ internal sealed class Sandbox : IAsyncDisposable
     {
         try
         {
-            var stat = File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/stat");
+            string stat = File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/stat");
             return stat[stat.LastIndexOf(')') + 2] is not ('Z' or 'X');
         }
         catch (IOException)
@@ -122,11 +126,11 @@ internal sealed class Sandbox : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var process in _started)
+        foreach (CliProcess process in _started)
             process.Dispose();
-        foreach (var broker in Brokers())
+        foreach (int broker in Brokers())
             _ = LibC.kill(broker, Signals.Terminate);
-        var clean = true;
+        bool clean = true;
         try
         {
             await Eventually.TrueAsync(() => Processes().Count == 0, () => $"processes to end: {string.Join("; ", Processes())}");
@@ -134,7 +138,7 @@ internal sealed class Sandbox : IAsyncDisposable
         catch (TimeoutException)
         {
             clean = false;
-            foreach (var (pid, _) in Processes())
+            foreach ((int pid, string _) in Processes())
                 _ = LibC.kill(pid, Signals.Kill);
             throw;
         }

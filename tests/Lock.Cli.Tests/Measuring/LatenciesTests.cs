@@ -8,14 +8,14 @@ public sealed class LatenciesTests
     public void Percentiles_are_right_within_a_class_and_the_longest_exactly()
     {
         var latencies = new Latencies();
-        for (var i = 1000; i >= 1; i--)
+        for (int i = 1000; i >= 1; i--)
             latencies.Add(TimeSpan.FromMicroseconds(i * 10));
         Assert.Equal(1000, latencies.Count);
         Assert.Equal(TimeSpan.FromMicroseconds(10_000), latencies.Longest);
         Assert.Equal(latencies.Longest, latencies.Percentile(1));
-        foreach (var share in new[] { 0.001, 0.5, 0.9, 0.99 })
+        foreach (double share in new[] { 0.001, 0.5, 0.9, 0.99 })
         {
-            var exact = share * 10_000;
+            double exact = share * 10_000;
             Assert.InRange(latencies.Percentile(share).TotalMicroseconds, exact, exact * 1.02);
         }
     }
@@ -45,7 +45,7 @@ public sealed class LatenciesTests
         one.Add(TimeSpan.FromMilliseconds(1));
         other.Add(TimeSpan.FromMilliseconds(3));
         one.Add(other);
-        var json = JsonSerializer.Deserialize<JsonElement>(Json.Object(writer => one.Write(writer, "x"))).GetProperty("x");
+        JsonElement json = JsonSerializer.Deserialize<JsonElement>(Json.Object(writer => one.Write(writer, "x"))).GetProperty("x");
         Assert.Equal(["count", "p50", "p90", "p99", "max"], json.EnumerateObject().Select(static p => p.Name));
         Assert.Equal((2, 3.0), (json.GetProperty("count").GetInt32(), json.GetProperty("max").GetDouble()));
         Assert.InRange(json.GetProperty("p50").GetDouble(), 1, 1.02);

@@ -14,16 +14,16 @@ public sealed class OrphanTests : IAsyncLifetime
     public async Task Nothing_is_left_to_be_reaped_by_others()
     {
         using var one = new ProcessOne();
-        for (var i = 0; i < 10; i++)
+        for (int i = 0; i < 10; i++)
             Assert.Equal(new CliResult(0, "", ""), await _sandbox.RunAsync("run", "k", "--", "true"));
 
         // However it ends but by KILL: the command missing, ended by a signal, busy, lost.
-        var script = _sandbox.PathOf("script");
+        string script = _sandbox.PathOf("script");
         await File.WriteAllTextAsync(script, "#!/no/such/interpreter\n");
         File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         Assert.Equal(127, (await _sandbox.RunAsync("run", "k", "--", script)).Code);
         Assert.Equal(128 + 15, (await _sandbox.RunAsync("run", "k", "--", "sh", "-c", "kill -TERM $$")).Code);
-        using (var holder = await _sandbox.HoldAsync("k", "touch @STARTED; read x"))
+        using (CliProcess holder = await _sandbox.HoldAsync("k", "touch @STARTED; read x"))
         {
             Assert.Equal(1, (await _sandbox.RunAsync("run", "-n", "k", "--", "true")).Code);
             Assert.Equal(0, (await _sandbox.RunAsync("release", "k", "--force")).Code);
@@ -36,8 +36,8 @@ public sealed class OrphanTests : IAsyncLifetime
     [Fact]
     public async Task A_watcher_that_somebody_has_stopped_holds_up_nobody()
     {
-        using var holder = await _sandbox.HoldAsync("k", "touch @STARTED; read x; exit 4");
-        var watcher = _sandbox.Processes().Single(p => p.CommandLine.StartsWith("/bin/sh -c trap", StringComparison.Ordinal)).Pid;
+        using CliProcess holder = await _sandbox.HoldAsync("k", "touch @STARTED; read x; exit 4");
+        int watcher = _sandbox.Processes().Single(p => p.CommandLine.StartsWith("/bin/sh -c trap", StringComparison.Ordinal)).Pid;
         Assert.Equal(0, LibC.kill(watcher, Signals.Stop));
         await holder.WriteAsync("\n");
         Assert.Equal(4, (await holder.ResultAsync()).Code);

@@ -14,7 +14,8 @@ public sealed class TerminalTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         // A prompt and marks that the echo of what is typed cannot be taken for.
-        await File.WriteAllTextAsync(_sandbox.PathOf("rc"), $"PS1='ready> '\nlock() {{ {Published.Program} \"$@\"; }}\nset +o history\nbind 'set enable-bracketed-paste off'\n");
+        await File.WriteAllTextAsync(_sandbox.PathOf(
+            "rc"), $"PS1='ready> '\nlock() {{ {Published.Program} \"$@\"; }}\nset +o history\nbind 'set enable-bracketed-paste off'\n");
         _shell = _sandbox.StartProgram("script", "-qfec", $"bash --rcfile {_sandbox.PathOf("rc")} -i", "/dev/null");
         await Shell.SeesAsync("ready> ");
     }
@@ -112,9 +113,10 @@ public sealed class TerminalTests : IAsyncLifetime
     /// <summary>After the line that names the job, the shell reads nothing more: what is typed then waits for the command.</summary>
     private async Task BringToFrontAsync()
     {
-        var before = Shell.OutputSoFar.Length;
+        int before = Shell.OutputSoFar.Length;
         await Shell.WriteAsync("fg\n");
         await Eventually.TrueAsync(
-            () => Shell.OutputSoFar[before..].Count(static c => c == '\n') >= 2, () => $"the job's line; the output is:\n{Shell.OutputSoFar}");
+            () => Shell.OutputSoFar[before..].Count(static c => c == '\n') >= 2, () =>
+                $"the job's line; the output is:\n{Shell.OutputSoFar}");
     }
 }

@@ -22,11 +22,11 @@ public sealed class RawRedis : IAsyncDisposable
 
     public static async Task<RawRedis> ConnectAsync(int port, string? password)
     {
-        var client = new TcpClient { NoDelay = true };
+        TcpClient client = new TcpClient { NoDelay = true };
         try
         {
             await client.ConnectAsync(IPAddress.Loopback, port);
-            var raw = new RawRedis(client);
+            RawRedis raw = new RawRedis(client);
             if (password is not null)
                 await raw.CommandAsync("AUTH", password);
             return raw;
@@ -47,9 +47,9 @@ public sealed class RawRedis : IAsyncDisposable
 
     public async Task SendAsync(params string[] words)
     {
-        var text = new MemoryStream();
+        MemoryStream text = new MemoryStream();
         Write($"*{words.Length}\r\n");
-        foreach (var word in words)
+        foreach (string word in words)
             Write($"${Encoding.UTF8.GetByteCount(word)}\r\n{word}\r\n");
         await _client.GetStream().WriteAsync(text.ToArray());
 
@@ -59,7 +59,7 @@ public sealed class RawRedis : IAsyncDisposable
     /// <summary>Reads one answer: text, number, null, list, or <see cref="RedisErrorReply"/>.</summary>
     public async Task<object?> ReadAsync()
     {
-        var line = await LineAsync();
+        string line = await LineAsync();
         switch (line[0])
         {
             case '+':
@@ -69,18 +69,18 @@ public sealed class RawRedis : IAsyncDisposable
             case ':':
                 return long.Parse(line.AsSpan(1), CultureInfo.InvariantCulture);
             case '$':
-                var length = int.Parse(line.AsSpan(1), CultureInfo.InvariantCulture);
+                int length = int.Parse(line.AsSpan(1), CultureInfo.InvariantCulture);
                 if (length < 0)
                     return null;
-                var bytes = new byte[length + 2];
+                byte[] bytes = new byte[length + 2];
                 await _stream.ReadExactlyAsync(bytes);
                 return Encoding.UTF8.GetString(bytes, 0, length);
             case '*':
-                var count = int.Parse(line.AsSpan(1), CultureInfo.InvariantCulture);
+                int count = int.Parse(line.AsSpan(1), CultureInfo.InvariantCulture);
                 if (count < 0)
                     return null;
-                var items = new object?[count];
-                for (var i = 0; i < count; i++)
+                object?[] items = new object?[count];
+                for (int i = 0; i < count; i++)
                     items[i] = await ReadAsync();
                 return items;
             default:
@@ -96,8 +96,8 @@ public sealed class RawRedis : IAsyncDisposable
 
     private async Task<string> LineAsync()
     {
-        var line = new StringBuilder();
-        var one = new byte[1];
+        StringBuilder line = new StringBuilder();
+        byte[] one = new byte[1];
         while (true)
         {
             await _stream.ReadExactlyAsync(one);

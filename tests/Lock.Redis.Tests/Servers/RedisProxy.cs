@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Threading.Channels;
 
 namespace Locking.Testing;
 
@@ -44,7 +45,7 @@ public sealed class RedisProxy : IAsyncDisposable
     public void Mend()
     {
         _answersPass = true;
-        var closed = _open;
+        TaskCompletionSource closed = _open;
         _open = Opened();
         closed.TrySetResult();
     }
@@ -62,7 +63,7 @@ public sealed class RedisProxy : IAsyncDisposable
 
     private static TaskCompletionSource Opened()
     {
-        var open = new TaskCompletionSource();
+        TaskCompletionSource open = new TaskCompletionSource();
         open.SetResult();
         return open;
     }
@@ -77,7 +78,7 @@ public sealed class RedisProxy : IAsyncDisposable
     {
         while (true)
         {
-            var client = await _listener.AcceptTcpClientAsync(_stopping.Token);
+            TcpClient client = await _listener.AcceptTcpClientAsync(_stopping.Token);
             Add(Task.Run(() => ServeAsync(client)));
         }
     }
@@ -85,7 +86,7 @@ public sealed class RedisProxy : IAsyncDisposable
     private async Task ServeAsync(TcpClient client)
     {
         using (client)
-        using (var server = new TcpClient { NoDelay = true })
+        using (TcpClient server = new TcpClient { NoDelay = true })
         {
             client.NoDelay = true;
             await PassAsync();
@@ -98,12 +99,12 @@ public sealed class RedisProxy : IAsyncDisposable
 
     private async Task PumpAsync(NetworkStream from, NetworkStream to, bool answers)
     {
-        var pieces = System.Threading.Channels.Channel.CreateUnbounded<(long Due, byte[] Bytes)>();
+        Channel<(long Due, byte[] Bytes)> pieces = System.Threading.Channels.Channel.CreateUnbounded<(long Due, byte[] Bytes)>();
         await FirstAsync(ReadAsync(), WriteAsync());
 
         async Task ReadAsync()
         {
-            var buffer = new byte[64 * 1024];
+            byte[] buffer = new byte[64 * 1024];
             int read;
             while ((read = await from.ReadAsync(buffer, _stopping.Token)) > 0)
                 pieces.Writer.TryWrite((TimeProvider.System.GetTimestamp() + (long)(Delay.TotalSeconds * TimeProvider.System.TimestampFrequency), buffer[..read]));
@@ -114,10 +115,10 @@ public sealed class RedisProxy : IAsyncDisposable
 
         async Task WriteAsync()
         {
-            var swallowed = false;
-            await foreach (var (due, bytes) in pieces.Reader.ReadAllAsync(_stopping.Token))
+            bool swallowed = false;
+            await foreach ((long due, byte[]? bytes) in pieces.Reader.ReadAllAsync(_stopping.Token))
             {
-                var left = TimeSpan.FromSeconds((double)(due - TimeProvider.System.GetTimestamp()) / TimeProvider.System.TimestampFrequency);
+                TimeSpan left = TimeSpan.FromSeconds((double)(due - TimeProvider.System.GetTimestamp()) / TimeProvider.System.TimestampFrequency);
                 if (left > TimeSpan.Zero)
                     await Task.Delay(left, _stopping.Token);
                 await PassAsync();
@@ -130,7 +131,7 @@ public sealed class RedisProxy : IAsyncDisposable
                 // No network loses a piece and delivers the next: this connection is over.
                 if (swallowed)
                     return;
-                var passed = answers && Rewrite is { } rewrite ? System.Text.Encoding.Latin1.GetBytes(rewrite(System.Text.Encoding.Latin1.GetString(bytes))) : bytes;
+                byte[] passed = answers && Rewrite is { } rewrite ? System.Text.Encoding.Latin1.GetBytes(rewrite(System.Text.Encoding.Latin1.GetString(bytes))) : bytes;
                 await to.WriteAsync(passed, _stopping.Token);
             }
         }
@@ -140,7 +141,7 @@ public sealed class RedisProxy : IAsyncDisposable
     private static async Task FirstAsync(params Task[] works)
     {
         await Task.WhenAny(works);
-        foreach (var work in works)
+        foreach (Task work in works)
             _ = work.ContinueWith(static ended => ended.Exception, TaskScheduler.Default);
     }
 

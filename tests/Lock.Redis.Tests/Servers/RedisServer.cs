@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Locking.Testing;
 
@@ -46,9 +47,9 @@ public sealed class RedisServer : IAsyncDisposable
 
     private static async Task<RedisServer> StartAsync(string binary, string[] program, string[] arguments)
     {
-        for (var attempt = 1; ; attempt++)
+        for (int attempt = 1; ; attempt++)
         {
-            var server = new RedisServer(FreePort(), binary, program, arguments);
+            RedisServer server = new RedisServer(FreePort(), binary, program, arguments);
             try
             {
                 await server.StartAgainAsync();
@@ -66,8 +67,8 @@ public sealed class RedisServer : IAsyncDisposable
     /// <param name="untilLoaded">Whether to wait until it has loaded its data, or only until it answers.</param>
     public async Task StartAgainAsync(bool untilLoaded = true)
     {
-        var start = new ProcessStartInfo(_binary) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _directory };
-        foreach (var argument in (string[])[.. _program, "--port", $"{Port}", "--bind", "127.0.0.1", "--daemonize", "no", "--save", "", .. _arguments])
+        ProcessStartInfo start = new ProcessStartInfo(_binary) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _directory };
+        foreach (string argument in (string[])[.. _program, "--port", $"{Port}", "--bind", "127.0.0.1", "--daemonize", "no", "--save", "", .. _arguments])
             start.ArgumentList.Add(argument);
         try
         {
@@ -80,13 +81,13 @@ public sealed class RedisServer : IAsyncDisposable
                 "or name a binary in LOCK_TEST_REDIS_SERVER.", _binary, exception);
         }
 
-        var log = new System.Text.StringBuilder();
-        var process = _process;
+        StringBuilder log = new System.Text.StringBuilder();
+        Process process = _process;
         process.OutputDataReceived += (_, line) => Append(line.Data);
         process.ErrorDataReceived += (_, line) => Append(line.Data);
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        var deadline = DateTime.UtcNow.AddSeconds(60);
+        DateTime deadline = DateTime.UtcNow.AddSeconds(60);
         // What answers may be another server that was given the same port: ours says itself that it listens.
         while ((untilLoaded && !SaysItIsReady()) || !await AnswersAsync(untilLoaded))
         {
@@ -125,7 +126,7 @@ public sealed class RedisServer : IAsyncDisposable
         Signal(Sigstop);
 
         // A signal to a process may take a moment.
-        var threads = $"/proc/{_process!.Id}/task";
+        string threads = $"/proc/{_process!.Id}/task";
         while (!Directory.EnumerateDirectories(threads)
             .All(static thread => File.ReadAllText(Path.Combine(thread, "stat")) is var stat && stat[stat.LastIndexOf(')') + 2] == 'T'))
         {
@@ -142,7 +143,7 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>Runs one command on a connection of its own.</summary>
     public async Task<object?> CommandAsync(params string[] words)
     {
-        await using var raw = await RawAsync();
+        await using RawRedis raw = await RawAsync();
         return await raw.CommandAsync(words);
     }
 
@@ -154,7 +155,7 @@ public sealed class RedisServer : IAsyncDisposable
             process.Dispose();
         }
 
-        for (var attempt = 0; attempt < 5 && Directory.Exists(_directory); attempt++)
+        for (int attempt = 0; attempt < 5 && Directory.Exists(_directory); attempt++)
         {
             try
             {
@@ -170,7 +171,7 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>A port nobody listens on just now.</summary>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        using TcpListener listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
@@ -179,7 +180,7 @@ public sealed class RedisServer : IAsyncDisposable
     {
         try
         {
-            await using var raw = await RawRedis.ConnectAsync(Port, password: null);
+            await using RawRedis raw = await RawRedis.ConnectAsync(Port, password: null);
             // A server with a password answers NOAUTH: it is up all the same.
             return await raw.CommandAsync("PING") switch
             {

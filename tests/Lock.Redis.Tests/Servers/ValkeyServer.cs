@@ -15,10 +15,10 @@ public static class ValkeyServer
     {
         if (Environment.GetEnvironmentVariable("LOCK_TEST_VALKEY_SERVER") is { Length: > 0 } named)
             return named;
-        using var find = Process.Start(
+        using Process find = Process.Start(
             new ProcessStartInfo(Path.Combine(Here(), "..", "..", "..", "eng", "valkey.sh")) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        var errors = find.StandardError.ReadToEndAsync();
-        var binary = find.StandardOutput.ReadToEnd().Trim();
+        Task<string> errors = find.StandardError.ReadToEndAsync();
+        string binary = find.StandardOutput.ReadToEnd().Trim();
         find.WaitForExit();
         return find.ExitCode == 0 ? binary : throw new InvalidOperationException($"These tests need a Valkey server: {errors.Result}");
     }

@@ -18,7 +18,7 @@ internal sealed unsafe class CStringArray : IDisposable
             if (_array is null)
             {
                 _array = (byte**)NativeMemory.Alloc((nuint)(_entries.Count + 1), (nuint)sizeof(byte*));
-                for (var i = 0; i < _entries.Count; i++)
+                for (int i = 0; i < _entries.Count; i++)
                     _array[i] = (byte*)_entries[i];
                 _array[_entries.Count] = null;
             }
@@ -33,7 +33,7 @@ internal sealed unsafe class CStringArray : IDisposable
     /// <summary>Adds a string, given without its final zero.</summary>
     public void Add(ReadOnlySpan<byte> text)
     {
-        var copy = (byte*)NativeMemory.Alloc((nuint)text.Length + 1);
+        byte* copy = (byte*)NativeMemory.Alloc((nuint)text.Length + 1);
         text.CopyTo(new Span<byte>(copy, text.Length));
         copy[text.Length] = 0;
         _owned.Add((nint)copy);
@@ -46,7 +46,7 @@ internal sealed unsafe class CStringArray : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var text in _owned)
+        foreach (nint text in _owned)
             NativeMemory.Free((void*)text);
         NativeMemory.Free(_array);
         _owned.Clear();

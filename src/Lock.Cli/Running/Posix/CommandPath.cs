@@ -14,14 +14,14 @@ internal static unsafe class CommandPath
         path = name;
         if (name.Contains('/', StringComparison.Ordinal))
             return Check(name);
-        var worst = ExitCode.NotFound;
+        int worst = ExitCode.NotFound;
         if (name.Length == 0)
             return worst;
-        foreach (var directory in (Environment.GetEnvironmentVariable("PATH") ?? StandardPath).Split(':'))
+        foreach (string directory in (Environment.GetEnvironmentVariable("PATH") ?? StandardPath).Split(':'))
         {
             // An empty entry is the current directory.
-            var candidate = directory.Length == 0 ? $"./{name}" : $"{directory}/{name}";
-            var found = Check(candidate);
+            string candidate = directory.Length == 0 ? $"./{name}" : $"{directory}/{name}";
+            int found = Check(candidate);
             if (found == ExitCode.Done)
             {
                 path = candidate;

@@ -10,9 +10,9 @@ internal static unsafe partial class CommandWords
     /// <param name="words">The last words of this process's command line, or all of them.</param>
     public static byte[][] AsGiven(string[] words)
     {
-        var result = new byte[words.Length][];
-        var raw = NeedsRaw(words) ? Raw() : [];
-        for (var i = 0; i < words.Length; i++)
+        byte[][] result = new byte[words.Length][];
+        List<byte[]> raw = NeedsRaw(words) ? Raw() : [];
+        for (int i = 0; i < words.Length; i++)
         {
             result[i] = raw.Count >= words.Length ? raw[raw.Count - words.Length + i] : Encoding.UTF8.GetBytes(words[i]);
         }
@@ -22,7 +22,7 @@ internal static unsafe partial class CommandWords
 
     private static bool NeedsRaw(string[] words)
     {
-        foreach (var word in words)
+        foreach (string word in words)
         {
             if (word.Contains('\uFFFD', StringComparison.Ordinal))
                 return !OperatingSystem.IsWindows();
@@ -37,15 +37,15 @@ internal static unsafe partial class CommandWords
         var words = new List<byte[]>();
         if (OperatingSystem.IsMacOS())
         {
-            for (var word = *_NSGetArgv(); *word is not null; word++)
+            for (byte** word = *_NSGetArgv(); *word is not null; word++)
                 words.Add(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(*word).ToArray());
             return words;
         }
 
-        var all = File.ReadAllBytes("/proc/self/cmdline").AsSpan();
+        Span<byte> all = File.ReadAllBytes("/proc/self/cmdline").AsSpan();
         while (!all.IsEmpty)
         {
-            var end = all.IndexOf((byte)0);
+            int end = all.IndexOf((byte)0);
             words.Add(all[..(end < 0 ? all.Length : end)].ToArray());
             all = end < 0 ? [] : all[(end + 1)..];
         }

@@ -10,13 +10,13 @@ internal static unsafe partial class InheritedEnvironment
     public static CStringArray With(params ReadOnlySpan<(string Name, string? Value)> changes)
     {
         var result = new CStringArray();
-        for (var entry = Entries(); entry is not null && *entry is not null; entry++)
+        for (byte** entry = Entries(); entry is not null && *entry is not null; entry++)
         {
             if (!IsChanged(*entry, changes))
                 result.Add(*entry);
         }
 
-        foreach (var (name, value) in changes)
+        foreach ((string name, string? value) in changes)
         {
             if (value is not null)
                 result.Add($"{name}={value}");
@@ -28,7 +28,7 @@ internal static unsafe partial class InheritedEnvironment
     /// <summary>The value of a variable as it was given; empty when it is not set.</summary>
     public static ReadOnlySpan<byte> Value(string name)
     {
-        for (var entry = Entries(); entry is not null && *entry is not null; entry++)
+        for (byte** entry = Entries(); entry is not null && *entry is not null; entry++)
         {
             if (IsNamed(*entry, name))
                 return MemoryMarshal.CreateReadOnlySpanFromNullTerminated(*entry)[(name.Length + 1)..];
@@ -39,7 +39,7 @@ internal static unsafe partial class InheritedEnvironment
 
     private static bool IsChanged(byte* entry, ReadOnlySpan<(string Name, string? Value)> changes)
     {
-        foreach (var (name, _) in changes)
+        foreach ((string name, _) in changes)
         {
             if (IsNamed(entry, name))
                 return true;
@@ -50,7 +50,7 @@ internal static unsafe partial class InheritedEnvironment
 
     private static bool IsNamed(byte* entry, string name)
     {
-        var text = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(entry);
+        ReadOnlySpan<byte> text = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(entry);
         return text.Length > name.Length && text[name.Length] == (byte)'=' && Ascii.Equals(text[..name.Length], name);
     }
 
@@ -58,8 +58,9 @@ internal static unsafe partial class InheritedEnvironment
     {
         if (OperatingSystem.IsMacOS())
             return *_NSGetEnviron();
-        var library = NativeLibrary.Load("libc", typeof(InheritedEnvironment).Assembly, null);
-        return *(byte***)NativeLibrary.GetExport(library, "environ");
+
+        // Whatever this process is made of: by its name, the C library would be looked for in thirty places.
+        return *(byte***)NativeLibrary.GetExport(NativeLibrary.GetMainProgramHandle(), "environ");
     }
 
     [LibraryImport("libc")]

@@ -4,7 +4,8 @@ using System.Runtime.InteropServices;
 
 namespace Locking;
 
-/// <summary>The calls of the C library that starting and signalling a process group needs, as Linux (glibc and musl) and macOS have them.</summary>
+/// <summary>The calls of the C library that starting and signalling a process group needs, as Linux (glibc and musl) and macOS have
+/// them.</summary>
 /// <remarks>Only blittable arguments, so that the published program holds them compiled.</remarks>
 internal static unsafe partial class LibC
 {
@@ -52,6 +53,9 @@ internal static unsafe partial class LibC
     [LibraryImport(C)]
     public static partial int posix_spawn(
         int* pid, byte* path, void* fileActions, void* attributes, byte** arguments, byte** environment);
+
+    [LibraryImport(C, SetLastError = true)]
+    public static partial int execve(byte* path, byte** arguments, byte** environment);
 
     [LibraryImport(C)]
     public static partial int posix_spawnattr_init(void* attributes);
@@ -145,20 +149,17 @@ internal static unsafe partial class LibC
     /// <summary>The current directory as the system has it, byte for byte; empty when it is gone or longer than any path may be.</summary>
     public static ReadOnlySpan<byte> CurrentDirectory()
     {
-        var room = new byte[4096];
+        byte[] room = new byte[4096];
         fixed (byte* bytes = room)
             return getcwd(bytes, room.Length) is null ? default : room.AsSpan(0, room.AsSpan().IndexOf((byte)0));
     }
 
-    /// <summary>Lets a program that is started have no descriptor from a number on; false where the C library cannot (musl, macOS).</summary>
+    /// <summary>Lets a program that is started have no descriptor from a number on; false where the C library cannot (musl,
+    /// macOS).</summary>
     public static bool CloseFrom(void* actions, int first)
     {
-        if (!NativeLibrary.TryLoad(C, typeof(LibC).Assembly, null, out var library)
-            || !NativeLibrary.TryGetExport(library, "posix_spawn_file_actions_addclosefrom_np", out var call))
-        {
+        if (!NativeLibrary.TryGetExport(NativeLibrary.GetMainProgramHandle(), "posix_spawn_file_actions_addclosefrom_np", out nint call))
             return false;
-        }
-
         return ((delegate* unmanaged<void*, int, int>)call)(actions, first) == 0;
     }
 
@@ -168,7 +169,7 @@ internal static unsafe partial class LibC
     {
         const int setDescriptorFlags = 2;
         const int closeOnExecFlag = 1;
-        var ends = stackalloc int[2];
+        int* ends = stackalloc int[2];
         if (OperatingSystem.IsMacOS())
         {
             // There is no pipe2. Nothing else is started between the calls.

@@ -29,19 +29,19 @@ internal sealed unsafe class PosixCommand : RunningCommand
     public static int Start(
         string[] command, string path, ReadOnlySpan<(string Name, string? Value)> variables, out PosixCommand? started)
     {
-        var terminal = TerminalControl.Open();
-        using var environment = InheritedEnvironment.With(variables);
+        TerminalControl? terminal = TerminalControl.Open();
+        using CStringArray environment = InheritedEnvironment.With(variables);
         using var arguments = new CStringArray();
-        foreach (var word in CommandWords.AsGiven(command))
+        foreach (byte[] word in CommandWords.AsGiven(command))
             arguments.Add(word);
-        var error = PosixSpawn.Start(path, arguments, environment, out var pid);
+        int error = PosixSpawn.Start(path, arguments, environment, out int pid);
         if (error == LibC.NotAProgram)
         {
             // A script without a first line that names its interpreter: shells run it themselves.
             using var script = new CStringArray();
             script.Add("/bin/sh");
             script.Add(path);
-            foreach (var word in CommandWords.AsGiven(command).AsSpan(1))
+            foreach (byte[]? word in CommandWords.AsGiven(command).AsSpan(1))
                 script.Add(word);
             error = PosixSpawn.Start("/bin/sh", script, environment, out pid);
         }
@@ -64,7 +64,7 @@ internal sealed unsafe class PosixCommand : RunningCommand
         while (true)
         {
             // Look without reaping first: the number stays ours until the gate is taken, so that nobody signals a stranger who got it next.
-            var information = stackalloc byte[256];
+            byte* information = stackalloc byte[256];
             if (LibC.waitid(LibC.OneProcess, Pid, information, LibC.WaitExited | LibC.WaitStopped | LibC.WaitNoReap) != 0
                 && LibC.Errno == LibC.Interrupted)
             {

@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Locking;
 
-/// <summary>Starts programs by <c>posix_spawn</c>: in a process group of their own, with the signals as a fresh program expects them.</summary>
+/// <summary>Starts programs by <c>posix_spawn</c>: in a process group of their own, with the signals as a fresh program expects
+/// them.</summary>
 internal static unsafe class PosixSpawn
 {
     // posix_spawnattr_t is 336 bytes with glibc and musl, file actions 80, sigset_t 128; on macOS they are pointers and a word.
@@ -16,7 +17,7 @@ internal static unsafe class PosixSpawn
     /// <returns>Zero, or the error number.</returns>
     public static int Start(string path, CStringArray arguments, CStringArray environment, out int pid)
     {
-        var actions = stackalloc byte[Room];
+        byte* actions = stackalloc byte[Room];
         LibC.posix_spawn_file_actions_init(actions);
         try
         {
@@ -37,7 +38,7 @@ internal static unsafe class PosixSpawn
     /// <returns>Zero, or the error number.</returns>
     public static int StartDetached(string path, CStringArray arguments, CStringArray environment, int input, out int pid)
     {
-        var actions = stackalloc byte[Room];
+        byte* actions = stackalloc byte[Room];
         LibC.posix_spawn_file_actions_init(actions);
         try
         {
@@ -49,7 +50,7 @@ internal static unsafe class PosixSpawn
             }
 
             // Nothing of what we were given ourselves: a pipe or a lock of the caller's would stay open as long as this lives.
-            var closeTheRest = LibC.CloseFrom(actions, 3) ? (short)0 : LibC.SpawnCloseOnExec;
+            short closeTheRest = LibC.CloseFrom(actions, 3) ? (short)0 : LibC.SpawnCloseOnExec;
             return Start(path, arguments, environment, (short)(LibC.SpawnNewSession | closeTheRest), actions, out pid);
         }
         finally
@@ -61,8 +62,8 @@ internal static unsafe class PosixSpawn
     private static int Start(
         string path, CStringArray arguments, CStringArray environment, short flags, byte* actions, out int pid)
     {
-        var attributes = stackalloc byte[Room];
-        var signals = stackalloc byte[Room];
+        byte* attributes = stackalloc byte[Room];
+        byte* signals = stackalloc byte[Room];
         LibC.posix_spawnattr_init(attributes);
         try
         {

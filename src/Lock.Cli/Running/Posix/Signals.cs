@@ -63,7 +63,7 @@ internal static unsafe class Signals
     /// <summary>Whether whoever started this process wants a signal ignored, as <c>nohup</c> does.</summary>
     public static bool IsIgnored(int signal)
     {
-        var action = stackalloc byte[Room];
+        byte* action = stackalloc byte[Room];
         return LibC.sigaction(signal, null, action) == 0 && *(nint*)action == Ignore;
     }
 
@@ -82,7 +82,7 @@ internal static unsafe class Signals
     /// <param name="signal">The signal that stopped the command.</param>
     public static void StopOthersOfGroup(int signal)
     {
-        var ours = stackalloc byte[Room];
+        byte* ours = stackalloc byte[Room];
         LibC.sigaction(signal, null, ours);
         LibC.signal(signal, Ignore);
         LibC.kill(0, signal);

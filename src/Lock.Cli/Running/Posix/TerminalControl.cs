@@ -13,7 +13,7 @@ namespace Locking;
 /// </remarks>
 internal sealed class TerminalControl : IDisposable
 {
-    private static readonly TimeSpan _untilStopped = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_untilStopped = TimeSpan.FromSeconds(1);
 
     private readonly int _terminal;
     private readonly int _ownGroup = LibC.getpgrp();
@@ -32,7 +32,7 @@ internal sealed class TerminalControl : IDisposable
     /// <summary>The terminal of this process, or null when it has none (cron, a service).</summary>
     public static TerminalControl? Open()
     {
-        var terminal = LibC.OpenReadWrite("/dev/tty");
+        int terminal = LibC.OpenReadWrite("/dev/tty");
         return terminal < 0 ? null : new TerminalControl(terminal);
     }
 
@@ -45,8 +45,8 @@ internal sealed class TerminalControl : IDisposable
     /// <summary>The command was stopped by a signal.</summary>
     public void OnStopped(RunningCommand command, int signal)
     {
-        var wantsTerminal = signal == Signals.TerminalInput || signal == Signals.TerminalOutput;
-        var foreground = LibC.tcgetpgrp(_terminal);
+        bool wantsTerminal = signal == Signals.TerminalInput || signal == Signals.TerminalOutput;
+        int foreground = LibC.tcgetpgrp(_terminal);
         if (wantsTerminal && (foreground == _ownGroup || foreground == command.Pid))
         {
             Give(command);
@@ -56,7 +56,7 @@ internal sealed class TerminalControl : IDisposable
         // Stopped by somebody's kill -STOP: it stays so, and we go on renewing its lock.
         if (!wantsTerminal && signal != Signals.TerminalStop)
             return;
-        var fromKeyboard = foreground == command.Pid;
+        bool fromKeyboard = foreground == command.Pid;
         if (fromKeyboard)
             PutInFront(_ownGroup);
 
@@ -74,10 +74,11 @@ internal sealed class TerminalControl : IDisposable
         LibC.kill(LibC.getpid(), Signals.Stop);
 
         // A signal to a process with several threads may take a moment; nothing may be done before it has.
-        _continued.Wait(_untilStopped);
+        _continued.Wait(s_untilStopped);
     }
 
-    /// <summary>This process was continued: by the shell's <c>fg</c>, which gives us the terminal first, by <c>bg</c>, or by somebody else.</summary>
+    /// <summary>This process was continued: by the shell's <c>fg</c>, which gives us the terminal first, by <c>bg</c>, or by somebody
+    /// else.</summary>
     public void OnContinued(RunningCommand command)
     {
         if ((_given || _isJob) && IsOurs)
@@ -92,7 +93,7 @@ internal sealed class TerminalControl : IDisposable
             return;
 
         // In front is the command's group, or one that it made and that is gone; any other, such as the shell's, keeps the terminal.
-        var foreground = LibC.tcgetpgrp(_terminal);
+        int foreground = LibC.tcgetpgrp(_terminal);
         if (foreground == command.Pid || (foreground > 1 && LibC.kill(-foreground, 0) != 0))
             PutInFront(_ownGroup);
     }

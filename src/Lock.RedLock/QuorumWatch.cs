@@ -1,7 +1,8 @@
 namespace Locking;
 
-/// <summary>One waiter's ears at all nodes. Tells when a majority has given notice, or a moment after the first.</summary>
-/// <remarks>A holder's release reaches the nodes one after the other: whoever asks at the first notice finds a majority still held.</remarks>
+/// <summary>One waiter's watch over all nodes. Tells when a majority has given notice, or a moment after the first.</summary>
+/// <remarks>A holder's release reaches the nodes one after the other: whoever asks at the first notice finds a majority still
+/// held.</remarks>
 internal sealed class QuorumWatch : IReleaseWatch
 {
     private static readonly TimeSpan s_moment = TimeSpan.FromMilliseconds(20);
@@ -12,7 +13,7 @@ internal sealed class QuorumWatch : IReleaseWatch
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _began = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly HashSet<int> _noticed = [];
-    private readonly Task[] _ears;
+    private readonly Task[] _listeners;
     private readonly ITimer _momentOver;
     private TaskCompletionSource? _waiter;
     private LockStoreException? _fault;
@@ -24,28 +25,30 @@ internal sealed class QuorumWatch : IReleaseWatch
     {
         _quorum = quorum;
         _time = time;
-        _momentOver = time.CreateTimer(static watch => ((QuorumWatch)watch!).Latch(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _momentOver = time.CreateTimer(
+            static watch => ((QuorumWatch)watch!).Latch(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         // Whoever gives up waiting for it leaves its fault to nobody.
         TaskFaults.Forget(_began.Task);
-        _ears = DetachedFlow.Start(() => nodes.Select((node, index) => Task.Run(() => ListenAsync(node, key, index, nodes.Count))).ToArray());
+        _listeners = DetachedFlow.Start(
+            () => nodes.Select((node, index) => Task.Run(() => ListenAsync(node, key, index, nodes.Count))).ToArray());
     }
 
     /// <summary>Starts listening; done when a majority listens. The others join when they can.</summary>
     /// <exception cref="LockStoreException">Too few nodes can be listened to.</exception>
-    public static async Task<QuorumWatch> BeginAsync(
-        IReadOnlyList<IReleaseSignal> nodes, string key, int quorum, TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<QuorumWatch> BeginAsync(QuorumNodes nodes, string key, CancellationToken cancellationToken)
     {
-        var watch = new QuorumWatch(nodes, key, quorum, time);
+        var watch = new QuorumWatch([.. nodes.All.Select(static node => (IReleaseSignal)node.Store)], key, nodes.Needed, nodes.Time);
         try
         {
-            await watch._began.Task.WaitAsync(limit, time, cancellationToken).ConfigureAwait(false);
+            await watch._began.Task.WaitAsync(nodes.ConnectTimeout, nodes.Time, cancellationToken).ConfigureAwait(false);
             return watch;
         }
         catch (Exception exception)
         {
             await watch.DisposeAsync().ConfigureAwait(false);
             if (exception is TimeoutException)
-                throw new LockStoreException($"Too few nodes can be listened to; {quorum} are needed.", isTransient: true, watch._fault);
+                throw new LockStoreException(
+                    $"Too few nodes can be listened to; {nodes.Needed} are needed.", isTransient: true, watch._fault);
             throw;
         }
     }
@@ -78,8 +81,8 @@ internal sealed class QuorumWatch : IReleaseWatch
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _momentOver.DisposeAsync().ConfigureAwait(false);
-        // The ears end by themselves; a node that does not answer must not hold up whoever got the lock.
-        _ = Task.WhenAll(_ears).ContinueWith(
+        // They end by themselves; a node that does not answer must not hold up whoever got the lock.
+        _ = Task.WhenAll(_listeners).ContinueWith(
             static (_, source) => ((CancellationTokenSource)source!).Dispose(), _stopping, CancellationToken.None,
             TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
@@ -88,7 +91,7 @@ internal sealed class QuorumWatch : IReleaseWatch
     {
         try
         {
-            var watch = await node.WatchAsync(key, _stopping.Token).ConfigureAwait(false);
+            IReleaseWatch watch = await node.WatchAsync(key, _stopping.Token).ConfigureAwait(false);
             await using (watch.ConfigureAwait(false))
             {
                 Joined();
@@ -99,16 +102,16 @@ internal sealed class QuorumWatch : IReleaseWatch
                 }
             }
         }
-        catch (LockStoreException fault)
+        catch (LockStoreException exception)
         {
             lock (_gate)
             {
-                _fault = fault;
+                _fault = exception;
                 if (nodes - ++_failed >= _quorum)
                     return;
             }
 
-            _began.TrySetException(fault);
+            _began.TrySetException(exception);
         }
         catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException)
         {
@@ -159,7 +162,7 @@ internal sealed class QuorumWatch : IReleaseWatch
 
     private bool ConsumeUnsynchronized()
     {
-        var latched = _latched;
+        bool latched = _latched;
         _latched = false;
         return latched;
     }

@@ -1,7 +1,7 @@
 namespace Locking;
 
-/// <summary>What becomes of the votes for a holder.</summary>
-public sealed partial class RedLockLockStore
+/// <summary>Asks the nodes to vote for a holder: what becomes of the votes, and of those that come late.</summary>
+internal sealed class Election(QuorumNodes nodes, QuorumLeases leases)
 {
     private static readonly TimeSpan s_shortestSplitPause = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan s_insistPause = TimeSpan.FromMilliseconds(1);
@@ -10,28 +10,62 @@ public sealed partial class RedLockLockStore
     private static readonly TimeSpan s_longestInsisting = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_longestSplitPause = TimeSpan.FromMilliseconds(25);
 
-    /// <summary>Asks everybody for a vote, with the time that those need who have to be made ready first.</summary>
-    private async ValueTask<AcquireReply> AskAllAsync(AcquireRequest request, IReadOnlyList<IQuorumNode> asked, CancellationToken cancellationToken)
+    /// <summary>Takes the lock for a holder, or asks again for it.</summary>
+    /// <exception cref="LockStoreException">Too few nodes voted.</exception>
+    public async ValueTask<AcquireReply> RunAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
-        var ready = await PrepareAsync("acquire", asked, _quorum, request.Ttl, cancellationToken).ConfigureAwait(false);
-        var limit = VoteLimit(request.Ttl);
-        return await AskAsync(request, asked, ready, limit < _connectTimeout ? _connectTimeout : limit, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<IQuorumNode> asked = nodes.Asked();
+        IReadOnlyList<IQuorumNode> ready = QuorumNodes.ReadyOf(asked, request.Ttl);
+        if (ready.Count < nodes.Needed)
+            return await AskAllAsync(request, asked, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await AskAsync(request, asked, ready, nodes.LimitFor(request.Ttl), cancellationToken).ConfigureAwait(false);
+        }
+        catch (LockStoreException exception) when (exception.IsTransient && ready.Count < asked.Count)
+        {
+            // Those that have to be made ready first are needed after all.
+            try
+            {
+                return await AskAllAsync(request, asked, cancellationToken).ConfigureAwait(false);
+            }
+            catch (LockStoreException again) when (exception.MayHaveBeenApplied && !again.MayHaveBeenApplied)
+            {
+                throw new LockStoreException(again.Message, again.IsTransient, again.InnerException) { MayHaveBeenApplied = true };
+            }
+        }
+    }
+
+    /// <summary>Asks everybody for a vote, with the time that those need who have to be made ready first.</summary>
+    private async ValueTask<AcquireReply> AskAllAsync(
+        AcquireRequest request, IReadOnlyList<IQuorumNode> asked, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<IQuorumNode> ready = await nodes.PrepareAsync(
+            "acquire", asked, nodes.Needed, request.Ttl, cancellationToken).ConfigureAwait(false);
+        TimeSpan limit = nodes.LimitFor(request.Ttl);
+        return await AskAsync(
+            request, asked, ready, limit < nodes.ConnectTimeout ? nodes.ConnectTimeout : limit, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Asks for votes.</summary>
     /// <remarks>
-    /// The votes of those that are ready are counted. The others go on voting for a lease that was granted, until it is released: a lease on
-    /// a bare majority would not survive the next node. They are not counted, for what they put on record came behind the votes of the rest.
+    /// The votes of those that are ready are counted. The others go on voting for a lease that was granted, until it is released: a lease
+    /// on a bare majority would not survive the next node. They are not counted, for what they put on record came behind the votes of the
+    /// rest.
     /// </remarks>
     private async ValueTask<AcquireReply> AskAsync(
-        AcquireRequest request, IReadOnlyList<IQuorumNode> asked, IReadOnlyList<IQuorumNode> ready, TimeSpan limit, CancellationToken cancellationToken)
+        AcquireRequest request,
+        IReadOnlyList<IQuorumNode> asked,
+        IReadOnlyList<IQuorumNode> ready,
+        TimeSpan limit,
+        CancellationToken cancellationToken)
     {
-        var lease = _leases.Begin(request, _nodes.Count, _quorum);
-        var proposed = Proposal();
-        var votes = new Task<Vote>[ready.Count];
-        for (var i = 0; i < votes.Length; i++)
+        QuorumLease lease = leases.Begin(request, nodes.Count, nodes.Needed);
+        long proposed = Proposal();
+        Task<Vote>[] votes = new Task<Vote>[ready.Count];
+        for (int i = 0; i < votes.Length; i++)
             votes[i] = ready[i].VoteAsync(request, proposed, lease.Ask(ready[i]));
-        for (var i = 0; ready.Count < asked.Count && i < asked.Count; i++)
+        for (int i = 0; ready.Count < asked.Count && i < asked.Count; i++)
         {
             if (!ready.Contains(asked[i]))
                 TaskFaults.Forget(AskLateAsync(asked[i], request, proposed, lease));
@@ -39,13 +73,13 @@ public sealed partial class RedLockLockStore
 
         try
         {
-            var ballot = await Ballot<Vote>.HoldAsync(
-                votes, Decides, limit, _time, cancellationToken, (i, vote) => lease.VoteLate(ready[i], vote)).ConfigureAwait(false);
+            Ballot<Vote> ballot = await Ballot<Vote>.HoldAsync(
+                votes, Decides, limit, nodes.Time, cancellationToken, (i, vote) => lease.VoteLate(ready[i], vote)).ConfigureAwait(false);
             return await ConcludeAsync(request, ready, ballot, limit, lease, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
-            _leases.End(lease);
+            leases.End(lease);
             if (exception is OperationCanceledException)
                 _ = WithdrawAsync(ready, request, ballot: null, lease);
             throw;
@@ -60,8 +94,8 @@ public sealed partial class RedLockLockStore
     {
         int yes = 0, before = 0, no = 0;
         string? holder = null;
-        var isSplit = false;
-        foreach (var vote in votes)
+        bool isSplit = false;
+        foreach (Vote? vote in votes)
         {
             if (vote is { Kind: VoteKind.Granted })
             {
@@ -78,53 +112,59 @@ public sealed partial class RedLockLockStore
         }
 
         // Asked again for a lease that stands: a majority that has it already tells its token, a mixed one does not.
-        if (yes >= _quorum)
-            return before == 0 || before >= _quorum;
-        if (yes + no + missing < _quorum)
+        if (yes >= nodes.Needed)
+            return before == 0 || before >= nodes.Needed;
+        if (yes + no + missing < nodes.Needed)
             return true;
 
         // Votes that went to several contenders: one of those with a vote must stay, so that somebody gets the lock, and whose own vote is
         // the last to come is to know that it has one.
-        return no > _nodes.Count - _quorum && (missing == 0 || !isSplit);
+        return no > nodes.Count - nodes.Needed && (missing == 0 || !isSplit);
     }
 
     private async ValueTask<AcquireReply> ConcludeAsync(
-        AcquireRequest request, IReadOnlyList<IQuorumNode> asked, Ballot<Vote> ballot, TimeSpan limit, QuorumLease lease, CancellationToken cancellationToken)
+        AcquireRequest request,
+        IReadOnlyList<IQuorumNode> asked,
+        Ballot<Vote> ballot,
+        TimeSpan limit,
+        QuorumLease lease,
+        CancellationToken cancellationToken)
     {
-        var votes = ballot.Answers;
-        var tally = new Tally(OfAllNodes(votes), _quorum);
+        Vote?[] votes = ballot.Answers;
+        var tally = new Tally(OfAllNodes(votes), nodes.Needed);
         if (IsSplit(tally) && tally.IsFirst(request.HolderId))
             tally = await InsistAsync(request, asked, votes, tally, limit, lease, cancellationToken).ConfigureAwait(false);
         if (tally.IsGranted)
         {
-            var token = tally.Token;
+            long token = tally.Token;
             if (await FixTokenAsync(request, asked, votes, token, limit, cancellationToken).ConfigureAwait(false))
             {
                 lease.Grant(asked, votes, token);
-                _leases.Restart(lease, request.Ttl);
+                leases.Restart(lease, request.Ttl);
                 return AcquireReply.Granted(token);
             }
 
             lease.End();
             _ = WithdrawAsync(asked, request, ballot, lease);
             throw new LockStoreException(
-                $"The votes were given, but too few of the {_nodes.Count} nodes answered to fix the fencing token on a majority of {_quorum}.", isTransient: true);
+                $"The votes were given, but too few of the {nodes.Count} nodes answered to fix the fencing token on a majority of " +
+                $"{nodes.Needed}.", isTransient: true);
         }
 
-        _leases.End(lease);
+        leases.End(lease);
         await WithdrawAsync(asked, request, ballot, lease).WaitAsync(cancellationToken).ConfigureAwait(false);
-        if (tally.Yes + tally.No < _quorum)
+        if (tally.Yes + tally.No < nodes.Needed)
             throw TooFewVotes(asked, ballot, tally);
-        if (tally.IsStranger || tally.IsHeldByOne(_quorum))
+        if (tally.IsStranger || tally.IsHeldByOne(nodes.Needed))
             return AcquireReply.Busy(tally.Remaining, tally.IsStranger);
         // Split between contenders: nobody may have it, and then nobody will give notice. Not all at the same time again. With the silent
         // nodes one of them may have a majority after all: then there is less of a hurry.
-        return AcquireReply.Busy(tally.IsHeldByOne(_quorum - tally.Silent) ? RandomPause() * 4 : RandomPause());
+        return AcquireReply.Busy(tally.IsHeldByOne(nodes.Needed - tally.Silent) ? RandomPause() * 4 : RandomPause());
     }
 
     /// <summary>Whether the votes went to several contenders, so that none of them may have a majority.</summary>
     private bool IsSplit(Tally tally) =>
-        !tally.IsGranted && tally.Yes + tally.No >= _quorum && !tally.IsStranger && !tally.IsHeldByOne(_quorum);
+        !tally.IsGranted && tally.Yes + tally.No >= nodes.Needed && !tally.IsStranger && !tally.IsHeldByOne(nodes.Needed);
 
     /// <summary>
     /// Of contenders that split the votes, the one with the first id keeps its votes and asks the other nodes again, while the rest take
@@ -132,23 +172,29 @@ public sealed partial class RedLockLockStore
     /// </summary>
     /// <remarks>The votes are updated in place.</remarks>
     private async Task<Tally> InsistAsync(
-        AcquireRequest request, IReadOnlyList<IQuorumNode> asked, Vote?[] votes, Tally tally, TimeSpan limit, QuorumLease lease, CancellationToken cancellationToken)
+        AcquireRequest request,
+        IReadOnlyList<IQuorumNode> asked,
+        Vote?[] votes,
+        Tally tally,
+        TimeSpan limit,
+        QuorumLease lease,
+        CancellationToken cancellationToken)
     {
-        var began = _time.GetTimestamp();
-        while (IsSplit(tally) && tally.IsFirst(request.HolderId) && _time.GetElapsedTime(began) < s_longestInsisting)
+        long began = nodes.Time.GetTimestamp();
+        while (IsSplit(tally) && tally.IsFirst(request.HolderId) && nodes.Time.GetElapsedTime(began) < s_longestInsisting)
         {
-            await Task.Delay(s_insistPause, _time, cancellationToken).ConfigureAwait(false);
-            var others = Enumerable.Range(0, votes.Length).Where(i => votes[i] is { Kind: VoteKind.Busy }).ToArray();
-            var again = await Ballot<Vote>.HoldAsync(
+            await Task.Delay(s_insistPause, nodes.Time, cancellationToken).ConfigureAwait(false);
+            int[] others = Enumerable.Range(0, votes.Length).Where(i => votes[i] is { Kind: VoteKind.Busy }).ToArray();
+            Ballot<Vote> again = await Ballot<Vote>.HoldAsync(
                 [.. others.Select(i => asked[i].VoteAsync(request, Proposal(), lease.Ask(asked[i])))],
                 static (_, _) => false,
                 limit,
-                _time,
+                nodes.Time,
                 cancellationToken,
                 (i, vote) => lease.VoteLate(asked[others[i]], vote)).ConfigureAwait(false);
-            for (var i = 0; i < others.Length; i++)
+            for (int i = 0; i < others.Length; i++)
                 votes[others[i]] = again.Answers[i];
-            tally = new Tally(OfAllNodes(votes), _quorum);
+            tally = new Tally(OfAllNodes(votes), nodes.Needed);
         }
 
         return tally;
@@ -156,11 +202,16 @@ public sealed partial class RedLockLockStore
 
     /// <summary>Makes sure that a majority has the token, so that the next grant's is higher whatever majority gives it.</summary>
     private async Task<bool> FixTokenAsync(
-        AcquireRequest request, IReadOnlyList<IQuorumNode> asked, Vote?[] votes, long token, TimeSpan limit, CancellationToken cancellationToken)
+        AcquireRequest request,
+        IReadOnlyList<IQuorumNode> asked,
+        Vote?[] votes,
+        long token,
+        TimeSpan limit,
+        CancellationToken cancellationToken)
     {
-        var have = 0;
+        int have = 0;
         var lower = new List<IQuorumNode>();
-        for (var i = 0; i < votes.Length; i++)
+        for (int i = 0; i < votes.Length; i++)
         {
             if (votes[i] is not { Kind: VoteKind.Granted } vote)
                 continue;
@@ -170,14 +221,15 @@ public sealed partial class RedLockLockStore
                 lower.Add(asked[i]);
         }
 
-        if (have >= _quorum)
+        if (have >= nodes.Needed)
             return true;
-        var needed = _quorum - have;
-        var raised = await Ballot<object>.HoldAsync(
-            [.. lower.Select(async Task<object> (node) => await node.RaiseTokenAsync(request.Key, request.HolderId, token, CancellationToken.None).ConfigureAwait(false))],
+        int needed = nodes.Needed - have;
+        Ballot<object> raised = await Ballot<object>.HoldAsync(
+            [.. lower.Select(async Task<object> (node) =>
+                await node.RaiseTokenAsync(request.Key, request.HolderId, token, CancellationToken.None).ConfigureAwait(false))],
             (answers, _) => answers.Count(static answer => answer is true) >= needed,
             limit,
-            _time,
+            nodes.Time,
             cancellationToken).ConfigureAwait(false);
         return raised.Answers.Count(static answer => answer is true) >= needed;
     }
@@ -189,22 +241,22 @@ public sealed partial class RedLockLockStore
     /// </remarks>
     private Task WithdrawAsync(IReadOnlyList<IQuorumNode> asked, AcquireRequest request, Ballot<Vote>? ballot, QuorumLease lease)
     {
-        if (asked.Count < _nodes.Count)
-            lease.TakeBackFrom(_nodes.Except(asked));
-        var possible = 0;
-        for (var i = 0; i < asked.Count; i++)
+        if (asked.Count < nodes.Count)
+            lease.TakeBackFrom(nodes.All.Except(asked));
+        int possible = 0;
+        for (int i = 0; i < asked.Count; i++)
         {
             if (MayHaveVoted(i))
                 possible++;
         }
 
-        var quietly = possible < _quorum;
+        bool quietly = possible < nodes.Needed;
         var prompt = new List<Task>();
-        for (var i = 0; i < asked.Count; i++)
+        for (int i = 0; i < asked.Count; i++)
         {
             if (!MayHaveVoted(i))
                 continue;
-            var withdrawn = asked[i].WithdrawAsync(request.Key, request.HolderId, quietly, CancellationToken.None);
+            Task withdrawn = asked[i].WithdrawAsync(request.Key, request.HolderId, quietly, CancellationToken.None);
             TaskFaults.Forget(withdrawn);
             if (ballot?.Answers[i] is not null)
                 prompt.Add(withdrawn);
@@ -220,7 +272,7 @@ public sealed partial class RedLockLockStore
     {
         try
         {
-            await Task.WhenAll(withdrawals).WaitAsync(s_shortestNodeTimeout, _time).ConfigureAwait(false);
+            await Task.WhenAll(withdrawals).WaitAsync(QuorumNodes.ShortestLimit, nodes.Time).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is TimeoutException or LockStoreException)
         {
@@ -230,9 +282,9 @@ public sealed partial class RedLockLockStore
 
     private Vote?[] OfAllNodes(Vote?[] votes)
     {
-        if (votes.Length == _nodes.Count)
+        if (votes.Length == nodes.Count)
             return votes;
-        var all = new Vote?[_nodes.Count];
+        Vote?[] all = new Vote?[nodes.Count];
         votes.CopyTo(all, 0);
         return all;
     }
@@ -240,7 +292,7 @@ public sealed partial class RedLockLockStore
     private LockStoreException TooFewVotes(IReadOnlyList<IQuorumNode> asked, Ballot<Vote> ballot, Tally tally)
     {
         var reasons = new List<string>();
-        for (var i = 0; i < asked.Count; i++)
+        for (int i = 0; i < asked.Count; i++)
         {
             if (ballot.Answers[i] is { Kind: VoteKind.Abstained } abstained)
                 reasons.Add($"{asked[i].Name} has restarted and does not vote for another {abstained.Remaining?.TotalMilliseconds:0} ms");
@@ -249,13 +301,17 @@ public sealed partial class RedLockLockStore
         }
 
         return new LockStoreException(
-            $"{tally.Yes + tally.No} of {_nodes.Count} nodes voted, {_quorum} are needed: {string.Join("; ", reasons)}",
+            $"{tally.Yes + tally.No} of {nodes.Count} nodes voted, {nodes.Needed} are needed: {string.Join("; ", reasons)}",
             isTransient: !ballot.Faults.Any(static fault => fault is LockStoreException { IsTransient: false }),
             ballot.Faults.FirstOrDefault(static fault => fault is LockStoreException))
         {
-            MayHaveBeenApplied = tally.Yes > 0 || ballot.Faults.Any(static fault => fault is not LockStoreException { MayHaveBeenApplied: false }),
+            MayHaveBeenApplied = tally.Yes > 0 ||
+                ballot.Faults.Any(static fault => fault is not LockStoreException { MayHaveBeenApplied: false }),
         };
     }
+
+    /// <summary>The token to agree on: this machine's microseconds.</summary>
+    private long Proposal() => (nodes.Time.GetUtcNow().Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
 
     private static TimeSpan RandomPause() =>
         s_shortestSplitPause + (s_longestSplitPause - s_shortestSplitPause) * Random.Shared.NextDouble();

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Locking;
 
-/// <summary>Makes <see cref="RedLockLockStore"/>s: <c>type</c> <c>redLock</c>.</summary>
-public sealed class RedLockLockProvider : LockProvider<RedLockSettings>
+/// <summary>Makes <see cref="RedLockStore"/>s: <c>type</c> <c>redLock</c>.</summary>
+public sealed class RedLockProvider : LockProvider<RedLockSettings>
 {
     /// <inheritdoc/>
     public override string Type => "redLock";
@@ -22,34 +22,39 @@ public sealed class RedLockLockProvider : LockProvider<RedLockSettings>
             throw new LockConfigException("connection.endpoints", $"is needed by redLock. Allowed: {Settings.Rows[0].Allowed}.");
         CheckOptions(settings, options, endpoints.Count);
 
-        var common = new RedisLockSettings { Username = settings.Username, Password = settings.Password, Tls = settings.Tls, Db = settings.Db };
+        var common =
+            new RedisLockSettings { Username = settings.Username, Password = settings.Password, Tls = settings.Tls, Db = settings.Db };
         var stores = new List<RedisLockStore>();
         for (int i = 0; i < endpoints.Count; i++)
         {
             RedisLockSettings node = OfNode(endpoints[i], settings);
-            var connector = RedisConnector.From(node, $"connection.endpoints[{i}]", common);
+            RedisConnector connector = RedisConnector.From(node, $"connection.endpoints[{i}]", common);
             if (stores.Exists(other => other.Connection.Server == connector.Server))
-                throw new LockConfigException($"connection.endpoints[{i}]", $"{connector.Server} is named twice; every endpoint must be a server of its own.");
-            ILogger logger = context.LoggerFactory.CreateLogger<RedLockLockStore>();
+                throw new LockConfigException(
+                    $"connection.endpoints[{i}]", $"{connector.Server} is named twice; every endpoint must be a server of its own.");
+            ILogger logger = context.LoggerFactory.CreateLogger<RedLockStore>();
             stores.Add(new RedisLockStore(new RedisConnection(connector, context.TimeProvider, logger), node, options));
         }
 
         return Create(stores, settings, options, context.TimeProvider, settings.ConnectTimeout ?? TimeSpan.FromSeconds(3));
     }
 
-    internal static RedLockLockStore Create(IReadOnlyList<RedisLockStore> stores, RedLockSettings settings, LockOptions options, TimeProvider time, TimeSpan connectTimeout)
+    internal static RedLockStore Create(
+        IReadOnlyList<RedisLockStore> stores, RedLockSettings settings, LockOptions options, TimeProvider time, TimeSpan connectTimeout)
     {
-        var voters = stores.Select(static store => new RedisVoter(store.AsNode())).ToList();
+        List<RedisVoter> voters = stores.Select(static store => new RedisVoter(store.AsNode())).ToList();
         var admission = new Admission(voters, options.Ttl is { } ttl && ttl > TimeSpan.Zero ? ttl : TimeSpan.FromSeconds(30), time);
-        var retention = settings.FenceRetention ?? TimeSpan.FromHours(1);
-        var nodes = voters.Select(IQuorumNode (voter, index) => new RedisQuorumNode(index, voter, new NodeHealth(voter, admission, time), retention)).ToList();
-        return new RedLockLockStore(nodes, settings, options, time, connectTimeout, admission.Covers, admission);
+        TimeSpan retention = settings.FenceRetention ?? TimeSpan.FromHours(1);
+        List<IQuorumNode> nodes = voters.Select(
+            IQuorumNode (voter, index) => new RedisQuorumNode(index, voter, new NodeHealth(voter, admission, time), retention)).ToList();
+        var quorum = new QuorumNodes(nodes, settings.Quorum, settings.NodeTimeout, connectTimeout, time);
+        return new RedLockStore(quorum, options, admission.Covers, admission);
     }
 
     private static void CheckOptions(RedLockSettings settings, LockOptions options, int nodes)
     {
         if (options.Ttl == Timeout.InfiniteTimeSpan)
-            throw new LockConfigException("lockOptions.ttl", RedLockLockStore.NoExpiryRefused);
+            throw new LockConfigException("lockOptions.ttl", RedLockStore.NoExpiryRefused);
         int majority = (nodes / 2) + 1;
         if (settings.Quorum is { } quorum && (quorum > nodes || quorum < majority))
         {
