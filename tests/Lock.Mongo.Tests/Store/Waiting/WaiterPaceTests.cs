@@ -89,11 +89,11 @@ public sealed class WaiterPaceTests
     {
         WaiterPace pace = new(_time);
         Assert.Equal(MongoLine.ShortestClaim, AskAfter(TimeSpan.Zero));
-        Assert.Equal(MongoLine.ShortestClaim, AskAfter(TimeSpan.FromMilliseconds(250)));
+        Assert.Equal(MongoLine.ShortestClaim, AskAfter(TimeSpan.FromMilliseconds(248)));
         Assert.Equal(MongoLine.ShortestClaim, AskAfter(TimeSpan.FromMilliseconds(998)));
         Assert.Equal(TimeSpan.FromSeconds(2), AskAfter(TimeSpan.FromMinutes(1)));
-        Assert.Equal(MongoLine.Silence, AskAfter(TimeSpan.FromMilliseconds(250)));
-        Assert.True(AskAfter(TimeSpan.FromMilliseconds(250)) < MongoLine.ShortestClaim * 1.1);
+        Assert.Equal(MongoLine.Silence, AskAfter(TimeSpan.FromMilliseconds(248)));
+        Assert.True(AskAfter(TimeSpan.FromMilliseconds(248)) < MongoLine.ShortestClaim * 1.1);
 
         TimeSpan AskAfter(TimeSpan pause)
         {
