@@ -167,6 +167,21 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
         /// long.</summary>
         private async Task WatchAsync(Task<BsonDocument> running)
         {
+            try
+            {
+                await WatchServersAsync(running).ConfigureAwait(false);
+            }
+            catch (ObjectDisposedException)
+            {
+                // The client was disposed. The driver would go on, and its task fail when nobody looks at it any more.
+                await _end.CancelAsync().ConfigureAwait(false);
+                await ((Task)running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                throw;
+            }
+        }
+
+        private async Task WatchServersAsync(Task<BsonDocument> running)
+        {
             while (!_command.WasSent)
             {
                 using (var glance = CancellationTokenSource.CreateLinkedTokenSource(_end.Token))

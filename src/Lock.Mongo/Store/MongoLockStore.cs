@@ -148,10 +148,12 @@ internal sealed class MongoLockStore : ILockStore, IQueueingStore, IForceRelease
         bool waits = _waiters.TryGetValue(request, out WaiterPace? pace);
         if (waits && await AskAsync(request, pace!, step).ConfigureAwait(false) is { } answer)
             return answer;
+        long askedAt = _time.GetTimestamp();
         AcquireReply reply = await TakeAsync(request, step).ConfigureAwait(false);
         if (reply.IsGranted || waits)
             return reply;
-        pace = _waiters.GetValue(request, _ => new WaiterPace(_time));
+        pace = new WaiterPace(_time, _time.GetElapsedTime(askedAt));
+        _waiters.AddOrUpdate(request, pace);
         return await AskAsync(request, pace, step).ConfigureAwait(false) ?? reply;
     }
 

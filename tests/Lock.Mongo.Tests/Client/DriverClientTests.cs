@@ -3,7 +3,9 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Locking.Conformance;
 using MongoDB.Bson;
+using MongoDB.Driver.Core.Servers;
 
 namespace Locking;
 
@@ -29,7 +31,7 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
             Assert.Equal(2, gateway.Accepted); // one to find out who takes writes, one for commands
         }
 
-        await EventuallyAsync(() => gateway.Open == 0);
+        await Eventually.TrueAsync(() => gateway.Open == 0, "all connections were closed");
     }
 
     [Fact]
@@ -163,12 +165,10 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
     {
         await using MongoGateway secondary = server.StartGateway(new GatewayOptions(ReplicaSet: "rs0"));
         secondary.OtherPrimary = $"127.0.0.1:{ClosedPort()}";
-        using DriverCommandRunner client = TestStore.RunnerOf(secondary.Uri + "?serverSelectionTimeoutMS=250");
-        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
+        LockStoreException exception = await TestStore.SearchInVainAsync(secondary.Uri + "?", seen => seen.Servers.Count == 2
+            && seen.Servers.Any(one => one.State == ServerState.Connected) && seen.Servers.Any(one => one.HeartbeatException is not null));
         Assert.True(exception.IsTransient);
         Assert.False(exception.MayHaveBeenApplied);
-        Assert.Contains("within 250 ms (connectTimeout, or serverSelectionTimeoutMS of the URI)", exception.Message,
-            StringComparison.Ordinal);
         Assert.Contains("does not take writes", exception.Message, StringComparison.Ordinal);
         Assert.Contains($"Cannot connect to {secondary.OtherPrimary}", exception.Message, StringComparison.Ordinal);
     }
@@ -244,7 +244,7 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
         gateway.Faults.Release();
-        await EventuallyAsync(() => gateway.Open < open);
+        await Eventually.TrueAsync(() => gateway.Open < open, "the connection was closed");
         Assert.True(await PingAsync(client));
     }
 
@@ -254,8 +254,8 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         Task answering = AnswerAsync(listener);
-        using DriverCommandRunner client = TestStore.RunnerOf($"mongodb://{listener.LocalEndpoint}/?serverSelectionTimeoutMS=50");
-        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => PingAsync(client));
+        LockStoreException exception = await TestStore.SearchInVainAsync($"mongodb://{listener.LocalEndpoint}/?",
+            seen => seen.Servers.Any(one => one.HeartbeatException is not null));
         Assert.Contains("Is this a MongoDB server?", exception.Message, StringComparison.Ordinal);
         await answering;
 
@@ -269,12 +269,6 @@ public sealed class DriverClientTests(MongoServer server) : IClassFixture<MongoS
 
     private static async Task<bool> PingAsync(DriverCommandRunner client) =>
         MongoReply.Parse(await client.RunAsync("admin", s_ping, default)).Ok;
-
-    private static async Task EventuallyAsync(Func<bool> condition)
-    {
-        for (int i = 0; i < 500 && !condition(); i++) await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
-        Assert.True(condition());
-    }
 
     private static int ClosedPort()
     {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Reflection;
 using Locking.Conformance;
+using Microsoft.Extensions.Time.Testing;
 using MongoDB.Bson;
 using MongoDB.Driver;
 
@@ -70,21 +71,39 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
         Assert.Contains("IMongoClient", exception.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>The driver's task would fail when nobody looks at it any more.</summary>
+    [Fact]
+    public async Task A_client_that_is_disposed_while_it_looks_for_a_server_leaves_no_task_behind()
+    {
+        using var closed = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        closed.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var client = new MongoClient($"mongodb://{closed.LocalEndPoint}/");
+        IMongoClient proxy = CopyingProxy.Of(client, out List<Task> tasks);
+        using DriverCommandRunner runner = Runner(proxy);
+        Task<BsonDocument> asked = runner.RunAsync("admin", new("ping", 1), default).AsTask();
+        await Eventually.TrueAsync(() => client.Cluster.Description.Servers.Any(one => one.HeartbeatException is not null), "tried");
+        Assert.False(asked.IsCompleted);
+        client.Dispose();
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => Eventually.DoneAsync(asked, "told"));
+        Assert.Contains("IMongoClient", exception.Message, StringComparison.Ordinal);
+        Assert.True(Assert.Single(tasks).IsCompleted);
+    }
+
     [Fact]
     public async Task No_server_and_a_refused_user_are_named_and_nothing_was_sent()
     {
         using var closed = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         closed.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        LockStoreException gone = await FailAsync($"mongodb://app:s3cret@{closed.LocalEndPoint}/", TimeSpan.FromMilliseconds(200));
+        LockStoreException gone = await FailAsync($"mongodb://app:s3cret@{closed.LocalEndPoint}/");
         Assert.True(gone.IsTransient);
         Assert.Contains($"Cannot connect to {closed.LocalEndPoint}", gone.Message, StringComparison.Ordinal);
 
         await using MongoGateway gateway = server.StartGateway(new GatewayOptions(Authentication: true));
-        LockStoreException refused = await FailAsync($"mongodb://app:s3cret@{gateway.Address}/?authSource=admin", TestStore.Patience);
+        LockStoreException refused = await FailAsync($"mongodb://app:s3cret@{gateway.Address}/?authSource=admin");
         Assert.False(refused.IsTransient);
         Assert.Contains("refused the user 'app' (authSource 'admin')", refused.Message, StringComparison.Ordinal);
 
-        LockStoreException unknown = await FailAsync("mongodb://app:s3cret@no-such-host.invalid/", TestStore.Patience);
+        LockStoreException unknown = await FailAsync("mongodb://app:s3cret@no-such-host.invalid/");
         Assert.False(unknown.IsTransient);
         Assert.Contains("DNS", unknown.Message, StringComparison.Ordinal);
         Assert.All([gone, refused, unknown], exception => Assert.DoesNotContain("s3cret", exception.ToString(), StringComparison.Ordinal));
@@ -157,13 +176,23 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
         Assert.All(outcomes, outcome => Assert.Equal(UnlockOutcome.Released, outcome));
     }
 
-    private async Task<LockStoreException> FailAsync(string uri, TimeSpan connectTimeout)
+    /// <summary>The time to connect goes by once the driver has tried.</summary>
+    private async Task<LockStoreException> FailAsync(string uri)
     {
         using var client = new MongoClient(uri);
-        MongoLockSettings config = Config("lock_tests") with { ConnectTimeout = connectTimeout };
-        await using ILockStore store = new MongoLockProvider(client).CreateStore(config, null, LockProviderContext.Default);
-        return await Assert.ThrowsAsync<LockStoreException>(
-            () => store.TryAcquireAsync(new AcquireRequest("k", "a", "", TimeSpan.FromMinutes(1)), default).AsTask());
+        FakeTimeProvider time = new();
+        MongoLockSettings config = Config("lock_tests") with { ConnectTimeout = TimeSpan.FromSeconds(1) };
+        await using ILockStore store =
+            new MongoLockProvider(client).CreateStore(config, null, LockProviderContext.Default with { TimeProvider = time });
+        Task<AcquireReply> asked = store.TryAcquireAsync(new AcquireRequest("k", "a", "", TimeSpan.FromMinutes(1)), default).AsTask();
+        await Eventually.TrueAsync(
+            () => asked.IsCompleted || client.Cluster.Description.Servers.Any(one => one.HeartbeatException is not null), "tried");
+        await Eventually.TrueAsync(() =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(20));
+            return asked.IsCompleted;
+        }, "given up");
+        return await Assert.ThrowsAsync<LockStoreException>(() => asked);
     }
 
     private static DriverCommandRunner Runner(IMongoClient client) =>
@@ -181,14 +210,19 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
 public class CopyingProxy : DispatchProxy
 {
     private object _target = null!;
+    private List<Task> _tasks = [];
 
-    public static IMongoClient Of(IMongoClient client) => Of<IMongoClient>(client);
+    public static IMongoClient Of(IMongoClient client) => Of(client, out _);
 
-    private static T Of<T>(T target)
+    /// <summary>The same, with a list of the tasks that it has given out.</summary>
+    public static IMongoClient Of(IMongoClient client, out List<Task> tasks) => Of(client, tasks = []);
+
+    private static T Of<T>(T target, List<Task> tasks)
         where T : class
     {
         T proxy = Create<T, CopyingProxy>();
-        ((CopyingProxy)(object)proxy)._target = target;
+        CopyingProxy it = (CopyingProxy)(object)proxy;
+        (it._target, it._tasks) = (target, tasks);
         return proxy;
     }
 
@@ -196,7 +230,9 @@ public class CopyingProxy : DispatchProxy
     {
         args = [.. args!.Select(argument => argument is BsonDocumentCommand<BsonDocument> command
             ? new BsonDocumentCommand<BsonDocument>(new BsonDocument(command.Document.Elements)) : argument)];
-        object? result = targetMethod!.Invoke(_target, args);
-        return result is IMongoDatabase database ? Of(database) : result;
+        object? result = targetMethod!.Invoke(_target, BindingFlags.DoNotWrapExceptions, binder: null, args, culture: null);
+        if (result is Task task)
+            _tasks.Add(task);
+        return result is IMongoDatabase database ? Of(database, _tasks) : result;
     }
 }

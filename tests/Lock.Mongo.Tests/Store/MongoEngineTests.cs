@@ -1,4 +1,5 @@
 using Locking.Conformance;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Locking;
 
@@ -51,13 +52,21 @@ public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoSe
     [Fact]
     public async Task A_waiter_gets_the_lock_of_a_holder_that_died_when_its_lease_ends()
     {
-        string collection = server.SharedCollection;
-        await using var dead = new TestStore(server.Uri, collection);
-        await dead.AcquireAsync(_key, TestStore.NewId(), TimeSpan.FromMilliseconds(300));
-        // The pause between attempts is long: only the holder's remaining time can bring the waiter back in time.
-        await using StoreLock locks = Create(server.Uri, collection);
+        FakeTimeProvider time = new(MongoServer.LaterThanAnyPurge);
+        await using MongoGateway gateway = server.StartGateway();
+        gateway.Clock = time;
+        await using var dead = new TestStore(gateway.Uri);
+        TimeSpan ttl = TimeSpan.FromMilliseconds(300);
+        await dead.AcquireAsync(_key, TestStore.NewId(), ttl);
+        // The pause between attempts is long: only what the store knows can bring the waiter back in time.
+        await using StoreLock locks = Create(gateway.Uri, dead.Settings.Collection);
         var options = new LockOptions { RetryDelay = TimeSpan.FromMinutes(5), PollInterval = TimeSpan.FromMinutes(5) };
-        await using ILockHandle handle = await Eventually.DoneAsync(locks.LockAsync(_key, options).AsTask(), "the waiter has the lock");
+        gateway.Log.Clear();
+        Task<ILockHandle> waiting = locks.LockAsync(_key, options).AsTask();
+        await Eventually.TrueAsync(() => gateway.Log.Count(command => command == "findAndModify") >= 2, "told that it is held");
+        Assert.False(waiting.IsCompleted);
+        time.Advance(ttl);
+        await using ILockHandle handle = await Eventually.DoneAsync(waiting, "the waiter has the lock");
         Assert.True(handle.AcquiredOnAttempt >= 2);
     }
 
@@ -69,7 +78,7 @@ public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoSe
         second.OtherPrimary = first.Address;
         await using StoreLock locks = Create($"mongodb://{first.Address},{second.Address}/?replicaSet=rs0", server.SharedCollection);
         await using ILockHandle handle = await locks.LockAsync(_key,
-            new LockOptions { Ttl = TimeSpan.FromSeconds(3), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(50) });
+            new LockOptions { Ttl = TimeSpan.FromMinutes(5), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(50) });
 
         second.OtherPrimary = null;
         first.OtherPrimary = second.Address;
@@ -84,7 +93,7 @@ public sealed class MongoEngineTests(MongoServer server) : IClassFixture<MongoSe
     {
         MongoGateway gone = server.StartGateway();
         int port = gone.Port;
-        await using StoreLock locks = Create(gone.Uri + "?serverSelectionTimeoutMS=50", server.SharedCollection);
+        await using StoreLock locks = Create(gone.Uri, server.SharedCollection);
         ILockHandle handle = await locks.LockAsync(_key, new LockOptions { Ttl = TimeSpan.FromMilliseconds(600), AutoRenew = true });
         await gone.DisposeAsync();
         await Eventually.TrueAsync(() => handle.LostToken.IsCancellationRequested, "told that the lock is lost");

@@ -14,9 +14,13 @@ public sealed class MongoKillTests(MongoServer server) : IClassFixture<MongoServ
         await using OwnEngine engine = await OwnEngine.StartAsync();
         await using StoreLock locks = Create(engine);
         await using ILockHandle handle = await locks.LockAsync(_key,
-            new LockOptions { Ttl = TimeSpan.FromSeconds(30), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(100) });
-        await engine.KillAsync();
-        await Assert.ThrowsAsync<LockStoreException>(() => locks.GetAsync(_key).AsTask());
+            new LockOptions { Ttl = TimeSpan.FromMinutes(5), AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(100) });
+        await using (StoreLock impatient = Create(engine, connectTimeout: TimeSpan.FromMilliseconds(300)))
+        {
+            await engine.KillAsync();
+            await Assert.ThrowsAsync<LockStoreException>(() => impatient.GetAsync(_key).AsTask());
+        }
+
         await engine.RestartAsync();
 
         int renewals = engine.Gateway.Log.Count(command => command == "findAndModify");
@@ -53,10 +57,10 @@ public sealed class MongoKillTests(MongoServer server) : IClassFixture<MongoServ
         Assert.True(handle.FencingToken > held.FencingToken);
     }
 
-    private static StoreLock Create(OwnEngine engine)
+    private static StoreLock Create(OwnEngine engine, TimeSpan? connectTimeout = null)
     {
         var config = new MongoLockSettings { Url = engine.Gateway.Uri, Database = "lock_tests", Collection = "locks",
-            ConnectTimeout = TimeSpan.FromMilliseconds(300) };
+            ConnectTimeout = connectTimeout ?? TestStore.Patience, CommandTimeout = TestStore.Patience };
         return new StoreLock(new MongoLockProvider().CreateStore(config, null, LockProviderContext.Default));
     }
 }

@@ -14,6 +14,7 @@ internal sealed class OwnEngine : IAsyncDisposable
     private int _gatewayPort;
     private NpgsqlDataSource? _source;
     private MongoGateway? _gateway;
+    private bool _isKilled;
 
     private OwnEngine()
     {
@@ -43,6 +44,7 @@ internal sealed class OwnEngine : IAsyncDisposable
         int id = int.Parse(File.ReadLines(Path.Combine(_folder, "data", "postmaster.pid")).First(), CultureInfo.InvariantCulture);
         using (Process server = Process.GetProcessById(id)) server.Kill();
         await Gateway.DisposeAsync();
+        _isKilled = true;
     }
 
     /// <summary>Starts it again, where it was, and on what it had written.</summary>
@@ -53,6 +55,7 @@ internal sealed class OwnEngine : IAsyncDisposable
         File.Delete(Path.Combine(_folder, "data", "postmaster.pid"));
         await Conformance.Eventually.TrueAsync(HasStartedAsync, "the engine has started again");
         _gateway = MongoGateway.Start(_source, port: _gatewayPort);
+        _isKilled = false;
     }
 
     /// <summary>The children of the one that was killed see that it is gone, and end; until then a new one refuses to start.</summary>
@@ -71,7 +74,7 @@ internal sealed class OwnEngine : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_gateway is not null) await _gateway.DisposeAsync();
+        if (_gateway is not null && !_isKilled) await _gateway.DisposeAsync();
         if (_source is not null) await _source.DisposeAsync();
         await ScriptAsync("stop");
         Directory.Delete(_folder, recursive: true);

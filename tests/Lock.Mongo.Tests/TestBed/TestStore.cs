@@ -1,5 +1,8 @@
+using Locking.Conformance;
+using Microsoft.Extensions.Time.Testing;
 using MongoDB.Bson;
 using MongoDB.Driver;
+using MongoDB.Driver.Core.Clusters;
 
 namespace Locking;
 
@@ -48,6 +51,37 @@ internal sealed class TestStore : IAsyncDisposable
 
     /// <summary>A store over the same client and collection that is soon tired of looking for a server.</summary>
     public async Task<MongoLockStore> ImpatientAsync() => new(await ImpatientAsync(_runner), Settings, TimeProvider.System);
+
+    /// <summary>A store over the same client and collection whose limits are kept by a clock that a test advances.</summary>
+    public async Task<MongoLockStore> OnClockAsync(TimeProvider time, TimeSpan commandTimeout, TimeSpan stepTimeout)
+    {
+        MongoTarget target = _runner.Source.Target with { CommandTimeout = commandTimeout };
+        var runner = new DriverCommandRunner(new MongoClientSource(await _runner.Source.GetAsync(default), target), time);
+        await runner.RunAsync("admin", new("ping", 1), default);
+        return new MongoLockStore(runner, Settings with { CommandTimeout = commandTimeout, StepTimeout = stepTimeout }, time);
+    }
+
+    /// <summary>Lets a client search for a server, and its time to search go by once the driver has seen what there is to
+    /// tell.</summary>
+    /// <param name="uri">Where there is none that takes writes; ends where options may follow.</param>
+    /// <param name="hasSeen">What the driver has seen.</param>
+    public static async Task<LockStoreException> SearchInVainAsync(string uri, Func<ClusterDescription, bool> hasSeen)
+    {
+        FakeTimeProvider time = new();
+        using DriverCommandRunner client = RunnerOf(uri + "serverSelectionTimeoutMS=60000", time);
+        Task<BsonDocument> asked = client.RunAsync("admin", new("ping", 1), default).AsTask();
+        IMongoClient driver = await client.Source.GetAsync(default);
+        await Eventually.TrueAsync(() => hasSeen(driver.Cluster.Description), "the servers were asked");
+        await Eventually.TrueAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return asked.IsCompleted;
+        }, "given up");
+        LockStoreException exception = await Assert.ThrowsAsync<LockStoreException>(() => asked);
+        Assert.Contains("within 60000 ms (connectTimeout, or serverSelectionTimeoutMS of the URI)", exception.Message,
+            StringComparison.Ordinal);
+        return exception;
+    }
 
     public static MongoStoreSettings SettingsOf(MongoTarget target, string collection) => new()
     {

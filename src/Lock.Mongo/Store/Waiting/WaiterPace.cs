@@ -8,9 +8,12 @@ namespace Locking;
 /// that is held long is asked for seldom.
 /// </para>
 /// <para>No pause is longer than half of a claim: who is made the holder meanwhile asks in time, also where its question takes a
-/// while.</para>
+/// while. Where questions come later than that, since the process has no time for them or no connection, the claim grows with what lies
+/// between them.</para>
 /// </remarks>
-internal sealed class WaiterPace(TimeProvider time)
+/// <param name="time">The clock.</param>
+/// <param name="firstQuestion">How long the question took that found the lock held.</param>
+internal sealed class WaiterPace(TimeProvider time, TimeSpan firstQuestion = default)
 {
     private const int PartOfTheFirst = 8;
     private const double PartOfTheOthers = 0.75;
@@ -27,10 +30,11 @@ internal sealed class WaiterPace(TimeProvider time)
     private int _place = int.MaxValue;
     private long _movedAt;
     private long _askedAt;
-    private TimeSpan _claim = MongoLine.ShortestClaim;
+    private long _answeredAt = time.GetTimestamp();
+    private TimeSpan _claim = ClaimFor(firstQuestion, betweenAnswers: TimeSpan.Zero);
 
     /// <summary>A question is about to be sent.</summary>
-    /// <returns>The claim that this waiter needs, by how long its questions take.</returns>
+    /// <returns>The claim that this waiter needs, by how long its questions take, and by how far apart they are.</returns>
     public TimeSpan Asking()
     {
         lock (_gate)
@@ -47,7 +51,8 @@ internal sealed class WaiterPace(TimeProvider time)
         lock (_gate)
         {
             long now = time.GetTimestamp();
-            _claim = ClaimFor(time.GetElapsedTime(_askedAt, now));
+            _claim = ClaimFor(time.GetElapsedTime(_askedAt, now), time.GetElapsedTime(_answeredAt, now));
+            _answeredAt = now;
             if (place != _place)
             {
                 if (place < _place && _place != int.MaxValue)
@@ -65,10 +70,12 @@ internal sealed class WaiterPace(TimeProvider time)
     }
 
     /// <summary>A pause, and several questions that take twice as long as the last one: where they take a second, nobody's turn ends while
-    /// it asks.</summary>
-    private static TimeSpan ClaimFor(TimeSpan question)
+    /// it asks. And twice what lay between the last two answers, which is more where pauses last longer than they should.</summary>
+    private static TimeSpan ClaimFor(TimeSpan question, TimeSpan betweenAnswers)
     {
         TimeSpan claim = question * 8;
+        if (claim < betweenAnswers * 2)
+            claim = betweenAnswers * 2;
         return claim < MongoLine.ShortestClaim ? MongoLine.ShortestClaim : claim > MongoLine.Silence ? MongoLine.Silence : claim;
     }
 

@@ -153,6 +153,27 @@ public sealed class MongoLineInterleavingTests : IClassFixture<MongoServer>, IAs
         Assert.Equal(_b.HolderId, await HolderAsync());
     }
 
+    /// <summary>Its second question may be the first one after it was made the holder.</summary>
+    [Fact]
+    public async Task A_waiter_that_comes_over_a_slow_way_does_not_miss_the_claim_of_its_first_entry()
+    {
+        TimeSpan way = TimeSpan.FromMilliseconds(600);
+        await using MongoLockStore far = new(_runner, _others.Settings, _time);
+        await OthersAsync(_a, granted: true);
+        OnTheWay();
+        await AskAsync(far, _b, granted: false);
+        Assert.Equal(StoreReply.Done, await _others.ReleaseAsync("k", _a.HolderId));
+        await OthersAsync(_c, granted: false);
+        OnTheWay();
+        await AskAsync(far, _b, granted: true);
+
+        void OnTheWay() => _runner.Before("findAndModify", () =>
+        {
+            _time.Advance(way);
+            return Task.CompletedTask;
+        });
+    }
+
     private static AcquireRequest Waiter(string owner) => new("k", TestStore.NewId(), owner, s_minute) { Queue = true };
 
     private Task AskAsync(AcquireRequest request, bool granted) => AskAsync(_store, request, granted);

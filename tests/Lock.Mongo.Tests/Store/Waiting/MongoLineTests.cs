@@ -106,6 +106,20 @@ public sealed class MongoLineTests : IClassFixture<MongoServer>, IAsyncLifetime
     }
 
     [Fact]
+    public async Task Those_that_died_together_cost_their_silence_and_one_claim_at_most()
+    {
+        await GrantAsync(_a);
+        await RefuseAsync([.. Enumerable.Range(0, 20).Select(number => Waiter($"dead {number}"))]);
+        await RefuseAsync(_b);
+        await GiveBackAsync(_a);
+        DateTimeOffset since = _time.GetUtcNow();
+        do
+            _time.Advance(TimeSpan.FromMilliseconds(100));
+        while (!(await _store.Store.TryAcquireAsync(_b, default)).IsGranted);
+        Assert.InRange(_time.GetUtcNow() - since, MongoLine.Silence, MongoLine.Silence + MongoLine.ShortestClaim);
+    }
+
+    [Fact]
     public async Task A_waiter_that_has_been_silent_is_made_nothing()
     {
         await GrantAsync(_a);

@@ -77,6 +77,35 @@ public sealed class WaiterPaceTests
     }
 
     [Fact]
+    public void Who_comes_over_a_slow_way_needs_a_longer_claim_from_the_first_question_on()
+    {
+        Assert.Equal(MongoLine.ShortestClaim, new WaiterPace(_time, TimeSpan.FromMilliseconds(5)).Asking());
+        Assert.Equal(TimeSpan.FromMilliseconds(2400), new WaiterPace(_time, TimeSpan.FromMilliseconds(300)).Asking());
+    }
+
+    /// <summary>Its process has a busy pool, or more waiters than connections: each of its questions is quick, and comes late.</summary>
+    [Fact]
+    public void Who_asks_later_than_it_should_needs_a_longer_claim()
+    {
+        WaiterPace pace = new(_time);
+        Assert.Equal(MongoLine.ShortestClaim, AskAfter(TimeSpan.Zero));
+        Assert.Equal(MongoLine.ShortestClaim, AskAfter(TimeSpan.FromMilliseconds(248)));
+        Assert.Equal(MongoLine.ShortestClaim, AskAfter(TimeSpan.FromMilliseconds(998)));
+        Assert.Equal(TimeSpan.FromSeconds(2), AskAfter(TimeSpan.FromMinutes(1)));
+        Assert.Equal(MongoLine.Silence, AskAfter(TimeSpan.FromMilliseconds(248)));
+        Assert.True(AskAfter(TimeSpan.FromMilliseconds(248)) < MongoLine.ShortestClaim * 1.1);
+
+        TimeSpan AskAfter(TimeSpan pause)
+        {
+            _time.Advance(pause);
+            TimeSpan claim = pace.Asking();
+            _time.Advance(TimeSpan.FromMilliseconds(2));
+            pace.Next(1);
+            return claim;
+        }
+    }
+
+    [Fact]
     public void Who_lost_its_place_begins_anew()
     {
         WaiterPace pace = new(_time);
