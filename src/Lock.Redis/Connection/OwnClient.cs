@@ -106,13 +106,10 @@ internal sealed class OwnClient(
     private async Task<IConnectionMultiplexer> OpenAsync()
     {
         IConnectionMultiplexer client = await connector.ConnectAsync(time).ConfigureAwait(false);
-        if (!slot.TryPut(client))
-        {
-            Close(client);
-            throw RedisFaults.Disposed();
-        }
-
         await onConnected(client).ConfigureAwait(false);
-        return client;
+        if (slot.TryPut(client))
+            return client;
+        Close(client);
+        throw RedisFaults.Disposed();
     }
 }

@@ -91,16 +91,27 @@ internal sealed class ForcedChannel(TimeSpan commandTimeout, TimeProvider time)
         {
             await Subscriptions.ReadyAsync(multiplexer, Channel, commandTimeout, time, CancellationToken.None).ConfigureAwait(false);
             await multiplexer.GetSubscriber().SubscribeAsync(Channel, OnMessage).ConfigureAwait(false);
+            // Stopped, or moved to another client meanwhile, before there was a handler to take back.
+            if (!IsSubscribedTo(multiplexer))
+                Unsubscribe(multiplexer);
         }
         catch (Exception)
         {
-            // No subscription, no hint: renewals tell, later. The next interruption tries again.
+            // No subscription, no hint: renewals tell, later. The next interruption tries again, with a handler of its own.
             lock (_gate)
             {
                 if (ReferenceEquals(_subscribedTo, multiplexer))
                     _subscribedTo = null;
             }
+
+            Unsubscribe(multiplexer);
         }
+    }
+
+    private bool IsSubscribedTo(IConnectionMultiplexer multiplexer)
+    {
+        lock (_gate)
+            return ReferenceEquals(_subscribedTo, multiplexer);
     }
 
     private void Unsubscribe(IConnectionMultiplexer multiplexer) => Subscriptions.End(multiplexer, Channel, OnMessage);

@@ -23,8 +23,7 @@ internal sealed class LeavingWaiters(RedisConnection connection, KeyLayout layou
             ? connection.EvaluateAsync(
                 ScriptSet.NativeLeave, layout.NativeKeysOf(record[layout.Prefix.Length..]).WithLine(),
                 [holderId, connection.Channels.Of(layout.Channel)], CancellationToken.None)
-            : multiplexer.GetDatabase(connection.Database).SortedSetRemoveAsync(
-                new LockKeys(record).Waiters, (RedisValue[])[holderId], CommandFlags.DemandMaster);
+            : LeaveCompanionAsync(multiplexer, record, holderId);
         if (leaving.IsCompleted)
         {
             TaskFaults.Forget(leaving);
@@ -43,6 +42,12 @@ internal sealed class LeavingWaiters(RedisConnection connection, KeyLayout layou
             },
             this, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
+
+    /// <summary>The same where the line is a companion of another client's record. A client that was disposed refuses at once: a fault of
+    /// the task, as any other.</summary>
+    private async Task LeaveCompanionAsync(IConnectionMultiplexer multiplexer, string record, string holderId) =>
+        await multiplexer.GetDatabase(connection.Database).SortedSetRemoveAsync(
+            new LockKeys(record).Waiters, (RedisValue[])[holderId], CommandFlags.DemandMaster).ConfigureAwait(false);
 
     /// <summary>Waits for those that are leaving. Not for long, where the server does not answer.</summary>
     public async Task FarewellAsync()

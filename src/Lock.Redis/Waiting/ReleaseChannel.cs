@@ -33,7 +33,7 @@ internal sealed class ReleaseChannel : IConnectionPart
         cancellationToken.ThrowIfCancellationRequested();
         // In this order: an interruption that comes in between finds somebody who waits, and has the proof sought again.
         ReleaseWatch watch = _watches.Enter(record);
-        Task listening = _subscription.Listening();
+        Task listening = _subscription.ListeningAsync();
         // Whoever gives up leaves its fault to nobody.
         TaskFaults.Forget(listening);
         try

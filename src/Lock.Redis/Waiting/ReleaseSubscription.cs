@@ -4,8 +4,12 @@ using StackExchange.Redis;
 namespace Locking;
 
 /// <summary>The subscription to a channel of releases, and the proof that everything is heard.</summary>
-/// <remarks>After every interruption the proof is lost. It is sought again until it is found, and then every watch is told, since a
-/// notice may have been missed.</remarks>
+/// <remarks>
+/// <para>After every interruption the proof is lost. It is sought again until it is found, and then every watch is told, since a
+/// notice may have been missed.</para>
+/// <para>A proof says how many interruptions there had been when it was begun, and counts as long as there are no more: an interruption
+/// that comes while it is sought, up to its very end, voids it, whether or not somebody listens in that moment.</para>
+/// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "The token source has nothing to free: no wait handle, no timer.")]
 internal sealed class ReleaseSubscription
 {
@@ -18,7 +22,7 @@ internal sealed class ReleaseSubscription
     private readonly SubscriptionProbe _probe;
     private readonly RedisChannel _channel;
     private readonly CancellationTokenSource _stopping = new();
-    private Task? _listening;
+    private Task<long>? _listening;
     private Task? _recovering;
     private long _interruptions;
     private IConnectionMultiplexer? _subscribedTo;
@@ -32,15 +36,16 @@ internal sealed class ReleaseSubscription
         _channel = RedisChannel.Literal(layout.Channel);
     }
 
-    /// <summary>Ends when the subscription is proved; begun anew where it failed, or was interrupted. Asked after the watch was
-    /// entered.</summary>
-    public Task Listening()
+    /// <summary>Ends when the subscription is proved, with no interruption since that proof was begun; sought anew where it failed, or was
+    /// interrupted. Asked after the watch was entered.</summary>
+    /// <returns>How many interruptions there had been.</returns>
+    public async Task<long> ListeningAsync()
     {
-        lock (_gate)
+        while (true)
         {
-            if (_listening is not { } started || started.IsFaulted || started.IsCanceled)
-                _listening = started = DetachedFlow.Start(() => Task.Run(ListenAsync, CancellationToken.None));
-            return started;
+            long proved = await Proof().ConfigureAwait(false);
+            if (!WasInterrupted(proved))
+                return proved;
         }
     }
 
@@ -52,11 +57,8 @@ internal sealed class ReleaseSubscription
             _interruptions++;
             if (_listening is null || _stopping.IsCancellationRequested)
                 return;
-            if (_listening.IsCompleted)
-                _listening = null;
             // Only while somebody waits; otherwise the next watch proves the subscription anew. Who enters in this moment asks for the
-            // proof after it has entered: it is either seen here, or finds the proof gone, or still under way, which looks for
-            // interruptions itself.
+            // proof after it has entered: it is either seen here, or finds the proof void.
             if (_watches.IsEmpty || _recovering is { IsCompleted: false })
                 return;
             _recovering = DetachedFlow.Start(() => Task.Run(RecoverAsync, CancellationToken.None));
@@ -76,35 +78,45 @@ internal sealed class ReleaseSubscription
 
     private void Unsubscribe(IConnectionMultiplexer multiplexer) => Subscriptions.End(multiplexer, _channel, OnMessage);
 
-    /// <summary>Subscribes, and proves it.</summary>
-    private async Task ListenAsync()
+    /// <summary>The proof that counts, or is under way; begun anew where there is none.</summary>
+    private Task<long> Proof()
     {
+        lock (_gate)
+        {
+            if (_listening is not { } proof || (proof.IsCompleted && !(proof.IsCompletedSuccessfully && proof.Result == _interruptions)))
+                _listening = proof = DetachedFlow.Start(() => Task.Run(ListenAsync, CancellationToken.None));
+            return proof;
+        }
+    }
+
+    /// <summary>Subscribes, and proves it.</summary>
+    /// <returns>How many interruptions there had been when it was begun.</returns>
+    private async Task<long> ListenAsync()
+    {
+        long interruptions;
+        lock (_gate)
+            interruptions = _interruptions;
+        // Anew for each proof: the client may have been replaced.
         IConnectionMultiplexer multiplexer = await _connection.ConnectAsync(_stopping.Token).ConfigureAwait(false);
         try
         {
-            long interruptions;
-            do
+            await SubscribeAsync(multiplexer).ConfigureAwait(false);
+            try
             {
-                lock (_gate)
-                    interruptions = _interruptions;
-                await SubscribeAsync(multiplexer).ConfigureAwait(false);
-                try
-                {
-                    await _probe.ProveAsync(_stopping.Token).ConfigureAwait(false);
+                if (await _probe.ProveAsync(() => WasInterrupted(interruptions), _stopping.Token).ConfigureAwait(false))
                     _connection.OnNoticesBack();
-                }
-                catch (TimeoutException)
-                {
-                    // Nothing comes back although the server answers: subscribe afresh the next time, and over another connection in the
-                    // end.
-                    lock (_gate)
-                        _subscribedTo = null;
-                    Unsubscribe(multiplexer);
-                    _connection.OnNoticesMissing(multiplexer);
-                    throw;
-                }
             }
-            while (WasInterrupted(interruptions));
+            catch (TimeoutException)
+            {
+                // Nothing comes back although the server answers: subscribe afresh the next time, and over another connection in the end.
+                lock (_gate)
+                    _subscribedTo = null;
+                Unsubscribe(multiplexer);
+                _connection.OnNoticesMissing(multiplexer);
+                throw;
+            }
+
+            return interruptions;
         }
         catch (Exception exception) when (exception is not (OperationCanceledException or NoticesRefusedException))
         {
@@ -137,6 +149,9 @@ internal sealed class ReleaseSubscription
             }
 
             Task<bool> subscribing = WithResultAsync(multiplexer.GetSubscriber().SubscribeAsync(_channel, OnMessage));
+            // Stopped meanwhile, before there was a handler to take back.
+            if (_stopping.IsCancellationRequested)
+                Subscriptions.EndAfter(subscribing, multiplexer, _channel, OnMessage);
             await _connection.LimitAsync(subscribing, _stopping.Token).ConfigureAwait(false);
         }
         catch (RedisServerException exception)
@@ -162,15 +177,14 @@ internal sealed class ReleaseSubscription
         Backoff pauses = new(s_firstRetry, s_longestRetry);
         while (!_stopping.IsCancellationRequested)
         {
-            Task listening = Listening();
             try
             {
-                await listening.ConfigureAwait(false);
+                long proved = await ListeningAsync().ConfigureAwait(false);
                 _watches.NotifyAll();
                 lock (_gate)
                 {
                     // Interrupted again since then: that event saw this task still running and left the work to it.
-                    if (_listening == listening)
+                    if (_interruptions == proved)
                     {
                         _recovering = null;
                         return;
@@ -188,8 +202,9 @@ internal sealed class ReleaseSubscription
                 // The rights have changed: who waits asks, and is told when it listens anew.
                 _watches.NotifyAll();
             }
-            catch (OperationCanceledException)
+            catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException)
             {
+                // The connection has ended.
                 return;
             }
 

@@ -17,9 +17,13 @@ internal sealed class SubscriptionProbe(RedisConnection connection, KeyLayout la
     private long _count;
 
     /// <summary>Publishes probes until one is heard.</summary>
+    /// <param name="isVoid">Whether the subscription was interrupted since: then another proof is needed in any case, over another client
+    /// perhaps.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>False where none is heard, and the proof is void.</returns>
     /// <exception cref="TimeoutException">None is heard, although the server takes them.</exception>
     /// <exception cref="NoticesRefusedException">This user may not publish there.</exception>
-    public async Task ProveAsync(CancellationToken cancellationToken)
+    public async Task<bool> ProveAsync(Func<bool> isVoid, CancellationToken cancellationToken)
     {
         long until = connection.Time.GetTimestamp();
         while (true)
@@ -37,7 +41,11 @@ internal sealed class SubscriptionProbe(RedisConnection connection, KeyLayout la
             try
             {
                 await heard.Task.WaitAsync(s_moment, connection.Time, cancellationToken).ConfigureAwait(false);
-                return;
+                return true;
+            }
+            catch (TimeoutException) when (isVoid())
+            {
+                return false;
             }
             catch (TimeoutException) when (connection.Time.GetElapsedTime(until) < connection.CommandTimeout)
             {

@@ -38,4 +38,16 @@ internal static class Subscriptions
             // Then it has no handlers any more.
         }
     }
+
+    /// <summary>Takes a handler back that is only just given: as soon as the client knows what became of the subscription. One that is
+    /// taken back before stays subscribed at the server, without a handler.</summary>
+    public static void EndAfter(
+        Task subscribing, IConnectionMultiplexer multiplexer, RedisChannel channel, Action<RedisChannel, RedisValue> handler) =>
+        _ = subscribing.ContinueWith(
+            ended =>
+            {
+                _ = ended.Exception;
+                End(multiplexer, channel, handler);
+            },
+            CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
 }
