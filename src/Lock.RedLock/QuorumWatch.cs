@@ -9,22 +9,20 @@ internal sealed class QuorumWatch : IReleaseWatch
 
     private readonly Lock _gate = new();
     private readonly int _quorum;
-    private readonly TimeProvider _time;
+    private readonly LatchedNotice _notice;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _began = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly HashSet<int> _noticed = [];
     private readonly Task[] _listeners;
     private readonly ITimer _momentOver;
-    private TaskCompletionSource? _waiter;
     private LockStoreException? _fault;
     private int _listening;
     private int _failed;
-    private bool _latched;
 
     private QuorumWatch(IReadOnlyList<IReleaseSignal> nodes, string key, int quorum, TimeProvider time)
     {
         _quorum = quorum;
-        _time = time;
+        _notice = new LatchedNotice(time);
         _momentOver = time.CreateTimer(
             static watch => ((QuorumWatch)watch!).Latch(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         // Whoever gives up waiting for it leaves its fault to nobody.
@@ -53,29 +51,7 @@ internal sealed class QuorumWatch : IReleaseWatch
         }
     }
 
-    public async ValueTask<bool> WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        Task notice;
-        lock (_gate)
-        {
-            if (ConsumeUnsynchronized())
-                return true;
-            notice = (_waiter ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
-        }
-
-        try
-        {
-            await notice.WaitAsync(atMost, _time, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            // A notice that came with the last moment still counts.
-        }
-
-        lock (_gate)
-            return ConsumeUnsynchronized();
-    }
+    public ValueTask<bool> WaitAsync(TimeSpan atMost, CancellationToken cancellationToken) => _notice.WaitAsync(atMost, cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
@@ -148,22 +124,8 @@ internal sealed class QuorumWatch : IReleaseWatch
 
     private void Latch()
     {
-        TaskCompletionSource? waiter;
         lock (_gate)
-        {
             _noticed.Clear();
-            _latched = true;
-            waiter = _waiter;
-            _waiter = null;
-        }
-
-        waiter?.TrySetResult();
-    }
-
-    private bool ConsumeUnsynchronized()
-    {
-        bool latched = _latched;
-        _latched = false;
-        return latched;
+        _notice.Give();
     }
 }

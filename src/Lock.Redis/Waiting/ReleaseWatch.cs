@@ -3,9 +3,7 @@ namespace Locking;
 /// <summary>One waiter's watch over one record. Notices are latched.</summary>
 internal sealed class ReleaseWatch(string record, Action<ReleaseWatch> remove, TimeProvider time) : IReleaseWatch
 {
-    private readonly Lock _gate = new();
-    private TaskCompletionSource? _waiter;
-    private bool _noticed;
+    private readonly LatchedNotice _notice = new(time);
 
     /// <summary>The record.</summary>
     public string Record { get; } = record;
@@ -20,55 +18,13 @@ internal sealed class ReleaseWatch(string record, Action<ReleaseWatch> remove, T
     public bool IsServed { get; set; }
 
     /// <summary>A notice has come, or may have been missed.</summary>
-    public void Notify()
-    {
-        TaskCompletionSource? waiter;
-        lock (_gate)
-        {
-            _noticed = true;
-            waiter = _waiter;
-            _waiter = null;
-        }
+    public void Notify() => _notice.Give();
 
-        waiter?.TrySetResult();
-    }
-
-    public async ValueTask<bool> WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        Task notice;
-        lock (_gate)
-        {
-            if (ConsumeUnsynchronized())
-                return true;
-            notice = (_waiter ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
-        }
-
-        try
-        {
-            // Whoever waits longer than a timer can run is told that the time is up, and asks again.
-            await notice.WaitAsync(TimerSpan.For(atMost), time, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            // A notice that came with the last moment still counts.
-        }
-
-        lock (_gate)
-            return ConsumeUnsynchronized();
-    }
+    public ValueTask<bool> WaitAsync(TimeSpan atMost, CancellationToken cancellationToken) => _notice.WaitAsync(atMost, cancellationToken);
 
     public ValueTask DisposeAsync()
     {
         remove(this);
         return ValueTask.CompletedTask;
-    }
-
-    /// <summary>Takes the latched notice.</summary>
-    private bool ConsumeUnsynchronized()
-    {
-        bool noticed = _noticed;
-        _noticed = false;
-        return noticed;
     }
 }
