@@ -1,34 +1,10 @@
-using Locking.Conformance;
-
 namespace Locking;
 
-/// <summary>A thread pool that other work blocks for several ttls: the client needs the pool, so that a lease is not renewed,
-/// and is lost on time.</summary>
 [Collection(nameof(StarvedPoolTests))]
 [CollectionDefinition(nameof(StarvedPoolTests), DisableParallelization = true)]
-public sealed class StarvedPoolTests
+public sealed class StarvedPoolTests : BlockedPoolTests
 {
-    [Fact]
-    public async Task A_lease_is_lost_on_time_while_the_pool_is_blocked()
-    {
-        TimeSpan ttl = TimeSpan.FromSeconds(3);
-        string key = $"starved/{Guid.NewGuid()}";
-        await using PostgresServer server = await PostgresServer.StartAsync();
-        await using StoreLock locks = new(TestStore.Create(server.ConnectionString), new LockOptions { Ttl = ttl });
-        ILockHandle handle = await locks.LockAsync(key);
-        CancellationToken lost = handle.LostToken;
-        long since = TimeProvider.System.GetTimestamp();
+    protected override async Task<IAsyncDisposable> StartAsync() => await PostgresServer.StartAsync();
 
-        // On this thread: an await would need the pool.
-        using (new BlockedPool())
-        {
-            while (!lost.IsCancellationRequested && TimeProvider.System.GetElapsedTime(since) < Eventually.Patience)
-                Thread.Sleep(10);
-        }
-
-        Assert.True(lost.IsCancellationRequested);
-        Assert.Equal(LostReason.Expired, handle.LostReason);
-        await using ILockHandle next = await locks.LockAsync(key);
-        Assert.True(next.FencingToken > handle.FencingToken);
-    }
+    protected override ILockStore NewStore(IAsyncDisposable server) => TestStore.Create(((PostgresServer)server).ConnectionString);
 }
