@@ -1,5 +1,6 @@
 using System.Text;
 using Locking.Conformance;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Locking;
 
@@ -256,13 +257,18 @@ public sealed class PublishedWireTests : IAsyncLifetime
     [Fact]
     public async Task A_late_unlock_is_true_once_and_never_grants_beside_the_holder()
     {
-        await _a.AskAsync(Lock("k", "U1", ttl: "50"));
-        await _b.AskAsync(Lock("k", "U2"));
-        await _b.ReadAsync();
-        await _b.AskAsync(Lock("k", "U3"));
-        Assert.True((await _a.AskAsync(Unlock("k", "U1", "U8"))).GetProperty("unlocked").GetBoolean());
-        await _b.ExpectNothingAsync();
-        Assert.False((await _a.AskAsync(Unlock("k", "U1", "U9"))).GetProperty("unlocked").GetBoolean());
+        var time = new FakeTimeProvider();
+        await using var broker = new TestBroker(clock: time);
+        var late = await broker.RawAsync(tcp: true);
+        var others = await broker.RawAsync();
+        await late.AskAsync(Lock("k", "U1", ttl: "50"));
+        Assert.False((await others.AskAsync(Lock("k", "U2"))).GetProperty("acquired").GetBoolean());
+        time.Advance(TimeSpan.FromMilliseconds(51));
+        Assert.Equal("U2", (await others.ReadAsync()).GetProperty("uuid").GetString());
+        await others.AskAsync(Lock("k", "U3"));
+        Assert.True((await late.AskAsync(Unlock("k", "U1", "U8"))).GetProperty("unlocked").GetBoolean());
+        await others.ExpectNothingAsync();
+        Assert.False((await late.AskAsync(Unlock("k", "U1", "U9"))).GetProperty("unlocked").GetBoolean());
     }
 
     [Theory]

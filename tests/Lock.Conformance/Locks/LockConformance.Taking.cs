@@ -40,23 +40,23 @@ public abstract partial class LockConformance
     }
 
     [Fact]
-    public async Task L03_Lock_throws_a_timeout_when_the_lock_is_not_free_within_the_wait()
+    public Task L03_Lock_throws_a_timeout_when_the_lock_is_not_free_within_the_wait() => TimelyAsync(async wait =>
     {
         var key = NewKey();
         await using var handle = await TakeAsync(Locks, key);
         foreach (var locks in new[] { Locks, NewLocks() })
         {
             var since = Clock.GetTimestamp();
-            var waiting = locks.LockAsync(key, new LockOptions { WaitTimeout = ShortTtl }).AsTask();
-            var timeout = await Assert.ThrowsAsync<LockTimeoutException>(() => AfterTimeAsync(waiting, ShortTtl, "the end of the wait"));
-            Assert.True(Clock.GetElapsedTime(since) >= ShortTtl, "gave up too early");
+            var waiting = locks.LockAsync(key, new LockOptions { WaitTimeout = wait }).AsTask();
+            var timeout = await Assert.ThrowsAsync<LockTimeoutException>(() => AfterTimeAsync(waiting, wait, "the end of the wait"));
+            Assert.True(Clock.GetElapsedTime(since) >= wait, "gave up too early");
             Assert.Equal(key, timeout.Key);
-            Assert.True(timeout.Waited >= ShortTtl);
+            Assert.True(timeout.Waited >= wait);
             Assert.True(timeout.Attempts >= 1);
         }
 
         handle.ThrowIfLost();
-    }
+    });
 
     [Fact]
     public async Task L04_Cancelled_is_an_operation_cancelled_exception_before_and_during_the_wait()
@@ -203,21 +203,21 @@ public abstract partial class LockConformance
     }
 
     [Fact]
-    public async Task L31_Of_wait_timeout_and_retry_count_the_first_to_end_wins()
+    public Task L31_Of_wait_timeout_and_retry_count_the_first_to_end_wins() => TimelyAsync(async wait =>
     {
         var key = NewKey();
         await using var handle = await TakeAsync(Locks, key);
-        var few = new LockOptions { RetryCount = 1, RetryDelay = ShortTtl / 4, RetryJitter = TimeSpan.Zero,
+        var few = new LockOptions { RetryCount = 1, RetryDelay = wait / 4, RetryJitter = TimeSpan.Zero,
             WaitTimeout = TimeSpan.FromHours(1) };
         var timeout = await Assert.ThrowsAsync<LockTimeoutException>(
-            () => AfterTimeAsync(NewLocks().LockAsync(key, few).AsTask(), ShortTtl, "the last attempt"));
+            () => AfterTimeAsync(NewLocks().LockAsync(key, few).AsTask(), wait, "the last attempt"));
         Assert.Equal(2, timeout.Attempts);
-        var brief = new LockOptions { RetryCount = 1000, RetryDelay = ShortTtl / 4, WaitTimeout = ShortTtl };
+        var brief = new LockOptions { RetryCount = 1000, RetryDelay = wait / 4, WaitTimeout = wait };
         timeout = await Assert.ThrowsAsync<LockTimeoutException>(
-            () => AfterTimeAsync(NewLocks().LockAsync(key, brief).AsTask(), ShortTtl, "the end of the wait"));
+            () => AfterTimeAsync(NewLocks().LockAsync(key, brief).AsTask(), wait, "the end of the wait"));
         Assert.InRange(timeout.Attempts, 1, 1000);
-        Assert.True(timeout.Waited >= ShortTtl);
-    }
+        Assert.True(timeout.Waited >= wait);
+    });
 
     [Fact]
     public Task L32_The_attempt_that_succeeded_is_counted_from_one() => TimelyAsync(async time =>

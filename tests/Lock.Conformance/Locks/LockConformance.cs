@@ -38,6 +38,14 @@ public abstract partial class LockConformance : ConformanceSuite
     protected ILock NewLocks(LockOptions? defaults = null, string? ns = null) =>
         Track(CreateLock(defaults ?? new LockOptions { Ttl = LongTtl }, ns));
 
+    /// <inheritdoc/>
+    protected override async Task AskBackendAsync()
+    {
+        var locks = CreateLock(new LockOptions { Ttl = LongTtl }, null);
+        await using (locks.ConfigureAwait(false))
+            await locks.GetAsync(NewKey()).ConfigureAwait(false);
+    }
+
     /// <summary>Options of a call: a fixed lease.</summary>
     private static LockOptions Fixed(TimeSpan ttl) => new() { Ttl = ttl, AutoRenew = false };
 

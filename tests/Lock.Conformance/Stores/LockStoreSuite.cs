@@ -41,6 +41,14 @@ public abstract class LockStoreSuite : ConformanceSuite
     /// <summary>Another instance, disposed when the test ends.</summary>
     protected ILockStore NewStore() => Track(CreateStore());
 
+    /// <inheritdoc/>
+    protected override async Task AskBackendAsync()
+    {
+        var store = CreateStore();
+        await using (store.ConfigureAwait(false))
+            await store.GetAsync(NewKey(), CancellationToken.None).ConfigureAwait(false);
+    }
+
     /// <summary>Asks for a lock.</summary>
     /// <param name="store">Where.</param>
     /// <param name="key">The key.</param>
