@@ -202,10 +202,10 @@ public sealed class TtlRecordTests
         var request = new AcquireRequest(Key, NewId(), "tester", s_long);
         // The same life of the server, which has lost its memory in between.
         Assert.Equal(
-            RedisVoteKind.NotAdmitted, (await AwaitedVote.AskAsync(voter, request, first.Note, 1, TimeSpan.FromHours(1))).Kind);
+            RedisVoteKind.NotAdmitted, (await AwaitedStep.VoteAsync(voter, request, first.Note, 1, TimeSpan.FromHours(1))).Kind);
         Assert.Null(await server.CommandAsync("GET", Key));
         Assert.Equal(
-            RedisVoteKind.Granted, (await AwaitedVote.AskAsync(voter, request, second.Note, 1, TimeSpan.FromHours(1))).Kind);
+            RedisVoteKind.Granted, (await AwaitedStep.VoteAsync(voter, request, second.Note, 1, TimeSpan.FromHours(1))).Kind);
     }
 
     [Fact]

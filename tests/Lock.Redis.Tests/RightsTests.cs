@@ -65,7 +65,7 @@ public sealed partial class RightsTests
                 life = await voter.DeclareAsync(s_never, TimeSpan.FromHours(1), CancellationToken.None);
                 Assert.Equal((true, s_never), (life.Votes, life.Longest));
                 await voter.PingAsync(CancellationToken.None);
-                var vote = await AwaitedVote.AskAsync(voter, new AcquireRequest("voted-" + format, "id", "owner", s_never), life.Note, 1, TimeSpan.FromHours(1));
+                var vote = await AwaitedStep.VoteAsync(voter, new AcquireRequest("voted-" + format, "id", "owner", s_never), life.Note, 1, TimeSpan.FromHours(1));
                 Assert.Equal(RedisVoteKind.Granted, vote.Kind);
                 Assert.True(await voter.RaiseAsync("voted-" + format, "id", vote.Token + 1, CancellationToken.None));
                 await voter.WithdrawAsync("voted-" + format, "id", TimeSpan.FromHours(1), quietly: false, CancellationToken.None);

@@ -22,16 +22,25 @@ internal sealed class NodeStepQueue
     private readonly RedisConnection _connection;
     private readonly RedisKey _life;
     private readonly string _channel;
+    private readonly Action<Action> _schedule;
+    private readonly Action _flush;
     private readonly Action _answered;
     private List<NodeStep> _waiting = [];
     private bool _isScheduled;
     private int _underWay;
 
-    public NodeStepQueue(RedisConnection connection, RedisKey life, string channel)
+    /// <summary>Makes it.</summary>
+    /// <param name="connection">The server.</param>
+    /// <param name="life">The key of the note about its vote.</param>
+    /// <param name="channel">Where releases are told.</param>
+    /// <param name="schedule">How what waits is sent soon; null for the pool.</param>
+    public NodeStepQueue(RedisConnection connection, RedisKey life, string channel, Action<Action>? schedule = null)
     {
         _connection = connection;
         _life = life;
         _channel = channel;
+        _schedule = schedule ?? (static flush => ThreadPool.UnsafeQueueUserWorkItem(static flush => flush(), flush, preferLocal: false));
+        _flush = Flush;
         _answered = () => Interlocked.Decrement(ref _underWay);
     }
 
@@ -56,7 +65,7 @@ internal sealed class NodeStepQueue
         }
 
         if (waits)
-            ThreadPool.UnsafeQueueUserWorkItem(static queue => queue.Flush(), this, preferLocal: false);
+            _schedule(_flush);
         else
             SendAlone(step);
     }

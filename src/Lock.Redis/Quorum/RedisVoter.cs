@@ -6,7 +6,9 @@ namespace Locking;
 
 /// <summary>What one server of a quorum does besides the steps of a store: votes, tokens that rise to the quorum's, and
 /// admission.</summary>
-internal sealed class RedisVoter(RedisLockStore store)
+/// <param name="store">Its locks.</param>
+/// <param name="schedule">How steps that wait for others are sent soon; null for the pool.</param>
+internal sealed class RedisVoter(RedisLockStore store, Action<Action>? schedule = null)
 {
     /// <summary>How far a proposed token may be from the server's clock, at most; and never more than half of the retention.</summary>
     private static readonly TimeSpan s_longestSlack = TimeSpan.FromMinutes(1);
@@ -19,7 +21,7 @@ internal sealed class RedisVoter(RedisLockStore store)
     private static readonly TimeSpan s_clockSlack = TimeSpan.FromMilliseconds(100);
 
     private readonly RedisConnection _connection = store.Connection;
-    private readonly NodeStepQueue _queue = new(store.Connection, LifeOf(store.Layout), store.Layout.Channel);
+    private readonly NodeStepQueue _queue = new(store.Connection, LifeOf(store.Layout), store.Layout.Channel, schedule);
     private ClockSeen? _clock;
 
     public RedisLockStore Store => store;
