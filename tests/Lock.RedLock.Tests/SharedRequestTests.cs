@@ -139,6 +139,7 @@ public sealed class SharedRequestTests : IAsyncLifetime
         }
 
         await behind;
+        _scheduled.ForEach(static flush => flush());
         Assert.Equal(RedisVoteKind.Granted, ReadVote(vote, await vote.Answer).Kind);
         Assert.Equal(what == "raised" ? "a" : null, await _server.CommandAsync("GET", "k"));
 
