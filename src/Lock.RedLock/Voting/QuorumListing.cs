@@ -32,8 +32,11 @@ internal sealed class QuorumListing(QuorumNodes nodes)
         string step, Func<ILockStore, Task<IReadOnlyList<LockInfo>>> ask, CancellationToken cancellationToken)
     {
         Ballot<IReadOnlyList<LockInfo>> ballot = await TaskBallot<IReadOnlyList<LockInfo>>.HoldAsync(
-            [.. nodes.Asked().Select(node => ask(node.Store))], static (_, _) => false, nodes.ConnectTimeout, nodes.Alarms, cancellationToken)
-            .ConfigureAwait(false);
+            [.. nodes.Asked().Select(node => ask(node.Store))],
+            static (_, _) => false,
+            nodes.ConnectTimeout,
+            nodes.Alarms,
+            cancellationToken).ConfigureAwait(false);
         int answered = ballot.Answers.Count(static answer => answer is not null);
         return answered >= nodes.Needed
             ? Merge([.. ballot.Answers.OfType<IReadOnlyList<LockInfo>>().SelectMany(static answer => answer)], nodes.Count - answered)

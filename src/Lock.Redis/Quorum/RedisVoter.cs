@@ -143,8 +143,8 @@ internal sealed class RedisVoter(RedisLockStore store, Action<Action>? schedule 
     private static byte[] LifeOf(KeyLayout layout) =>
         [.. Encoding.UTF8.GetBytes(layout.Prefix), .. "lock"u8, LockKeys.Mark, .. "life"u8];
 
-    /// <summary>Has the server read the scripts of the common path, before any vote is asked for. One that it did not know would be sent once
-    /// more, and might then come behind what takes it back.</summary>
+    /// <summary>Has the server read the scripts of the common path, before any vote is asked for. One that it did not know would be sent
+    /// once more, and might then come behind what takes it back.</summary>
     private void Teach()
     {
         // No note is empty, and no holder's id.
