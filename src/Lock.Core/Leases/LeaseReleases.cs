@@ -26,28 +26,8 @@ internal sealed class LeaseReleases(StoreClient store, KeyTurns turns)
         _underWay.Begin();
         try
         {
-            bool unanswered = false;
-            Backoff backoff = new(s_firstPause, s_longestPause);
-            do
-            {
-                try
-                {
-                    StoreReply reply = await store.TryReleaseAsync(lease.Key, lease.Id, CancellationToken.None, limit)
-                        .ConfigureAwait(false);
-                    return Answered(lease, reply.ToOutcome(), wasLive, unanswered);
-                }
-                catch (LockStoreException exception)
-                {
-                    unanswered |= exception.MayHaveBeenApplied;
-                    store.Failed("release", lease.Key, lease.Id, exception);
-                    if (!exception.IsTransient)
-                        break;
-                }
-
-                await Task.Delay(TimerSpan.For(limit.Within(backoff.Next())), store.Clock.Time).ConfigureAwait(false);
-            }
-            while (!limit.IsOver);
-
+            if (await AskAsync(lease, wasLive, limit).ConfigureAwait(false) is { } outcome)
+                return outcome;
             GiveUp(lease, atMost, null);
         }
         catch (Exception exception)
@@ -61,6 +41,34 @@ internal sealed class LeaseReleases(StoreClient store, KeyTurns turns)
         }
 
         return UnlockOutcome.Unknown;
+    }
+
+    /// <summary>Asks until there is an answer, or the time is up.</summary>
+    /// <returns>Null when there was none.</returns>
+    private async Task<UnlockOutcome?> AskAsync(IReleasedLease lease, bool wasLive, StepLimit limit)
+    {
+        bool unanswered = false;
+        Backoff backoff = new(s_firstPause, s_longestPause);
+        do
+        {
+            try
+            {
+                StoreReply reply =
+                    await store.TryReleaseAsync(lease.Key, lease.Id, CancellationToken.None, limit).ConfigureAwait(false);
+                return Answered(lease, reply.ToOutcome(), wasLive, unanswered);
+            }
+            catch (LockStoreException exception)
+            {
+                unanswered |= exception.MayHaveBeenApplied;
+                store.Failed("release", lease.Key, lease.Id, exception);
+                if (!exception.IsTransient)
+                    return null;
+            }
+
+            await Task.Delay(TimerSpan.For(limit.Within(backoff.Next())), store.Clock.Time).ConfigureAwait(false);
+        }
+        while (!limit.IsOver);
+        return null;
     }
 
     private UnlockOutcome Answered(IReleasedLease lease, UnlockOutcome outcome, bool wasLive, bool unanswered)

@@ -134,7 +134,6 @@ internal sealed partial class EtcdLockStore
 
             if (mine is null)
                 return await EnterAsync(request, queues, stop).ConfigureAwait(false); // it was ended or moved meanwhile
-
             return new Place(line, mine, first!.Key == entry, fresh, TimeSpan.FromSeconds(SecondsOf(ttl)) / 3);
         }
     }

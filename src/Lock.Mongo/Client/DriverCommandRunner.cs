@@ -93,13 +93,7 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
             {
                 try
                 {
-                    ClusterDescription description = _client.Cluster.Description;
-                    Task<BsonDocument> running = _client.GetDatabase(database)
-                        .RunCommandAsync(new BsonDocumentCommand<BsonDocument>(_command), preference, _end.Token);
-                    if (!running.IsCompleted && !_runner._servers.IsReady(description)) await WatchAsync(running).ConfigureAwait(false);
-                    BsonDocument reply = await running.ConfigureAwait(false);
-                    if (!_runner._knowsSending) _runner._knowsSending = _command.WasSent;
-                    return reply;
+                    return await SendAsync(database, preference).ConfigureAwait(false);
                 }
                 catch (MongoCommandException exception) when (exception.Result is not null)
                 {
@@ -132,6 +126,17 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
         }
 
         public void Dispose() => _end.Dispose();
+
+        private async Task<BsonDocument> SendAsync(string database, ReadPreference preference)
+        {
+            ClusterDescription description = _client.Cluster.Description;
+            Task<BsonDocument> running = _client.GetDatabase(database)
+                .RunCommandAsync(new BsonDocumentCommand<BsonDocument>(_command), preference, _end.Token);
+            if (!running.IsCompleted && !_runner._servers.IsReady(description)) await WatchAsync(running).ConfigureAwait(false);
+            BsonDocument reply = await running.ConfigureAwait(false);
+            if (!_runner._knowsSending) _runner._knowsSending = _command.WasSent;
+            return reply;
+        }
 
         /// <summary>By their kind alone failures of a command that was not sent.</summary>
         private static bool IsBeforeSending(Exception exception) =>

@@ -5,7 +5,7 @@ namespace Locking;
 /// <summary>Reads who holds what. Changes nothing.</summary>
 internal sealed class MongoLookUps(MongoStoreSettings settings, MongoLockCommands commands)
 {
-    /// <returns>The key's document, or null where it has none.</returns>
+    /// <summary>The key's document, or null where it has none.</summary>
     public async ValueTask<MongoLockDocument?> ReadAsync(string key, MongoStep step)
     {
         (BsonDocument reply, _) = await step.SendAsync(commands.Get(key), "the look-up of", key).ConfigureAwait(false);
