@@ -236,7 +236,8 @@ internal sealed partial class LockTable : IDisposable
     /// <param name="terms">How long, and how.</param>
     /// <param name="now">The time.</param>
     /// <param name="notices">The grants and ends that this causes.</param>
-    /// <param name="ended">Who must be told of its end before its place can be given away: nothing was taken, and the step is repeated.</param>
+    /// <param name="ended">Who must be told of its end before its place can be given away: nothing was taken, and the step is
+    /// repeated.</param>
     private AcquireResult TryAcquireUnsynchronized(
         Stripe stripe, Claim claim, in AcquireTerms terms, long now, ref ClaimNotices notices, out Claim? ended)
     {
