@@ -5,6 +5,9 @@ namespace Locking.Torture;
 /// <summary>A broker in a process of its own; every second worker reaches it through a TCP network, the others over its socket.</summary>
 internal sealed class BrokerBackend : IBackend
 {
+    private FakeClock? _clock;
+    private bool _isOnSmallDisk;
+    private SmallDisk? _disk;
     private string _folder = "";
     private int _port;
     private ChildProcess? _server;
@@ -51,14 +54,17 @@ internal sealed class BrokerBackend : IBackend
                 File.Delete(file);
             await nemesis.RestAsync(0.3);
         },
-        ["store-descriptors"] = async nemesis =>
+        ["store-descriptors"] = nemesis => nemesis.ExhaustDescriptorsAsync([_server!.Id], () => _network!.Break(half: false)),
+        ["store-disk-full"] = async nemesis =>
         {
-            var now = Directory.GetFiles(string.Create(CultureInfo.InvariantCulture, $"/proc/{_server!.Id}/fd")).Length;
-            await nemesis.RunAsync("prlimit", $"--pid={_server.Id}", $"--nofile={now}:65536");
-            _network!.Break(half: false);
-            await nemesis.RestAsync();
-            await nemesis.RunAsync("prlimit", $"--pid={_server.Id}", "--nofile=65536:65536");
+            _disk!.Fill();
+            await nemesis.RestAsync(1.5);
+            _disk.Empty();
+            if (_server!.HasEnded)
+                await ServeAsync();
         },
+        // The broker counts leases by a clock that nobody can set.
+        ["store-clock"] = nemesis => _clock!.StrayAsync(nemesis),
         ["network-cut"] = nemesis => nemesis.WeatherAsync(_network!, Weather.Cut),
         ["network-silent"] = nemesis => nemesis.WeatherAsync(_network!, Weather.Silent),
         ["network-slow"] = nemesis => nemesis.WeatherAsync(_network!, Weather.Slow),
@@ -69,9 +75,17 @@ internal sealed class BrokerBackend : IBackend
 
     private string SocketPath => Path.Combine(_folder, "run", "broker.sock");
 
+    public void Prepare(Func<string, bool> isChosen)
+    {
+        _clock = isChosen("store-clock") ? new FakeClock() : null;
+        _isOnSmallDisk = isChosen("store-disk-full");
+    }
+
     public async Task StartAsync(string folder, int seed)
     {
         _folder = folder;
+        if (_isOnSmallDisk)
+            _disk = await SmallDisk.MountAsync(Path.Combine(folder, "run"), megabytes: 16, "mode=700");
         await ServeAsync();
         _network = new FaultProxy(_port, seed);
     }
@@ -95,6 +109,9 @@ internal sealed class BrokerBackend : IBackend
         if (_network is not null)
             await _network.DisposeAsync();
         _server?.Dispose();
+        if (_disk is not null)
+            await _disk.DisposeAsync();
+        _clock?.Dispose();
     }
 
     private async Task TermAsync(Nemesis nemesis, double rest)
@@ -113,7 +130,7 @@ internal sealed class BrokerBackend : IBackend
             var first = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
             List<string> said = [];
             _server = ChildProcess.Own(
-                ["broker", SocketPath, _port.ToString(CultureInfo.InvariantCulture)],
+                ["broker", SocketPath, _port.ToString(CultureInfo.InvariantCulture)], _clock?.Environment(),
                 hear: line =>
                 {
                     lock (said)
