@@ -52,7 +52,8 @@ internal sealed class PostgresServer : IAsyncDisposable
     /// <summary>Makes an empty database in place of what is there. The server does not run.</summary>
     public async Task CreateAsync()
     {
-        if (Directory.Exists(Data)) Directory.Delete(Data, recursive: true);
+        // The folder itself may be a mount.
+        if (Directory.Exists(Data)) await ServerProcess.RunAsync("find", Data, "-mindepth", "1", "-delete");
         await ServerProcess.RunAsync(Program("initdb"), "-D", Data, "-U", "postgres", "-A", "trust", "--no-sync", "--no-locale",
             "-E", "UTF8");
         await File.WriteAllTextAsync(Path.Combine(Data, "pg_hba.conf"), """

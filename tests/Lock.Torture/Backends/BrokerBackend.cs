@@ -10,6 +10,7 @@ internal sealed class BrokerBackend : IBackend
     private SmallDisk? _disk;
     private string _folder = "";
     private int _port;
+    private List<string> _said = [];
     private ChildProcess? _server;
     private FaultProxy? _network;
 
@@ -48,20 +49,17 @@ internal sealed class BrokerBackend : IBackend
             await nemesis.RestAsync(1.5);
             _server.Thaw();
         },
-        ["store-directory"] = async nemesis =>
-        {
-            foreach (var file in Directory.GetFiles(Path.Combine(_folder, "run")))
-                File.Delete(file);
-            await nemesis.RestAsync(0.3);
-        },
+        ["store-directory"] = RemoveFilesAsync,
         ["store-descriptors"] = nemesis => nemesis.ExhaustDescriptorsAsync([_server!.Id], () => _network!.Break(half: false)),
         ["store-disk-full"] = async nemesis =>
         {
             _disk!.Fill();
             await nemesis.RestAsync(1.5);
             _disk.Empty();
-            if (_server!.HasEnded)
-                await ServeAsync();
+            if (!_server!.HasEnded)
+                return;
+            nemesis.Left(EndedByItself());
+            await ServeAsync();
         },
         // The broker counts leases by a clock that nobody can set.
         ["store-clock"] = nemesis => _clock!.StrayAsync(nemesis),
@@ -97,6 +95,8 @@ internal sealed class BrokerBackend : IBackend
 
     public async Task<IReadOnlyList<string>> LeftoversAsync()
     {
+        if (_server!.HasEnded)
+            return [EndedByItself()];
         await using var locks = Lock.Create(Config(1));
         List<string> left = [];
         await foreach (var info in locks.ListAsync(""))
@@ -114,6 +114,34 @@ internal sealed class BrokerBackend : IBackend
         _clock?.Dispose();
     }
 
+    /// <summary>The broker looks every second whether its files are there, and makes them anew. Where it is killed before that, its record is
+    /// gone.</summary>
+    private async Task RemoveFilesAsync(Nemesis nemesis)
+    {
+        foreach (string file in Directory.GetFiles(Path.Combine(_folder, "run")))
+            File.Delete(file);
+        if (nemesis.Draw() < 0.5)
+        {
+            await Nemesis.UntilAsync(() => Task.FromResult(File.Exists(SocketPath + ".record") && File.Exists(SocketPath)),
+                "the broker makes its files anew");
+            return;
+        }
+
+        await nemesis.RestAsync(0.3);
+        await nemesis.ForgetAsync(async () =>
+        {
+            await _server!.KillAsync();
+            await ServeAsync();
+        });
+    }
+
+    private string EndedByItself()
+    {
+        lock (_said)
+            return string.Create(CultureInfo.InvariantCulture, $"a broker that ended by itself ({_server!.ExitCode}): ")
+                + string.Join("; ", _said.TakeLast(20));
+    }
+
     private async Task TermAsync(Nemesis nemesis, double rest)
     {
         if (!await _server!.TermAsync(TimeSpan.FromSeconds(10)))
@@ -128,7 +156,7 @@ internal sealed class BrokerBackend : IBackend
         {
             _server?.Dispose();
             var first = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
-            List<string> said = [];
+            List<string> said = _said = [];
             _server = ChildProcess.Own(
                 ["broker", SocketPath, _port.ToString(CultureInfo.InvariantCulture)], _clock?.Environment(),
                 hear: line =>

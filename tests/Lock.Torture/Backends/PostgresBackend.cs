@@ -81,7 +81,7 @@ internal sealed class PostgresBackend(bool isPooled) : IBackend
     {
         string files = ServerProcess.CreateFolder();
         if (_isOnSmallDisk)
-            _disk = await SmallDisk.MountAsync(files, megabytes: 400, "uid=65534", "gid=65534", "mode=700");
+            _disk = await SmallDisk.MountAsync(Path.Combine(files, "data"), megabytes: 400, "uid=65534", "gid=65534", "mode=700");
         _server = await PostgresServer.StartUnderAsync(_clock is null ? static () => [] : _clock.Launcher, files);
         _pooler = isPooled ? await PgBouncer.StartAsync(_server) : null;
         _supervising = _pooler is null ? Task.CompletedTask : SuperviseAsync(_pooler);
