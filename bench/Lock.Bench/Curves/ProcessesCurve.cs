@@ -8,6 +8,9 @@ namespace Locking.Bench.Curves;
 /// each and an empty section.</summary>
 internal static class ProcessesCurve
 {
+    /// <summary>Until the runtime has compiled what matters in sixteen processes.</summary>
+    private const double WarmUpSeconds = 2;
+
     private static readonly int[] s_processes = [1, 2, 4, 8, 16];
 
     /// <summary>The two charts: hand-offs per second, and the 99th percentile of the waits.</summary>
@@ -39,9 +42,9 @@ internal static class ProcessesCurve
             await WithChildrenAsync(
                 number => BenchChild.OfThisProgram(worker, library, port.ToString(CultureInfo.InvariantCulture), map,
                     number.ToString(CultureInfo.InvariantCulture)),
-                async children =>
+                async (children, seconds) =>
                 {
-                    Dictionary<string, double> turn = await HandOffs.TurnAsync(children, window.TotalSeconds);
+                    Dictionary<string, double> turn = await HandOffs.TurnAsync(children, seconds);
                     return (turn[HandOffs.Hands], turn[HandOffs.P99]);
                 },
                 name, isPeer);
@@ -50,28 +53,29 @@ internal static class ProcessesCurve
 
         Task AddPublishedAsync(int port) => WithChildrenAsync(
             _ => BenchChild.OfNode("client", port),
-            async children =>
+            async (children, seconds) =>
             {
-                string asked = FormattableString.Invariant($"timed {window.TotalSeconds} 2");
+                string asked = FormattableString.Invariant($"timed {seconds} 2");
                 string[] answers = await Task.WhenAll(children.Select(child => child.AskAsync(asked)));
                 double[][] numbers = [.. answers.Select(static answer =>
                     answer.Split(' ').Select(static part => double.Parse(part, CultureInfo.InvariantCulture)).ToArray())];
                 // Its line is first come, first served, so that every turn is another's.
-                return (numbers.Sum(static own => own[0]) / window.TotalSeconds, numbers.Max(static own => own[1]));
+                return (numbers.Sum(static own => own[0]) / seconds, numbers.Max(static own => own[1]));
             },
             BrokerLibrary.LiveMutex, isPeer: true);
 
         async Task WithChildrenAsync(
-            Func<int, BenchChild> start, Func<IReadOnlyList<BenchChild>, Task<(double, double)>> measure, string name, bool isPeer)
+            Func<int, BenchChild> start, Func<IReadOnlyList<BenchChild>, double, Task<(double, double)>> measure, string name, bool isPeer)
         {
-            (List<Point> often, List<Point> late) = await PointsAsync(start, measure, name);
+            (List<Point> often, List<Point> late) = await PointsAsync(start, measure, name, window.TotalSeconds);
             hands.Add(new Series(name, often, isPeer));
             waits.Add(new Series(name, late, isPeer));
         }
     }
 
     private static async Task<(List<Point> Hands, List<Point> Waits)> PointsAsync(
-        Func<int, BenchChild> start, Func<IReadOnlyList<BenchChild>, Task<(double Hands, double Wait)>> measure, string name)
+        Func<int, BenchChild> start, Func<IReadOnlyList<BenchChild>, double, Task<(double Hands, double Wait)>> measure, string name,
+        double seconds)
     {
         List<BenchChild> children = [];
         List<Point> hands = [];
@@ -85,10 +89,10 @@ internal static class ProcessesCurve
                 await children[^1].ReadAsync();
             }
 
-            await measure(children); // warms up
+            await measure(children, seconds + WarmUpSeconds);
             foreach (int processes in s_processes)
             {
-                (double hand, double wait) = await measure(children[..processes]);
+                (double hand, double wait) = await measure(children[..processes], seconds);
                 await Console.Error.WriteLineAsync($"{name}, {processes} processes: {hand:0.#} hand-offs/s, p99 {wait:0.##} ms");
                 hands.Add(new Point(processes, hand));
                 waits.Add(new Point(processes, wait));

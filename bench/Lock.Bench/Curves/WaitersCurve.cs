@@ -48,7 +48,8 @@ internal static class WaitersCurve
         {
             double each = await HandOffAsync(library, waiters, window);
             await Console.Error.WriteLineAsync($"{name}, {waiters} waiters: {each:0.##} µs");
-            points.Add(new Point(waiters, each));
+            if (double.IsFinite(each))
+                points.Add(new Point(waiters, each));
         }
 
         return points;
@@ -104,7 +105,8 @@ internal static class WaitersCurve
             if (!double.TryParse(answer.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture, out double turns))
                 break;
             await Console.Error.WriteLineAsync($"live-mutex, {waiters} waiters: {window.TotalMicroseconds / turns:0.##} µs");
-            points.Add(new Point(waiters, window.TotalMicroseconds / turns));
+            if (turns > 0)
+                points.Add(new Point(waiters, window.TotalMicroseconds / turns));
         }
 
         return points;
