@@ -81,6 +81,15 @@ public class SpecificationTests
         Assert.Equal([Rule.Tokens], new Story().Turn(0, 1, 10, "a.1", 6).Turn(0, 11, 20, "b.1", 5).Broken);
 
     [Fact]
+    public void A_grant_whose_answer_was_under_way_when_the_store_forgot_is_no_falling_token()
+    {
+        Story Late(double asked) =>
+            new Story().Add(50, "nemesis", EventKind.Forgot, number: 40).Turn(41, 52, 53, "a.1", 6).Turn(asked, 60, 70, "b.1", 5);
+        Assert.Empty(Late(39).Broken);
+        Assert.Equal([Rule.Tokens], Late(51).Broken);
+    }
+
+    [Fact]
     public void A_token_below_one_of_long_ago_is_found() =>
         Assert.Contains(Rule.Tokens,
             new Story().Turn(0, 1, 10, "a.1", 9).Turn(11, 12, 13, "b.1", 5).Turn(14, 15, 16, "c.1", 6).Broken.Skip(1));

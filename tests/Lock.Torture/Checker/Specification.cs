@@ -32,7 +32,7 @@ public static class Specification
             var attempts = ofKey.ToList();
             var holds = attempts.Where(static attempt => attempt.Granted is not null).OrderBy(static attempt => attempt.Granted).ToList();
             all.AddRange(Exclusion(history, holds));
-            all.AddRange(Tokens(holds));
+            all.AddRange(Tokens(history, holds));
             all.AddRange(LateLosses(history, holds));
             all.AddRange(EarlyLosses(history, holds));
             all.AddRange(Outcomes(history, holds));
@@ -69,7 +69,7 @@ public static class Specification
 
     /// <summary>Tokens rise: over every attempt that was asked for after another one was granted, from hold to hold,
     /// and none is given twice.</summary>
-    private static IEnumerable<Violation> Tokens(List<Attempt> holds)
+    private static IEnumerable<Violation> Tokens(History history, List<Attempt> holds)
     {
         var granted = holds.Where(static hold => hold.Token is not null).ToList();
         Dictionary<long, Attempt> seen = [];
@@ -93,7 +93,8 @@ public static class Specification
 
         foreach (var (before, after) in granted.Zip(granted.Skip(1)))
         {
-            if (before.SureEnd <= after.Granted && after.Token < before.Token)
+            // Who was granted before the store forgot may be seen to have it after one who was granted later: its answer was under way.
+            if (before.SureEnd <= after.Granted && after.Token < before.Token && !history.ForgotBetween(after.Asked, after.Granted!.Value))
                 yield return new Violation(Rule.Tokens, after.Key, after.Granted!.Value,
                     $"{after} has the token {after.Token}, and {before} before it {before.Token}", before, after);
         }

@@ -82,7 +82,7 @@ public sealed class Storm : IAsyncDisposable
                 $"{_options.Backend} has none of these faults: {string.Join(", ", faults.Keys.Order(StringComparer.Ordinal))}.");
         for (var end = HistoryLog.Now + _options.Time.Ticks; HistoryLog.Now < end;)
         {
-            await Task.Delay(_options.Ttl * (0.1 + (0.6 * _random.NextDouble())), TimeProvider.System);
+            await Task.Delay(_options.Ttl * (0.1 + (_options.Pause * _random.NextDouble())), TimeProvider.System);
             if (names.Count == 0)
                 continue;
             var name = names[_random.Next(names.Count)];
