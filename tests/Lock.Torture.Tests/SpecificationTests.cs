@@ -81,6 +81,15 @@ public class SpecificationTests
         Assert.Equal([Rule.Tokens], new Story().Turn(0, 1, 10, "a.1", 6).Turn(0, 11, 20, "b.1", 5).Broken);
 
     [Fact]
+    public void A_grant_whose_answer_was_under_way_when_the_store_forgot_is_no_falling_token()
+    {
+        Story Late(double asked) =>
+            new Story().Add(50, "nemesis", EventKind.Forgot, number: 40).Turn(41, 52, 53, "a.1", 6).Turn(asked, 60, 70, "b.1", 5);
+        Assert.Empty(Late(39).Broken);
+        Assert.Equal([Rule.Tokens], Late(51).Broken);
+    }
+
+    [Fact]
     public void A_token_below_one_of_long_ago_is_found() =>
         Assert.Contains(Rule.Tokens,
             new Story().Turn(0, 1, 10, "a.1", 9).Turn(11, 12, 13, "b.1", 5).Turn(14, 15, 16, "c.1", 6).Broken.Skip(1));
@@ -150,7 +159,18 @@ public class SpecificationTests
         Assert.Equal([Rule.Outcomes], Busy(2010).Broken);
         Assert.Equal([Rule.Outcomes],
             new Story().Asks(0, "a.1", wait: 0).Add(1, "a", EventKind.Refused, "a.1").Broken); // its own attempt is nobody else
-        Assert.Empty(new Story().Asks(0, "a.1", wait: 0).Add(1001, "a", EventKind.Refused, "a.1").Broken); // a grant that came too late
+        Assert.Equal([Rule.Outcomes],
+            new Story().Asks(0, "a.1", wait: 0).Add(1001, "a", EventKind.Refused, "a.1").Broken); // a grant that came too late is no busy lock
+    }
+
+    [Fact]
+    public void A_store_that_forgot_may_know_of_a_hold_that_was_given_back()
+    {
+        Story Busy(double forgot) => new Story().Turn(0, 1, 2, "b.1", 4).Add(forgot, "nemesis", EventKind.Forgot, number: forgot - 10)
+            .Asks(3000, "a.1", wait: 0).Add(3001, "a", EventKind.Refused, "a.1");
+        Assert.Empty(Busy(2000).Broken);
+        Assert.Equal([Rule.Outcomes], Busy(900).Broken); // what it knew again has ended
+        Assert.Equal([Rule.Outcomes], Busy(4000).Broken);
     }
 
     [Fact]

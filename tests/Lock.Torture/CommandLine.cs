@@ -8,6 +8,9 @@ internal static class CommandLine
     private const string Usage = """
         run --backend NAME [--client own] [--seed N] [--seconds S] [--workers N] [--tasks N] [--keys N] [--ttl MS] [--margin MS] [--bound S] [--variety N] [--faults A,B] [--out DIR]
                                                  tortures a backend; a history that breaks a promise stays in DIR
+        campaign --backend NAME [--minutes 60] [--grants 1000000] [--most MINUTES] [--file FILE], and the options of run
+                                                 runs with rising seeds until there are so many minutes and grants; FILE has their figures
+        figures FILE                             prints FILE as a table
         museum [NAME] [--seed N] [--minutes M]   finds each broken variant, or the one that is named
         check PATH [--svg FILE]                  checks a history (a file, or a folder of them) again
         """;
@@ -20,12 +23,17 @@ internal static class CommandLine
                 return await MuseumTour.RunAsync(Arguments.Of(rest));
             case ["run", .. var rest]:
                 return await RunAsync(Arguments.Of(rest));
+            case ["campaign", .. var rest]:
+                return await CampaignAsync(Arguments.Of(rest));
+            case ["figures", var file]:
+                Campaign.Print(file);
+                return 0;
             case ["worker", .. { Length: 10 } words]:
                 return await WorkerProcess.RunAsync(words);
             case ["broker", var path, var port]:
                 return await BrokerProcess.RunAsync(path, port);
             case ["check", var path, .. var rest]:
-                return Report.Print(History.Load(path), Arguments.Of(rest).Text("--svg")) ? 0 : 1;
+                return Report.Print(History.Load(path), Arguments.Of(rest).Text("--svg")).Violations == 0 ? 0 : 1;
             default:
                 Console.Error.WriteLine(Usage);
                 return 64;
@@ -34,11 +42,33 @@ internal static class CommandLine
 
     private static async Task<int> RunAsync(Arguments arguments)
     {
-        var seed = arguments.Number("--seed", 1);
-        var backend = arguments.Text("--backend")
+        StormOptions options = Options(arguments);
+        bool isGood = Report.Print(await Storm.RunAsync(options), Path.Combine(options.Folder, "violation.svg")).Violations == 0;
+        if (isGood)
+            Directory.Delete(options.Folder, recursive: true);
+        else
+            Console.WriteLine($"  the history: check {options.Folder}");
+        return isGood ? 0 : 1;
+    }
+
+    private static async Task<int> CampaignAsync(Arguments arguments)
+    {
+        StormOptions options = Options(arguments);
+        string file = arguments.Text("--file") ?? Path.Combine(Path.GetDirectoryName(options.Folder)!, "figures.jsonl");
+        int minutes = arguments.Number("--minutes", 60);
+        bool isGood = await new Campaign(options, file).RunAsync(
+            TimeSpan.FromMinutes(minutes), arguments.Number("--grants", 1_000_000), TimeSpan.FromMinutes(arguments.Number("--most", 24 * 60)));
+        Campaign.Print(file);
+        return isGood ? 0 : 1;
+    }
+
+    private static StormOptions Options(Arguments arguments)
+    {
+        int seed = arguments.Number("--seed", 1);
+        string backend = arguments.Text("--backend")
             ?? throw new ArgumentException($"--backend is missing: {string.Join(", ", Backends.Names)}.");
-        var parent = Path.GetFullPath(arguments.Text("--out") ?? Path.Combine(Path.GetTempPath(), "lock-torture"));
-        var options = new StormOptions(backend, seed, TimeSpan.FromSeconds(arguments.Number("--seconds", 60)),
+        string parent = Path.GetFullPath(arguments.Text("--out") ?? Path.Combine(Path.GetTempPath(), "lock-torture"));
+        return new StormOptions(backend, seed, TimeSpan.FromSeconds(arguments.Number("--seconds", 60)),
             Path.Combine(parent, $"{backend}-{seed}-{Environment.ProcessId}"))
         {
             Client = arguments.Text("--client") ?? "own",
@@ -51,12 +81,6 @@ internal static class CommandLine
             Variety = arguments.Number("--variety", 200),
             Faults = arguments.Text("--faults")?.Split(','),
         };
-        var isGood = Report.Print(await Storm.RunAsync(options), Path.Combine(options.Folder, "violation.svg"));
-        if (isGood)
-            Directory.Delete(options.Folder, recursive: true);
-        else
-            Console.WriteLine($"  the history: check {options.Folder}");
-        return isGood ? 0 : 1;
     }
 }
 

@@ -32,7 +32,7 @@ public static class Specification
             var attempts = ofKey.ToList();
             var holds = attempts.Where(static attempt => attempt.Granted is not null).OrderBy(static attempt => attempt.Granted).ToList();
             all.AddRange(Exclusion(history, holds));
-            all.AddRange(Tokens(holds));
+            all.AddRange(Tokens(history, holds));
             all.AddRange(LateLosses(history, holds));
             all.AddRange(EarlyLosses(history, holds));
             all.AddRange(Outcomes(history, holds));
@@ -69,7 +69,7 @@ public static class Specification
 
     /// <summary>Tokens rise: over every attempt that was asked for after another one was granted, from hold to hold,
     /// and none is given twice.</summary>
-    private static IEnumerable<Violation> Tokens(List<Attempt> holds)
+    private static IEnumerable<Violation> Tokens(History history, List<Attempt> holds)
     {
         var granted = holds.Where(static hold => hold.Token is not null).ToList();
         Dictionary<long, Attempt> seen = [];
@@ -93,7 +93,8 @@ public static class Specification
 
         foreach (var (before, after) in granted.Zip(granted.Skip(1)))
         {
-            if (before.SureEnd <= after.Granted && after.Token < before.Token)
+            // Who was granted before the store forgot may be seen to have it after one who was granted later: its answer was under way.
+            if (before.SureEnd <= after.Granted && after.Token < before.Token && !history.ForgotBetween(after.Asked, after.Granted!.Value))
                 yield return new Violation(Rule.Tokens, after.Key, after.Granted!.Value,
                     $"{after} has the token {after.Token}, and {before} before it {before.Token}", before, after);
         }
@@ -142,16 +143,15 @@ public static class Specification
     }
 
     /// <summary>Busy means that somebody else may have held the lock while it was asked for.</summary>
-    /// <remarks>An answer that took a whole ttl may have been a grant that came too late to be used, which counts as not granted.</remarks>
+    /// <remarks>A store that forgot may know of a hold again that was given back.</remarks>
     private static IEnumerable<Violation> Busy(History history, List<Attempt> attempts)
     {
         // By time of asking, and the latest possible end of all that were asked for before: two of them, since the latest may be one's own.
         (long Until, Attempt? Of) latest = (long.MinValue, null), second = (long.MinValue, null);
         var ordered = attempts.OrderBy(static one => one.Asked).ToList();
         var next = 0;
-        foreach (var one in attempts.Where(one =>
-            one.Answer is { Kind: EventKind.Refused } answer && answer.At - one.Asked - Math.Max(0, one.Wait) < history.Promise.Ttl * 0.9)
-                .OrderBy(static one => one.Answer!.Value.At))
+        foreach (var one in attempts.Where(static one => one.Answer is { Kind: EventKind.Refused })
+            .OrderBy(static one => one.Answer!.Value.At))
         {
             for (; next < ordered.Count && ordered[next].Asked < one.Answer!.Value.At; next++)
             {
@@ -162,7 +162,8 @@ public static class Specification
                     second = (until, ordered[next]);
             }
 
-            if ((latest.Of == one ? second : latest).Until < one.Asked)
+            if ((latest.Of == one ? second : latest).Until < one.Asked
+                && !history.ForgotBetween(one.Asked - history.Promise.Settle, one.Answer!.Value.At))
                 yield return new Violation(Rule.Outcomes, one.Key, one.Asked,
                     $"{one} was told that the lock is busy, and nobody could have held it", one);
         }

@@ -31,6 +31,9 @@ public sealed record StormOptions(string Backend, int Seed, TimeSpan Time, strin
     /// <summary>Among how many turns one is of each long kind.</summary>
     public int Variety { get; init; } = 200;
 
+    /// <summary>The longest calm between two faults, beside a tenth of a lease: in leases.</summary>
+    public double Pause { get; init; } = 0.6;
+
     /// <summary>Which faults; null: all that there are.</summary>
     public IReadOnlyList<string>? Faults { get; init; }
 }
