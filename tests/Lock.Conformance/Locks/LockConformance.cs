@@ -41,7 +41,7 @@ public abstract partial class LockConformance : ConformanceSuite
     /// <inheritdoc/>
     protected override async Task AskBackendAsync()
     {
-        var locks = CreateLock(new LockOptions { Ttl = LongTtl }, null);
+        ILock locks = CreateLock(new LockOptions { Ttl = LongTtl }, null);
         await using (locks.ConfigureAwait(false))
             await locks.GetAsync(NewKey()).ConfigureAwait(false);
     }
@@ -54,8 +54,8 @@ public abstract partial class LockConformance : ConformanceSuite
 
     private static async Task<ILockHandle> TakeAsync(ILock locks, string key, LockOptions? options = null)
     {
-        var asked = TimeProvider.System.GetTimestamp();
-        var handle = await locks.TryLockAsync(key, options);
+        long asked = TimeProvider.System.GetTimestamp();
+        ILockHandle? handle = await locks.TryLockAsync(key, options);
 
         // On a machine that is busy with something else the first answer may take longer than the lease: then it counts as not granted
         // (L48).
@@ -71,7 +71,7 @@ public abstract partial class LockConformance : ConformanceSuite
     private async Task AfterTimeAsync(Func<bool> condition, TimeSpan atMost, string what)
     {
         // The limit is in real time, also on a fake clock: a busy machine may need long for what a clock passes in a moment.
-        var since = TimeProvider.System.GetTimestamp();
+        long since = TimeProvider.System.GetTimestamp();
         while (true)
         {
             await Eventually.SettleAsync();
