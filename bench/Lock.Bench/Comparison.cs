@@ -57,27 +57,20 @@ internal sealed class Comparison
 internal sealed class ComparisonResult(List<string> names, List<double[]> nanoseconds)
 {
     /// <summary>The median of a contender.</summary>
-    public double Median(int contender) => Median(nanoseconds[contender]);
+    public double Median(int contender) => nanoseconds[contender].Median();
 
     /// <summary>The median over the rounds of its time divided by the first contender's in the same round.</summary>
-    public double Ratio(int contender) => Median(nanoseconds[contender].Zip(nanoseconds[0], static (own, first) => own / first));
+    public double Ratio(int contender) => nanoseconds[contender].Zip(nanoseconds[0], static (own, first) => own / first).Median();
 
     /// <summary>All contenders' figures, to be set beside each other.</summary>
     public IReadOnlyList<BenchColumn> Columns { get; } = [.. names.Select((name, i) => new BenchColumn(name, new Dictionary<string, double>
     {
-        ["µs each"] = Median(nanoseconds[i]) / 1000,
-        ["× the first"] = Median(nanoseconds[i].Zip(nanoseconds[0], static (own, first) => own / first)),
-        ["throughput of the first"] = 1 / Median(nanoseconds[i].Zip(nanoseconds[0], static (own, first) => own / first)),
+        ["µs each"] = nanoseconds[i].Median() / 1000,
+        ["× the first"] = nanoseconds[i].Zip(nanoseconds[0], static (own, first) => own / first).Median(),
+        ["throughput of the first"] = 1 / nanoseconds[i].Zip(nanoseconds[0], static (own, first) => own / first).Median(),
     }))];
 
     /// <summary>All medians, for the details of a row.</summary>
     public string Describe() =>
         string.Join(", ", names.Select((name, i) => string.Create(CultureInfo.InvariantCulture, $"{name} {Median(i):0} ns")));
-
-    private static double Median(IEnumerable<double> values)
-    {
-        var sorted = values.Order().ToArray();
-        var middle = sorted.Length / 2;
-        return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-    }
 }

@@ -22,6 +22,9 @@ Dictionary<string, Func<IBenchSuite>> suites = new(StringComparer.OrdinalIgnoreC
 if (args is [ChildParts.Marker, ..])
     return await ChildParts.RunAsync(args);
 
+if (args is ["latency" or "curves", ..])
+    return await PictureCommands.RunAsync(args);
+
 var rounds = 51;
 var report = new BenchReport();
 string? json = null;
@@ -63,6 +66,7 @@ int Usage(string problem)
         $"--only measures less: of broker the parts {string.Join(", ", BrokerSuite.Parts)}; of redis and postgres the rows whose names "
             + "have that part. The other suites have none.");
     Console.Error.WriteLine("--json writes everything that was measured into a file, for programs.");
+    Console.Error.WriteLine($"Or: {PictureCommands.Usage}");
     Console.Error.WriteLine("Ends with 0 when every bar is met, with 1 when one is not.");
     return 64;
 }

@@ -163,6 +163,16 @@ public class SpecificationTests
     }
 
     [Fact]
+    public void A_store_that_forgot_may_know_of_a_hold_that_was_given_back()
+    {
+        Story Busy(double forgot) => new Story().Turn(0, 1, 2, "b.1", 4).Add(forgot, "nemesis", EventKind.Forgot, number: forgot - 10)
+            .Asks(3000, "a.1", wait: 0).Add(3001, "a", EventKind.Refused, "a.1");
+        Assert.Empty(Busy(2000).Broken);
+        Assert.Equal([Rule.Outcomes], Busy(900).Broken); // what it knew again has ended
+        Assert.Equal([Rule.Outcomes], Busy(4000).Broken);
+    }
+
+    [Fact]
     public void A_wait_ends_neither_early_nor_late()
     {
         Story Waits(double until) =>

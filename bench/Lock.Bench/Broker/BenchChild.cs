@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 
 namespace Locking.Bench.Broker;
 
@@ -20,6 +22,14 @@ internal sealed class BenchChild : IAsyncDisposable
     public static BenchChild OfNode(string part, int port) => Start(
         "node", [Path.Combine(AppContext.BaseDirectory, "Broker", "live-mutex.js"), Packages(), part,
             port.ToString(CultureInfo.InvariantCulture)]);
+
+    /// <summary>A port that nobody listens on, for a child that is to be told one.</summary>
+    public static int FreePort()
+    {
+        using TcpListener listener = new(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
 
     public async Task<string> ReadAsync() =>
         await _process.StandardOutput.ReadLineAsync().WaitAsync(s_patience, TimeProvider.System)

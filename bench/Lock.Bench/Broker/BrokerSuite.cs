@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 
 namespace Locking.Bench.Broker;
 
@@ -41,7 +39,7 @@ internal sealed class BrokerSuite : IBenchSuite
 
     private static async Task AgainstPublishedAsync(BenchReport report, string path, int port, int rounds)
     {
-        var publishedPort = FreePort();
+        var publishedPort = BenchChild.FreePort();
         await using var publishedBroker = BenchChild.OfNode("broker", publishedPort);
         await publishedBroker.ReadAsync();
         await using var published = BenchChild.OfNode("client", publishedPort);
@@ -128,7 +126,7 @@ internal sealed class BrokerSuite : IBenchSuite
     /// <summary>The same with npm's live-mutex, without anybody who comes and goes: its locks would overlap.</summary>
     private static async Task<(double Rate, double Wait)> PublishedProcessesAsync()
     {
-        var port = FreePort();
+        var port = BenchChild.FreePort();
         await using var broker = BenchChild.OfNode("broker", port);
         await broker.ReadAsync();
         var clients = new List<BenchChild>();
@@ -164,12 +162,5 @@ internal sealed class BrokerSuite : IBenchSuite
         }
 
         return visits;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

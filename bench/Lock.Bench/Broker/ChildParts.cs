@@ -22,6 +22,14 @@ internal static class ChildParts
             case [_, "worker", var path, var map]:
                 await Worker.RunAsync(path, map);
                 return 0;
+            case [_, "proxy", var targets]:
+                await Latency.ProxyPart.RunAsync(targets);
+                return 0;
+            case [_, "broker-worker", var library, var port, var map, var number]:
+                await Redis.HandOffWorker.RunAsync(
+                    () => Task.FromResult<ILockLibrary>(BrokerLibrary.Connect(library, int.Parse(port, CultureInfo.InvariantCulture))), map,
+                    int.Parse(number, CultureInfo.InvariantCulture));
+                return 0;
             case [_, "redis-worker", var library, var ports, var map, var number]:
                 await Redis.HandOffWorker.RunAsync(
                     async () => await Redis.RedisLibrary.ConnectAsync(library,

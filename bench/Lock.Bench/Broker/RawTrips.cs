@@ -20,8 +20,16 @@ internal sealed class RawTrips : IAsyncDisposable
     public static async Task<RawTrips> StartAsync()
     {
         var echo = BenchChild.OfThisProgram("echo");
+        return await ToAsync(echo, int.Parse(await echo.ReadAsync(), CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>The same by a way of one's own.</summary>
+    /// <param name="echo">Who sends everything back.</param>
+    /// <param name="port">Where the way to it begins.</param>
+    public static async Task<RawTrips> ToAsync(BenchChild echo, int port)
+    {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, int.Parse(await echo.ReadAsync(), CultureInfo.InvariantCulture)));
+        await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, port));
         return new RawTrips(echo, socket);
     }
 

@@ -1,6 +1,7 @@
 // npm's live-mutex for the broker rows: "node live-mutex.js PACKAGES broker PORT" or "… client PORT". The client reads lines
-// "CYCLES AT_ONCE KEYS", does so many cycles, and answers with the milliseconds; to "timed SECONDS AT_ONCE", all on one key, it answers with
-// the cycles done and the 99th percentile of the waits in milliseconds. Both parts end with their input.
+// "CYCLES AT_ONCE KEYS", does so many cycles, and answers with the milliseconds; to "timed SECONDS AT_ONCE [SKIPPED]", all on one key, it
+// answers with the cycles done in those seconds, after the skipped ones, and the 99th percentile of the waits in milliseconds. Both parts end
+// with their input.
 'use strict';
 const path = require('path');
 const readline = require('readline');
@@ -27,19 +28,20 @@ async function run(client, cycles, atOnce, keys) {
   return Number(process.hrtime.bigint() - start) / 1e6;
 }
 
-async function timed(client, seconds, atOnce) {
-  const end = Date.now() + seconds * 1000;
+async function timed(client, seconds, atOnce, skipped) {
+  const begin = Date.now() + (skipped || 0) * 1000;
+  const end = begin + seconds * 1000;
   const waits = [];
   await Promise.all(Array.from({ length: atOnce }, async () => {
     while (Date.now() < end) {
       const start = process.hrtime.bigint();
       const grant = await client.acquire('npm/contended');
-      waits.push(Number(process.hrtime.bigint() - start) / 1e6);
+      if (Date.now() >= begin && Date.now() < end) waits.push(Number(process.hrtime.bigint() - start) / 1e6);
       await client.release('npm/contended', { id: grant.id || grant.lockUuid });
     }
   }));
   waits.sort((a, b) => a - b);
-  return waits.length + ' ' + waits[Math.floor(waits.length * 0.99)].toFixed(3);
+  return waits.length + ' ' + (waits[Math.floor(waits.length * 0.99)] || 0).toFixed(3);
 }
 
 (async () => {
@@ -57,7 +59,7 @@ async function timed(client, seconds, atOnce) {
   for await (const line of lines) {
     const [cycles, atOnce, keys] = line.split(' ').map(Number);
     try {
-      if (line.startsWith('timed')) say(await timed(client, atOnce, keys));
+      if (line.startsWith('timed')) say(await timed(client, atOnce, keys, Number(line.split(' ')[3])));
       else say((await run(client, cycles, atOnce, keys)).toFixed(3));
     } catch (problem) {
       say('failed: ' + ((problem && problem.message) || problem));

@@ -1,5 +1,3 @@
-using System.Globalization;
-using Google.Protobuf;
 using Locking.Etcd;
 using Locking.Testing;
 
@@ -16,33 +14,16 @@ internal sealed class EtcdSuite : IBenchSuite
     {
         await using EtcdServer server = await EtcdServer.StartAsync();
         var settings = new EtcdSettings { Members = [new Uri(server.Url)] };
-        using var member = new EtcdMember(settings.Members[0], settings);
+        await using ILockLibrary raw = EtcdLibrary.Connect(EtcdLibrary.Raw, settings.Members[0]);
         await using var alone = new EtcdLockStore(settings, TimeProvider.System);
         await using ILock locks = new StoreLock(new EtcdLockStore(settings, TimeProvider.System));
         ComparisonResult result = await new Comparison()
-            .Add("raw grant + txn, then revoke", n => RawAsync(member, n))
+            .Add("raw grant + txn, then revoke", n => raw.CycleAsync("raw", n))
             .Add("lock + unlock", n => LockAsync(locks, "orders", n))
             .Add("the store alone", n => StoreAsync(alone, "orders/42", n))
             .RunAsync(rounds, Cycles);
         report.AtMost("etcd, uncontended, lock + unlock", result.Ratio(1), 1.3, "×", result.Describe());
         report.AtMost("the same, without the engine", result.Ratio(2), 1.3, "×", "the provider's three requests");
-    }
-
-    private static async Task RawAsync(EtcdMember member, int operations)
-    {
-        ByteString line = ByteString.CopyFromUtf8("raw/");
-        for (int i = 0; i < operations; i++)
-        {
-            LeaseGrantResponse lease = await member.Leases.LeaseGrantAsync(new LeaseGrantRequest { TTL = 30 });
-            ByteString entry = ByteString.CopyFromUtf8($"raw/{lease.ID.ToString("x", CultureInfo.InvariantCulture)}");
-            await member.Kv.TxnAsync(new TxnRequest
-            {
-                Compare = { EtcdOps.CreatedAt(entry, 0) },
-                Success = { EtcdOps.Put(entry, ByteString.Empty, lease.ID), EtcdOps.First(line) },
-                Failure = { EtcdOps.Get(entry), EtcdOps.First(line) },
-            });
-            await member.Leases.LeaseRevokeAsync(new LeaseRevokeRequest { ID = lease.ID });
-        }
     }
 
     private static async Task LockAsync(ILock locks, string key, int operations)

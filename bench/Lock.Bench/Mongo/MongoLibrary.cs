@@ -20,7 +20,7 @@ internal abstract class MongoLibrary : ILockLibrary
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
     };
 
-    public abstract Task<IAsyncDisposable> TakeAsync(string key);
+    public abstract Task<IAsyncDisposable> TakeAsync(string key, CancellationToken cancellationToken = default);
 
     public abstract ValueTask DisposeAsync();
 
@@ -29,11 +29,11 @@ internal abstract class MongoLibrary : ILockLibrary
     {
         private readonly RawMongoLock _lock = new(client.GetDatabase(Database), "raw_turns");
 
-        public override async Task<IAsyncDisposable> TakeAsync(string key)
+        public override async Task<IAsyncDisposable> TakeAsync(string key, CancellationToken cancellationToken = default)
         {
             string id = Guid.NewGuid().ToString();
             while (!await _lock.TryTakeAsync(key, id))
-                await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(10, 800)), TimeProvider.System);
+                await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(10, 800)), TimeProvider.System, cancellationToken);
             return new Hold(() => _lock.GiveBackAsync(key, id));
         }
 
@@ -58,7 +58,8 @@ internal abstract class MongoLibrary : ILockLibrary
             Url = uri, Database = Database, Collection = "turns", ConnectTimeout = s_patience, CommandTimeout = s_patience,
         }));
 
-        public override async Task<IAsyncDisposable> TakeAsync(string key) => await _locks.LockAsync(key);
+        public override async Task<IAsyncDisposable> TakeAsync(string key, CancellationToken cancellationToken = default) =>
+            await _locks.LockAsync(key, cancellationToken: cancellationToken);
 
         public override ValueTask DisposeAsync() => _locks.DisposeAsync();
     }

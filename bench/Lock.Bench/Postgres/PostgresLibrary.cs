@@ -44,7 +44,7 @@ internal abstract class PostgresLibrary : ILockLibrary
         }
     }
 
-    public abstract Task<IAsyncDisposable> TakeAsync(string key);
+    public abstract Task<IAsyncDisposable> TakeAsync(string key, CancellationToken cancellationToken = default);
 
     public abstract ValueTask DisposeAsync();
 
@@ -67,11 +67,11 @@ internal abstract class PostgresLibrary : ILockLibrary
             await base.CycleAsync(key, cycles);
         }
 
-        public override async Task<IAsyncDisposable> TakeAsync(string key)
+        public override async Task<IAsyncDisposable> TakeAsync(string key, CancellationToken cancellationToken = default)
         {
             var id = Guid.NewGuid().ToString();
             while (await RunAsync(Take, key, id) == 0)
-                await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
+                await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System, cancellationToken);
             return new Hold(() => RunAsync("UPDATE raw SET expires_at = '-infinity' WHERE key = $1 AND holder = $2", key, id));
         }
 
@@ -93,8 +93,9 @@ internal abstract class PostgresLibrary : ILockLibrary
 
     private sealed class MedallionLibrary(NpgsqlDataSource source) : PostgresLibrary
     {
-        public override async Task<IAsyncDisposable> TakeAsync(string key) =>
-            await new PostgresDistributedLock(new PostgresAdvisoryLockKey(key, allowHashing: true), source).AcquireAsync();
+        public override async Task<IAsyncDisposable> TakeAsync(string key, CancellationToken cancellationToken = default) =>
+            await new PostgresDistributedLock(new PostgresAdvisoryLockKey(key, allowHashing: true), source)
+                .AcquireAsync(cancellationToken: cancellationToken);
 
         public override ValueTask DisposeAsync() => source.DisposeAsync();
     }
@@ -103,7 +104,8 @@ internal abstract class PostgresLibrary : ILockLibrary
     {
         private readonly StoreLock _locks = new(store);
 
-        public override async Task<IAsyncDisposable> TakeAsync(string key) => await _locks.LockAsync(key);
+        public override async Task<IAsyncDisposable> TakeAsync(string key, CancellationToken cancellationToken = default) =>
+            await _locks.LockAsync(key, cancellationToken: cancellationToken);
 
         public override ValueTask DisposeAsync() => _locks.DisposeAsync();
     }

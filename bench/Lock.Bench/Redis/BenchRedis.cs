@@ -9,7 +9,7 @@ namespace Locking.Bench.Redis;
 /// <summary>A Redis server of the benchmark's own, without persistence.</summary>
 internal sealed class BenchRedis : IAsyncDisposable
 {
-    /// <summary>Of connecting, when many processes start at once.</summary>
+    /// <summary>Of connecting and of a command, when many processes start at once.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
 
     private readonly Process _process;
@@ -70,7 +70,8 @@ internal sealed class BenchRedis : IAsyncDisposable
     public static StoreLock NewLock(int port) => new(NewStore(port));
 
     public static ILockStore NewStore(int port) =>
-        new RedisLockProvider().CreateStore(new RedisLockSettings { Port = port, ConnectTimeout = s_patience });
+        new RedisLockProvider().CreateStore(
+            new RedisLockSettings { Port = port, ConnectTimeout = s_patience, CommandTimeout = s_patience });
 
     public static ILockStore NewQuorum(IReadOnlyList<int> ports) => new RedLockProvider().CreateStore(new RedLockSettings
     {

@@ -4,7 +4,8 @@ using System.IO.MemoryMappedFiles;
 namespace Locking.Bench.Redis;
 
 /// <summary>One process of several that want one key. "TASKS SECONDS" makes it begin; it answers with how often it took over from another
-/// process, and then with the wait of each turn in microseconds.</summary>
+/// process, how often one of its tasks took over from another task of any process, and then with the wait of each turn in
+/// microseconds.</summary>
 internal static class HandOffWorker
 {
     public static async Task RunAsync(Func<Task<ILockLibrary>> connect, string map, int number)
@@ -21,22 +22,23 @@ internal static class HandOffWorker
         while (await Console.In.ReadLineAsync() is { } line)
         {
             var parts = line.Split(' ');
-            var (changes, waits) = await TurnsAsync(locks, view, number, int.Parse(parts[0], CultureInfo.InvariantCulture),
+            var (changes, hands, waits) = await TurnsAsync(locks, view, number, int.Parse(parts[0], CultureInfo.InvariantCulture),
                 double.Parse(parts[1], CultureInfo.InvariantCulture));
             Console.WriteLine(
                 string.Join(' ',
                     waits.Select(static wait => wait.ToString("0", CultureInfo.InvariantCulture))
-                        .Prepend(changes.ToString(CultureInfo.InvariantCulture))));
+                        .Prepend(hands.ToString(CultureInfo.InvariantCulture)).Prepend(changes.ToString(CultureInfo.InvariantCulture))));
         }
     }
 
-    private static async Task<(int Changes, List<double> Waits)> TurnsAsync(ILockLibrary locks, MemoryMappedViewAccessor view, int number,
-        int tasks, double seconds)
+    private static async Task<(int Changes, int Hands, List<double> Waits)> TurnsAsync(
+        ILockLibrary locks, MemoryMappedViewAccessor view, int number, int tasks, double seconds)
     {
         var waits = new List<double>();
         var changes = 0;
+        var hands = 0;
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(seconds), TimeProvider.System);
-        await Task.WhenAll(Enumerable.Range(0, tasks).Select(_ => Task.Run(async () =>
+        await Task.WhenAll(Enumerable.Range(0, tasks).Select(task => Task.Run(async () =>
         {
             var mine = new List<double>();
             while (!stop.IsCancellationRequested)
@@ -49,12 +51,16 @@ internal static class HandOffWorker
                     if (view.ReadInt32(0) != number)
                         Interlocked.Increment(ref changes);
                     view.Write(0, number);
+                    var hand = (number * 1000) + task;
+                    if (view.ReadInt32(4) != hand)
+                        Interlocked.Increment(ref hands);
+                    view.Write(4, hand);
                 }
             }
 
             lock (waits)
                 waits.AddRange(mine);
         })));
-        return (changes, waits);
+        return (changes, hands, waits);
     }
 }

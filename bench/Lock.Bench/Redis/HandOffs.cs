@@ -9,6 +9,7 @@ internal static class HandOffs
 {
     public const double Seconds = 3;
     public const string Changes = "changes of process /s";
+    public const string Hands = "changes of holder /s";
     public const string P99 = "p99 wait ms";
     public const string Share = "least/most share";
 
@@ -39,19 +40,19 @@ internal static class HandOffs
                 foreach (var one in own)
                     await one.ReadAsync();
                 // Once to warm up; then counts.
-                await TurnAsync(own);
+                await TurnAsync(own, Seconds);
             }
 
             var turns = libraries.ToDictionary(static name => name, static _ => new List<Dictionary<string, double>>());
             for (var round = 0; round < rounds; round++)
             {
                 foreach (var (name, own) in workers)
-                    turns[name].Add(await TurnAsync(own));
+                    turns[name].Add(await TurnAsync(own, Seconds));
             }
 
             return [.. libraries.Select(name => new BenchColumn(
                 name, turns[name][0]
-                    .Keys.ToDictionary(static figure => figure, figure => Median(turns[name].Select(turn => turn[figure])))))];
+                    .Keys.ToDictionary(static figure => figure, figure => turns[name].Select(turn => turn[figure]).Median())))];
         }
         finally
         {
@@ -61,18 +62,23 @@ internal static class HandOffs
         }
     }
 
-    private static async Task<Dictionary<string, double>> TurnAsync(List<BenchChild> workers)
+    /// <summary>Has some processes want one key for a while, two tasks in each.</summary>
+    /// <param name="workers">The processes.</param>
+    /// <param name="seconds">How long.</param>
+    /// <returns>What it came to, by the names above.</returns>
+    public static async Task<Dictionary<string, double>> TurnAsync(IReadOnlyList<BenchChild> workers, double seconds)
     {
         var answers = await Task.WhenAll(
-            workers.ConvertAll(static worker => worker.AskAsync(string.Create(CultureInfo.InvariantCulture, $"{Tasks} {Seconds}"))));
+            workers.Select(worker => worker.AskAsync(string.Create(CultureInfo.InvariantCulture, $"{Tasks} {seconds}"))));
         var numbers = answers.Select(static answer =>
             answer.Split(' ').Select(static number => double.Parse(number, CultureInfo.InvariantCulture)).ToArray()).ToArray();
-        var shares = numbers.Select(static own => own.Length - 1).ToArray();
-        var waits = numbers.SelectMany(static own => own.Skip(1)).Order().ToArray();
+        var shares = numbers.Select(static own => own.Length - 2).ToArray();
+        var waits = numbers.SelectMany(static own => own.Skip(2)).Order().ToArray();
         return new Dictionary<string, double>
         {
-            [Changes] = numbers.Sum(static own => own[0]) / Seconds,
-            ["turns /s"] = waits.Length / Seconds,
+            [Changes] = numbers.Sum(static own => own[0]) / seconds,
+            [Hands] = numbers.Sum(static own => own[1]) / seconds,
+            ["turns /s"] = waits.Length / seconds,
             ["p50 wait ms"] = At(0.5),
             [P99] = At(0.99),
             ["longest wait ms"] = At(1),
@@ -81,11 +87,5 @@ internal static class HandOffs
 
         double At(double part) =>
             waits.Length == 0 ? double.PositiveInfinity : waits[Math.Min(waits.Length - 1, (int)(waits.Length * part))] / 1000;
-    }
-
-    private static double Median(IEnumerable<double> values)
-    {
-        var sorted = values.Order().ToArray();
-        return sorted[sorted.Length / 2];
     }
 }

@@ -39,7 +39,7 @@ internal abstract class RedisLibrary : ILockLibrary
     public abstract Task CycleAsync(string key, int cycles);
 
     /// <summary>Takes a lock that others want too, however long that takes.</summary>
-    public abstract Task<IAsyncDisposable> TakeAsync(string key);
+    public abstract Task<IAsyncDisposable> TakeAsync(string key, CancellationToken cancellationToken = default);
 
     public abstract ValueTask DisposeAsync();
 
@@ -56,11 +56,11 @@ internal abstract class RedisLibrary : ILockLibrary
 
         public override Task CycleAsync(string key, int cycles) => RawCycle.RunAsync(_database, release, key, cycles);
 
-        public override async Task<IAsyncDisposable> TakeAsync(string key)
+        public override async Task<IAsyncDisposable> TakeAsync(string key, CancellationToken cancellationToken = default)
         {
             RedisValue id = Guid.NewGuid().ToString();
             while (!await _database.StringSetAsync(key, id, Expiry, When.NotExists))
-                await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
+                await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System, cancellationToken);
             return new Hold(() => _database.ScriptEvaluateAsync(release, [key], [id]));
         }
 
@@ -89,7 +89,8 @@ internal abstract class RedisLibrary : ILockLibrary
             }
         }
 
-        public override async Task<IAsyncDisposable> TakeAsync(string key) => await LockOf(key).AcquireAsync();
+        public override async Task<IAsyncDisposable> TakeAsync(string key, CancellationToken cancellationToken = default) =>
+            await LockOf(key).AcquireAsync(cancellationToken: cancellationToken);
 
         public override ValueTask DisposeAsync() => CloseAsync(connections);
 
@@ -118,14 +119,16 @@ internal abstract class RedisLibrary : ILockLibrary
         }
 
         /// <summary>It has no default for how often to ask: as often as ours would without notices.</summary>
-        public override async Task<IAsyncDisposable> TakeAsync(string key)
+        public override async Task<IAsyncDisposable> TakeAsync(string key, CancellationToken cancellationToken = default)
         {
             while (true)
             {
-                var held = await _factory.CreateLockAsync(key, Expiry, TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(200));
+                var held = await _factory.CreateLockAsync(
+                    key, Expiry, TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(200), cancellationToken);
                 if (held.IsAcquired)
                     return held;
                 await held.DisposeAsync();
+                cancellationToken.ThrowIfCancellationRequested();
             }
         }
 
@@ -149,7 +152,8 @@ internal abstract class RedisLibrary : ILockLibrary
             }
         }
 
-        public override async Task<IAsyncDisposable> TakeAsync(string key) => await _locks.LockAsync(key);
+        public override async Task<IAsyncDisposable> TakeAsync(string key, CancellationToken cancellationToken = default) =>
+            await _locks.LockAsync(key, cancellationToken: cancellationToken);
 
         public override ValueTask DisposeAsync() => _locks.DisposeAsync();
     }

@@ -20,7 +20,7 @@ internal sealed class RedisSuite : IBenchSuite
     {
         foreach (var client in new[] { typeof(StackExchange.Redis.ConnectionMultiplexer),
             typeof(Medallion.Threading.Redis.RedisDistributedLock), typeof(RedLockNet.SERedis.RedLockFactory) })
-            report.Versions[client.Assembly.GetName().Name!] = VersionOf(client);
+            report.Versions[client.Assembly.GetName().Name!] = Machine.VersionOf(client);
         await using var server = await BenchRedis.StartAsync();
         if (report.Wants("redis, one task"))
             await UncontendedAsync(report, server, rounds);
@@ -113,14 +113,6 @@ internal sealed class RedisSuite : IBenchSuite
             foreach (var server in servers)
                 await server.DisposeAsync();
         }
-    }
-
-    private static string VersionOf(Type type)
-    {
-        var version =
-            System.Reflection.CustomAttributeExtensions.GetCustomAttribute<System.Reflection.AssemblyInformationalVersionAttribute>(
-                type.Assembly)?.InformationalVersion;
-        return version?.Split('+')[0] ?? "?";
     }
 
     /// <summary>Eight clients are parked; the lock is released: how long until the first has it, in raw round trips.</summary>

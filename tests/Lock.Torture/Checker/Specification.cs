@@ -143,7 +143,8 @@ public static class Specification
     }
 
     /// <summary>Busy means that somebody else may have held the lock while it was asked for.</summary>
-    /// <remarks>An answer that took a whole ttl may have been a grant that came too late to be used, which counts as not granted.</remarks>
+    /// <remarks>An answer that took a whole ttl may have been a grant that came too late to be used, which counts as not granted. A store
+    /// that forgot may know of a hold again that was given back.</remarks>
     private static IEnumerable<Violation> Busy(History history, List<Attempt> attempts)
     {
         // By time of asking, and the latest possible end of all that were asked for before: two of them, since the latest may be one's own.
@@ -163,7 +164,8 @@ public static class Specification
                     second = (until, ordered[next]);
             }
 
-            if ((latest.Of == one ? second : latest).Until < one.Asked)
+            if ((latest.Of == one ? second : latest).Until < one.Asked
+                && !history.ForgotBetween(one.Asked - history.Promise.Settle, one.Answer!.Value.At))
                 yield return new Violation(Rule.Outcomes, one.Key, one.Asked,
                     $"{one} was told that the lock is busy, and nobody could have held it", one);
         }
