@@ -35,8 +35,7 @@ public sealed class ReadmePageTests : IDisposable
             await using ILockHandle brief = await locks.LockAsync("k3", new LockOptions { Ttl = TimeSpan.FromMinutes(1) });
             handle.ThrowIfLost();                                        // right even after a pause of the process
             await handle.ExtendAsync(TimeSpan.FromMinutes(5));           // the lease from now on
-            UnlockOutcome outcome =
-                await handle.UnlockAsync();                    // Released, AlreadyExpired, HeldByAnother or Unknown: the truth
+            UnlockOutcome outcome = await handle.UnlockAsync();          // Released, AlreadyExpired, HeldByAnother or Unknown: the truth
             // </more>
             Assert.Equal(("k", "k2", UnlockOutcome.Released), (maybe?.Key, soon.Key, outcome));
         }
