@@ -41,7 +41,7 @@ public abstract partial class LockConformance : ConformanceSuite
     /// <inheritdoc/>
     protected override async Task AskBackendAsync()
     {
-        ILock locks = CreateLock(new LockOptions { Ttl = LongTtl }, null);
+        var locks = CreateLock(new LockOptions { Ttl = LongTtl }, null);
         await using (locks.ConfigureAwait(false))
             await locks.GetAsync(NewKey()).ConfigureAwait(false);
     }
@@ -54,13 +54,19 @@ public abstract partial class LockConformance : ConformanceSuite
 
     private static async Task<ILockHandle> TakeAsync(ILock locks, string key, LockOptions? options = null)
     {
-        long asked = TimeProvider.System.GetTimestamp();
-        ILockHandle? handle = await locks.TryLockAsync(key, options);
-
-        // On a machine that is busy with something else the first answer may take longer than the lease: then it counts as not granted
-        // (L48).
-        if (handle is null && options?.Ttl is { } ttl && TimeProvider.System.GetElapsedTime(asked) > ttl * 0.9)
+        var asked = TimeProvider.System.GetTimestamp();
+        ILockHandle? handle;
+        try
+        {
+            handle = await locks.TryLockAsync(key, options);
+        }
+        catch (LockStoreException) when (options?.Ttl is { } ttl && TimeProvider.System.GetElapsedTime(asked) > ttl * 0.9)
+        {
+            // On a machine that is busy with something else the first answer may take longer than the lease: then it counts as not granted
+            // (L48).
             handle = await locks.TryLockAsync(key, options with { WaitTimeout = Eventually.Patience });
+        }
+
         Assert.NotNull(handle);
         return handle;
     }
@@ -71,7 +77,7 @@ public abstract partial class LockConformance : ConformanceSuite
     private async Task AfterTimeAsync(Func<bool> condition, TimeSpan atMost, string what)
     {
         // The limit is in real time, also on a fake clock: a busy machine may need long for what a clock passes in a moment.
-        long since = TimeProvider.System.GetTimestamp();
+        var since = TimeProvider.System.GetTimestamp();
         while (true)
         {
             await Eventually.SettleAsync();
