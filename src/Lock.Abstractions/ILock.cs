@@ -44,7 +44,8 @@ public interface ILock : IAsyncDisposable
     /// <returns>The handle, or null when somebody else holds the lock. Null never hides a fault.</returns>
     /// <exception cref="ArgumentException">The key is empty or too long, two options do not go together, or an option belongs to the
     /// backend's configuration.</exception>
-    /// <exception cref="LockStoreException">The backend failed or did not answer.</exception>
+    /// <exception cref="LockStoreException">The backend failed or did not answer, or so late that nothing was left of the
+    /// lease.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">This object was disposed, before the call or during the wait.</exception>
     ValueTask<ILockHandle?> TryLockAsync(string key, LockOptions? options = null, CancellationToken cancellationToken = default);

@@ -159,7 +159,18 @@ public class SpecificationTests
         Assert.Equal([Rule.Outcomes], Busy(2010).Broken);
         Assert.Equal([Rule.Outcomes],
             new Story().Asks(0, "a.1", wait: 0).Add(1, "a", EventKind.Refused, "a.1").Broken); // its own attempt is nobody else
-        Assert.Empty(new Story().Asks(0, "a.1", wait: 0).Add(1001, "a", EventKind.Refused, "a.1").Broken); // a grant that came too late
+        Assert.Equal([Rule.Outcomes],
+            new Story().Asks(0, "a.1", wait: 0).Add(1001, "a", EventKind.Refused, "a.1").Broken); // a grant that came too late is no busy lock
+    }
+
+    [Fact]
+    public void A_store_that_forgot_may_know_of_a_hold_that_was_given_back()
+    {
+        Story Busy(double forgot) => new Story().Turn(0, 1, 2, "b.1", 4).Add(forgot, "nemesis", EventKind.Forgot, number: forgot - 10)
+            .Asks(3000, "a.1", wait: 0).Add(3001, "a", EventKind.Refused, "a.1");
+        Assert.Empty(Busy(2000).Broken);
+        Assert.Equal([Rule.Outcomes], Busy(900).Broken); // what it knew again has ended
+        Assert.Equal([Rule.Outcomes], Busy(4000).Broken);
     }
 
     [Fact]

@@ -5,8 +5,10 @@ public class StormTests
 {
     [Theory]
     [InlineData("inMemory", "worker-pause,worker-pause-short,worker-starve,worker-collect")]
-    [InlineData("broker", "worker-kill,worker-pause,store-kill-twice,store-term-twice,network-half")]
-    [InlineData("redis", "worker-kill,worker-pause,store-kill,network-answers-lost,network-break")]
+    [InlineData("broker", "worker-kill,worker-pause,store-kill-twice,store-term-twice,store-clock,network-half")]
+    [InlineData("redis", "worker-kill,worker-pause,store-kill,store-stale-snapshot,network-answers-lost,network-break")]
+    [InlineData("redis-aof", "worker-clock,store-clock,store-disk-full,store-directory,store-descriptors")]
+    [InlineData("redis-sentinel", "worker-kill,sentinel-failover,master-kill")]
     [InlineData("postgres", "worker-kill,worker-pause,store-kill,store-term-twice,store-terminate-sessions,network-answers-lost")]
     [InlineData("etcd", "worker-kill,worker-pause,minority-kill,leader-move,quorum-freeze,store-compact,lease-revoke")]
     public async Task A_short_storm_breaks_nothing(string backend, string faults)
@@ -16,7 +18,8 @@ public class StormTests
         {
             Workers = 3,
             Keys = 3,
-            Faults = faults.Split(','),
+            // Only root can fill a disk of its own.
+            Faults = [.. faults.Split(',').Where(static one => one != "store-disk-full" || SmallDisk.Lack is null)],
             // What is tried here is not how busy the machine is.
             Margin = TimeSpan.FromMilliseconds(400),
             Bound = TimeSpan.FromMinutes(1),

@@ -51,6 +51,7 @@ internal sealed partial class Contender
         if (_attempts.HasFailed)
             _turns.Tell(Key, null);
         _attempts.Answered();
+        _unusable = null;
         _ends.Learn(reply.IsGranted ? null : TimedWait.IsBusy);
         return now;
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Locking;
 
@@ -26,6 +27,7 @@ internal sealed partial class Contender : WaitingCall, ILateOutcome<AcquireReply
     private AcquireRequest _request;
     private ContenderWait? _wait;
     private string _outcome = LockTelemetry.Failed;
+    private LockStoreException? _unusable;
     private bool _mayHold;
     private bool _isGranted;
     private bool _hasTurn;
@@ -250,7 +252,7 @@ internal sealed partial class Contender : WaitingCall, ILateOutcome<AcquireReply
             throw;
         }
 
-        GiveBack();
+        GiveBack("was taken away again before it could be kept without expiry");
         return default;
     }
 
@@ -262,7 +264,10 @@ internal sealed partial class Contender : WaitingCall, ILateOutcome<AcquireReply
         if (lease is null || _lostMeanwhile)
         {
             lease?.Withdraw();
-            GiveBack();
+            GiveBack(lease is null
+                ? string.Create(CultureInfo.InvariantCulture, $"came after {_store.Clock.Elapsed(sentAt, now).TotalMilliseconds:0} ms, ")
+                    + string.Create(CultureInfo.InvariantCulture, $"when nothing was left of its ttl of {ttl.TotalMilliseconds:0} ms")
+                : "was taken away again before its answer came");
             return null;
         }
 
@@ -273,9 +278,13 @@ internal sealed partial class Contender : WaitingCall, ILateOutcome<AcquireReply
         return new LockHandle(lease, _attempts.Count, Budget.ElapsedAt(now));
     }
 
-    /// <summary>Releases the id in the background and goes on with a new one, which that release cannot touch.</summary>
-    private void GiveBack()
+    /// <summary>Releases the id in the background and goes on with a new one, which that release cannot touch. A call that has nothing more
+    /// to try says why, and not that somebody else holds the lock.</summary>
+    private void GiveBack(string why)
     {
+        _unusable = new LockStoreException(
+            $"The grant of '{Key}' by the {_store.Type} backend {why}: it is given back.", isTransient: true);
+        _ends.Learn(_unusable);
         _grants.GiveBack(_request, Options.FirstTtl);
         Volatile.Write(ref _request, NewRequest(Key));
         _mayHold = false;
@@ -283,6 +292,8 @@ internal sealed partial class Contender : WaitingCall, ILateOutcome<AcquireReply
 
     private ILockHandle? Conclude(ILockHandle? handle)
     {
+        if (handle is null && _unusable is not null)
+            throw _unusable;
         _outcome = handle is null ? LockTelemetry.Busy : LockTelemetry.Acquired;
         if (handle is not null)
         {

@@ -220,9 +220,42 @@ public sealed class UnansweredTests : EngineTest
             Time.Advance(Seconds(4));
             return ValueTask.FromResult(reply);
         };
-        Assert.Null(await Locks.TryLockAsync("k", Fixed(Seconds(4))));
+        LockStoreException fault =
+            await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.TryLockAsync("k", Fixed(Seconds(4))));
+        Assert.True(fault.IsTransient);
+        Assert.Contains("came after 4000 ms, when nothing was left of its ttl of 4000 ms", fault.Message, StringComparison.Ordinal);
         await Eventually.TrueAsync(() => Store.Releases == 1, "the release");
         Assert.Contains(Logs.Messages, m => m.Contains("too late", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task L48_Who_is_answered_busy_after_a_late_grant_is_told_busy()
+    {
+        Store.OnAcquire = (_, step, _) =>
+        {
+            AcquireReply reply = step();
+            Time.Advance(Seconds(4));
+            Store.OnAcquire = null;
+            Store.HoldElsewhere("k", Seconds(3600));
+            return ValueTask.FromResult(reply);
+        };
+        Task<ILockHandle?> call = Locks.TryLockAsync("k", Fixed(Seconds(4)) with { WaitTimeout = Seconds(6) }).AsTask();
+        await Time.AdvanceUntilAsync(() => call.IsCompleted, TimeSpan.FromMilliseconds(10), Seconds(10), "the end of the wait");
+        Assert.Null(await call);
+    }
+
+    [Fact]
+    public async Task L48_A_wait_that_ends_with_a_late_grant_is_not_told_busy()
+    {
+        Store.OnAcquire = (_, step, _) =>
+        {
+            AcquireReply reply = step();
+            Time.Advance(Seconds(4));
+            return ValueTask.FromResult(reply);
+        };
+        Task<ILockHandle?> call = Locks.TryLockAsync("k", Fixed(Seconds(4)) with { WaitTimeout = Seconds(2) }).AsTask();
+        await Time.AdvanceUntilAsync(() => call.IsCompleted, TimeSpan.FromMilliseconds(10), Seconds(10), "the end of the wait");
+        await Assert.ThrowsAsync<LockStoreException>(() => call);
     }
 
     [Fact]

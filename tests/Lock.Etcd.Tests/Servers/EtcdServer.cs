@@ -34,6 +34,15 @@ public sealed class EtcdServer : IAsyncDisposable
 
     public int PeerPort { get; }
 
+    /// <summary>Where its data are.</summary>
+    public string DataFolder => Path.Combine(_directory, "data");
+
+    /// <summary>The number of its process, which may have ended.</summary>
+    public int ProcessId => _process!.Id;
+
+    /// <summary>Whether its process has ended.</summary>
+    public bool HasEnded => _process!.HasExited;
+
     /// <summary>What etcdctl needs to be let in.</summary>
     public IReadOnlyList<string> ControlArguments { get; set; } = [];
 
@@ -68,16 +77,18 @@ public sealed class EtcdServer : IAsyncDisposable
     }
 
     /// <summary>Starts it, or starts it again after <see cref="Kill"/>.</summary>
-    public void Start(IReadOnlyList<EtcdServer> cluster)
+    /// <param name="cluster">All members, with this one.</param>
+    /// <param name="more">Further arguments, for this start only.</param>
+    public void Start(IReadOnlyList<EtcdServer> cluster, params string[] more)
     {
         string scheme = IsTls ? "https" : "http";
         string[] all =
         [
-            "--name", Name, "--data-dir", Path.Combine(_directory, "data"), "--logger", "zap", "--log-outputs", "stderr",
+            "--name", Name, "--data-dir", DataFolder, "--logger", "zap", "--log-outputs", "stderr",
             "--listen-client-urls", $"{scheme}://127.0.0.1:{Port}", "--advertise-client-urls", Url,
             "--listen-peer-urls", $"http://127.0.0.1:{PeerPort}", "--initial-advertise-peer-urls", $"http://127.0.0.1:{PeerPort}",
             "--initial-cluster", string.Join(',', cluster.Select(static member => $"{member.Name}=http://127.0.0.1:{member.PeerPort}")),
-            .. _arguments,
+            .. _arguments, .. more,
         ];
         var start = new ProcessStartInfo("etcd", all) { RedirectStandardError = true, WorkingDirectory = _directory };
         try
@@ -129,7 +140,7 @@ public sealed class EtcdServer : IAsyncDisposable
     public void Forget()
     {
         Kill();
-        Directory.Delete(Path.Combine(_directory, "data"), recursive: true);
+        Directory.Delete(DataFolder, recursive: true);
         Start([this]);
     }
 

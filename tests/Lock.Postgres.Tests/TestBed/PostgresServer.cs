@@ -8,10 +8,12 @@ namespace Locking;
 internal sealed class PostgresServer : IAsyncDisposable
 {
     private readonly List<string> _settings;
+    private readonly Func<string[]> _launcher;
     private Process? _process;
 
-    private PostgresServer(string folder, IEnumerable<string> settings)
+    private PostgresServer(string folder, IEnumerable<string> settings, Func<string[]>? launcher = null)
     {
+        _launcher = launcher ?? (static () => []);
         Folder = folder;
         Port = ServerProcess.FreePort();
         _settings = [.. settings];
@@ -33,20 +35,34 @@ internal sealed class PostgresServer : IAsyncDisposable
 
     /// <summary>Starts a new server. The role needs_password has to show one, needs_tls to come by TLS; all others are trusted.</summary>
     /// <param name="settings">Lines of postgresql.conf.</param>
-    public static async Task<PostgresServer> StartAsync(params string[] settings)
+    public static Task<PostgresServer> StartAsync(params string[] settings) => StartUnderAsync(static () => [], null, settings);
+
+    /// <summary>The same, started by another program.</summary>
+    /// <param name="launcher">That program's path and words, before the server's own; asked at each start.</param>
+    /// <param name="folder">For its files, removed at the end; null: a new one.</param>
+    /// <param name="settings">Lines of postgresql.conf.</param>
+    public static async Task<PostgresServer> StartUnderAsync(Func<string[]> launcher, string? folder, params string[] settings)
     {
-        var server = new PostgresServer(ServerProcess.CreateFolder(), settings);
-        await ServerProcess.RunAsync(Program("initdb"), "-D", server.Data, "-U", "postgres", "-A", "trust", "--no-sync", "--no-locale",
+        var server = new PostgresServer(folder ?? ServerProcess.CreateFolder(), settings, launcher);
+        await server.CreateAsync();
+        await server.StartAgainAsync();
+        return server;
+    }
+
+    /// <summary>Makes an empty database in place of what is there. The server does not run.</summary>
+    public async Task CreateAsync()
+    {
+        // The folder itself may be a mount.
+        if (Directory.Exists(Data)) await ServerProcess.RunAsync("find", Data, "-mindepth", "1", "-delete");
+        await ServerProcess.RunAsync(Program("initdb"), "-D", Data, "-U", "postgres", "-A", "trust", "--no-sync", "--no-locale",
             "-E", "UTF8");
-        await File.WriteAllTextAsync(Path.Combine(server.Data, "pg_hba.conf"), """
+        await File.WriteAllTextAsync(Path.Combine(Data, "pg_hba.conf"), """
             host all needs_password all scram-sha-256
             hostnossl all needs_tls all reject
             local all all trust
             host all all all trust
             host replication all all trust
             """);
-        await server.StartAgainAsync();
-        return server;
     }
 
     /// <summary>Starts a standby that follows this server.</summary>
@@ -70,10 +86,9 @@ internal sealed class PostgresServer : IAsyncDisposable
         {
             if (_process is not { HasExited: false })
             {
-                _process = ServerProcess.StartServer(
-                    Path.Combine(Folder, "log"), Program("postgres"),
-                    ["-D", Data, "-p", Port.ToString(CultureInfo.InvariantCulture),
-                        .. settings.SelectMany(static one => (string[])["-c", one])]);
+                string[] line = [.. _launcher(), Program("postgres"), "-D", Data, "-p", Port.ToString(CultureInfo.InvariantCulture),
+                    .. settings.SelectMany(static one => (string[])["-c", one])];
+                _process = ServerProcess.StartServer(Path.Combine(Folder, "log"), line[0], line[1..]);
             }
 
             return await AnswersAsync();
@@ -115,6 +130,11 @@ internal sealed class PostgresServer : IAsyncDisposable
             "the server's processes have ended");
         Source.Clear();
     }
+
+    /// <summary>The numbers of its processes; none when it does not run.</summary>
+    public IReadOnlyList<int> ProcessIds() => _process is { HasExited: false } postmaster
+        ? [.. Processes(postmaster).Select(static one => int.Parse(one, CultureInfo.InvariantCulture))]
+        : [];
 
     /// <summary>A signal for the server and all its processes.</summary>
     public async Task SignalAllAsync(string signal)

@@ -5,8 +5,12 @@ namespace Locking.Torture;
 /// <summary>A broker in a process of its own; every second worker reaches it through a TCP network, the others over its socket.</summary>
 internal sealed class BrokerBackend : IBackend
 {
+    private FakeClock? _clock;
+    private bool _isOnSmallDisk;
+    private SmallDisk? _disk;
     private string _folder = "";
     private int _port;
+    private List<string> _said = [];
     private ChildProcess? _server;
     private FaultProxy? _network;
 
@@ -45,20 +49,20 @@ internal sealed class BrokerBackend : IBackend
             await nemesis.RestAsync(1.5);
             _server.Thaw();
         },
-        ["store-directory"] = async nemesis =>
+        ["store-directory"] = RemoveFilesAsync,
+        ["store-descriptors"] = nemesis => nemesis.ExhaustDescriptorsAsync([_server!.Id], () => _network!.Break(half: false)),
+        ["store-disk-full"] = async nemesis =>
         {
-            foreach (var file in Directory.GetFiles(Path.Combine(_folder, "run")))
-                File.Delete(file);
-            await nemesis.RestAsync(0.3);
+            _disk!.Fill();
+            await nemesis.RestAsync(1.5);
+            _disk.Empty();
+            if (!_server!.HasEnded)
+                return;
+            nemesis.Left(EndedByItself());
+            await ServeAsync();
         },
-        ["store-descriptors"] = async nemesis =>
-        {
-            var now = Directory.GetFiles(string.Create(CultureInfo.InvariantCulture, $"/proc/{_server!.Id}/fd")).Length;
-            await nemesis.RunAsync("prlimit", $"--pid={_server.Id}", $"--nofile={now}:65536");
-            _network!.Break(half: false);
-            await nemesis.RestAsync();
-            await nemesis.RunAsync("prlimit", $"--pid={_server.Id}", "--nofile=65536:65536");
-        },
+        // The broker counts leases by a clock that nobody can set.
+        ["store-clock"] = nemesis => _clock!.StrayAsync(nemesis),
         ["network-cut"] = nemesis => nemesis.WeatherAsync(_network!, Weather.Cut),
         ["network-silent"] = nemesis => nemesis.WeatherAsync(_network!, Weather.Silent),
         ["network-slow"] = nemesis => nemesis.WeatherAsync(_network!, Weather.Slow),
@@ -69,9 +73,17 @@ internal sealed class BrokerBackend : IBackend
 
     private string SocketPath => Path.Combine(_folder, "run", "broker.sock");
 
+    public void Prepare(Func<string, bool> isChosen)
+    {
+        _clock = isChosen("store-clock") ? new FakeClock() : null;
+        _isOnSmallDisk = isChosen("store-disk-full");
+    }
+
     public async Task StartAsync(string folder, int seed)
     {
         _folder = folder;
+        if (_isOnSmallDisk)
+            _disk = await SmallDisk.MountAsync(Path.Combine(folder, "run"), megabytes: 16, "mode=700");
         await ServeAsync();
         _network = new FaultProxy(_port, seed);
     }
@@ -83,6 +95,8 @@ internal sealed class BrokerBackend : IBackend
 
     public async Task<IReadOnlyList<string>> LeftoversAsync()
     {
+        if (_server!.HasEnded)
+            return [EndedByItself()];
         await using var locks = Lock.Create(Config(1));
         List<string> left = [];
         await foreach (var info in locks.ListAsync(""))
@@ -95,6 +109,37 @@ internal sealed class BrokerBackend : IBackend
         if (_network is not null)
             await _network.DisposeAsync();
         _server?.Dispose();
+        if (_disk is not null)
+            await _disk.DisposeAsync();
+        _clock?.Dispose();
+    }
+
+    /// <summary>The broker looks every second whether its files are there, and makes them anew. Where it is killed before that, its record is
+    /// gone.</summary>
+    private async Task RemoveFilesAsync(Nemesis nemesis)
+    {
+        foreach (string file in Directory.GetFiles(Path.Combine(_folder, "run")))
+            File.Delete(file);
+        if (nemesis.Draw() < 0.5)
+        {
+            await Nemesis.UntilAsync(() => Task.FromResult(File.Exists(SocketPath + ".record") && File.Exists(SocketPath)),
+                "the broker makes its files anew");
+            return;
+        }
+
+        await nemesis.RestAsync(0.3);
+        await nemesis.ForgetAsync(async () =>
+        {
+            await _server!.KillAsync();
+            await ServeAsync();
+        });
+    }
+
+    private string EndedByItself()
+    {
+        lock (_said)
+            return string.Create(CultureInfo.InvariantCulture, $"a broker that ended by itself ({_server!.ExitCode}): ")
+                + string.Join("; ", _said.TakeLast(20));
     }
 
     private async Task TermAsync(Nemesis nemesis, double rest)
@@ -111,9 +156,9 @@ internal sealed class BrokerBackend : IBackend
         {
             _server?.Dispose();
             var first = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
-            List<string> said = [];
+            List<string> said = _said = [];
             _server = ChildProcess.Own(
-                ["broker", SocketPath, _port.ToString(CultureInfo.InvariantCulture)],
+                ["broker", SocketPath, _port.ToString(CultureInfo.InvariantCulture)], _clock?.Environment(),
                 hear: line =>
                 {
                     lock (said)

@@ -8,6 +8,8 @@ namespace Locking.Torture;
 internal sealed class EtcdBackend : IBackend
 {
     private readonly List<FaultProxy> _networks = [];
+    private readonly List<SmallDisk> _disks = [];
+    private bool _isOnSmallDisks;
     private EtcdCluster _cluster = null!;
 
     public IReadOnlyDictionary<string, Func<Nemesis, Task>> Faults => new Dictionary<string, Func<Nemesis, Task>>(StringComparer.Ordinal)
@@ -23,6 +25,13 @@ internal sealed class EtcdBackend : IBackend
         ["minority-cut"] = nemesis => nemesis.WeatherAsync(AnyNetwork(nemesis), Weather.Cut),
         ["minority-silent"] = nemesis => nemesis.WeatherAsync(AnyNetwork(nemesis), Weather.Silent),
         ["minority-answers-lost"] = nemesis => nemesis.WeatherAsync(AnyNetwork(nemesis), Weather.AnswersLost),
+        ["minority-descriptors"] = nemesis =>
+        {
+            int place = nemesis.Random.Next(3);
+            return nemesis.ExhaustDescriptorsAsync([_cluster.Members[place].ProcessId], () => _networks[place].Break(half: false));
+        },
+        ["minority-disk-full"] = FillAsync,
+        ["minority-directory"] = nemesis => EtcdReplacement.ReplaceAsync(_cluster, Any(nemesis), nemesis),
         ["leader-kill"] = async nemesis =>
         {
             if (await LeaderAsync() is { } leader)
@@ -55,10 +64,14 @@ internal sealed class EtcdBackend : IBackend
         ["network-half"] = nemesis => AllAsync(network => nemesis.BreakAsync(network, half: true)),
     };
 
+    public void Prepare(Func<string, bool> isChosen) => _isOnSmallDisks = isChosen("minority-disk-full");
+
     public async Task StartAsync(string folder, int seed)
     {
         // Leases of one second are granted from this on.
         _cluster = await EtcdCluster.StartAsync("--heartbeat-interval", "60", "--election-timeout", "600");
+        if (_isOnSmallDisks)
+            await MoveToSmallDisksAsync();
         _networks.AddRange(_cluster.Members.Select((member, i) => new FaultProxy(member.Port, seed + i)));
     }
 
@@ -85,8 +98,44 @@ internal sealed class EtcdBackend : IBackend
     {
         foreach (FaultProxy network in _networks)
             await network.DisposeAsync();
-        if (_cluster is not null)
-            await _cluster.DisposeAsync();
+        if (_cluster is null)
+            return;
+        foreach (EtcdServer member in _cluster.Members)
+            member.Kill();
+        foreach (SmallDisk disk in _disks)
+            await disk.DisposeAsync();
+        await _cluster.DisposeAsync();
+    }
+
+    /// <summary>The data of all members, each on a disk of its own.</summary>
+    private async Task MoveToSmallDisksAsync()
+    {
+        foreach (EtcdServer member in _cluster.Members)
+        {
+            member.Kill();
+            string old = member.DataFolder + ".old";
+            Directory.Move(member.DataFolder, old);
+
+            // Two segments of its log are 128 MB.
+            _disks.Add(await SmallDisk.MountAsync(member.DataFolder, megabytes: 200, "mode=700"));
+            foreach (string one in Directory.GetFileSystemEntries(old))
+                await Nemesis.RunAsync("mv", one, member.DataFolder);
+            Directory.Delete(old, recursive: true);
+        }
+
+        await _cluster.StartAgainAsync([.. _cluster.Members]);
+    }
+
+    /// <summary>A member that has no room ends by itself; somebody starts it again.</summary>
+    private async Task FillAsync(Nemesis nemesis)
+    {
+        int place = nemesis.Random.Next(3);
+        EtcdServer member = _cluster.Members[place];
+        _disks[place].Fill();
+        await nemesis.RestAsync(1.5);
+        _disks[place].Empty();
+        if (member.HasEnded)
+            await _cluster.StartAgainAsync(member);
     }
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);

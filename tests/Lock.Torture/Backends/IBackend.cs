@@ -12,6 +12,12 @@ public interface IBackend : IAsyncDisposable
     /// <summary>What may be done to the store and its network. Each name is a word of the command line.</summary>
     IReadOnlyDictionary<string, Func<Nemesis, Task>> Faults { get; }
 
+    /// <summary>Makes ready what some faults need from the start on. Called before it.</summary>
+    /// <param name="isChosen">Whether a fault is to come, by its name.</param>
+    void Prepare(Func<string, bool> isChosen)
+    {
+    }
+
     /// <summary>Starts the servers.</summary>
     /// <param name="folder">For their files.</param>
     /// <param name="seed">The seed of everything random.</param>
@@ -37,6 +43,7 @@ public static class Backends
         ["redis"] = static () => new RedisBackend(persists: false, replicates: false),
         ["redis-aof"] = static () => new RedisBackend(persists: true, replicates: false),
         ["redis-replica"] = static () => new RedisBackend(persists: false, replicates: true),
+        ["redis-sentinel"] = static () => new RedisSentinelBackend(),
         ["redLock"] = static () => new RedLockBackend(),
         ["mongo"] = static () => new MongoBackend(),
         ["postgres"] = static () => new PostgresBackend(isPooled: false),

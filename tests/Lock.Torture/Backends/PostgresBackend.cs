@@ -1,4 +1,5 @@
 using System.Globalization;
+using Npgsql;
 
 namespace Locking.Torture;
 
@@ -13,6 +14,10 @@ internal sealed class PostgresBackend(bool isPooled) : IBackend
     private PgBouncer? _pooler;
     private Task _supervising = Task.CompletedTask;
     private FaultProxy? _network;
+    private FakeClock? _clock;
+    private bool _isOnSmallDisk;
+    private bool _mayBeAhead;
+    private SmallDisk? _disk;
 
     public IReadOnlyDictionary<string, Func<Nemesis, Task>> Faults => new Dictionary<string, Func<Nemesis, Task>>(StringComparer.Ordinal)
     {
@@ -52,6 +57,11 @@ internal sealed class PostgresBackend(bool isPooled) : IBackend
             await _server.ExecuteAsync("VACUUM FULL locks");
             await nemesis.RestAsync(0.2);
         },
+        ["store-descriptors"] = nemesis =>
+            nemesis.ExhaustDescriptorsAsync(_server.ProcessIds(), () => _network!.Break(half: false)),
+        ["store-disk-full"] = FillAsync,
+        ["store-directory"] = nemesis => nemesis.ForgetAsync(LoseAsync),
+        ["store-clock"] = nemesis => _clock!.WanderAsync(nemesis, nemesis.ForgetAsync, _mayBeAhead),
         ["network-cut"] = nemesis => nemesis.WeatherAsync(_network!, Weather.Cut),
         ["network-silent"] = nemesis => nemesis.WeatherAsync(_network!, Weather.Silent),
         ["network-slow"] = nemesis => nemesis.WeatherAsync(_network!, Weather.Slow),
@@ -60,16 +70,25 @@ internal sealed class PostgresBackend(bool isPooled) : IBackend
         ["network-half"] = nemesis => nemesis.BreakAsync(_network!, half: true),
     };
 
+    public void Prepare(Func<string, bool> isChosen)
+    {
+        _clock = isChosen("store-clock") ? new FakeClock() : null;
+        _mayBeAhead = !isChosen("store-directory");
+        _isOnSmallDisk = isChosen("store-disk-full");
+    }
+
     public async Task StartAsync(string folder, int seed)
     {
-        _server = await PostgresServer.StartAsync();
+        string files = ServerProcess.CreateFolder();
+        if (_isOnSmallDisk)
+            _disk = await SmallDisk.MountAsync(Path.Combine(files, "data"), megabytes: 400, "uid=65534", "gid=65534", "mode=700");
+        _server = await PostgresServer.StartUnderAsync(_clock is null ? static () => [] : _clock.Launcher, files);
         _pooler = isPooled ? await PgBouncer.StartAsync(_server) : null;
         _supervising = _pooler is null ? Task.CompletedTask : SuperviseAsync(_pooler);
         _network = new FaultProxy(_pooler?.Port ?? _server.Port, seed);
 
         // Made before anything can interrupt it: what is tried here is not who makes the table.
-        await using ILock locks = Lock.Create(Config(0));
-        await locks.GetAsync("none");
+        await MakeTableAsync();
     }
 
     public string Config(int worker)
@@ -100,7 +119,49 @@ internal sealed class PostgresBackend(bool isPooled) : IBackend
         if (_pooler is not null)
             await _pooler.DisposeAsync();
         if (_server is not null)
+            await _server.KillAllAsync();
+        if (_disk is not null)
+            await _disk.DisposeAsync();
+        if (_server is not null)
             await _server.DisposeAsync();
+        _clock?.Dispose();
+    }
+
+    private async Task MakeTableAsync()
+    {
+        await using ILock locks = Lock.Create(Config(0));
+        await locks.GetAsync("none");
+    }
+
+    /// <summary>No room, and a new segment of the log that needs some.</summary>
+    private async Task FillAsync(Nemesis nemesis)
+    {
+        _disk!.Fill();
+        for (int i = 0; i < 2; i++)
+        {
+            try
+            {
+                await _server.ExecuteAsync("SELECT pg_switch_wal()");
+            }
+            catch (NpgsqlException)
+            {
+                // It has none: all sessions end, and the server recovers once it can.
+            }
+
+            await nemesis.RestAsync(0.7);
+        }
+
+        _disk.Empty();
+        await _server.StartAgainAsync();
+    }
+
+    /// <summary>Somebody removes the database, and makes a new one.</summary>
+    private async Task LoseAsync()
+    {
+        await _server.KillAllAsync();
+        await _server.CreateAsync();
+        await _server.StartAgainAsync();
+        await MakeTableAsync();
     }
 
     /// <summary>PgBouncer 1.18 ends by itself ("server in bad state") where a statement is cancelled while the server stands

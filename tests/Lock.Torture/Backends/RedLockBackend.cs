@@ -10,6 +10,7 @@ internal sealed class RedLockBackend : IBackend
     private const int LongestTtl = 1500;
 
     private readonly List<RedisNode> _nodes = [];
+    private readonly List<FakeClock> _clocks = [];
 
     public IReadOnlyList<int> Ports => [.. _nodes.Select(static node => node.Network.Port)];
 
@@ -27,6 +28,15 @@ internal sealed class RedLockBackend : IBackend
             await Any(nemesis).AskAsync("FLUSHALL");
             await WaitOutAsync(nemesis);
         },
+        ["minority-stale-snapshot"] = async nemesis =>
+        {
+            RedisNode node = Any(nemesis);
+            await node.SaveAsync();
+            await nemesis.RestAsync(1.5);
+            await node.Process.KillAsync();
+            await node.ServeSavedAsync();
+            await WaitOutAsync(nemesis);
+        },
         ["minority-freeze"] = async nemesis =>
         {
             var node = Any(nemesis);
@@ -37,6 +47,12 @@ internal sealed class RedLockBackend : IBackend
         ["minority-cut"] = nemesis => nemesis.WeatherAsync(Any(nemesis).Network, Weather.Cut),
         ["minority-silent"] = nemesis => nemesis.WeatherAsync(Any(nemesis).Network, Weather.Silent),
         ["minority-answers-lost"] = nemesis => nemesis.WeatherAsync(Any(nemesis).Network, Weather.AnswersLost),
+        ["minority-clock"] = async nemesis =>
+        {
+            // What a node forgets at a step forth, the others know: nothing may come of it.
+            await _clocks[nemesis.Random.Next(_clocks.Count)].WanderAsync(nemesis, static step => step(), mayBeAhead: true);
+            await WaitOutAsync(nemesis);
+        },
         ["network-slow"] = async nemesis =>
         {
             foreach (var node in _nodes)
@@ -56,10 +72,16 @@ internal sealed class RedLockBackend : IBackend
         },
     };
 
+    public void Prepare(Func<string, bool> isChosen)
+    {
+        for (int i = 0; i < 3 && isChosen("minority-clock"); i++)
+            _clocks.Add(new FakeClock());
+    }
+
     public async Task StartAsync(string folder, int seed)
     {
         for (var i = 0; i < 3; i++)
-            _nodes.Add(new RedisNode(Path.Combine(folder, $"node{i}"), seed + i, persists: false));
+            _nodes.Add(new RedisNode(Path.Combine(folder, $"node{i}"), seed + i, persists: false, _clocks.ElementAtOrDefault(i)));
         await Task.WhenAll(_nodes.Select(static node => node.StartAsync()));
     }
 
@@ -73,6 +95,8 @@ internal sealed class RedLockBackend : IBackend
     {
         foreach (var node in _nodes)
             await node.DisposeAsync();
+        foreach (FakeClock clock in _clocks)
+            clock.Dispose();
     }
 
     private RedisNode Any(Nemesis nemesis) => _nodes[nemesis.Random.Next(_nodes.Count)];

@@ -6,6 +6,10 @@ namespace Locking.Torture;
 /// or with a replica that may be promoted (and forget).</summary>
 internal sealed class RedisBackend(bool persists, bool replicates) : IBackend
 {
+    private FakeClock? _clock;
+    private bool _isOnSmallDisk;
+    private bool _mayBeAhead;
+    private SmallDisk? _disk;
     private RedisNode _node = null!;
     private RedisNode? _replica;
 
@@ -28,6 +32,9 @@ internal sealed class RedisBackend(bool persists, bool replicates) : IBackend
                     await _node.AskAsync("SCRIPT", "FLUSH");
                     await nemesis.RestAsync(0.1);
                 },
+                ["store-descriptors"] = nemesis =>
+                    nemesis.ExhaustDescriptorsAsync([_node.Process.Id], () => _node.Network.Break(half: false)),
+                ["store-clock"] = nemesis => _clock!.WanderAsync(nemesis, nemesis.ForgetAsync, _mayBeAhead),
                 ["network-cut"] = nemesis => nemesis.WeatherAsync(_node.Network, Weather.Cut),
                 ["network-silent"] = nemesis => nemesis.WeatherAsync(_node.Network, Weather.Silent),
                 ["network-slow"] = nemesis => nemesis.WeatherAsync(_node.Network, Weather.Slow),
@@ -36,33 +43,37 @@ internal sealed class RedisBackend(bool persists, bool replicates) : IBackend
                 ["network-half"] = nemesis => nemesis.BreakAsync(_node.Network, half: true),
             };
             if (replicates)
-            {
                 faults["store-failover"] = FailOverAsync;
-                return faults;
-            }
-
-            faults["store-kill"] = nemesis => RestartAsync(nemesis, 0.5, _node.Process.KillAsync);
-            faults["store-term"] = nemesis => RestartAsync(nemesis, 0.5, () => _node.Process.TermAsync(TimeSpan.FromSeconds(10)));
-            faults["store-kill-twice"] = async nemesis =>
-            {
-                await RestartAsync(nemesis, 0, _node.Process.KillAsync);
-                await RestartAsync(nemesis, 0.1, () => _node.Process.KillAsync());
-            };
-            if (!persists)
-                faults["store-flush"] = nemesis => nemesis.ForgetAsync(() => _node.AskAsync("FLUSHALL"));
+            else
+                AddRestarts(faults);
+            if (persists)
+                AddFiles(faults);
+            else if (!replicates)
+                AddLosses(faults);
             return faults;
         }
     }
 
+    public void Prepare(Func<string, bool> isChosen)
+    {
+        _clock = isChosen("store-clock") ? new FakeClock() : null;
+        _mayBeAhead = persists && !isChosen("store-directory");
+        _isOnSmallDisk = persists && isChosen("store-disk-full");
+    }
+
+
     public async Task StartAsync(string folder, int seed)
     {
-        _node = new RedisNode(Path.Combine(folder, "one"), seed, persists);
+        string files = Path.Combine(folder, "one");
+        if (_isOnSmallDisk)
+            _disk = await SmallDisk.MountAsync(files, megabytes: 64);
+        _node = new RedisNode(files, seed, persists, _clock);
         await _node.StartAsync();
         if (!replicates)
             return;
-        _replica = new RedisNode(Path.Combine(folder, "two"), seed + 1, persists: false);
+        _replica = new RedisNode(Path.Combine(folder, "two"), seed + 1, persists: false, _clock);
         await _replica.StartAsync();
-        await FollowAsync();
+        await _replica.FollowAsync(_node);
     }
 
     public string Config(int worker) =>
@@ -76,6 +87,65 @@ internal sealed class RedisBackend(bool persists, bool replicates) : IBackend
         await _node.DisposeAsync();
         if (_replica is not null)
             await _replica.DisposeAsync();
+        if (_disk is not null)
+            await _disk.DisposeAsync();
+        _clock?.Dispose();
+    }
+
+    private void AddRestarts(Dictionary<string, Func<Nemesis, Task>> faults)
+    {
+        faults["store-kill"] = nemesis => RestartAsync(nemesis, 0.5, _node.Process.KillAsync);
+        faults["store-term"] = nemesis => RestartAsync(nemesis, 0.5, () => _node.Process.TermAsync(TimeSpan.FromSeconds(10)));
+        faults["store-kill-twice"] = async nemesis =>
+        {
+            await RestartAsync(nemesis, 0, _node.Process.KillAsync);
+            await RestartAsync(nemesis, 0.1, _node.Process.KillAsync);
+        };
+    }
+
+    private void AddFiles(Dictionary<string, Func<Nemesis, Task>> faults)
+    {
+        faults["store-disk-full"] = async nemesis =>
+        {
+            _disk!.Fill();
+            await nemesis.RestAsync(1.5);
+            _disk.Empty();
+
+            // Told to write always, it ends where it cannot; somebody starts it again.
+            await Nemesis.UntilAsync(async () =>
+            {
+                if (_node.Process.HasEnded)
+                    await _node.ServeAsync();
+                return await _node.AskAsync("PING") is "PONG";
+            }, "the server answers once there is room again");
+        };
+
+        // What it writes from here on is in files without a name, and gone with its end.
+        faults["store-directory"] = async nemesis =>
+        {
+            _node.RemoveFiles();
+            await nemesis.RestAsync();
+            await nemesis.ForgetAsync(async () =>
+            {
+                await _node.Process.KillAsync();
+                await _node.ServeAsync();
+            });
+        };
+    }
+
+    private void AddLosses(Dictionary<string, Func<Nemesis, Task>> faults)
+    {
+        faults["store-flush"] = nemesis => nemesis.ForgetAsync(() => _node.AskAsync("FLUSHALL"));
+        faults["store-stale-snapshot"] = async nemesis =>
+        {
+            await _node.SaveAsync();
+            await nemesis.RestAsync(1.5);
+            await nemesis.ForgetAsync(async () =>
+            {
+                await _node.Process.KillAsync();
+                await _node.ServeSavedAsync();
+            });
+        };
     }
 
     private async Task RestartAsync(Nemesis nemesis, double rest, Func<Task> end)
@@ -102,30 +172,9 @@ internal sealed class RedisBackend(bool persists, bool replicates) : IBackend
             _replica.Process.Thaw();
             await _replica.AskAsync("REPLICAOF", "NO", "ONE");
             await _node.ServeAsync();
-            await _node.AskAsync("REPLICAOF", "127.0.0.1", $"{_replica.Port}");
-            await UntilAsync(async () =>
-                await _node.AskAsync("INFO", "replication") is string info
-                    && info.Contains("master_link_status:up", StringComparison.Ordinal));
+            await _node.FollowAsync(_replica);
             await _node.AskAsync("REPLICAOF", "NO", "ONE");
         });
-        await FollowAsync();
-    }
-
-    private async Task FollowAsync()
-    {
-        await _replica!.AskAsync("REPLICAOF", "127.0.0.1", $"{_node.Port}");
-        await UntilAsync(async () =>
-            await _replica.AskAsync("INFO", "replication") is string info
-                && info.Contains("master_link_status:up", StringComparison.Ordinal));
-    }
-
-    private static async Task UntilAsync(Func<Task<bool>> reached)
-    {
-        for (var limit = HistoryLog.Now + TimeSpan.FromSeconds(30).Ticks; !await reached();)
-        {
-            if (HistoryLog.Now > limit)
-                throw new TimeoutException("The replica does not follow.");
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
-        }
+        await _replica.FollowAsync(_node);
     }
 }

@@ -4,8 +4,8 @@ using Locking.Testing;
 
 namespace Locking.Torture;
 
-/// <summary>A Redis server of a torture, behind a network.</summary>
-internal sealed class RedisNode(string folder, int seed, bool persists) : IAsyncDisposable
+/// <summary>A Redis server of a torture, behind a network; with a wall clock of its own, or the machine's.</summary>
+internal sealed class RedisNode(string folder, int seed, bool persists, FakeClock? clock = null) : IAsyncDisposable
 {
     /// <summary>Ends of companions that stay, beside the token counters of the slots: token counters of other formats, a node's note of its
     /// life, the longest lease that was asked for.</summary>
@@ -36,15 +36,44 @@ internal sealed class RedisNode(string folder, int seed, bool persists) : IAsync
     public async Task ServeAsync()
     {
         _process?.Dispose();
-        _process = new ChildProcess(Environment.GetEnvironmentVariable("LOCK_TEST_REDIS_SERVER") ?? "redis-server", Words, folder: folder);
-        var limit = HistoryLog.Now + TimeSpan.FromSeconds(30).Ticks;
-        while (await AskAsync("PING") is not "PONG")
-        {
-            if (HistoryLog.Now > limit || _process.HasEnded)
-                throw new InvalidOperationException($"redis-server on port {Port} does not answer.");
-            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
-        }
+        _process = new ChildProcess(Environment.GetEnvironmentVariable("LOCK_TEST_REDIS_SERVER") ?? "redis-server", Words,
+            clock?.Environment(), folder: folder);
+        await Nemesis.UntilAsync(async () =>
+            await AskAsync("PING") is "PONG"
+                || (_process.HasEnded ? throw new InvalidOperationException($"redis-server on port {Port} has ended.") : false),
+            $"redis-server on port {Port} answers");
     }
+
+    /// <summary>Puts down what it holds in memory, for a later start.</summary>
+    public async Task SaveAsync() => await AskAsync("SAVE");
+
+    /// <summary>Starts it with what was saved last, which is not there for the start after it.</summary>
+    public async Task ServeSavedAsync()
+    {
+        await ServeAsync();
+        File.Delete(Path.Combine(folder, "dump.rdb"));
+    }
+
+    /// <summary>Somebody removes its files while it runs.</summary>
+    public void RemoveFiles()
+    {
+        foreach (string one in Directory.GetDirectories(folder))
+            Directory.Delete(one, recursive: true);
+        foreach (string one in Directory.GetFiles(folder))
+            File.Delete(one);
+    }
+
+    /// <summary>Makes it a replica, and waits until it has what the master has.</summary>
+    public async Task FollowAsync(RedisNode master)
+    {
+        ArgumentNullException.ThrowIfNull(master);
+        await AskAsync("REPLICAOF", "127.0.0.1", $"{master.Port}");
+        await Nemesis.UntilAsync(IsFollowingAsync, $"the replica on port {Port} follows");
+    }
+
+    /// <summary>Whether it is a replica that is connected to its master.</summary>
+    public async Task<bool> IsFollowingAsync() => await AskAsync("INFO", "replication") is string info
+        && info.Contains("master_link_status:up", StringComparison.Ordinal);
 
     /// <summary>One command on a connection of its own, around the network; null when there is no answer.</summary>
     public async Task<object?> AskAsync(params string[] words)
@@ -83,7 +112,7 @@ internal sealed class RedisNode(string folder, int seed, bool persists) : IAsync
         _process?.Dispose();
     }
 
-    private static int FreePort()
+    public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

@@ -143,16 +143,15 @@ public static class Specification
     }
 
     /// <summary>Busy means that somebody else may have held the lock while it was asked for.</summary>
-    /// <remarks>An answer that took a whole ttl may have been a grant that came too late to be used, which counts as not granted.</remarks>
+    /// <remarks>A store that forgot may know of a hold again that was given back.</remarks>
     private static IEnumerable<Violation> Busy(History history, List<Attempt> attempts)
     {
         // By time of asking, and the latest possible end of all that were asked for before: two of them, since the latest may be one's own.
         (long Until, Attempt? Of) latest = (long.MinValue, null), second = (long.MinValue, null);
         var ordered = attempts.OrderBy(static one => one.Asked).ToList();
         var next = 0;
-        foreach (var one in attempts.Where(one =>
-            one.Answer is { Kind: EventKind.Refused } answer && answer.At - one.Asked - Math.Max(0, one.Wait) < history.Promise.Ttl * 0.9)
-                .OrderBy(static one => one.Answer!.Value.At))
+        foreach (var one in attempts.Where(static one => one.Answer is { Kind: EventKind.Refused })
+            .OrderBy(static one => one.Answer!.Value.At))
         {
             for (; next < ordered.Count && ordered[next].Asked < one.Answer!.Value.At; next++)
             {
@@ -163,7 +162,8 @@ public static class Specification
                     second = (until, ordered[next]);
             }
 
-            if ((latest.Of == one ? second : latest).Until < one.Asked)
+            if ((latest.Of == one ? second : latest).Until < one.Asked
+                && !history.ForgotBetween(one.Asked - history.Promise.Settle, one.Answer!.Value.At))
                 yield return new Violation(Rule.Outcomes, one.Key, one.Asked,
                     $"{one} was told that the lock is busy, and nobody could have held it", one);
         }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Locking.Torture;
 
 /// <summary>What a fault of the store may use.</summary>
@@ -24,6 +26,19 @@ public sealed class Nemesis(Random random, TimeSpan ttl, HistoryLog log)
         log.Add(new HistoryEvent(HistoryLog.Now, "nemesis", EventKind.Forgot, Number: from));
     }
 
+    /// <summary>Waits for what servers that are well do within a moment.</summary>
+    /// <exception cref="TimeoutException">Not within a minute.</exception>
+    public static async Task UntilAsync(Func<Task<bool>> reached, string what)
+    {
+        ArgumentNullException.ThrowIfNull(reached);
+        for (long limit = HistoryLog.Now + TimeSpan.FromMinutes(1).Ticks; !await reached();)
+        {
+            if (HistoryLog.Now > limit)
+                throw new TimeoutException($"Did not happen within a minute: {what}.");
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+        }
+    }
+
     /// <summary>A bad network for a while, mostly shorter than two leases.</summary>
     public async Task WeatherAsync(FaultProxy network, Weather weather)
     {
@@ -44,8 +59,38 @@ public sealed class Nemesis(Random random, TimeSpan ttl, HistoryLog log)
         }
     }
 
+    /// <summary>Processes have no descriptor left for a while.</summary>
+    /// <param name="processes">Their numbers.</param>
+    /// <param name="provoke">Makes them want some.</param>
+    public async Task ExhaustDescriptorsAsync(IReadOnlyList<int> processes, Action provoke)
+    {
+        ArgumentNullException.ThrowIfNull(processes);
+        ArgumentNullException.ThrowIfNull(provoke);
+        Dictionary<string, string> limits = new(StringComparer.Ordinal);
+        foreach (string process in processes.Select(static one => one.ToString(CultureInfo.InvariantCulture)))
+        {
+            try
+            {
+                limits[process] = File.ReadLines($"/proc/{process}/limits")
+                    .First(static line => line.StartsWith("Max open files", StringComparison.Ordinal))
+                    .Split(' ', StringSplitOptions.RemoveEmptyEntries)[3];
+                int now = Directory.GetFiles($"/proc/{process}/fd").Length;
+                await RunAsync("prlimit", $"--pid={process}", string.Create(CultureInfo.InvariantCulture, $"--nofile={now}:"));
+            }
+            catch (IOException)
+            {
+                // It has ended.
+            }
+        }
+
+        provoke();
+        await RestAsync();
+        foreach ((string process, string limit) in limits)
+            await RunAsync("prlimit", $"--pid={process}", $"--nofile={limit}:");
+    }
+
     /// <summary>Runs a program.</summary>
-    public async Task RunAsync(string program, params string[] words)
+    public static async Task RunAsync(string program, params string[] words)
     {
         using var process = new ChildProcess(program, words);
         await process.EndAsync(CancellationToken.None);

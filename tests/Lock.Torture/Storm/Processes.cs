@@ -41,6 +41,9 @@ public sealed partial class ChildProcess : IDisposable
     /// <summary>Whether it has ended.</summary>
     public bool HasEnded => _process.HasExited;
 
+    /// <summary>With what it has ended.</summary>
+    public int ExitCode => _process.ExitCode;
+
     /// <summary>This program itself with other words.</summary>
     public static ChildProcess Own(IEnumerable<string> words, IReadOnlyDictionary<string, string>? environment = null,
         Action<string>? hear = null) =>

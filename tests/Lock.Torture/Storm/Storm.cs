@@ -13,6 +13,7 @@ public sealed class Storm : IAsyncDisposable
     private readonly Nemesis _nemesis;
     private readonly List<StormWorker> _workers = [];
     private readonly string _resource;
+    private readonly WorkerClocks? _clocks;
     private int _started;
 
     private Storm(StormOptions options)
@@ -24,6 +25,8 @@ public sealed class Storm : IAsyncDisposable
         _random = new Random(options.Seed);
         _nemesis = new Nemesis(new Random(options.Seed + 1), options.Ttl, _log);
         _resource = Path.Combine(options.Folder, "resource.sock");
+        _clocks = IsChosen("worker-clock") ? new WorkerClocks(_random, options.Ttl) : null;
+        _backend.Prepare(IsChosen);
     }
 
     /// <summary>Runs it.</summary>
@@ -42,6 +45,7 @@ public sealed class Storm : IAsyncDisposable
         foreach (var worker in _workers)
             worker.Process.Dispose();
         await _backend.DisposeAsync();
+        _clocks?.Dispose();
         _log.Dispose();
     }
 
@@ -66,8 +70,13 @@ public sealed class Storm : IAsyncDisposable
         var faults = WorkerFaults();
         foreach (var (name, act) in _backend.Faults)
             faults[name] = () => act(_nemesis);
-        var names = faults.Keys.Where(name => _options.Faults is null || _options.Faults.Contains(name))
-            .Order(StringComparer.Ordinal).ToList();
+        if (_options.Faults is null)
+        {
+            foreach (string name in faults.Keys.Where(static name => Machine.Lacks(name) is not null))
+                Console.WriteLine($"left out: {name}: {Machine.Lacks(name)}");
+        }
+
+        var names = faults.Keys.Where(IsChosen).Order(StringComparer.Ordinal).ToList();
         if (names.Count == 0 && _options.Faults is not ["none"])
             throw new ArgumentException(
                 $"{_options.Backend} has none of these faults: {string.Join(", ", faults.Keys.Order(StringComparer.Ordinal))}.");
@@ -84,6 +93,16 @@ public sealed class Storm : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether a fault is to come: all that this machine can do, or those that are named.</summary>
+    /// <exception cref="InvalidOperationException">It is named, and this machine cannot do it.</exception>
+    private bool IsChosen(string fault)
+    {
+        if (_options.Faults is { } named && !named.Contains(fault))
+            return false;
+        string? lack = Machine.Lacks(fault);
+        return lack is null || (_options.Faults is null ? false : throw new InvalidOperationException($"{fault}: {lack}"));
+    }
+
     private Dictionary<string, Func<Task>> WorkerFaults()
     {
         var faults = new Dictionary<string, Func<Task>>(StringComparer.Ordinal)
@@ -92,6 +111,7 @@ public sealed class Storm : IAsyncDisposable
             ["worker-pause-short"] = () => PauseAsync(_random.NextDouble()),
             ["worker-starve"] = () => SayAsync("starve", 2),
             ["worker-collect"] = () => SayAsync("collect", 1),
+            ["worker-clock"] = () => _clocks!.StepAsync(),
         };
         if (_backend.IsOneProcess)
             return faults;
@@ -175,7 +195,7 @@ public sealed class Storm : IAsyncDisposable
             _backend.IsOneProcess ? $"{_options.Workers}" : "1", _options.Client, Path.Combine(_options.Folder, $"{name}.history"),
             _resource, $"{_options.Variety}",
         ],
-        new Dictionary<string, string>
+        new Dictionary<string, string>(_clocks?.Environment(place) ?? new Dictionary<string, string>(), StringComparer.Ordinal)
         {
             ["LOCK_CONFIG"] = _backend.Config(place),
             ["TORTURE_PORTS"] = string.Join(',', _backend.Ports),
