@@ -108,30 +108,8 @@ internal sealed class ScriptRequest<T> : Alarm
         if (sent.IsCompletedSuccessfully)
         {
             _sender.OnAnswer(_keys);
-            if (_alternative is not null && sent.Result is { Resp2Type: ResultType.Integer } none && (long)none == 0 &&
-                Volatile.Read(ref _ended) == 0)
-            {
-                (_script, _keys, _values, _) = _alternative.Make();
-                _alternative = null;
-                _asText = false;
-                Send();
-                return;
-            }
-
-            if (!TryEnd())
-                return;
-            T answer;
-            try
-            {
-                answer = _read(sent.Result);
-            }
-            catch (Exception exception)
-            {
-                _done.SetException(RedisFaults.Wrap(exception, _script.Step, _sender.Server, _multiplexer));
-                return;
-            }
-
-            _done.SetResult(answer);
+            if (!TryAlternative(sent.Result) && TryEnd())
+                Complete(sent.Result);
             return;
         }
 
@@ -145,6 +123,35 @@ internal sealed class ScriptRequest<T> : Alarm
         {
             Fail(fault);
         }
+    }
+
+    /// <summary>Sends what is to be done where the script has answered 0.</summary>
+    private bool TryAlternative(RedisResult result)
+    {
+        if (_alternative is null || result is not { Resp2Type: ResultType.Integer } none || (long)none != 0 ||
+            Volatile.Read(ref _ended) != 0)
+            return false;
+        (_script, _keys, _values, _) = _alternative.Make();
+        _alternative = null;
+        _asText = false;
+        Send();
+        return true;
+    }
+
+    private void Complete(RedisResult result)
+    {
+        T answer;
+        try
+        {
+            answer = _read(result);
+        }
+        catch (Exception exception)
+        {
+            _done.SetException(RedisFaults.Wrap(exception, _script.Step, _sender.Server, _multiplexer));
+            return;
+        }
+
+        _done.SetResult(answer);
     }
 
     private void Fail(Exception fault)

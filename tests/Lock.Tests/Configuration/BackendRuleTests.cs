@@ -11,6 +11,8 @@ public sealed class BackendRuleTests
     [InlineData("redis", "\"connection\":{\"url\":\"redis://h\"}")]
     [InlineData("redLock", "\"connection\":{\"endpoints\":[{\"host\":\"a\"},{\"host\":\"b\"},{\"host\":\"c\"}]}")]
     [InlineData("mongo", "\"connection\":{\"url\":\"mongodb://h\",\"collection\":\"c\"}")]
+    [InlineData("postgres", "\"connection\":{\"url\":\"postgres://h/d\",\"table\":\"t\"}")]
+    [InlineData("etcd", "\"connection\":{\"endpoints\":[{\"host\":\"a\"},{\"host\":\"b\"},{\"host\":\"c\"}]}")]
     public async Task A_configuration_moves_by_its_type_and_connection_alone(string type, string connection)
     {
         const string Rest =
