@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Compression;
 using System.Xml.Linq;
 using Locking.Testing;
@@ -198,7 +199,7 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
         var start = new System.Diagnostics.ProcessStartInfo("dotnet") { RedirectStandardError = true };
         foreach (string argument in (string[])[command, "broker", "--path", socket])
             start.ArgumentList.Add(argument);
-        var process = System.Diagnostics.Process.Start(start)!;
+        Process process = System.Diagnostics.Process.Start(start)!;
         process.ErrorDataReceived += static (_, _) => { };
         process.BeginErrorReadLine();
         return process;
