@@ -71,6 +71,8 @@ internal sealed class BrokerBackend : IBackend
         ["network-half"] = nemesis => nemesis.BreakAsync(_network!, half: true),
     };
 
+    public IReadOnlyList<int> Ports => [_network!.Port];
+
     private string SocketPath => Path.Combine(_folder, "run", "broker.sock");
 
     public void Prepare(Func<string, bool> isChosen)
