@@ -9,22 +9,7 @@ internal static class CommandProgram
     {
         try
         {
-            if (words.Length == 0)
-            {
-                Streams.Error($"a command is missing.\n\n{HelpText.Overview()}");
-                return ExitCode.Usage;
-            }
-
-            if (words[0] is "--help" or "-h" or "help")
-                return Help(words);
-            if (words[0] == "--version")
-            {
-                Streams.Out($"lock {ProgramVersion.Text}\n");
-                return ExitCode.Done;
-            }
-
-            CommandSpec command = CommandTable.Find(words[0]) ?? throw NoCommand(words[0]);
-            return RunCommandLine(command, words);
+            return RunWords(words);
         }
         catch (UsageException exception)
         {
@@ -47,6 +32,26 @@ internal static class CommandProgram
             Streams.Error(exception.Message);
             return ExitCode.Unavailable;
         }
+    }
+
+    private static int RunWords(string[] words)
+    {
+        if (words.Length == 0)
+        {
+            Streams.Error($"a command is missing.\n\n{HelpText.Overview()}");
+            return ExitCode.Usage;
+        }
+
+        if (words[0] is "--help" or "-h" or "help")
+            return Help(words);
+        if (words[0] == "--version")
+        {
+            Streams.Out($"lock {ProgramVersion.Text}\n");
+            return ExitCode.Done;
+        }
+
+        CommandSpec command = CommandTable.Find(words[0]) ?? throw NoCommand(words[0]);
+        return RunCommandLine(command, words);
     }
 
     /// <summary>The message without the name of a parameter of ours, which says nothing to who typed a command.</summary>

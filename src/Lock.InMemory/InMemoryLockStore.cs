@@ -87,6 +87,11 @@ public sealed class InMemoryLockStore : ILockStore, IWaitingStore, IForceRelease
             throw Refuse(cancellationToken) ?? new OperationCanceledException(cancellationToken);
         }
 
+        return Answer(request, claim, arrivedAt);
+    }
+
+    private AcquireReply Answer(AcquireRequest request, StoreClaim claim, long arrivedAt)
+    {
         // Its id was released meanwhile, by another request of the same holder say, or the lease ran out before this continued.
         if (claim.State != ClaimState.Held)
             return AcquireReply.Busy(_table.Get(request.Key)?.Remaining ?? TimeSpan.Zero);

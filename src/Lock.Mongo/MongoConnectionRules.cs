@@ -105,24 +105,28 @@ internal static class MongoConnectionRules
             ConnectTimeout = connectTimeout,
             SelectionTimeout =
                 Has("serverSelectionTimeout") ? Limit(url.ServerSelectionTimeout) : connection.ConnectTimeout ?? s_defaultConnectTimeout,
-            CommandTimeout = CommandTimeout() ?? connection.CommandTimeout ?? s_defaultCommandTimeout,
+            CommandTimeout = CommandTimeout(url, options) ?? connection.CommandTimeout ?? s_defaultCommandTimeout,
             QueueTimeout = Has("waitQueueTimeout") ? Limit(url.WaitQueueTimeout) : null,
             MaxConnections = url.MaxConnectionPoolSize == 0 ? int.MaxValue : url.MaxConnectionPoolSize,
         };
         return new MongoClientPlan(target, url, (settings, servers) => Adjust(settings, servers, target, tls, Has("maxConnecting")),
             options.GetValueOrDefault("w"));
 
-        bool Has(string name) => options.ContainsKey(name) || options.ContainsKey(name + "MS");
+        bool Has(string name) => IsGiven(options, name);
+    }
 
-        TimeSpan? CommandTimeout()
-        {
-            if (Has("socketTimeout")) return Limit(url.SocketTimeout);
-            string? text = options.GetValueOrDefault("timeoutMS");
-            if (text is null) return null;
-            return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int milliseconds)
-                ? Limit(TimeSpan.FromMilliseconds(milliseconds))
-                : throw MongoUriOptions.Bad("timeoutMS", text, "a whole number of milliseconds");
-        }
+    private static bool IsGiven(Dictionary<string, string> options, string name) =>
+        options.ContainsKey(name) || options.ContainsKey(name + "MS");
+
+    /// <summary>The URI's; null where it has none.</summary>
+    private static TimeSpan? CommandTimeout(MongoUrl url, Dictionary<string, string> options)
+    {
+        if (IsGiven(options, "socketTimeout")) return Limit(url.SocketTimeout);
+        string? text = options.GetValueOrDefault("timeoutMS");
+        if (text is null) return null;
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int milliseconds)
+            ? Limit(TimeSpan.FromMilliseconds(milliseconds))
+            : throw MongoUriOptions.Bad("timeoutMS", text, "a whole number of milliseconds");
     }
 
     /// <summary>What a lock needs and the driver has otherwise.</summary>

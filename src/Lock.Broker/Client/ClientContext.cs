@@ -32,6 +32,9 @@ internal sealed class ClientContext(BrokerAddress address, string? secret, bool 
     /// <summary>The clock.</summary>
     public TimeProvider Time => time;
 
+    /// <summary>The units of its timestamps.</summary>
+    public ClockUnits Units { get; } = new(time);
+
     /// <summary>What the client holds.</summary>
     public HeldLeases Leases { get; } = new(time);
 

@@ -134,7 +134,7 @@ internal sealed class OwnDialect(ClientContext context, OpenRequests requests, A
         if (answer.Kind == AnswerKind.Granted && pending.Acquire is { } request)
         {
             // On the reading loop: a loss of the same lease can only be read after this.
-            long begun = pending.SentAt + (long)(answer.Queued.TotalSeconds * context.Time.TimestampFrequency);
+            long begun = pending.SentAt + context.Units.Of(answer.Queued);
             context.Leases.Add(request, answer.Token, begun, connection);
         }
 

@@ -13,6 +13,9 @@ internal sealed class ServingThread
     /// <summary>How long it looks before it sleeps.</summary>
     private static readonly TimeSpan s_lookFor = TimeSpan.FromMicroseconds(60);
 
+    /// <summary>So long what nobody waits for may be kept back.</summary>
+    private static readonly TimeSpan s_late = TimeSpan.FromMilliseconds(1);
+
     private const int MostWorth = 8;
 
     private readonly Lock _gate = new();
@@ -21,8 +24,8 @@ internal sealed class ServingThread
     private readonly ConcurrentQueue<ServedConnection> _goOn = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<long> _numbers = [];
-    private readonly long _lateTicks = TimeProvider.System.TimestampFrequency / 1000;
-    private readonly long _lookTicks = (long)(s_lookFor.TotalSeconds * TimeProvider.System.TimestampFrequency);
+    private readonly long _lateTicks = new ClockUnits(TimeProvider.System).Of(s_late);
+    private readonly long _lookTicks = new ClockUnits(TimeProvider.System).Of(s_lookFor);
     private readonly bool _answersTogether;
     private long _lastNumber;
     private int _worth = MostWorth;

@@ -113,6 +113,11 @@ internal static class Probe
             last = handle.FencingToken ?? last;
         }
 
+        Judge(result, tokens, rising, kept);
+    }
+
+    private static void Judge(ProbeResult result, bool tokens, bool rising, bool kept)
+    {
         if (!tokens)
         {
             result.Findings.Add(

@@ -53,26 +53,7 @@ internal sealed class RunSession
             return ExitCode.NotExecutable;
         }
 
-        int code;
-        int started = 0;
-        if (signals.Received != 0)
-        {
-            code = ExitCode.OfSignal(signals.Received);
-        }
-        else
-        {
-            started = Start(words, path);
-            if (_command is null)
-            {
-                code = NotStarted(words[0], started);
-            }
-            else
-            {
-                watcher?.Watch(_command.Pid);
-                code = Attend(_command, signals);
-            }
-        }
-
+        int code = signals.Received != 0 ? ExitCode.OfSignal(signals.Received) : RunWatched(words, path, signals, watcher);
         UnlockOutcome outcome = _handle.UnlockAsync().AsTask().GetAwaiter().GetResult();
         watcher?.Dismiss();
         watcher?.Dispose();
@@ -83,6 +64,15 @@ internal sealed class RunSession
             _command.EndAlike();
         _command.Dispose();
         return code;
+    }
+
+    private int RunWatched(string[] words, string path, SignalRelay signals, Watcher? watcher)
+    {
+        int started = Start(words, path);
+        if (_command is null)
+            return NotStarted(words[0], started);
+        watcher?.Watch(_command.Pid);
+        return Attend(_command, signals);
     }
 
     private int Start(string[] words, string path)

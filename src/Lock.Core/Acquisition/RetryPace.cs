@@ -15,32 +15,7 @@ internal sealed class RetryPace(EffectiveOptions options, TimeProvider time)
     /// <param name="endsAttempt">Whether the look after this pause is a new attempt.</param>
     public TimeSpan Next(AcquireReply busy, bool isWatching, out bool endsAttempt)
     {
-        TimeSpan pause;
-        if (options.RetryCount is not null)
-        {
-            // The attempts are spaced from one to the next; what a notice brings in between is free.
-            if (_attemptPause is null)
-            {
-                _attemptPause = WaitBudget.Jitter(options.RetryDelay, options.RetryJitter);
-                _attemptPauseFrom = time.GetTimestamp();
-            }
-
-            pause = _attemptPause.Value - time.GetElapsedTime(_attemptPauseFrom);
-        }
-        else if (isWatching && !busy.IsStranger)
-        {
-            pause = options.PollInterval;
-        }
-        else if (busy.AskAgainIn is { } known)
-        {
-            pause = known;
-        }
-        else
-        {
-            // Nothing better is known: short pauses first, for short critical sections, then the full delay.
-            TimeSpan poll = _polls.Next();
-            pause = WaitBudget.Jitter(poll, options.RetryJitter * (poll / Nonzero(options.RetryDelay)));
-        }
+        TimeSpan pause = options.RetryCount is not null ? ToNextAttempt() : ToNextPoll(busy, isWatching);
 
         // What the store knows of the line costs none of the attempts that are counted, and neither does a look at the end of the lease.
         endsAttempt = true;
@@ -61,6 +36,29 @@ internal sealed class RetryPace(EffectiveOptions options, TimeProvider time)
 
     /// <summary>A new attempt begins: the next pause is counted afresh.</summary>
     public void AttemptEnded() => _attemptPause = null;
+
+    /// <summary>Attempts that are counted are spaced from one to the next; what a notice brings in between is free.</summary>
+    private TimeSpan ToNextAttempt()
+    {
+        if (_attemptPause is null)
+        {
+            _attemptPause = WaitBudget.Jitter(options.RetryDelay, options.RetryJitter);
+            _attemptPauseFrom = time.GetTimestamp();
+        }
+
+        return _attemptPause.Value - time.GetElapsedTime(_attemptPauseFrom);
+    }
+
+    private TimeSpan ToNextPoll(AcquireReply busy, bool isWatching)
+    {
+        if (isWatching && !busy.IsStranger)
+            return options.PollInterval;
+        if (busy.AskAgainIn is { } known)
+            return known;
+        // Nothing better is known: short pauses first, for short critical sections, then the full delay.
+        TimeSpan poll = _polls.Next();
+        return WaitBudget.Jitter(poll, options.RetryJitter * (poll / Nonzero(options.RetryDelay)));
+    }
 
     private static TimeSpan Nonzero(TimeSpan span) => span > TimeSpan.Zero ? span : TimeSpan.FromTicks(1);
 }

@@ -17,6 +17,7 @@ internal sealed class LeaseReleases(StoreClient store, KeyTurns turns)
     public Task WhenNone() => Task.WhenAll(Pending.WhenAll(), _underWay.WhenNone());
 
     /// <summary>Gives a lease back, asking again while the backend does not answer. Never throws.</summary>
+    /// <remarks>One method: it goes on by the engine's threads, and what awaited it in between would need the pool.</remarks>
     /// <param name="lease">Which one.</param>
     /// <param name="wasLive">Whether it was not lost before.</param>
     /// <param name="atMost">After this time it goes on in the background.</param>
@@ -32,8 +33,8 @@ internal sealed class LeaseReleases(StoreClient store, KeyTurns turns)
             {
                 try
                 {
-                    StoreReply reply = await store.TryReleaseAsync(lease.Key, lease.Id, CancellationToken.None, limit)
-                        .ConfigureAwait(false);
+                    StoreReply reply =
+                        await store.TryReleaseAsync(lease.Key, lease.Id, CancellationToken.None, limit).ConfigureAwait(false);
                     return Answered(lease, reply.ToOutcome(), wasLive, unanswered);
                 }
                 catch (LockStoreException exception)
@@ -48,19 +49,17 @@ internal sealed class LeaseReleases(StoreClient store, KeyTurns turns)
             }
             while (!limit.IsOver);
 
-            GiveUp(lease, atMost, null);
+            return GiveUp(lease, atMost, null);
         }
         catch (Exception exception)
         {
             // What no store should throw is no answer either.
-            GiveUp(lease, atMost, exception is OperationCanceledException ? new TimeoutException("no answer came in time") : exception);
+            return GiveUp(lease, atMost, exception);
         }
         finally
         {
             _underWay.End();
         }
-
-        return UnlockOutcome.Unknown;
     }
 
     private UnlockOutcome Answered(IReleasedLease lease, UnlockOutcome outcome, bool wasLive, bool unanswered)
@@ -76,12 +75,15 @@ internal sealed class LeaseReleases(StoreClient store, KeyTurns turns)
     }
 
     /// <summary>A release was not answered in its time: it goes on in the background.</summary>
-    private void GiveUp(IReleasedLease lease, TimeSpan atMost, Exception? failure)
+    private UnlockOutcome GiveUp(IReleasedLease lease, TimeSpan atMost, Exception? failure)
     {
         if (!store.IsDisposing)
             Pending.Add(lease.Key, lease.Id, lease.LongestTtl);
+        if (failure is OperationCanceledException)
+            failure = new TimeoutException("no answer came in time");
         if (failure is not null)
             store.Failed("release", lease.Key, lease.Id, failure);
         Log.ReleaseUnanswered(store.Logger, lease.Key, lease.Id, atMost.TotalMilliseconds);
+        return UnlockOutcome.Unknown;
     }
 }

@@ -25,48 +25,48 @@ internal static class EtcdFaults
         string detail = exception.Status.Detail;
         return exception.StatusCode switch
         {
-            StatusCode.PermissionDenied => Refused("its user has no right to the keys: docs/etcd.md has the rights that a role needs"),
+            StatusCode.PermissionDenied =>
+                Refused(exception, member, "its user has no right to the keys: docs/etcd.md has the rights that a role needs"),
             StatusCode.Unauthenticated or StatusCode.InvalidArgument or StatusCode.FailedPrecondition or StatusCode.NotFound
-                or StatusCode.OutOfRange
-                => Refused(detail switch
-                {
-                    "etcdserver: user name is empty" => "it asks for a user: set connection.username and connection.password",
-                    "etcdserver: authentication failed, invalid user ID or password" =>
-                        "it does not know this user, or the password is wrong",
-                    "etcdserver: authentication is not enabled" => "a user is configured, but authentication is not enabled there",
-                    _ => detail,
-                }),
-            StatusCode.Unimplemented => Refused("it does not speak etcd's v3 API"),
-            StatusCode.ResourceExhausted when detail.StartsWith("etcdserver: mvcc", StringComparison.Ordinal)
-                => Refused("its database is full (alarm NOSPACE): compact, defragment, and disarm the alarm"),
-            _ when exception.Status.DebugException is HttpRequestException http => OfConnection(http),
-            StatusCode.Unavailable when detail == "etcdserver: no leader"
-                => Passing("has no leader: an election is under way, or the cluster has lost its quorum", applied: false),
-            _ => Passing($"failed: {detail}", applied: exception.StatusCode != StatusCode.ResourceExhausted),
+                or StatusCode.OutOfRange => Refused(exception, member, OfLogin(detail) ?? detail),
+            StatusCode.Unimplemented => Refused(exception, member, "it does not speak etcd's v3 API"),
+            StatusCode.ResourceExhausted when detail.StartsWith("etcdserver: mvcc", StringComparison.Ordinal) =>
+                Refused(exception, member, "its database is full (alarm NOSPACE): compact, defragment, and disarm the alarm"),
+            _ when exception.Status.DebugException is HttpRequestException http => OfConnection(exception, http, member),
+            StatusCode.Unavailable when detail == "etcdserver: no leader" => Passing(exception, member,
+                "has no leader: an election is under way, or the cluster has lost its quorum", applied: false),
+            _ => Passing(exception, member, $"failed: {detail}", applied: exception.StatusCode != StatusCode.ResourceExhausted),
         };
-
-        LockStoreException Refused(string why) =>
-            new($"The etcd member {member} refused a request: {why}.", isTransient: false, exception) { MayHaveBeenApplied = false };
-
-        LockStoreException Passing(string what, bool applied) =>
-            new($"The etcd member {member} {what}.", isTransient: true, exception) { MayHaveBeenApplied = applied };
-
-        LockStoreException OfConnection(HttpRequestException http)
-        {
-            Exception cause = http.GetBaseException();
-            string why = cause.Message.TrimEnd('.');
-            return http.HttpRequestError switch
-            {
-                _ when cause is AuthenticationException or CryptographicException =>
-                    Refused("no TLS with it, since one side does not trust the other's certificate, or wants one "
-                        + $"(connection.certFile): {why}"),
-                HttpRequestError.SecureConnectionError =>
-                    Passing($"broke off the TLS handshake: {why}. If it speaks plainly, do not set connection.tls", applied: false),
-                HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError =>
-                    Passing($"cannot be reached: {why}", applied: false),
-                _ => Passing($"broke off: {why}. If it speaks TLS, set connection.tls; if it wants a certificate, connection.certFile",
-                    applied: true),
-            };
-        }
     }
+
+    private static string? OfLogin(string detail) => detail switch
+    {
+        "etcdserver: user name is empty" => "it asks for a user: set connection.username and connection.password",
+        "etcdserver: authentication failed, invalid user ID or password" => "it does not know this user, or the password is wrong",
+        "etcdserver: authentication is not enabled" => "a user is configured, but authentication is not enabled there",
+        _ => null,
+    };
+
+    private static LockStoreException OfConnection(RpcException exception, HttpRequestException http, Uri member)
+    {
+        Exception cause = http.GetBaseException();
+        string why = cause.Message.TrimEnd('.');
+        return http.HttpRequestError switch
+        {
+            _ when cause is AuthenticationException or CryptographicException => Refused(exception, member,
+                $"no TLS with it, since one side does not trust the other's certificate, or wants one (connection.certFile): {why}"),
+            HttpRequestError.SecureConnectionError => Passing(exception, member,
+                $"broke off the TLS handshake: {why}. If it speaks plainly, do not set connection.tls", applied: false),
+            HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError =>
+                Passing(exception, member, $"cannot be reached: {why}", applied: false),
+            _ => Passing(exception, member,
+                $"broke off: {why}. If it speaks TLS, set connection.tls; if it wants a certificate, connection.certFile", applied: true),
+        };
+    }
+
+    private static LockStoreException Refused(RpcException exception, Uri member, string why) =>
+        new($"The etcd member {member} refused a request: {why}.", isTransient: false, exception) { MayHaveBeenApplied = false };
+
+    private static LockStoreException Passing(RpcException exception, Uri member, string what, bool applied) =>
+        new($"The etcd member {member} {what}.", isTransient: true, exception) { MayHaveBeenApplied = applied };
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Grpc.Net.Client;
 using Locking.Etcd;
@@ -14,43 +15,10 @@ internal sealed class EtcdMember : IDisposable
     public EtcdMember(Uri address, EtcdSettings settings)
     {
         Address = address;
-        var handler = new SocketsHttpHandler
+        _channel = GrpcChannel.ForAddress(address, new GrpcChannelOptions
         {
-            UseProxy = false,
-            EnableMultipleHttp2Connections = true,
-            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
-            ConnectTimeout = settings.ConnectTimeout,
-
-            // A member that froze is found out where nothing is asked of it; etcd hangs up on who pings more often than every five seconds.
-            KeepAlivePingDelay = s_pingEvery,
-            KeepAlivePingTimeout = s_pingLimit,
-
-            // With a connection of our own making the channel tries at every call, and does not refuse calls after one that failed.
-            ConnectCallback = static async (context, stop) =>
-            {
-                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-                try
-                {
-                    await socket.ConnectAsync(context.DnsEndPoint, stop).ConfigureAwait(false);
-                    return new NetworkStream(socket, ownsSocket: true);
-                }
-                catch
-                {
-                    socket.Dispose();
-                    throw;
-                }
-            },
-        };
-        if (settings.Tls is not null)
-            handler.SslOptions = settings.Tls;
-        _channel = GrpcChannel.ForAddress(
-            address,
-            new GrpcChannelOptions
-            {
-                HttpHandler = handler,
-                DisposeHttpClient = true,
-                ThrowOperationCanceledOnCancellation = true,
-            });
+            HttpHandler = HandlerFor(settings), DisposeHttpClient = true, ThrowOperationCanceledOnCancellation = true,
+        });
         Kv = new KV.KVClient(_channel);
         Leases = new Etcd.Lease.LeaseClient(_channel);
         Watches = new Watch.WatchClient(_channel);
@@ -74,4 +42,40 @@ internal sealed class EtcdMember : IDisposable
     public Maintenance.MaintenanceClient Maintenance { get; }
 
     public void Dispose() => _channel.Dispose();
+
+    private static SocketsHttpHandler HandlerFor(EtcdSettings settings)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            UseProxy = false,
+            EnableMultipleHttp2Connections = true,
+            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+            ConnectTimeout = settings.ConnectTimeout,
+
+            // A member that froze is found out where nothing is asked of it; etcd hangs up on who pings more often than every five seconds.
+            KeepAlivePingDelay = s_pingEvery,
+            KeepAlivePingTimeout = s_pingLimit,
+
+            // With a connection of our own making the channel tries at every call, and does not refuse calls after one that failed.
+            ConnectCallback = static (context, stop) => ConnectAsync(context.DnsEndPoint, stop),
+        };
+        if (settings.Tls is not null)
+            handler.SslOptions = settings.Tls;
+        return handler;
+    }
+
+    private static async ValueTask<Stream> ConnectAsync(EndPoint member, CancellationToken stop)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(member, stop).ConfigureAwait(false);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
 }

@@ -79,8 +79,7 @@ internal sealed partial class EtcdLockStore
 
     private async ValueTask DeletedAsync(ByteString key, long after, TimeSpan atMost, CancellationToken stop)
     {
-        using var limit = new CancellationTokenSource(atMost, _clock);
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(stop, limit.Token);
+        using var end = new CallLimit(atMost, _clock, stop);
         try
         {
             if (!await _watches.DeletedAsync(key, after, end.Token).ConfigureAwait(false))
@@ -134,7 +133,6 @@ internal sealed partial class EtcdLockStore
 
             if (mine is null)
                 return await EnterAsync(request, queues, stop).ConfigureAwait(false); // it was ended or moved meanwhile
-
             return new Place(line, mine, first!.Key == entry, fresh, TimeSpan.FromSeconds(SecondsOf(ttl)) / 3);
         }
     }

@@ -113,6 +113,9 @@ internal sealed partial class EtcdLockStore : ILockStore, IWaitingStore, ILossSi
             ? await ReadAsync(key, first, cancellationToken).ConfigureAwait(false)
             : null;
 
+    public ValueTask<IReadOnlyList<StoreFinding>> DiagnoseAsync(CancellationToken cancellationToken = default) =>
+        new EtcdExamination(_client).RunAsync(cancellationToken);
+
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         const int Page = 500;

@@ -33,10 +33,7 @@ internal sealed class KeySteps(TableClock clock, TokenCounter tokens)
             }
             finally
             {
-                bool setTimer = stripe.NeedsTimer();
-                stripe.Gate.Exit();
-                if (setTimer)
-                    stripe.SetTimer();
+                stripe.Leave();
             }
 
             if (ended is null)

@@ -30,10 +30,7 @@ internal sealed partial class LockTable
             }
 
             stripe.AssertInvariants(null);
-            bool setTimer = stripe.NeedsTimer();
-            stripe.Gate.Exit();
-            if (setTimer)
-                stripe.SetTimer();
+            stripe.Leave();
             if (ended is null)
                 return Math.Max(0, forced);
             ended.AnnounceEnd();

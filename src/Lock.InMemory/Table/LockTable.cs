@@ -65,36 +65,9 @@ internal sealed partial class LockTable : IDisposable
         Stripe stripe = StripeOf(claim, claim.Key);
         while (true)
         {
-            Claim? ended;
-            AcquireResult result = default;
             stripe.Gate.Enter();
-            KeyEntry? entry = stripe.Find(claim.Key, claim.Hash);
-            if (entry is null)
-            {
-                entry = stripe.Add(claim.Key, claim.Hash);
-                ended = null;
-            }
-            else
-            {
-                ended = _steps.SettleUnsynchronized(stripe, entry, now, ref notices);
-            }
-
-            if (ended is null)
-            {
-                if (terms.Max > 0 && terms.Max != entry.Max)
-                {
-                    entry.Max = terms.Max;
-                    _steps.GrantWaitersUnsynchronized(stripe, entry, now, ref notices);
-                }
-
-                result = _steps.AcquireUnsynchronized(stripe, entry, claim, terms, now);
-            }
-
-            stripe.AssertInvariants(entry);
-            bool setTimer = stripe.NeedsTimer();
-            stripe.Gate.Exit();
-            if (setTimer)
-                stripe.SetTimer();
+            AcquireResult result = TryAcquireUnsynchronized(stripe, claim, terms, now, ref notices, out Claim? ended);
+            stripe.Leave();
             if (ended is null)
                 return result;
             ended.AnnounceEnd();
@@ -151,59 +124,21 @@ internal sealed partial class LockTable : IDisposable
     {
         waiters = 0;
         notices = default;
-        ClaimState result = ClaimState.New;
+        ClaimState? result = null;
         Stripe stripe = _stripes.Of(claim.Hash);
         while (true)
         {
-            Claim? ended = null;
-            bool mustKnowTime = false;
             stripe.Gate.Enter();
-            if (result == ClaimState.New)
-            {
-                result = claim.State;
-                if (result == ClaimState.Held && now != 0 && _steps.IsOverUnsynchronized(claim, now))
-                    result = ClaimState.Expired;
-                else if (result == ClaimState.Waiting)
-                    KeySteps.WithdrawUnsynchronized(stripe, claim);
-                else if (result == ClaimState.Held)
-                    claim.MoveTo(state);
-            }
-
-            // The entry stays while the claim is linked; another thread may have unlinked it while this one told of its end.
-            if (claim.Entry is { } entry)
-            {
-                if (now == 0 && entry.WaiterCount > 0)
-                {
-                    mustKnowTime = true;
-                }
-                else if (claim.State != ClaimState.Released && claim.MustAnnounceEnd)
-                {
-                    ended = claim;
-                }
-                else
-                {
-                    waiters = entry.WaiterCount;
-                    KeySteps.RemoveHolderUnsynchronized(entry, claim);
-                    if (claim.State == ClaimState.Expired)
-                        notices.Add(claim, ClaimNotices.Kind.Expired);
-                    else if (claim.State == ClaimState.Forced)
-                        notices.Add(claim, ClaimNotices.Kind.Forced);
-                    _steps.GrantWaitersUnsynchronized(stripe, entry, now, ref notices);
-                    KeySteps.RemoveIfIdleUnsynchronized(stripe, entry);
-                }
-            }
-
+            result ??= BeginEndUnsynchronized(stripe, claim, state, now);
+            Missing missing = FinishEndUnsynchronized(stripe, claim, now, ref waiters, ref notices);
             stripe.AssertInvariants(null);
-            bool setTimer = stripe.NeedsTimer();
-            stripe.Gate.Exit();
-            if (setTimer)
-                stripe.SetTimer();
-            if (mustKnowTime)
+            stripe.Leave();
+            if (missing == Missing.Nothing)
+                return result.Value;
+            if (missing == Missing.Time)
                 now = Clock.Now;
-            else if (ended is not null)
-                ended.AnnounceEnd();
             else
-                return result;
+                claim.AnnounceEnd();
         }
     }
 
@@ -293,6 +228,82 @@ internal sealed partial class LockTable : IDisposable
     {
         foreach (Stripe stripe in _stripes.All)
             stripe.StopTimer();
+    }
+
+    /// <summary>Settles the key, and takes the lock or a place at it.</summary>
+    /// <param name="stripe">The key's.</param>
+    /// <param name="claim">The claim.</param>
+    /// <param name="terms">How long, and how.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="notices">The grants and ends that this causes.</param>
+    /// <param name="ended">Who must be told of its end before its place can be given away: nothing was taken, and the step is
+    /// repeated.</param>
+    private AcquireResult TryAcquireUnsynchronized(
+        Stripe stripe, Claim claim, in AcquireTerms terms, long now, ref ClaimNotices notices, out Claim? ended)
+    {
+        ended = null;
+        AcquireResult result = default;
+        KeyEntry? entry = stripe.Find(claim.Key, claim.Hash);
+        if (entry is null)
+            entry = stripe.Add(claim.Key, claim.Hash);
+        else
+            ended = _steps.SettleUnsynchronized(stripe, entry, now, ref notices);
+        if (ended is null)
+        {
+            if (terms.Max > 0 && terms.Max != entry.Max)
+            {
+                entry.Max = terms.Max;
+                _steps.GrantWaitersUnsynchronized(stripe, entry, now, ref notices);
+            }
+
+            result = _steps.AcquireUnsynchronized(stripe, entry, claim, terms, now);
+        }
+
+        stripe.AssertInvariants(entry);
+        return result;
+    }
+
+    /// <summary>A waiter leaves, a holder becomes what is asked for.</summary>
+    /// <returns>What the claim was.</returns>
+    private ClaimState BeginEndUnsynchronized(Stripe stripe, Claim claim, ClaimState state, long now)
+    {
+        ClaimState was = claim.State;
+        if (was == ClaimState.Held && now != 0 && _steps.IsOverUnsynchronized(claim, now))
+            return ClaimState.Expired;
+        if (was == ClaimState.Waiting)
+            KeySteps.WithdrawUnsynchronized(stripe, claim);
+        else if (was == ClaimState.Held)
+            claim.MoveTo(state);
+        return was;
+    }
+
+    /// <summary>What a step needs before it can end; it is then repeated.</summary>
+    private enum Missing
+    {
+        Nothing,
+        Time,
+        Announcement,
+    }
+
+    /// <summary>Unlinks a claim that has ended, and gives its place away.</summary>
+    private Missing FinishEndUnsynchronized(Stripe stripe, Claim claim, long now, ref int waiters, ref ClaimNotices notices)
+    {
+        // The entry stays while the claim is linked; another thread may have unlinked it while this one told of its end.
+        if (claim.Entry is not { } entry)
+            return Missing.Nothing;
+        if (now == 0 && entry.WaiterCount > 0)
+            return Missing.Time;
+        if (claim.State != ClaimState.Released && claim.MustAnnounceEnd)
+            return Missing.Announcement;
+        waiters = entry.WaiterCount;
+        KeySteps.RemoveHolderUnsynchronized(entry, claim);
+        if (claim.State == ClaimState.Expired)
+            notices.Add(claim, ClaimNotices.Kind.Expired);
+        else if (claim.State == ClaimState.Forced)
+            notices.Add(claim, ClaimNotices.Kind.Forced);
+        _steps.GrantWaitersUnsynchronized(stripe, entry, now, ref notices);
+        KeySteps.RemoveIfIdleUnsynchronized(stripe, entry);
+        return Missing.Nothing;
     }
 
     private static int HashOf(string key) => key.GetHashCode(StringComparison.Ordinal);

@@ -145,6 +145,15 @@ internal sealed class Stripe(TableClock clock, Action<Stripe> wake)
         return true;
     }
 
+    /// <summary>Leaves the gate at the end of such a step, and sets the timer where it must.</summary>
+    public void Leave()
+    {
+        bool setTimer = NeedsTimer();
+        Gate.Exit();
+        if (setTimer)
+            SetTimer();
+    }
+
     /// <summary>The timer has fired and is not armed any more.</summary>
     public void TimerFired() => _armedFor = Claim.Never;
 

@@ -20,10 +20,7 @@ internal sealed class TableTimer(TableClock clock, KeySteps steps)
         if (sweep)
             Sweep(stripe, now);
         stripe.Gate.Enter();
-        bool setTimer = stripe.NeedsTimer();
-        stripe.Gate.Exit();
-        if (setTimer)
-            stripe.SetTimer();
+        stripe.Leave();
     }
 
     private void ServeDeadlines(Stripe stripe, long now)

@@ -11,10 +11,6 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
     /// <summary>Between two looks at the servers while none takes writes.</summary>
     private static readonly TimeSpan s_glance = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Before the third try and each that follows: a server that calls itself primary and refuses writes is not to be asked
-    /// without end.</summary>
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
-
     private readonly MongoClientSource _source;
     private readonly TimeProvider _time;
     private readonly MongoServers _servers;
@@ -59,33 +55,13 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
             throw new CommandCanceledException(wasSent: false, cancellationToken);
         }
 
-        for (int attempt = 1; ; attempt++)
-        {
-            if (attempt > 2) await Task.Delay(s_pause, _time, cancellationToken).ConfigureAwait(false);
-            try
-            {
-                BsonDocument reply = await TryAsync(client, command, start, database, preference, cancellationToken).ConfigureAwait(false);
-                _servers.HasAnswered();
-                if (!MayTryAgain() || !MongoReply.Parse(reply).IsRefusedBeforeRunning) return reply;
-            }
-            catch (LockStoreException exception) when (exception is { MayHaveBeenApplied: false, IsTransient: true } && MayTryAgain())
-            {
-                // Certainly not sent.
-            }
-        }
-
-        bool MayTryAgain() =>
-            _source.Target.SelectionTimeout == Timeout.InfiniteTimeSpan || _time.GetElapsedTime(start) < _source.Target.SelectionTimeout;
+        using var once = new Try(this, client, command, start, cancellationToken);
+        BsonDocument reply = await once.RunAsync(database, preference).ConfigureAwait(false);
+        _servers.HasAnswered();
+        return reply;
     }
 
     public void Dispose() => _source.Dispose();
-
-    private async ValueTask<BsonDocument> TryAsync(IMongoClient client, BsonDocument command, long start, string database,
-        ReadPreference preference, CancellationToken cancellationToken)
-    {
-        using var once = new Try(this, client, command, start, cancellationToken);
-        return await once.RunAsync(database, preference).ConfigureAwait(false);
-    }
 
     /// <summary>One try of one command.</summary>
     private sealed class Try : IDisposable
@@ -117,13 +93,7 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
             {
                 try
                 {
-                    ClusterDescription description = _client.Cluster.Description;
-                    Task<BsonDocument> running = _client.GetDatabase(database)
-                        .RunCommandAsync(new BsonDocumentCommand<BsonDocument>(_command), preference, _end.Token);
-                    if (!running.IsCompleted && !_runner._servers.IsReady(description)) await WatchAsync(running).ConfigureAwait(false);
-                    BsonDocument reply = await running.ConfigureAwait(false);
-                    if (!_runner._knowsSending) _runner._knowsSending = _command.WasSent;
-                    return reply;
+                    return await SendAsync(database, preference).ConfigureAwait(false);
                 }
                 catch (MongoCommandException exception) when (exception.Result is not null)
                 {
@@ -156,6 +126,17 @@ internal sealed class DriverCommandRunner : IMongoCommandRunner, IMongoMembers, 
         }
 
         public void Dispose() => _end.Dispose();
+
+        private async Task<BsonDocument> SendAsync(string database, ReadPreference preference)
+        {
+            ClusterDescription description = _client.Cluster.Description;
+            Task<BsonDocument> running = _client.GetDatabase(database)
+                .RunCommandAsync(new BsonDocumentCommand<BsonDocument>(_command), preference, _end.Token);
+            if (!running.IsCompleted && !_runner._servers.IsReady(description)) await WatchAsync(running).ConfigureAwait(false);
+            BsonDocument reply = await running.ConfigureAwait(false);
+            if (!_runner._knowsSending) _runner._knowsSending = _command.WasSent;
+            return reply;
+        }
 
         /// <summary>By their kind alone failures of a command that was not sent.</summary>
         private static bool IsBeforeSending(Exception exception) =>

@@ -7,8 +7,8 @@ namespace Locking;
 internal interface IMongoCommandRunner
 {
     /// <summary>Sends a command to the server that takes writes and waits for the reply.</summary>
-    /// <remarks>A reply that says <c>ok: 0</c> is a reply: it is returned, not thrown. Repeated is only what certainly did not
-    /// run.</remarks>
+    /// <remarks>A reply that says <c>ok: 0</c> is a reply: it is returned, not thrown. Nothing is repeated here: that is the step's
+    /// (<see cref="MongoStep"/>).</remarks>
     /// <param name="database">Name of the database the command is for.</param>
     /// <param name="command">Its first field names the command; it is not changed, and may be shared.</param>
     /// <param name="cancellationToken">Stops waiting. What was sent may still be carried out.</param>

@@ -6,6 +6,12 @@ namespace Locking;
 internal static class MongoFaults
 {
     public const int DuplicateKey = 11000;
+    public const int NamespaceExists = 48;
+    public const int IndexOptionsConflict = 85;
+    public const int IndexKeySpecsConflict = 86;
+
+    /// <summary>Who sends a command that is refused so knows what to do.</summary>
+    private static readonly int[] s_expectedCodes = [DuplicateKey, NamespaceExists, IndexOptionsConflict, IndexKeySpecsConflict];
 
     private static readonly int[] s_transientCodes =
     [
@@ -29,7 +35,7 @@ internal static class MongoFaults
     /// <param name="reply">The reply.</param>
     /// <param name="what">What was asked for, for the message.</param>
     /// <param name="key">The key that it was asked for, if any.</param>
-    /// <exception cref="MongoRefusedException">A duplicate key, which is the caller's to deal with.</exception>
+    /// <exception cref="MongoRefusedException">Somebody was faster, or something is in the way: the caller's to deal with.</exception>
     /// <exception cref="LockStoreException">Anything else.</exception>
     public static void ThrowIfFailed(BsonDocument reply, string what, string? key = null)
     {
@@ -38,7 +44,7 @@ internal static class MongoFaults
         if (key is not null) what = $"{what} '{key}'";
         if (!parsed.Ok)
         {
-            if (parsed.Code == DuplicateKey) throw new MongoRefusedException(parsed.Code, parsed.Message, reply);
+            if (s_expectedCodes.Contains(parsed.Code)) throw new MongoRefusedException(parsed.Code, parsed.Message, reply);
             throw MongoFailure.Create(
                 $"MongoDB refused {what}: {parsed.Message} (code {parsed.Code}).{Advice(parsed.Code)}", IsTransient(parsed.Code),
                     s_ambiguousCodes.Contains(parsed.Code));

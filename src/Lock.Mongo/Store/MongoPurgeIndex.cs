@@ -4,77 +4,61 @@ namespace Locking;
 
 /// <summary>The TTL index that removes counters whose retention is over. Made before the first grant, once by each store; any number of
 /// starters may race.</summary>
-internal sealed class MongoPurgeIndex(IMongoCommandRunner runner, MongoStoreSettings settings)
+internal sealed class MongoPurgeIndex(MongoStoreSettings settings)
 {
     public const string Name = "lock_purgeAt";
 
-    private const int NamespaceExists = 48;
-    private const int IndexOptionsConflict = 85;
-    private const int IndexKeySpecsConflict = 86;
     private const int MostTries = 5;
 
     private volatile bool _made;
 
     /// <summary>Makes the index unless this store has made it or seen it.</summary>
     /// <remarks>Callers may run it at the same time: the command changes nothing when the index is there.</remarks>
+    /// <param name="step">The step that needs it, which has sent nothing yet.</param>
     /// <exception cref="LockStoreException">It cannot be made: another index is in its way, the rights are missing, or the server did not
     /// answer.</exception>
-    public ValueTask EnsureAsync(CancellationToken cancellationToken) => _made ? ValueTask.CompletedTask : MakeAsync(cancellationToken);
+    public ValueTask EnsureAsync(MongoStep step) => _made ? ValueTask.CompletedTask : MakeAsync(step);
 
-    private async ValueTask MakeAsync(CancellationToken cancellationToken)
+    private async ValueTask MakeAsync(MongoStep step)
     {
-        for (int attempt = 1; !_made; attempt++)
+        using MongoStep making = step.Within();
+        try
         {
-            bool answered = false;
+            _made = await making.RunAsync(MakeOnceAsync).ConfigureAwait(false);
+        }
+        catch (LockStoreException exception) when (exception.MayHaveBeenApplied)
+        {
+            // The index may be there, but the step that needed it has not begun.
+            throw MongoFailure.Create(exception.Message, exception.IsTransient, mayHaveRun: false, exception);
+        }
+    }
+
+    private async ValueTask<bool> MakeOnceAsync(MongoStep step)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
             try
             {
-                BsonDocument reply = await runner.RunAsync(settings.Database, Create(), cancellationToken).ConfigureAwait(false);
-                answered = true;
-                await CheckAsync(reply, cancellationToken).ConfigureAwait(false);
-                _made = true;
+                await step.SendAsync(Create(), $"the index {Name} on {settings.Database}.{settings.Collection}").ConfigureAwait(false);
+                return true;
             }
-            catch (CommandCanceledException exception)
+            catch (MongoRefusedException refusal)
+                when (refusal.Code is MongoFaults.IndexOptionsConflict or MongoFaults.IndexKeySpecsConflict)
             {
-                // The step that needs it has not begun.
-                throw new CommandCanceledException(wasSent: false, exception.CancellationToken);
+                await CheckExistingAsync(refusal, step).ConfigureAwait(false);
+                return true;
             }
             catch (MongoRefusedException) when (attempt < MostTries)
             {
                 // Starters that create the collection at the same time get in each other's way once.
             }
-            catch (LockStoreException exception) when (exception.IsTransient && (answered || exception.MayHaveBeenApplied)
-                && attempt < MostTries)
-            {
-                // Making it again does no harm. What was never sent is not repeated: the client has looked for a server for as long as it
-                // may.
-            }
-            catch (LockStoreException exception) when (exception.MayHaveBeenApplied)
-            {
-                // The index may be there, but the step that needed it has not begun.
-                throw MongoFailure.Create(exception.Message, exception.IsTransient, mayHaveRun: false, exception);
-            }
         }
     }
 
-    private async Task CheckAsync(BsonDocument reply, CancellationToken cancellationToken)
+    private async Task CheckExistingAsync(MongoRefusedException refusal, MongoStep step)
     {
-        MongoReply parsed = MongoReply.Parse(reply);
-        if (parsed.Code is IndexOptionsConflict or IndexKeySpecsConflict)
-        {
-            await CheckExistingAsync(parsed, cancellationToken).ConfigureAwait(false);
-        }
-        else
-        {
-            if (parsed.Code == NamespaceExists) throw new MongoRefusedException(parsed.Code, parsed.Message, reply);
-            MongoFaults.ThrowIfFailed(reply, $"the index {Name} on {settings.Database}.{settings.Collection}");
-        }
-    }
-
-    private async Task CheckExistingAsync(MongoReply refusal, CancellationToken cancellationToken)
-    {
-        BsonDocument command = MongoIndexFact.List(settings.Collection);
-        BsonDocument reply = await runner.RunAsync(settings.Database, command, cancellationToken).ConfigureAwait(false);
-        MongoFaults.ThrowIfFailed(reply, $"listing the indexes of {settings.Database}.{settings.Collection}");
+        string what = $"listing the indexes of {settings.Database}.{settings.Collection}";
+        (BsonDocument reply, _) = await step.SendAsync(MongoIndexFact.List(settings.Collection), what).ConfigureAwait(false);
         IReadOnlyList<MongoIndexFact> indexes = MongoIndexFact.Parse(reply);
         // The right index under another name does as well.
         if (indexes.Any(index => index.IsPurgeIndex)) return;

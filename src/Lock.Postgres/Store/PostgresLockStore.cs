@@ -62,16 +62,10 @@ internal sealed class PostgresLockStore : ILockStore, IReleaseSignal, IStoreDiag
     }
 
     public async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl, CancellationToken cancellationToken) =>
-        await RunAsync(_statements.Extend, Reply, cancellationToken, Bytes(key), Bytes(holderId), Span(ttl))
-            .ConfigureAwait(false) is [StoreReply done]
-            ? done
-            : await WhyAsync(key, holderId, cancellationToken).ConfigureAwait(false);
+        await ChangeAsync(_statements.Extend, key, holderId, cancellationToken, Span(ttl)).ConfigureAwait(false);
 
     public async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken) =>
-        await RunAsync(_statements.Release, Reply, cancellationToken, Bytes(key), Bytes(holderId))
-            .ConfigureAwait(false) is [StoreReply done]
-            ? done
-            : await WhyAsync(key, holderId, cancellationToken).ConfigureAwait(false);
+        await ChangeAsync(_statements.Release, key, holderId, cancellationToken).ConfigureAwait(false);
 
     public async ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken) =>
         (await RunAsync(_statements.Get, Info, cancellationToken, Bytes(key)).ConfigureAwait(false)).FirstOrDefault();
@@ -103,8 +97,16 @@ internal sealed class PostgresLockStore : ILockStore, IReleaseSignal, IStoreDiag
             await _owned.DisposeAsync().ConfigureAwait(false);
     }
 
-    private async ValueTask<StoreReply> WhyAsync(string key, string holderId, CancellationToken cancellationToken) =>
-        (await RunAsync(_statements.Why, Reply, cancellationToken, Bytes(key), Bytes(holderId)).ConfigureAwait(false))[0];
+    /// <summary>A step on one holder's lease; where it met none, another statement says why.</summary>
+    private async ValueTask<StoreReply> ChangeAsync(string statement, string key, string holderId, CancellationToken cancellationToken,
+        params NpgsqlParameter[] more)
+    {
+        List<StoreReply> replies =
+            await RunAsync(statement, Reply, cancellationToken, [Bytes(key), Bytes(holderId), .. more]).ConfigureAwait(false);
+        if (replies.Count == 0)
+            replies = await RunAsync(_statements.Why, Reply, cancellationToken, Bytes(key), Bytes(holderId)).ConfigureAwait(false);
+        return replies[0];
+    }
 
     private ValueTask<List<T>> RunAsync<T>(string statement, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken,
         params NpgsqlParameter[] parameters)

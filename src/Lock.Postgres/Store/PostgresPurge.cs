@@ -1,4 +1,3 @@
-
 namespace Locking;
 
 /// <summary>Removes the rows of idle keys now and then, in the background: what goes wrong there is tried again by the next one.</summary>
@@ -7,19 +6,20 @@ internal sealed class PostgresPurge(PostgresSession session, PostgresStoreSettin
     /// <summary>One grant in so many may purge: processes that live for one lock do it too, but not all of them.</summary>
     private const int Share = 16;
 
+    private const long Never = long.MinValue;
+
     private readonly CancellationTokenSource _end = new();
     private readonly string _statement = new PostgresStatements(settings.Table, settings.FenceRetention).Purge;
-    private long _nextAt = time.GetTimestamp();
+    private long _lastAt = Never;
     private Task _running = Task.CompletedTask;
 
     /// <summary>A lock was granted. Tokens are microseconds: their last digits are chance.</summary>
     public void Granted(long token)
     {
-        long due = Interlocked.Read(ref _nextAt);
-        if (token % Share != 0 || time.GetTimestamp() < due)
+        long last = Interlocked.Read(ref _lastAt);
+        if (token % Share != 0 || (last != Never && time.GetElapsedTime(last) < settings.FenceRetention / 4))
             return;
-        long next = time.GetTimestamp() + (long)((settings.FenceRetention / 4).TotalSeconds * time.TimestampFrequency);
-        if (Interlocked.CompareExchange(ref _nextAt, next, due) == due)
+        if (Interlocked.CompareExchange(ref _lastAt, time.GetTimestamp(), last) == last)
             _running = DetachedFlow.Start(() => Task.Run(RunAsync));
     }
 

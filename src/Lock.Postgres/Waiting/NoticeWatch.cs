@@ -1,5 +1,3 @@
-using System.Threading.Channels;
-
 namespace Locking;
 
 /// <summary>One waiter's ear at one key. Notices are latched; where none can be heard it says every so often that it is time to
@@ -8,12 +6,11 @@ internal sealed class NoticeWatch(PostgresNotices notices, string key, TimeProvi
 {
     private static readonly TimeSpan s_deafPause = TimeSpan.FromMilliseconds(200);
 
-    private readonly Channel<bool> _latch =
-        Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly LatchedNotice _notice = new(time);
 
     public string Key => key;
 
-    public void Notify() => _latch.Writer.TryWrite(true);
+    public void Notify() => _notice.Give();
 
     public async ValueTask<bool> WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
     {
@@ -24,7 +21,8 @@ internal sealed class NoticeWatch(PostgresNotices notices, string key, TimeProvi
             await notices.MarkAsync(key, cancellationToken).ConfigureAwait(false);
             TimeSpan left = atMost == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : atMost - time.GetElapsedTime(since);
             TimeSpan pause = notices.AreHeard ? PostgresNotices.MarkFor / 2 : s_deafPause;
-            if (await HearAsync(left < pause ? left : pause, cancellationToken).ConfigureAwait(false))
+            TimeSpan next = left < pause ? left : pause;
+            if (await _notice.WaitAsync(next > TimeSpan.Zero ? next : TimeSpan.Zero, cancellationToken).ConfigureAwait(false))
                 return true;
             if (left <= pause || !notices.AreHeard)
                 return left > pause;
@@ -35,20 +33,5 @@ internal sealed class NoticeWatch(PostgresNotices notices, string key, TimeProvi
     {
         notices.Remove(this);
         return ValueTask.CompletedTask;
-    }
-
-    private async ValueTask<bool> HearAsync(TimeSpan atMost, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await _latch.Reader.WaitToReadAsync(CancellationToken.None).AsTask()
-                .WaitAsync(atMost > TimeSpan.Zero ? atMost : TimeSpan.Zero, time, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            // A notice that came with the last moment still counts.
-        }
-
-        return _latch.Reader.TryRead(out _);
     }
 }

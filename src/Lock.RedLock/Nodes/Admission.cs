@@ -59,7 +59,7 @@ internal sealed class Admission(IReadOnlyList<RedisVoter> voters, TimeSpan longe
             long sent = time.GetTimestamp();
             RedisLife life = await DeclareAsync(voter, ttl, cancellationToken).ConfigureAwait(false);
             if (life.IsNoted)
-                return new Readiness(life.Note, ttl, sent + (long)(Serves.TotalSeconds * 0.99 * time.TimestampFrequency));
+                return new Readiness(life.Note, ttl, sent + new ClockUnits(time).Of(Serves * 0.99));
             if (life.Note.Length == 0 && _seenNoted.IsEmpty && await AdmitNewQuorumAsync(cancellationToken).ConfigureAwait(false))
                 continue;
             await voter.AdmitAsync(

@@ -25,8 +25,8 @@ internal sealed class GrantNotes(RecordSteps steps, TimeProvider time)
     private readonly int[] _hashes = new int[Places];
     private readonly long[] _quickUntil = new long[Places];
     private readonly long[] _cautiousUntil = new long[Places];
-    private readonly long _quick = Ticks(Quick, time);
-    private readonly long _caution = Ticks(Caution, time);
+    private readonly long _quick = new ClockUnits(time).Of(Quick);
+    private readonly long _caution = new ClockUnits(time).Of(Caution);
 
     /// <summary>Notes a grant of a lock that nobody held and nobody waited for.</summary>
     /// <param name="request">What was granted.</param>
@@ -62,8 +62,6 @@ internal sealed class GrantNotes(RecordSteps steps, TimeProvider time)
     }
 
     private static uint PlaceOf(string key) => (uint)key.GetHashCode(StringComparison.Ordinal) % Places;
-
-    private static long Ticks(TimeSpan span, TimeProvider time) => (long)(span.TotalSeconds * time.TimestampFrequency);
 }
 
 /// <summary>One of them.</summary>

@@ -179,44 +179,48 @@ internal sealed class ReleaseSubscription
         {
             try
             {
-                long proved = await ListeningAsync().ConfigureAwait(false);
-                _watches.NotifyAll();
-                lock (_gate)
-                {
-                    // Interrupted again since then: that event saw this task still running and left the work to it.
-                    if (_interruptions == proved)
-                    {
-                        _recovering = null;
-                        return;
-                    }
-                }
-            }
-            catch (LockStoreException exception)
-            {
-                // Still down. Waiters go on polling meanwhile; what will not pass they learn by asking.
-                if (!exception.IsTransient)
-                    _watches.NotifyAll();
-            }
-            catch (NoticesRefusedException)
-            {
-                // The rights have changed: who waits asks, and is told when it listens anew.
-                _watches.NotifyAll();
+                if (await TryRecoverAsync().ConfigureAwait(false))
+                    return;
+                await Task.Delay(pauses.Next(), _connection.Time, _stopping.Token).ConfigureAwait(false);
             }
             catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException)
             {
                 // The connection has ended.
                 return;
             }
+        }
+    }
 
-            try
+    /// <summary>Seeks the proof once.</summary>
+    /// <returns>False when it was not found, or is void again.</returns>
+    private async Task<bool> TryRecoverAsync()
+    {
+        try
+        {
+            long proved = await ListeningAsync().ConfigureAwait(false);
+            _watches.NotifyAll();
+            lock (_gate)
             {
-                await Task.Delay(pauses.Next(), _connection.Time, _stopping.Token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
+                // Interrupted again since then: that event saw this task still running and left the work to it.
+                if (_interruptions != proved)
+                    return false;
+                _recovering = null;
+                return true;
             }
         }
+        catch (LockStoreException exception)
+        {
+            // Still down. Waiters go on polling meanwhile; what will not pass they learn by asking.
+            if (!exception.IsTransient)
+                _watches.NotifyAll();
+        }
+        catch (NoticesRefusedException)
+        {
+            // The rights have changed: who waits asks, and is told when it listens anew.
+            _watches.NotifyAll();
+        }
+
+        return false;
     }
 
     private bool WasInterrupted(long since)

@@ -22,6 +22,10 @@ public sealed class ClockUnitsTests
             Assert.Equal(span, units.ToSpan(units.Of(span)));
     }
 
+    [Fact]
+    public void Units_that_no_double_holds_are_exact_too() =>
+        Assert.Equal(30_023_997_515_803_310, new ClockUnits(new Clock(3_000_000)).ToSpan(9_007_199_254_740_993).Ticks);
+
     [Theory]
     [InlineData(0, 0)]
     [InlineData(1, 1)]

@@ -128,7 +128,7 @@ public sealed class LentClientTests(MongoServer server) : IClassFixture<MongoSer
         Task first = client.GetDatabase("admin").RunCommandAsync<BsonDocument>(new BsonDocument("ping", 1));
         await delayed;
         Task second = client.GetDatabase("admin").RunCommandAsync<BsonDocument>(new BsonDocument("ping", 1));
-        Task<BsonDocument> ours = runner.RunAsync("admin", new("ping", 1), default).AsTask();
+        Task<BsonDocument> ours = TestStore.StepAsync(runner, new("ping", 1));
         await Eventually.SettleAsync();
         Assert.False(ours.IsCompleted);
         gateway.Faults.Release();

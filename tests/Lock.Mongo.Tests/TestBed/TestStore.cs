@@ -50,7 +50,19 @@ internal sealed class TestStore : IAsyncDisposable
     }
 
     /// <summary>A store over the same client and collection that is soon tired of looking for a server.</summary>
-    public async Task<MongoLockStore> ImpatientAsync() => new(await ImpatientAsync(_runner), Settings, TimeProvider.System);
+    public async Task<MongoLockStore> ImpatientAsync()
+    {
+        DriverCommandRunner impatient = await ImpatientAsync(_runner);
+        return new MongoLockStore(impatient, Settings with { Target = impatient.Source.Target }, TimeProvider.System);
+    }
+
+    /// <summary>Sends a command as a step does: repeats it where that may help.</summary>
+    public static async Task<BsonDocument> StepAsync(DriverCommandRunner runner, BsonDocument command)
+    {
+        MongoStoreSettings settings = SettingsOf(runner.Source.Target, "none");
+        using var step = new MongoStep(runner, settings, new StepQueue(1, Patience, TimeProvider.System), TimeProvider.System, default);
+        return await step.RunAsync(async step => (await step.SendAsync(command, "the command")).Reply);
+    }
 
     /// <summary>A store over the same client and collection whose limits are kept by a clock that a test advances.</summary>
     public async Task<MongoLockStore> OnClockAsync(TimeProvider time, TimeSpan commandTimeout, TimeSpan stepTimeout)

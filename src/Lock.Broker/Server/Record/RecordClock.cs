@@ -14,7 +14,7 @@ internal sealed class RecordClock
 
     private readonly TimeProvider _time;
     private readonly Guid _boot;
-    private readonly long _unitsPerMillisecond;
+    private readonly ClockUnits _units;
     private long _base;
 
     /// <summary>Creates a clock that does not run yet.</summary>
@@ -24,7 +24,7 @@ internal sealed class RecordClock
     {
         _time = time;
         _boot = boot ?? BootId();
-        _unitsPerMillisecond = time.TimestampFrequency % 1000 == 0 ? time.TimestampFrequency / 1000 : 0;
+        _units = new ClockUnits(time);
     }
 
     /// <summary>Now.</summary>
@@ -34,9 +34,7 @@ internal sealed class RecordClock
     public long Skew => _time.GetUtcNow().ToUnixTimeMilliseconds() - Now;
 
     /// <summary>A timestamp in these milliseconds, rounded up.</summary>
-    public long Of(long timestamp) => _base + (_unitsPerMillisecond > 0
-        ? (timestamp / _unitsPerMillisecond) + 1
-        : (long)((Int128)timestamp * 1000 / _time.TimestampFrequency) + 1);
+    public long Of(long timestamp) => _base + (_units.ToSpan(timestamp).Ticks / TimeSpan.TicksPerMillisecond) + 1;
 
     /// <summary>Goes on where the clock stood that the record was written by.</summary>
     /// <param name="entries">Two entries, in which the beginning of this one is written.</param>

@@ -19,6 +19,60 @@ internal static class Presets
     private const string InMemory = "inMemory";
     private const string Broker = "broker";
 
+    private static readonly LockOptions s_kuzzle = new()
+    {
+        Ttl = TimeSpan.FromMilliseconds(5000),
+        AutoRenew = false,
+        WaitTimeout = Timeout.InfiniteTimeSpan,
+        RetryDelay = TimeSpan.FromMilliseconds(200),
+        RetryJitter = TimeSpan.Zero,
+    };
+
+    private static readonly LockOptions s_leveregeInMemory = new()
+    {
+        AutoRenew = false,
+        RetryCount = 0,
+        RetryDelay = TimeSpan.FromMilliseconds(100),
+        RetryJitter = TimeSpan.Zero,
+    };
+
+    private static readonly LockOptions s_leverege = new()
+    {
+        AutoRenew = false,
+        RetryCount = 0,
+        RetryDelay = TimeSpan.FromMilliseconds(200),
+        RetryJitter = TimeSpan.FromMilliseconds(100),
+        DriftFactor = 0.01,
+    };
+
+    private static readonly LockOptions s_liveMutex = new()
+    {
+        Ttl = TimeSpan.FromMilliseconds(4000),
+        AutoRenew = false,
+        WaitTimeout = LiveMutexRequests * LiveMutexRequestTimeout,
+        RetryDelay = LiveMutexRequestTimeout,
+        RetryJitter = TimeSpan.Zero,
+        KeepOnDisconnect = false,
+    };
+
+    private static readonly LockOptions s_simpleRedisMutex = new()
+    {
+        Ttl = Timeout.InfiniteTimeSpan,
+        AutoRenew = false,
+        WaitTimeout = Timeout.InfiniteTimeSpan,
+        RetryDelay = TimeSpan.FromMilliseconds(100),
+        RetryJitter = TimeSpan.Zero,
+    };
+
+    private static readonly LockOptions s_distLock = new()
+    {
+        Ttl = TimeSpan.FromMilliseconds(30000),
+        AutoRenew = false,
+        RetryCount = -1,
+        RetryDelay = TimeSpan.FromMilliseconds(50),
+        RetryJitter = TimeSpan.Zero,
+    };
+
     public static IReadOnlyList<string> Names { get; } = [Kuzzle, Leverege, LiveMutex, SimpleRedisMutex, DistLock];
 
     /// <summary>The usual spelling of a preset's name, or null for an unknown one.</summary>
@@ -36,54 +90,12 @@ internal static class Presets
     /// <summary>The options of a preset on a backend.</summary>
     public static LockOptions OptionsOf(string preset, string type) => preset switch
     {
-        Kuzzle => new LockOptions
-        {
-            Ttl = TimeSpan.FromMilliseconds(5000),
-            AutoRenew = false,
-            WaitTimeout = Timeout.InfiniteTimeSpan,
-            RetryDelay = TimeSpan.FromMilliseconds(200),
-            RetryJitter = TimeSpan.Zero,
-        },
-        Leverege when type == InMemory => new LockOptions
-        {
-            AutoRenew = false,
-            RetryCount = 0,
-            RetryDelay = TimeSpan.FromMilliseconds(100),
-            RetryJitter = TimeSpan.Zero,
-        },
-        Leverege => new LockOptions
-        {
-            AutoRenew = false,
-            RetryCount = 0,
-            RetryDelay = TimeSpan.FromMilliseconds(200),
-            RetryJitter = TimeSpan.FromMilliseconds(100),
-            DriftFactor = 0.01,
-        },
-        LiveMutex => new LockOptions
-        {
-            Ttl = TimeSpan.FromMilliseconds(4000),
-            AutoRenew = false,
-            WaitTimeout = LiveMutexRequests * LiveMutexRequestTimeout,
-            RetryDelay = LiveMutexRequestTimeout,
-            RetryJitter = TimeSpan.Zero,
-            KeepOnDisconnect = false,
-        },
-        SimpleRedisMutex => new LockOptions
-        {
-            Ttl = Timeout.InfiniteTimeSpan,
-            AutoRenew = false,
-            WaitTimeout = Timeout.InfiniteTimeSpan,
-            RetryDelay = TimeSpan.FromMilliseconds(100),
-            RetryJitter = TimeSpan.Zero,
-        },
-        DistLock => new LockOptions
-        {
-            Ttl = TimeSpan.FromMilliseconds(30000),
-            AutoRenew = false,
-            RetryCount = -1,
-            RetryDelay = TimeSpan.FromMilliseconds(50),
-            RetryJitter = TimeSpan.Zero,
-        },
+        Kuzzle => s_kuzzle,
+        Leverege when type == InMemory => s_leveregeInMemory,
+        Leverege => s_leverege,
+        LiveMutex => s_liveMutex,
+        SimpleRedisMutex => s_simpleRedisMutex,
+        DistLock => s_distLock,
         _ => throw new ArgumentOutOfRangeException(nameof(preset), preset, "Not a preset."),
     };
 
