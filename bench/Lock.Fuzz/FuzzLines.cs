@@ -46,7 +46,7 @@ internal sealed class FuzzLines(int seed)
     public byte[] Batch(int count)
     {
         var lines = new MemoryStream();
-        for (var i = 0; i < count; i++)
+        for (int i = 0; i < count; i++)
         {
             if (_random.Next(8) == 0)
             {
@@ -54,8 +54,8 @@ internal sealed class FuzzLines(int seed)
             }
             else
             {
-                var line = Encoding.UTF8.GetBytes(Line());
-                for (var mutations = _random.Next(4) == 0 ? _random.Next(1, 4) : 0; mutations > 0; mutations--)
+                byte[] line = Encoding.UTF8.GetBytes(Line());
+                for (int mutations = _random.Next(4) == 0 ? _random.Next(1, 4) : 0; mutations > 0; mutations--)
                     line[_random.Next(line.Length)] = (byte)_random.Next(256);
                 lines.Write(line.AsSpan(0, _random.Next(20) == 0 ? _random.Next(line.Length) : line.Length));
             }
@@ -69,9 +69,9 @@ internal sealed class FuzzLines(int seed)
     private string Line()
     {
         // Seldom: after a version that does not fit, and after lk-stay's connection ends, nothing of interest comes.
-        var special = _random.Next(4000);
-        var type = special == 0 ? "version" : special == 1 ? "lk-stay" : s_types[_random.Next(s_types.Length)];
-        var line = new StringBuilder("{\"type\":\"").Append(type).Append('"');
+        int special = _random.Next(4000);
+        string type = special == 0 ? "version" : special == 1 ? "lk-stay" : s_types[_random.Next(s_types.Length)];
+        StringBuilder line = new StringBuilder("{\"type\":\"").Append(type).Append('"');
 
         // Half of our own messages carry what they need, or they would only ever be refused.
         if (type.StartsWith("lk-", StringComparison.Ordinal) && _random.Next(2) == 0)
@@ -84,10 +84,10 @@ internal sealed class FuzzLines(int seed)
                 line.Append(",\"queue\":true");
         }
 
-        for (var i = _random.Next(7); i >= 0; i--)
+        for (int i = _random.Next(7); i >= 0; i--)
         {
-            var field = s_fields[_random.Next(s_fields.Length)];
-            var value = field == "key" && _random.Next(2) == 0 ? $"\"fuzz/{_random.Next(4)}\"" : s_values[_random.Next(s_values.Length)];
+            string field = s_fields[_random.Next(s_fields.Length)];
+            string value = field == "key" && _random.Next(2) == 0 ? $"\"fuzz/{_random.Next(4)}\"" : s_values[_random.Next(s_values.Length)];
             line.Append(",\"").Append(field).Append("\":").Append(value);
         }
 
@@ -97,8 +97,8 @@ internal sealed class FuzzLines(int seed)
     /// <summary>A line that is in order, for a key that somebody else holds: it must have no effect.</summary>
     private string PinnedLine()
     {
-        var type = s_pinnedTypes[_random.Next(s_pinnedTypes.Length)];
-        var id = _random.Next(6);
+        string type = s_pinnedTypes[_random.Next(s_pinnedTypes.Length)];
+        int id = _random.Next(6);
         return string.Create(
             CultureInfo.InvariantCulture,
             $"{{\"type\":\"{type}\",\"key\":\"{Pinned}{_random.Next(PinnedKeys)}\",\"n\":{PinnedNumbers + _random.Next(1000)},"

@@ -24,27 +24,27 @@ internal static class FuzzRun
     /// <exception cref="InvalidOperationException">Something went wrong; the message says what, and the seed is the caller's.</exception>
     public static async Task RunAsync(long lines, int seed, Action<string> say)
     {
-        var unobserved = 0;
+        int unobserved = 0;
         TaskScheduler.UnobservedTaskException += (_, _) => Interlocked.Increment(ref unobserved);
-        var directory = Directory.CreateTempSubdirectory("lock-fuzz-").FullName;
+        string directory = Directory.CreateTempSubdirectory("lock-fuzz-").FullName;
         try
         {
-            var path = Path.Combine(directory, "broker.sock");
+            string path = Path.Combine(directory, "broker.sock");
             await using var server = new BrokerServer(new BrokerServerOptions { Path = path, Host = "127.0.0.1", Port = 0 });
             if (!server.TryStart())
                 throw new InvalidOperationException("The broker did not start.");
             await using var pinner = new BrokerLockStore(new BrokerLockSettings { Path = path });
-            var pinned = await PinAsync(pinner);
-            var baseline = 0L;
-            for (var part = 0; part < Parts; part++)
+            Dictionary<string, (string Id, long Token)> pinned = await PinAsync(pinner);
+            long baseline = 0L;
+            for (int part = 0; part < Parts; part++)
             {
-                var hostile = await PartAsync(server, path, lines / Parts, seed + (part * 1000), say);
+                string hostile = await PartAsync(server, path, lines / Parts, seed + (part * 1000), say);
                 await ClearAsync(pinner, pinned);
                 await WhileConnectedAsync(server, 1);
                 await Task.Delay(s_settling, TimeProvider.System);
                 GC.Collect();
                 GC.WaitForPendingFinalizers();
-                var heap = GC.GetTotalMemory(forceFullCollection: true);
+                long heap = GC.GetTotalMemory(forceFullCollection: true);
                 say($"part {part + 1} of {Parts}: {hostile}, heap {heap / 1024} KiB");
 
                 // The first parts fill pools and tables that stay.
@@ -69,11 +69,11 @@ internal static class FuzzRun
         using var stop = new CancellationTokenSource();
         await using var store = new BrokerLockStore(new BrokerLockSettings { Path = path });
         var honest = new HonestClient(store, seed);
-        var honestRun = honest.RunAsync(stop.Token);
+        Task honestRun = honest.RunAsync(stop.Token);
         var clients = Enumerable.Range(0, Hostile).Select(i => new HostileClient(i % 2 == 0 ? Tcp : Unix, seed + i)).ToList();
         try
         {
-            var runs = clients.ConvertAll(client => Task.Run(() => client.RunAsync(lines / Hostile)));
+            List<Task> runs = clients.ConvertAll(client => Task.Run(() => client.RunAsync(lines / Hostile)));
             await await Task.WhenAny(Task.WhenAll(runs), honestRun);
             if (honestRun.IsCompleted)
                 await honestRun;
@@ -107,10 +107,10 @@ internal static class FuzzRun
     private static async Task<Dictionary<string, (string Id, long Token)>> PinAsync(BrokerLockStore store)
     {
         var pinned = new Dictionary<string, (string Id, long Token)>();
-        for (var i = 0; i < 8; i++)
+        for (int i = 0; i < 8; i++)
         {
             var request = new AcquireRequest($"{FuzzLines.Pinned}{i}", Guid.NewGuid().ToString(), "fuzz", TimeSpan.FromDays(1));
-            var reply = await store.TryAcquireAsync(request, default);
+            AcquireReply reply = await store.TryAcquireAsync(request, default);
             pinned.Add(request.Key, (request.HolderId, reply.FencingToken!.Value));
         }
 
@@ -119,9 +119,9 @@ internal static class FuzzRun
 
     private static async Task CheckPinnedAsync(BrokerLockStore store, Dictionary<string, (string Id, long Token)> pinned)
     {
-        foreach (var (key, holder) in pinned)
+        foreach ((string key, (string Id, long Token) holder) in pinned)
         {
-            var info = await store.GetAsync(key, default);
+            LockInfo? info = await store.GetAsync(key, default);
             if (info?.Id != holder.Id || info.FencingToken != holder.Token || info.Remaining < TimeSpan.FromHours(1))
                 throw new InvalidOperationException($"{key} was held by {holder}, and is now {info?.ToString() ?? "free"}.");
         }
@@ -131,10 +131,10 @@ internal static class FuzzRun
     private static async Task ClearAsync(BrokerLockStore store, Dictionary<string, (string Id, long Token)> pinned)
     {
         await CheckPinnedAsync(store, pinned);
-        for (var attempt = 0; ; attempt++)
+        for (int attempt = 0; ; attempt++)
         {
             var foreign = new List<string>();
-            await foreach (var info in store.ListAsync("", default))
+            await foreach (LockInfo info in store.ListAsync("", default))
             {
                 if (!pinned.ContainsKey(info.Key))
                     foreign.Add(info.Key);
@@ -145,14 +145,14 @@ internal static class FuzzRun
             if (attempt == 1000)
                 throw new InvalidOperationException(
                     $"{foreign.Count} locks of clients that are gone cannot be broken: {string.Join(", ", foreign.Take(5))}.");
-            foreach (var key in foreign)
+            foreach (string key in foreign)
                 await store.ForceReleaseAsync(key, default);
         }
     }
 
     private static async Task WhileConnectedAsync(BrokerServer server, int expected)
     {
-        for (var i = 0; server.ConnectionCount > expected; i++)
+        for (int i = 0; server.ConnectionCount > expected; i++)
         {
             if (i == 1000)
                 throw new InvalidOperationException($"{server.ConnectionCount} connections where {expected} should be left.");

@@ -26,23 +26,23 @@ internal sealed class HonestClient(ILockStore store, int seed)
             Steps++;
         }
 
-        foreach (var (key, holder) in _held)
+        foreach ((string key, (string Id, long Token) holder) in _held)
             Expect(StoreReply.Done, await store.TryReleaseAsync(key, holder.Id, default), "the last release", key);
         _held.Clear();
     }
 
     private async Task StepAsync(string key, string id)
     {
-        var isHeld = _held.TryGetValue(key, out var holder);
-        var expected = !isHeld ? StoreReply.NotHeld : holder.Id == id ? StoreReply.Done : StoreReply.HeldByAnother;
+        bool isHeld = _held.TryGetValue(key, out (string Id, long Token) holder);
+        StoreReply expected = !isHeld ? StoreReply.NotHeld : holder.Id == id ? StoreReply.Done : StoreReply.HeldByAnother;
         switch (_random.Next(4))
         {
             case 0:
-                var reply = await store.TryAcquireAsync(new AcquireRequest(key, id, "fuzz", s_ttl), default);
+                AcquireReply reply = await store.TryAcquireAsync(new AcquireRequest(key, id, "fuzz", s_ttl), default);
                 Expect(expected != StoreReply.HeldByAnother, reply.IsGranted, "acquire", key);
                 if (!reply.IsGranted)
                     return;
-                var token = reply.FencingToken!.Value;
+                long token = reply.FencingToken!.Value;
                 if (isHeld ? token != holder.Token : token <= _lastToken)
                     throw new InvalidOperationException(
                         $"{key} was granted with token {token} after {(isHeld ? holder.Token : _lastToken)}.");

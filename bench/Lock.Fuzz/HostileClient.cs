@@ -33,11 +33,11 @@ internal sealed class HostileClient(Func<Socket> connect, int seed)
     {
         while (lines > 0)
         {
-            using var socket = connect();
+            using Socket socket = connect();
             var reading = Task.Run(() => ReadAsync(socket));
             try
             {
-                for (var batches = _random.Next(1, 60); batches > 0 && lines > 0; batches--)
+                for (int batches = _random.Next(1, 60); batches > 0 && lines > 0; batches--)
                 {
                     for (ReadOnlyMemory<byte> rest = _lines.Batch(LinesPerBatch); rest.Length > 0;)
                         rest = rest[await socket.SendAsync(rest)..];
@@ -60,14 +60,14 @@ internal sealed class HostileClient(Func<Socket> connect, int seed)
 
     private async Task ReadAsync(Socket socket)
     {
-        var buffer = new byte[256 * 1024];
-        var kept = 0;
+        byte[] buffer = new byte[256 * 1024];
+        int kept = 0;
         try
         {
             while (await socket.ReceiveAsync(buffer.AsMemory(kept)) is > 0 and var got)
             {
-                var rest = buffer.AsSpan(0, kept + got);
-                for (var end = rest.IndexOf((byte)'\n'); end >= 0; end = rest.IndexOf((byte)'\n'))
+                Span<byte> rest = buffer.AsSpan(0, kept + got);
+                for (int end = rest.IndexOf((byte)'\n'); end >= 0; end = rest.IndexOf((byte)'\n'))
                 {
                     Look(rest[..end]);
                     rest = rest[(end + 1)..];

@@ -1,9 +1,9 @@
 using System.Globalization;
 using Locking.Fuzz;
 
-var lines = 10_000_000L;
-var seed = 1;
-for (var i = 0; i < args.Length; i++)
+long lines = 10_000_000L;
+int seed = 1;
+for (int i = 0; i < args.Length; i++)
 {
     if (args[i] == "--lines" && i + 1 < args.Length && long.TryParse(args[i + 1], CultureInfo.InvariantCulture, out lines)
         && lines >= 10_000)

@@ -13,7 +13,7 @@ internal sealed class Participant : IDisposable
     {
         Name = name;
         var start = new ProcessStartInfo(program) { RedirectStandardInput = true, RedirectStandardOutput = true };
-        foreach (var word in words)
+        foreach (string word in words)
             start.ArgumentList.Add(word);
         _process = Process.Start(start)!;
         _reading = Task.Run(ReadAsync);
@@ -39,7 +39,7 @@ internal sealed class Participant : IDisposable
 
     public async Task PauseAsync(TimeSpan time)
     {
-        var from = Now;
+        long from = Now;
         await SignalAsync("-STOP");
         await Task.Delay(time, TimeProvider.System, CancellationToken.None);
         await SignalAsync("-CONT");
@@ -78,11 +78,11 @@ internal sealed class Participant : IDisposable
 
             // A process that is killed may leave half a line.
             if (line.Split(' ') is not [var what, var at, var key, var id]
-                || !long.TryParse(at, CultureInfo.InvariantCulture, out var time))
+                || !long.TryParse(at, CultureInfo.InvariantCulture, out long time))
                 continue;
             if (what == "ask")
                 Turns.Add(open[id] = new Turn(key, time));
-            else if (open.TryGetValue(id, out var turn))
+            else if (open.TryGetValue(id, out Turn? turn))
                 (turn.Got, turn.Ended) = what == "got" ? (time, turn.Ended) : (turn.Got, time);
         }
     }

@@ -6,13 +6,13 @@ if (args is ["--child", "worker", var path, var seed])
 if (args is ["--child", "broker", var socket])
     return await Worker.ServeAsync(socket);
 
-var seconds = 60;
-var own = 4;
-var published = 2;
-var random = 1;
-for (var i = 0; i < args.Length; i += 2)
+int seconds = 60;
+int own = 4;
+int published = 2;
+int random = 1;
+for (int i = 0; i < args.Length; i += 2)
 {
-    if (i + 1 >= args.Length || !int.TryParse(args[i + 1], CultureInfo.InvariantCulture, out var value) || value < 0)
+    if (i + 1 >= args.Length || !int.TryParse(args[i + 1], CultureInfo.InvariantCulture, out int value) || value < 0)
         return Usage($"'{args[i]}' needs a number.");
     switch (args[i])
     {

@@ -9,24 +9,24 @@ internal static class SoakRun
 
     public static async Task<bool> RunAsync(TimeSpan time, int own, int published, int seed)
     {
-        var directory = Directory.CreateTempSubdirectory("lock-soak-").FullName;
+        string directory = Directory.CreateTempSubdirectory("lock-soak-").FullName;
         List<Participant> all = [];
         try
         {
-            var path = Path.Combine(directory, "broker.sock");
+            string path = Path.Combine(directory, "broker.sock");
             var broker = Participant.Own("broker", "broker", path);
             all.Add(broker);
-            var port = await broker.FirstLine.Task.WaitAsync(TimeSpan.FromSeconds(30));
+            string port = await broker.FirstLine.Task.WaitAsync(TimeSpan.FromSeconds(30));
             var random = new Random(seed);
             var running = new List<Participant>();
-            for (var i = 0; i < own + published; i++)
+            for (int i = 0; i < own + published; i++)
                 running.Add(Start(i));
-            var (kills, pauses) = (0, 0);
-            var end = Participant.Now + time.Ticks;
+            (int kills, int pauses) = (0, 0);
+            long end = Participant.Now + time.Ticks;
             while (Participant.Now < end)
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(random.Next(20, 400)), TimeProvider.System, CancellationToken.None);
-                var place = random.Next(running.Count);
+                int place = random.Next(running.Count);
                 if (random.Next(8) == 0)
                 {
                     await running[place].KillAsync();
@@ -41,14 +41,14 @@ internal static class SoakRun
             }
 
             // Together: who waits for another that has ended already waits for nobody.
-            var ended = Participant.Now;
+            long ended = Participant.Now;
             await Task.WhenAll(running.Select(static one => one.EndAsync()));
             await broker.EndAsync();
             return Report(all, ended, kills, pauses);
 
             Participant Start(int place)
             {
-                var one = place < own
+                Participant one = place < own
                     ? Participant.Own($"own {place}", "worker", path, (seed + all.Count).ToString(CultureInfo.InvariantCulture))
                     : new Participant($"npm {place}", "node", Path.Combine(AppContext.BaseDirectory, "client.js"), Packages(), port);
                 all.Add(one);
@@ -57,7 +57,7 @@ internal static class SoakRun
         }
         finally
         {
-            foreach (var one in all)
+            foreach (Participant one in all)
                 one.Dispose();
             Directory.Delete(directory, recursive: true);
         }
@@ -67,7 +67,7 @@ internal static class SoakRun
     {
         for (var directory = new DirectoryInfo(Directory.GetCurrentDirectory()); directory is not null; directory = directory.Parent)
         {
-            var packages = Path.Combine(directory.FullName, ".testbed", "node");
+            string packages = Path.Combine(directory.FullName, ".testbed", "node");
             if (Directory.Exists(Path.Combine(packages, "node_modules", "live-mutex")))
                 return packages;
         }
@@ -78,23 +78,23 @@ internal static class SoakRun
 
     private static bool Report(List<Participant> all, long ended, int kills, int pauses)
     {
-        var isGood = true;
+        bool isGood = true;
         var turns = all.SelectMany(static one => one.Turns).Where(static turn => turn.Got != long.MaxValue).ToList();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{turns.Count} turns, {kills} kills, {pauses} pauses; longest wait "
                 + $"{TimeSpan.FromTicks(turns.Max(static t => t.Got - t.Asked)).TotalMilliseconds:0} ms"));
-        for (var number = 0; number < Worker.Keys; number++)
+        for (int number = 0; number < Worker.Keys; number++)
         {
-            var (gaps, longest) = Timeline.Find(all, $"soak/{number}", ended, s_tooLong);
+            (List<Timeline.Gap> gaps, TimeSpan longest) = Timeline.Find(all, $"soak/{number}", ended, s_tooLong);
             Console.WriteLine(
                 string.Create(CultureInfo.InvariantCulture,
                     $"soak/{number}: free while waited for, without a pause, at most {longest.TotalMilliseconds:0.0} ms"));
-            foreach (var gap in gaps)
+            foreach (Timeline.Gap gap in gaps)
             {
                 isGood = false;
                 Console.WriteLine(
                     string.Create(CultureInfo.InvariantCulture, $"  {gap.Length.TotalMilliseconds:0} ms from {gap.From}: {gap.Waiters}"));
-                foreach (var (one, away) in all.SelectMany(static one => one.Away.Select(away => (one, away))))
+                foreach ((Participant one, Span away) in all.SelectMany(static one => one.Away.Select(away => (one, away))))
                 {
                     if (Math.Abs(away.From - gap.From.Ticks) < TimeSpan.TicksPerSecond * 2)
                         Console.WriteLine(

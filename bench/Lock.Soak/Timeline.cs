@@ -21,17 +21,17 @@ internal static class Timeline
     {
         const long Moment = TimeSpan.TicksPerMillisecond * 50;
         List<(long At, int Change, Participant? Waiter)> events = [];
-        foreach (var participant in participants)
+        foreach (Participant participant in participants)
         {
-            var died = participant.Away.Count > 0 && participant.Away[^1].To == long.MaxValue ? participant.Away[^1].From : long.MaxValue;
-            foreach (var turn in participant.Turns.Where(turn => turn.Key == key))
+            long died = participant.Away.Count > 0 && participant.Away[^1].To == long.MaxValue ? participant.Away[^1].From : long.MaxValue;
+            foreach (Turn? turn in participant.Turns.Where(turn => turn.Key == key))
             {
-                var got = Math.Min(turn.Got, turn.Ended);
+                long got = Math.Min(turn.Got, turn.Ended);
                 var asked = new Span(turn.Asked, Math.Min(got, died));
                 Add(events, asked, 0, participant);
                 if (turn.Got != long.MaxValue)
                     Add(events, new Span(turn.Got, Math.Min(turn.Ended, died)), 1, null);
-                foreach (var away in participant.Away.Where(away => away.From < asked.To && away.To + Moment > asked.From))
+                foreach (Span away in participant.Away.Where(away => away.From < asked.To && away.To + Moment > asked.From))
                     Add(events, new Span(away.From, away.To == long.MaxValue ? away.From + Moment : away.To + Moment), 1, null);
                 if (died != long.MaxValue && turn.Asked <= died && turn.Ended > died)
                     Add(events, new Span(died, died + Moment), 1, null);
@@ -42,18 +42,18 @@ internal static class Timeline
         events.Sort(static (a, b) => a.At.CompareTo(b.At));
         List<Gap> gaps = [];
         Dictionary<Participant, int> waiting = [];
-        var taken = 0;
-        var longest = 0L;
-        for (var i = 0; i < events.Count; i++)
+        int taken = 0;
+        long longest = 0L;
+        for (int i = 0; i < events.Count; i++)
         {
-            var (at, change, waiter) = events[i];
+            (long at, int change, Participant? waiter) = events[i];
             if (waiter is null)
                 taken += change;
             else if ((waiting[waiter] = waiting.GetValueOrDefault(waiter) + change) == 0)
                 waiting.Remove(waiter);
             if (taken > 0 || waiting.Count == 0 || i + 1 == events.Count)
                 continue;
-            var length = events[i + 1].At - at;
+            long length = events[i + 1].At - at;
             longest = Math.Max(longest, length);
             if (length >= least.Ticks)
                 gaps.Add(new Gap(key, TimeSpan.FromTicks(at), TimeSpan.FromTicks(length),

@@ -44,14 +44,14 @@ internal static class Worker
 
     private static async Task TurnsAsync(StoreLock locks, Random random, int task, CancellationToken stop)
     {
-        for (var turn = 0; !stop.IsCancellationRequested; turn++)
+        for (int turn = 0; !stop.IsCancellationRequested; turn++)
         {
-            var key = $"soak/{random.Next(Keys)}";
-            var id = $"{task}.{turn}";
+            string key = $"soak/{random.Next(Keys)}";
+            string id = $"{task}.{turn}";
             Tell("ask", key, id);
             try
             {
-                var handle = await locks.LockAsync(key, cancellationToken: stop);
+                ILockHandle handle = await locks.LockAsync(key, cancellationToken: stop);
                 Tell("got", key, id);
                 if (random.Next(4) == 0)
                     await Task.Delay(TimeSpan.FromMilliseconds(random.Next(30)), TimeProvider.System, CancellationToken.None);

@@ -42,13 +42,13 @@ public sealed class FileLockStore : ILockStore
         return StepAsync(
             now =>
             {
-                var last = Read(PathOf(request.Key));
-                var isLive = last?.IsLive(now) == true;
+                LeaseFile? last = Read(PathOf(request.Key));
+                bool isLive = last?.IsLive(now) == true;
                 if (isLive && last!.Id != request.HolderId)
                     return AcquireReply.Busy(last.Remaining(now));
 
                 // The same holder asking again keeps its token; every other grant has a higher one, written before it is answered.
-                var token = isLive
+                long token = isLive
                     ? last!.Token
                     : Math.Max((last?.Token ?? 0) + 1, (now - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond);
                 Write(new LeaseFile(request.Key, request.HolderId, request.Owner, token, EndOf(request.Ttl, now)));
@@ -72,10 +72,10 @@ public sealed class FileLockStore : ILockStore
     /// <inheritdoc/>
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var infos = await StepAsync(
+        List<LockInfo> infos = await StepAsync(
             now => Directory.GetFiles(_directory, "*.json").Select(path => InfoOf(Read(path), now)).OfType<LockInfo>().ToList(),
             cancellationToken);
-        foreach (var info in infos)
+        foreach (LockInfo? info in infos)
         {
             if (info.Key.StartsWith(prefix, StringComparison.Ordinal))
                 yield return info;
@@ -111,7 +111,7 @@ public sealed class FileLockStore : ILockStore
         try
         {
             Directory.CreateDirectory(_directory);
-            await using var gate = await EnterAsync(cancellationToken);
+            await using FileStream gate = await EnterAsync(cancellationToken);
             return step(_clock.GetUtcNow());
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or JsonException)
@@ -125,7 +125,7 @@ public sealed class FileLockStore : ILockStore
     /// however it ends.</summary>
     private async Task<FileStream> EnterAsync(CancellationToken cancellationToken)
     {
-        var since = TimeProvider.System.GetTimestamp();
+        long since = TimeProvider.System.GetTimestamp();
         while (true)
         {
             try
@@ -155,7 +155,7 @@ public sealed class FileLockStore : ILockStore
     /// <summary>Replaces a file as a whole: whoever reads it after a crash finds the old record or the new one.</summary>
     private void Write(LeaseFile lease)
     {
-        var path = PathOf(lease.Key);
+        string path = PathOf(lease.Key);
         File.WriteAllBytes(path + ".new", JsonSerializer.SerializeToUtf8Bytes(lease, LeaseFileJson.Default.LeaseFile));
         File.Move(path + ".new", path, overwrite: true);
     }

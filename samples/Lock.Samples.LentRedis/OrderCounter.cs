@@ -10,9 +10,9 @@ public sealed class OrderCounter(ILock locks, IConnectionMultiplexer redis)
     /// <param name="cancellationToken">Ends the wait.</param>
     public async Task<long> AddAsync(string customer, CancellationToken cancellationToken)
     {
-        await using var handle = await locks.LockNsAsync(customer, cancellationToken: cancellationToken).ConfigureAwait(false);
-        var database = redis.GetDatabase();
-        var before = (long)await database.StringGetAsync($"orders-of-{customer}").ConfigureAwait(false);
+        await using ILockHandle handle = await locks.LockNsAsync(customer, cancellationToken: cancellationToken).ConfigureAwait(false);
+        IDatabase database = redis.GetDatabase();
+        long before = (long)await database.StringGetAsync($"orders-of-{customer}").ConfigureAwait(false);
         await Task.Yield();
         handle.ThrowIfLost();
         await database.StringSetAsync($"orders-of-{customer}", before + 1).ConfigureAwait(false);

@@ -100,12 +100,13 @@ public sealed class RedLockStore : ILockStore, IReleaseSignal, ILossSignal, IFor
         IReadOnlyList<IQuorumNode> asked = _nodes.Asked();
         if (asked.Count < _nodes.Count)
             lease?.TakeBackFrom(_nodes.All.Except(asked));
-        StoreReplies replies = await _steps.AskAsync(
-            "release",
-            asked,
-            _nodes.ConnectTimeout,
-            store => store.TryReleaseAsync(key, holderId, CancellationToken.None),
-            cancellationToken).ConfigureAwait(false);
+        var round = new ReleaseRound(asked, _nodes.Needed);
+        round.Limit(_nodes.ConnectTimeout, _nodes.Alarms, cancellationToken);
+        round.Ask(key, holderId, lease?.Paper);
+        await round.End.ConfigureAwait(false);
+        if (round.IsDone)
+            return StoreReply.Done;
+        StoreReplies replies = _steps.Of("release", asked, round);
         return replies.ConcludeRelease(_nodes.Needed) ?? throw replies.TooFew("release", _nodes.Needed);
     }
 

@@ -67,6 +67,7 @@ public sealed class RedisLockStore : ILockStore, IQueueingStore, IReleaseSignal,
             ? new NativeSteps(
                 _layout, connection.Channels, connection.Clock, connection.Time, () => connection.HasOneServer, settings.Fair ?? false,
                 settings.Replicas is not > 0)
+            : isNode ? new VoteSteps(_layout, connection.Channels, settings.FenceRetention ?? TimeSpan.FromHours(1))
             : new BareSteps(_layout, connection.Channels, settings.FenceRetention ?? TimeSpan.FromHours(1));
         _readTold = ReadTold;
         if (settings.Replicas is > 0 && connection.IsLent)
@@ -99,7 +100,7 @@ public sealed class RedisLockStore : ILockStore, IQueueingStore, IReleaseSignal,
 
     /// <summary>The same servers as a node of a quorum: its records are votes, with a fence for each key. Shares the connection, and ends
     /// it.</summary>
-    internal RedisLockStore AsNode() => _layout.IsNative ? new RedisLockStore(_connection, _settings, _options, isNode: true) : this;
+    internal RedisLockStore AsNode() => new(_connection, _settings, _options, isNode: true);
 
     /// <inheritdoc/>
     public ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
@@ -209,6 +210,9 @@ public sealed class RedisLockStore : ILockStore, IQueueingStore, IReleaseSignal,
         return RedisDiagnosis.Of(_connection.IsLent ? null : _connection.Connector(), servers, _settings.Replicas ?? 0);
     }
 
+    /// <summary>What ends a lease by its id.</summary>
+    internal StoreStepCall ReleaseOf(string key, string holderId) => _steps.Release(key, holderId);
+
     /// <summary>What the servers tell.</summary>
     /// <exception cref="LockStoreException">None of them can be reached.</exception>
     internal async Task<IReadOnlyList<ServerFacts>> InspectAsync(CancellationToken cancellationToken)
@@ -230,7 +234,7 @@ public sealed class RedisLockStore : ILockStore, IQueueingStore, IReleaseSignal,
 
     /// <summary>Reads the answer of a step that tells who waits (Scripts/notify.lua). That it could not tell them changes nothing of what
     /// it did.</summary>
-    private StoreReply ReadTold(RedisResult answer)
+    internal StoreReply ReadTold(RedisResult answer)
     {
         int reply = (int)answer;
         if ((reply & 4) != 0)

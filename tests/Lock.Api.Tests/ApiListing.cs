@@ -14,10 +14,10 @@ internal static class ApiListing
     public static string Of(Assembly assembly)
     {
         var text = new StringBuilder();
-        foreach (var type in Libraries.PublicTypesOf(assembly).OrderBy(type => type.FullName, StringComparer.Ordinal))
+        foreach (Type? type in Libraries.PublicTypesOf(assembly).OrderBy(type => type.FullName, StringComparer.Ordinal))
         {
             text.Append(Declaration(type)).Append('\n');
-            foreach (var line in Members(type).Order(StringComparer.Ordinal))
+            foreach (string? line in Members(type).Order(StringComparer.Ordinal))
                 text.Append("    ").Append(line).Append('\n');
             text.Append('\n');
         }
@@ -31,7 +31,7 @@ internal static class ApiListing
             return $"public enum {type.FullName}";
         if (type.IsSubclassOf(typeof(Delegate)))
         {
-            var invoke = type.GetMethod("Invoke")!;
+            MethodInfo invoke = type.GetMethod("Invoke")!;
             return $"public delegate {ReturnType(invoke)} {type.FullName}({Parameters(invoke)})";
         }
 
@@ -51,12 +51,12 @@ internal static class ApiListing
     {
         if (type.IsInterface)
             return "interface";
-        var isRecord = type.GetMethod("<Clone>$", Declared) is not null
+        bool isRecord = type.GetMethod("<Clone>$", Declared) is not null
             || (type.IsValueType && type.GetMethod("PrintMembers", Declared) is not null);
-        var record = isRecord ? "record " : "";
+        string record = isRecord ? "record " : "";
         if (type.IsValueType)
             return $"{(type.IsDefined(typeof(IsReadOnlyAttribute)) ? "readonly " : "")}{record}struct";
-        var modifier = (type.IsAbstract, type.IsSealed) switch
+        string modifier = (type.IsAbstract, type.IsSealed) switch
         {
             (true, true) => "static ",
             (true, false) => "abstract ",
@@ -88,8 +88,8 @@ internal static class ApiListing
 
     private static string Field(FieldInfo field)
     {
-        var kind = field.IsLiteral ? "const" : field.IsStatic ? "static readonly" : "readonly";
-        var value = field.IsLiteral ? $" = {Literal(field.GetRawConstantValue(), field.FieldType)}" : "";
+        string kind = field.IsLiteral ? "const" : field.IsStatic ? "static readonly" : "readonly";
+        string value = field.IsLiteral ? $" = {Literal(field.GetRawConstantValue(), field.FieldType)}" : "";
         return $"{Access(field.IsPublic)} {kind} {TypeNames.Of(field.FieldType, new NullabilityInfoContext().Create(field))} "
             + $"{field.Name}{value}";
     }
@@ -104,9 +104,9 @@ internal static class ApiListing
             accessors.Append("get; ");
         if (property.SetMethod is { } set && IsVisible(set))
             accessors.Append(set.ReturnParameter.GetRequiredCustomModifiers().Contains(typeof(IsExternalInit)) ? "init; " : "set; ");
-        var first = property.GetAccessors(true).First(method => IsVisible(method));
-        var required = property.IsDefined(typeof(RequiredMemberAttribute)) ? "required " : "";
-        var type = TypeNames.Of(property.PropertyType, new NullabilityInfoContext().Create(property));
+        MethodInfo first = property.GetAccessors(true).First(method => IsVisible(method));
+        string required = property.IsDefined(typeof(RequiredMemberAttribute)) ? "required " : "";
+        string type = TypeNames.Of(property.PropertyType, new NullabilityInfoContext().Create(property));
         return $"{Access(first.IsPublic)} {Modifier(first)}{required}{type} {property.Name} {{ {accessors}}}";
     }
 
@@ -116,8 +116,8 @@ internal static class ApiListing
 
     private static string Method(MethodInfo method)
     {
-        var generic = method.IsGenericMethod ? $"<{string.Join(", ", method.GetGenericArguments().Select(type => type.Name))}>" : "";
-        var first = method.IsDefined(typeof(ExtensionAttribute)) ? "this " : "";
+        string generic = method.IsGenericMethod ? $"<{string.Join(", ", method.GetGenericArguments().Select(type => type.Name))}>" : "";
+        string first = method.IsDefined(typeof(ExtensionAttribute)) ? "this " : "";
         return $"{Access(method.IsPublic)} {Modifier(method)}{ReturnType(method)} {method.Name}{generic}({first}{Parameters(method)})";
     }
 
@@ -128,12 +128,13 @@ internal static class ApiListing
 
     private static string Parameter(ParameterInfo parameter)
     {
-        var prefix = parameter.IsDefined(typeof(ParamArrayAttribute)) || parameter.IsDefined(typeof(ParamCollectionAttribute)) ? "params "
+        string prefix = parameter.IsDefined(typeof(ParamArrayAttribute)) || parameter.IsDefined(typeof(ParamCollectionAttribute))
+            ? "params "
             : parameter.IsOut ? "out "
             : parameter.IsIn ? "in "
             : parameter.ParameterType.IsByRef ? "ref "
             : "";
-        var value = parameter.HasDefaultValue ? $" = {Literal(parameter.RawDefaultValue, parameter.ParameterType)}" : "";
+        string value = parameter.HasDefaultValue ? $" = {Literal(parameter.RawDefaultValue, parameter.ParameterType)}" : "";
         return $"{prefix}{TypeNames.Of(parameter.ParameterType, new NullabilityInfoContext().Create(parameter))} {parameter.Name}{value}";
     }
 

@@ -12,15 +12,15 @@ public sealed class PublicApiTests
     [MemberData(nameof(Libraries.Names), MemberType = typeof(Libraries))]
     public void The_public_api_is_what_the_text_says(string library)
     {
-        var file = Path.Combine(Libraries.RepositoryRoot, "tests", "Lock.Api.Tests", "Api", $"{library}.txt");
-        var actual = ApiListing.Of(Assembly.Load(library));
+        string file = Path.Combine(Libraries.RepositoryRoot, "tests", "Lock.Api.Tests", "Api", $"{library}.txt");
+        string actual = ApiListing.Of(Assembly.Load(library));
         if (Environment.GetEnvironmentVariable("LOCK_ACCEPT_API") == "1")
             File.WriteAllText(file, actual);
 
         Assert.True(File.Exists(file), $"{file} does not exist. Run LOCK_ACCEPT_API=1 dotnet test tests/Lock.Api.Tests to write it.");
-        var accepted = File.ReadAllText(file).ReplaceLineEndings("\n");
-        var added = Lines(actual).Except(Lines(accepted), StringComparer.Ordinal).Select(line => $"+ {line}");
-        var removed = Lines(accepted).Except(Lines(actual), StringComparer.Ordinal).Select(line => $"- {line}");
+        string accepted = File.ReadAllText(file).ReplaceLineEndings("\n");
+        IEnumerable<string> added = Lines(actual).Except(Lines(accepted), StringComparer.Ordinal).Select(line => $"+ {line}");
+        IEnumerable<string> removed = Lines(accepted).Except(Lines(actual), StringComparer.Ordinal).Select(line => $"- {line}");
         Assert.True(
             actual == accepted,
             $"The public API of {library} has changed. If that is meant: LOCK_ACCEPT_API=1 dotnet test tests/Lock.Api.Tests\n"

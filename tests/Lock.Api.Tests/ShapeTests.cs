@@ -46,7 +46,7 @@ public sealed class ShapeTests
     [Fact]
     public void Awaitable_methods_take_a_cancellation_token_last()
     {
-        var without = Methods().Where(method => IsAwaitable(method) && !IsExempt(method)).Where(method =>
+        IEnumerable<MethodInfo> without = Methods().Where(method => IsAwaitable(method) && !IsExempt(method)).Where(method =>
             method.GetParameters().LastOrDefault() is not { Name: "cancellationToken" } last
                 || last.ParameterType != typeof(CancellationToken));
 
@@ -64,14 +64,14 @@ public sealed class ShapeTests
     [Fact]
     public void The_four_calls_that_take_a_lock_have_the_same_overloads()
     {
-        var overloads = TakingMethods()
+        ILookup<string, string> overloads = TakingMethods()
             .Where(static method => method.DeclaringType != typeof(BoundLock))
             .ToLookup(static method => method.Name,
                 static method => string.Join(", ", method.GetParameters().Select(static p => $"{p.ParameterType.Name} {p.Name}")));
 
         Assert.Equal(["LockAsync", "LockNsAsync", "TryLockAsync", "TryLockNsAsync"],
             overloads.Select(static group => group.Key).Order(StringComparer.Ordinal));
-        foreach (var group in overloads)
+        foreach (IGrouping<string, string> group in overloads)
             Assert.Equal(overloads["LockAsync"].Order(StringComparer.Ordinal), group.Order(StringComparer.Ordinal));
     }
 
@@ -106,7 +106,7 @@ public sealed class ShapeTests
 
     private static bool IsAwaitable(MethodInfo method)
     {
-        var type = method.ReturnType.IsGenericType ? method.ReturnType.GetGenericTypeDefinition() : method.ReturnType;
+        Type type = method.ReturnType.IsGenericType ? method.ReturnType.GetGenericTypeDefinition() : method.ReturnType;
         return type == typeof(Task) || type == typeof(Task<>) || type == typeof(ValueTask) || type == typeof(ValueTask<>)
             || type == typeof(IAsyncEnumerable<>);
     }

@@ -27,16 +27,16 @@ internal static class TypeNames
     {
         if (type.IsByRef)
             return Of(type.GetElementType()!, nullability);
-        var mark = !type.IsValueType && nullability is { } info && Worst(info) == NullabilityState.Nullable ? "?" : "";
+        string mark = !type.IsValueType && nullability is { } info && Worst(info) == NullabilityState.Nullable ? "?" : "";
         if (type.IsArray)
             return $"{Of(type.GetElementType()!, nullability?.ElementType)}[]{mark}";
         if (Nullable.GetUnderlyingType(type) is { } value)
             return $"{Of(value)}?";
-        if (s_keywords.TryGetValue(type, out var keyword))
+        if (s_keywords.TryGetValue(type, out string? keyword))
             return keyword + mark;
         if (!type.IsGenericType)
             return NameOf(type) + mark;
-        var arguments = type.GetGenericArguments()
+        IEnumerable<string> arguments = type.GetGenericArguments()
             .Select((argument, index) => Of(argument, nullability?.GenericTypeArguments.ElementAtOrDefault(index)));
         return $"{NameOf(type)}<{string.Join(", ", arguments)}>{mark}";
     }
@@ -46,7 +46,7 @@ internal static class TypeNames
 
     private static string NameOf(Type type)
     {
-        var name = type.Name.Split('`')[0];
+        string name = type.Name.Split('`')[0];
         return type is { IsNested: true, IsGenericParameter: false } ? $"{Of(type.DeclaringType!)}.{name}" : name;
     }
 }

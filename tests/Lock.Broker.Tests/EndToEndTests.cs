@@ -8,12 +8,12 @@ public sealed class EndToEndTests
     public async Task A_lock_is_taken_seen_and_given_back()
     {
         await using var broker = new TestBroker();
-        var locks = broker.Lock();
-        var other = broker.Lock();
-        await using var handle = await locks.LockAsync("orders/42");
+        StoreLock locks = broker.Lock();
+        StoreLock other = broker.Lock();
+        await using ILockHandle handle = await locks.LockAsync("orders/42");
         Assert.NotNull(handle.FencingToken);
         Assert.Null(await other.TryLockAsync("orders/42"));
-        var info = await other.GetAsync("orders/42");
+        LockInfo? info = await other.GetAsync("orders/42");
         Assert.Equal(handle.Id, info!.Id);
         Assert.Equal(handle.FencingToken, info.FencingToken);
         Assert.InRange(info.Remaining.TotalSeconds, 20, 30);
@@ -25,19 +25,19 @@ public sealed class EndToEndTests
     public async Task Waiters_of_two_clients_get_the_lock_in_the_order_of_their_coming()
     {
         await using var broker = new TestBroker();
-        var holder = await broker.Lock().LockAsync("k");
+        ILockHandle holder = await broker.Lock().LockAsync("k");
         var order = new List<int>();
         var tasks = new List<Task>();
-        for (var i = 0; i < 5; i++)
+        for (int i = 0; i < 5; i++)
         {
-            var number = i;
-            var locks = broker.Lock();
+            int number = i;
+            StoreLock locks = broker.Lock();
             tasks.Add(Task.Run(async () =>
             {
-                await using var handle = await locks.LockAsync("k");
+                await using ILockHandle handle = await locks.LockAsync("k");
                 order.Add(number);
             }));
-            var queued = i + 1;
+            int queued = i + 1;
             while (broker.Server.Locks.Table.Report("k").Waiters < queued)
                 await Task.Delay(1);
         }
@@ -51,12 +51,12 @@ public sealed class EndToEndTests
     public async Task Extending_listing_and_force_work_and_the_holder_is_told()
     {
         await using var broker = new TestBroker();
-        var locks = broker.Lock();
-        var handle = await locks.LockAsync("a/1", new LockOptions { Ttl = TimeSpan.FromMinutes(5), AutoRenew = false });
+        StoreLock locks = broker.Lock();
+        ILockHandle handle = await locks.LockAsync("a/1", new LockOptions { Ttl = TimeSpan.FromMinutes(5), AutoRenew = false });
         Assert.True(await handle.TryExtendAsync(TimeSpan.FromMinutes(1)));
-        var other = broker.Lock();
+        StoreLock other = broker.Lock();
         var listed = new List<LockInfo>();
-        await foreach (var info in other.ListAsync("a/"))
+        await foreach (LockInfo info in other.ListAsync("a/"))
             listed.Add(info);
         Assert.Equal("a/1", Assert.Single(listed).Key);
         Assert.InRange(listed[0].Remaining.TotalSeconds, 1, 60);
@@ -71,8 +71,8 @@ public sealed class EndToEndTests
     public async Task A_wait_that_ends_gives_its_place_up()
     {
         await using var broker = new TestBroker();
-        await using var handle = await broker.Lock().LockAsync("k");
-        var late = broker.Lock();
+        await using ILockHandle handle = await broker.Lock().LockAsync("k");
+        StoreLock late = broker.Lock();
         Assert.Null(await late.TryLockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(50) }));
         Assert.Equal(0, broker.Server.Locks.Table.Report("k").Waiters);
     }
@@ -85,7 +85,7 @@ public sealed class EndToEndTests
         Assert.True((await store.TryAcquireAsync(Request("freed"), default)).IsGranted);
         Assert.True((await store.TryAcquireAsync(Request("kept", keep: true), default)).IsGranted);
         await store.DisposeAsync();
-        var other = broker.Store();
+        BrokerLockStore other = broker.Store();
         Assert.True((await other.AcquireAsync(Request("freed"), TimeSpan.FromSeconds(5), default)).IsGranted);
         Assert.False((await other.TryAcquireAsync(Request("kept"), default)).IsGranted);
     }
@@ -94,16 +94,16 @@ public sealed class EndToEndTests
     public async Task A_restarted_broker_serves_reclaims_first_and_then_those_who_waited()
     {
         await using var broker = new TestBroker();
-        var locks = broker.Lock();
-        var handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromSeconds(2), AutoRenew = false });
-        var waiting = broker.Lock().LockAsync("k").AsTask();
+        StoreLock locks = broker.Lock();
+        ILockHandle handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromSeconds(2), AutoRenew = false });
+        Task<ILockHandle> waiting = broker.Lock().LockAsync("k").AsTask();
         while (broker.Server.Locks.Table.Report("k").Waiters < 1)
             await Task.Delay(1);
         await broker.RestartAsync();
         Assert.True(await handle.TryExtendAsync(TimeSpan.FromSeconds(2)));
         Assert.False(waiting.IsCompleted);
         await handle.UnlockAsync();
-        await using var next = await waiting.WaitAsync(Eventually.Patience);
+        await using ILockHandle next = await waiting.WaitAsync(Eventually.Patience);
         Assert.True(next.FencingToken > handle.FencingToken);
     }
 

@@ -11,7 +11,7 @@ public sealed class FindingsTests
     public async Task Nothing_is_to_be_said_against_a_broker_of_the_same_version()
     {
         await using var broker = new TestBroker();
-        var findings = await broker.Store().DiagnoseAsync();
+        IReadOnlyList<StoreFinding> findings = await broker.Store().DiagnoseAsync();
         Assert.DoesNotContain(findings, finding => finding.IsWarning);
         Assert.Contains(findings,
             finding => finding.Code == "server" && finding.Text.Contains(WireTypes.ProductVersion, StringComparison.Ordinal));
@@ -20,14 +20,14 @@ public sealed class FindingsTests
     [Fact]
     public async Task An_older_broker_is_named_with_both_versions_even_where_it_does_not_know_the_question()
     {
-        var findings = await DiagnoseAsync(line => line switch
+        IReadOnlyList<StoreFinding> findings = await DiagnoseAsync(line => line switch
         {
             _ when line.Contains("lk-hello", StringComparison.Ordinal) => """{"type":"lk-welcome","version":"0.0.1","wire":1}""",
             _ when line.Contains("lk-status", StringComparison.Ordinal) =>
                 $$"""{"type":"lk-refused","n":{{NumberIn(line)}},"error":"unknown message"}""",
             _ => null,
         });
-        var older = Assert.Single(findings, finding => finding.Code == "older-broker");
+        StoreFinding older = Assert.Single(findings, finding => finding.Code == "older-broker");
         Assert.True(older.IsWarning);
         Assert.Contains("0.0.1", older.Text, StringComparison.Ordinal);
         Assert.Contains(WireTypes.ProductVersion, older.Text, StringComparison.Ordinal);
@@ -36,7 +36,7 @@ public sealed class FindingsTests
     [Fact]
     public async Task A_newer_broker_is_good_to_know()
     {
-        var findings = await DiagnoseAsync(line => line switch
+        IReadOnlyList<StoreFinding> findings = await DiagnoseAsync(line => line switch
         {
             _ when line.Contains("lk-hello", StringComparison.Ordinal) => """{"type":"lk-welcome","version":"99.0.0","wire":1}""",
             _ when line.Contains("lk-status", StringComparison.Ordinal) =>
@@ -50,10 +50,10 @@ public sealed class FindingsTests
     [Fact]
     public async Task A_published_broker_is_told_with_what_it_lacks()
     {
-        var findings = await DiagnoseAsync(line => line.Contains("lk-hello", StringComparison.Ordinal)
+        IReadOnlyList<StoreFinding> findings = await DiagnoseAsync(line => line.Contains("lk-hello", StringComparison.Ordinal)
             ? """{"uuid":"lk-hello","error":"Malformed data sent to Live-Mutex broker."}"""
             : null);
-        var published = Assert.Single(findings);
+        StoreFinding published = Assert.Single(findings);
         Assert.Equal("published-broker", published.Code);
         Assert.True(published.IsWarning);
     }
@@ -65,7 +65,7 @@ public sealed class FindingsTests
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        var serving = ServeAsync(listener, answer);
+        Task serving = ServeAsync(listener, answer);
         IReadOnlyList<StoreFinding> findings;
         await using (var store =
             new BrokerLockStore(new BrokerLockSettings { Host = "127.0.0.1", Port = ((IPEndPoint)listener.LocalEndpoint).Port }))
@@ -76,7 +76,7 @@ public sealed class FindingsTests
 
     private static async Task ServeAsync(TcpListener listener, Func<string, string?> answer)
     {
-        using var client = await listener.AcceptTcpClientAsync();
+        using TcpClient client = await listener.AcceptTcpClientAsync();
         using var reader = new StreamReader(client.GetStream());
         while (await reader.ReadLineAsync() is { } line)
         {

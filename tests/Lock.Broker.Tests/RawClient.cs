@@ -68,7 +68,7 @@ internal sealed class RawClient : IAsyncDisposable
     /// <summary>Whether a question that the broker always answers is the next thing answered: nothing else was on its way.</summary>
     public async Task ExpectNothingAsync()
     {
-        var answer = await AskAsync("""{"type":"ping","uuid":"nothing","timestamp":1}""");
+        JsonElement answer = await AskAsync("""{"type":"ping","uuid":"nothing","timestamp":1}""");
         Assert.Equal("pong", answer.GetProperty("type").GetString());
     }
 

@@ -8,9 +8,9 @@ public sealed class ReachTests
     [Fact]
     public async Task Nobody_there_is_said_with_the_address_and_what_to_do()
     {
-        var path = Path.Combine(Path.GetTempPath(), $"nobody-{Guid.NewGuid():N}.sock");
+        string path = Path.Combine(Path.GetTempPath(), $"nobody-{Guid.NewGuid():N}.sock");
         await using var store = new BrokerLockStore(new BrokerLockSettings { Path = path });
-        var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
+        LockStoreException refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
         Assert.Contains(path, refused.Message);
         Assert.Contains("lock broker", refused.Message);
         Assert.True(refused.IsTransient);
@@ -22,10 +22,10 @@ public sealed class ReachTests
     [InlineData(true)]
     public async Task A_file_in_the_place_of_the_sockets_directory_is_named(bool launch)
     {
-        var file = Path.GetTempFileName();
+        string file = Path.GetTempFileName();
         await using (var store = new BrokerLockStore(new BrokerLockSettings { Path = Path.Combine(file, "broker.sock"), Launch = launch }))
         {
-            var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
+            LockStoreException refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
             Assert.Contains($"'{file}' is a file, not a directory", refused.Message);
             Assert.False(refused.IsTransient);
         }
@@ -36,11 +36,11 @@ public sealed class ReachTests
     [Fact]
     public async Task A_directory_in_the_place_of_the_socket_is_named()
     {
-        var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
-        var path = Directory.CreateDirectory(Path.Combine(directory, "broker.sock")).FullName;
+        string directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        string path = Directory.CreateDirectory(Path.Combine(directory, "broker.sock")).FullName;
         await using (var store = new BrokerLockStore(new BrokerLockSettings { Path = path }))
         {
-            var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
+            LockStoreException refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
             Assert.Contains("not a socket", refused.Message);
         }
 
@@ -52,8 +52,8 @@ public sealed class ReachTests
     [Fact]
     public void A_file_that_is_no_socket_is_never_replaced()
     {
-        var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
-        var path = Path.Combine(directory, "notes.txt");
+        string directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        string path = Path.Combine(directory, "notes.txt");
         File.WriteAllText(path, "important");
         var server = new BrokerServer(new BrokerServerOptions { Path = path });
         Assert.Contains($"'{path}' is a file", Assert.Throws<LockStoreException>(() => server.TryStart()).Message);
@@ -64,11 +64,11 @@ public sealed class ReachTests
     [Fact]
     public async Task A_launcher_that_is_not_found_is_named()
     {
-        var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        string directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
         var launcher = new BrokerLauncher { Command = ["no-such-program-here", "broker"] };
         await using var store =
             new BrokerLockStore(new BrokerLockSettings { Path = Path.Combine(directory, "b.sock"), Launch = true }, launcher);
-        var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
+        LockStoreException refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
         Assert.Contains("'no-such-program-here' was not found", refused.Message);
         Directory.Delete(directory, recursive: true);
     }
@@ -76,12 +76,12 @@ public sealed class ReachTests
     [Fact]
     public async Task A_launched_broker_that_does_not_come_up_is_said()
     {
-        var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        string directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
         var launcher = new BrokerLauncher { Command = ["true"] };
         var connection =
             new BrokerLockSettings { Path = Path.Combine(directory, "b.sock"), Launch = true, ConnectTimeout = TimeSpan.FromSeconds(2) };
         await using var store = new BrokerLockStore(connection, launcher);
-        var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
+        LockStoreException refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
         Assert.Contains("was started, but it does not listen", refused.Message);
         Directory.Delete(directory, recursive: true);
     }
@@ -89,8 +89,8 @@ public sealed class ReachTests
     [Fact]
     public async Task A_broker_that_hangs_is_an_error_in_time_and_is_found_again_when_it_goes_on()
     {
-        var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
-        var path = Path.Combine(directory, "broker.sock");
+        string directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        string path = Path.Combine(directory, "broker.sock");
         await using (var broker = ChildProcess.Start(null, "broker", "--path", path, "--idle-exit", "60000"))
         {
             Assert.Equal("listening", await broker.ReadLineAsync());
@@ -102,9 +102,9 @@ public sealed class ReachTests
                 new BrokerLockSettings { Path = path, CommandTimeout = TimeSpan.FromSeconds(1), ConnectTimeout = TimeSpan.FromSeconds(1) };
             await using var store = new BrokerLockStore(connection);
             var request = new AcquireRequest("k", "K", "test", TimeSpan.FromMinutes(30));
-            var token = (await AnsweredAsync(() => store.TryAcquireAsync(request, default))).FencingToken;
+            long? token = (await AnsweredAsync(() => store.TryAcquireAsync(request, default))).FencingToken;
             await broker.PauseAsync();
-            var began = TimeProvider.System.GetTimestamp();
+            long began = TimeProvider.System.GetTimestamp();
             await Assert.ThrowsAsync<LockStoreException>(() =>
                 Eventually.DoneAsync(store.GetAsync("k", default).AsTask(), "the time limit"));
             Assert.True(TimeProvider.System.GetElapsedTime(began) >= TimeSpan.FromMilliseconds(900), "it gave up before its time limit");
@@ -129,16 +129,16 @@ public sealed class ReachTests
         using var listener = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
         listener.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0));
         listener.Listen();
-        var port = ((System.Net.IPEndPoint)listener.LocalEndPoint!).Port;
+        int port = ((System.Net.IPEndPoint)listener.LocalEndPoint!).Port;
         var serving = Task.Run(async () =>
         {
-            using var client = await listener.AcceptAsync();
+            using System.Net.Sockets.Socket client = await listener.AcceptAsync();
             await client.ReceiveAsync(new byte[1000]);
             await client.SendAsync(System.Text.Encoding.ASCII.GetBytes(answer));
         });
         await using var store =
             new BrokerLockStore(new BrokerLockSettings { Host = "127.0.0.1", Port = port, ConnectTimeout = TimeSpan.FromMinutes(1) });
-        var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
+        LockStoreException refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
         Assert.Contains($"127.0.0.1:{port}", refused.Message);
         Assert.Contains(what, refused.Message);
         Assert.False(refused.IsTransient);
@@ -148,7 +148,7 @@ public sealed class ReachTests
     /// <summary>A broker on a busy machine may answer later than the time limit of this test: that is asked again.</summary>
     private static async Task<T> AnsweredAsync<T>(Func<ValueTask<T>> ask)
     {
-        var began = TimeProvider.System.GetTimestamp();
+        long began = TimeProvider.System.GetTimestamp();
         while (true)
         {
             try
@@ -166,10 +166,10 @@ public sealed class ReachTests
     public async Task Idle_means_no_client_and_no_lock()
     {
         var clock = new TestClock();
-        var (idle, ttl) = (TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(10));
+        (TimeSpan idle, TimeSpan ttl) = (TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(10));
         await using var broker = new TestBroker(options => options with { IdleExit = idle }, clock);
-        var raw = await broker.RawAsync();
-        var taken = clock.GetTimestamp();
+        RawClient raw = await broker.RawAsync();
+        long taken = clock.GetTimestamp();
         await raw.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":600000,"keepLocksAfterDeath":true}""");
 
         // A client.
@@ -179,7 +179,7 @@ public sealed class ReachTests
         await Eventually.TrueAsync(() => broker.Server.ConnectionCount == 0, "the client is gone");
 
         // A lock, and then neither for a while.
-        var ended = broker.Server.Completion.ContinueWith(
+        Task<TimeSpan> ended = broker.Server.Completion.ContinueWith(
             _ => clock.GetElapsedTime(taken), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         await clock.AdvanceUntilAsync(() => ended.IsCompleted, idle / 4, ttl, "the end of an idle broker");
         Assert.True(await ended >= ttl + idle, $"it ended after {(await ended).TotalSeconds} s");
@@ -191,7 +191,7 @@ public sealed class ReachTests
     [InlineData("/tmp/x.sock", null, 6970)]
     public void A_path_and_a_host_exclude_each_other(string path, string? host, int? port)
     {
-        var wrong = Assert.Throws<LockConfigException>(() =>
+        LockConfigException wrong = Assert.Throws<LockConfigException>(() =>
             new BrokerLockStore(new BrokerLockSettings { Path = path, Host = host, Port = port }));
         Assert.Equal("connection", wrong.Path);
         Assert.Contains("host", wrong.Message, StringComparison.Ordinal);

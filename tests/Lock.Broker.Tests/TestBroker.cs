@@ -50,7 +50,7 @@ internal sealed class TestBroker : IAsyncDisposable
     /// <summary>A client that speaks lines by hand.</summary>
     public async Task<RawClient> RawAsync(bool tcp = false)
     {
-        var client = tcp
+        RawClient client = tcp
             ? await RawClient.TcpAsync(Server.Port)
             : await RawClient.UnixAsync(Path);
         _clients.Add(client);
@@ -69,7 +69,7 @@ internal sealed class TestBroker : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var client in _clients)
+        foreach (IAsyncDisposable client in _clients)
             await client.DisposeAsync();
         await Server.DisposeAsync();
         Directory.Delete(_directory, recursive: true);

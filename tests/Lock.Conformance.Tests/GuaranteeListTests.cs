@@ -12,12 +12,12 @@ public sealed partial class GuaranteeListTests
         var directory = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(directory.FullName, "Lock.sln")))
             directory = directory.Parent!;
-        var list = await File.ReadAllTextAsync(Path.Combine(directory.FullName, "docs", "guarantees.md"));
+        string list = await File.ReadAllTextAsync(Path.Combine(directory.FullName, "docs", "guarantees.md"));
         var promised = Row().Matches(list).Select(row => row.Groups["number"].Value).ToList();
         Assert.Equal(promised.Count, promised.Distinct(StringComparer.Ordinal).Count());
 
         Assembly[] assemblies = [typeof(LockStoreConformance).Assembly, typeof(GuaranteeListTests).Assembly];
-        var proved = assemblies.SelectMany(assembly => assembly.GetTypes())
+        IEnumerable<string> proved = assemblies.SelectMany(assembly => assembly.GetTypes())
             .SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly))
             .Where(method => method.IsDefined(typeof(FactAttribute)) && Number().IsMatch(method.Name))
             .Select(method => method.Name[..3])
@@ -29,7 +29,7 @@ public sealed partial class GuaranteeListTests
     private static async Task<List<string>> OfTheEngineAsync(DirectoryInfo root)
     {
         List<string> numbers = [];
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(root.FullName, "tests", "Lock.Core.Tests"), "*Tests.cs",
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(root.FullName, "tests", "Lock.Core.Tests"), "*Tests.cs",
             SearchOption.AllDirectories))
             numbers.AddRange(Fact().Matches(await File.ReadAllTextAsync(file)).Select(fact => fact.Groups["number"].Value));
         Assert.NotEmpty(numbers);

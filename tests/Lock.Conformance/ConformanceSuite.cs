@@ -37,7 +37,7 @@ public abstract class ConformanceSuite : IAsyncLifetime
     /// <inheritdoc/>
     public virtual async Task DisposeAsync()
     {
-        while (_made.TryPop(out var made))
+        while (_made.TryPop(out IAsyncDisposable? made))
             await made.DisposeAsync().ConfigureAwait(false);
     }
 
@@ -76,8 +76,8 @@ public abstract class ConformanceSuite : IAsyncLifetime
     protected async Task TimelyAsync(Func<TimeSpan, Task> steps)
     {
         ArgumentNullException.ThrowIfNull(steps);
-        var ttl = ShortTtl;
-        for (var repeats = 4; ; repeats--, ttl *= 2)
+        TimeSpan ttl = ShortTtl;
+        for (int repeats = 4; ; repeats--, ttl *= 2)
         {
             var stalls = new StallMeter();
             await using (stalls.ConfigureAwait(false))
@@ -103,9 +103,9 @@ public abstract class ConformanceSuite : IAsyncLifetime
     /// <summary>Whether the backend needs longer than this for one of a few simple questions.</summary>
     private async Task<bool> IsSlowAsync(TimeSpan limit)
     {
-        for (var i = 0; i < 5; i++)
+        for (int i = 0; i < 5; i++)
         {
-            var asked = TimeProvider.System.GetTimestamp();
+            long asked = TimeProvider.System.GetTimestamp();
             try
             {
                 await AskBackendAsync().ConfigureAwait(false);

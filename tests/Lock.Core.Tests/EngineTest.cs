@@ -30,9 +30,9 @@ public abstract class EngineTest : IAsyncDisposable
     /// <summary>Moves the clock in steps, letting the pool run between them, as renewals need it.</summary>
     internal async Task AdvanceSlowlyAsync(TimeSpan by, TimeSpan step)
     {
-        for (var gone = TimeSpan.Zero; gone < by; gone += step)
+        for (TimeSpan gone = TimeSpan.Zero; gone < by; gone += step)
         {
-            var before = Store.Extends;
+            int before = Store.Extends;
             Time.Advance(step);
             if (Store.Extends == before)
                 await Eventually.SettleAsync();
@@ -41,7 +41,7 @@ public abstract class EngineTest : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        var disposal = Locks.DisposeAsync().AsTask();
+        Task disposal = Locks.DisposeAsync().AsTask();
         while (!disposal.IsCompleted)
         {
             Time.Advance(Seconds(1));

@@ -107,7 +107,7 @@ public sealed class ClusterTests : IAsyncLifetime
     {
         string key = Guid.NewGuid().ToString();
         ILock holds = LocksAt(theirs);
-        var progress = new[] { new Progress(), new Progress() };
+        Progress[] progress = new[] { new Progress(), new Progress() };
         ILockStore[] stores = [StoreAt(theirs), StoreAt(theirs)];
         string[] ids = [Guid.NewGuid().ToString(), Guid.NewGuid().ToString()];
         ILockHandle handle = await holds.LockAsync(key, s_long);

@@ -48,7 +48,7 @@ public sealed class InteropTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
     {
         string directory = Directory.CreateTempSubdirectory("lock-etcd-").FullName;
         string inside = Path.Combine(directory, "inside"), log = Path.Combine(directory, "log");
-        var theirs = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+        IEnumerable<Task> theirs = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
         {
             for (int i = 0; i < 5; i++)
             {
@@ -56,7 +56,7 @@ public sealed class InteropTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
                 await etcd.Server.ControlAsync("lock", "lock:mixed", "--", "sh", "-c", script);
             }
         }));
-        var ours = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+        IEnumerable<Task> ours = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
         {
             await using ILock locks = new StoreLock(etcd.NewStore());
             for (int i = 0; i < 25; i++)

@@ -18,7 +18,7 @@ public sealed class QueueTests(EtcdFixture etcd) : IClassFixture<EtcdFixture>
         Assert.True((await holder.TryAcquireAsync(held, CancellationToken.None)).IsGranted);
         await using ILockStore store = etcd.NewStore();
         using var stop = new CancellationTokenSource();
-        var queued = 0;
+        int queued = 0;
         var waits = new List<Task<AcquireReply>>();
         for (int i = 0; i < Waiters; i++)
         {

@@ -26,10 +26,10 @@ internal static class Holder
     /// outcome. Ends with its input.</summary>
     public static async Task<int> RunAsync(string key, TimeProvider time)
     {
-        await using var locks = Lock.Create(
+        await using ILock locks = Lock.Create(
             context: LockProviderContext.Default with { TimeProvider = time },
             providers: [new BrokerLockProvider { Launcher = Broker.Launcher }]);
-        await using var handle = await locks.LockAsync(key);
+        await using ILockHandle handle = await locks.LockAsync(key);
         Console.WriteLine($"held {handle.FencingToken}");
         while (Console.ReadLine() is { } command)
         {
@@ -63,11 +63,11 @@ internal static class Counter
 {
     public static async Task<int> RunAsync(string file, int times)
     {
-        await using var locks = Lock.Create(providers: [new BrokerLockProvider { Launcher = Broker.Launcher }]);
-        for (var i = 0; i < times; i++)
+        await using ILock locks = Lock.Create(providers: [new BrokerLockProvider { Launcher = Broker.Launcher }]);
+        for (int i = 0; i < times; i++)
         {
-            await using var handle = await locks.LockAsync("counter");
-            var before = File.Exists(file) ? await File.ReadAllTextAsync(file) : "";
+            await using ILockHandle handle = await locks.LockAsync("counter");
+            string before = File.Exists(file) ? await File.ReadAllTextAsync(file) : "";
             await File.WriteAllTextAsync(file, $"{before}{handle.FencingToken} {Environment.ProcessId}\n");
         }
 
@@ -80,7 +80,7 @@ internal static class Racer
     /// <summary>Says "ready", then for each line "won TOKEN" or "lost". Ends with its input.</summary>
     public static async Task<int> RunAsync()
     {
-        await using var locks = Lock.Create();
+        await using ILock locks = Lock.Create();
         // A lease that no race outlives: what is won stays won.
         var once = new LockOptions { Ttl = TimeSpan.FromHours(1), WaitTimeout = TimeSpan.Zero };
         List<ILockHandle> won = [];
@@ -98,7 +98,7 @@ internal static class Racer
             }
         }
 
-        foreach (var handle in won)
+        foreach (ILockHandle handle in won)
             await handle.DisposeAsync();
         return 0;
     }

@@ -18,7 +18,7 @@ internal static class UnobservedFaults
     public static async Task<int> ExitCodeAfterAsync(int code)
     {
         // What ends in the background behind the last step comes within the second round.
-        for (var round = 0; round < 3; round++)
+        for (int round = 0; round < 3; round++)
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();

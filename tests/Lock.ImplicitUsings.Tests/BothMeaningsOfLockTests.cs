@@ -12,7 +12,7 @@ public sealed class BothMeaningsOfLockTests
     [Fact]
     public async Task Lock_Create_and_new_Lock_compile_side_by_side()
     {
-        var before = Environment.GetEnvironmentVariable("LOCK_CONFIG");
+        string? before = Environment.GetEnvironmentVariable("LOCK_CONFIG");
         Environment.SetEnvironmentVariable("LOCK_CONFIG", """{"type":"inMemory"}""");
         try
         {
@@ -39,10 +39,10 @@ public sealed class BothMeaningsOfLockTests
     [Fact]
     public async Task Every_way_to_name_a_configuration_compiles()
     {
-        await using var fromCode = Lock.Create(new LockConfig { Type = "inMemory" }, "app");
-        await using var withContext = Lock.Create(new LockConfig { Type = "inMemory" }, context: LockProviderContext.Default);
-        await using var fromJson = Lock.Create("""{"type":"inMemory","namespace":"app"}""");
-        await using var fromEither =
+        await using ILock fromCode = Lock.Create(new LockConfig { Type = "inMemory" }, "app");
+        await using ILock withContext = Lock.Create(new LockConfig { Type = "inMemory" }, context: LockProviderContext.Default);
+        await using ILock fromJson = Lock.Create("""{"type":"inMemory","namespace":"app"}""");
+        await using ILock fromEither =
             Lock.Create(LockConfig.FromEnvironment("LOCK_CONFIG_OF_NOBODY") ?? LockConfig.Parse("""{"type":"inMemory"}"""));
 
         Assert.Equal("app", fromCode.Namespace);

@@ -9,8 +9,8 @@ public sealed class InMemoryLockProviderTests
     {
         Assert.Equal("inMemory", _provider.Type);
         var config = new LockConfig { Namespace = "app", LockOptions = new LockOptions { Owner = "me", Ttl = TimeSpan.FromMinutes(5) } };
-        await using var locks = _provider.CreateLock(config, LockProviderContext.Default);
-        await using var handle = await locks.LockNsAsync("k");
+        await using ILock locks = _provider.CreateLock(config, LockProviderContext.Default);
+        await using ILockHandle handle = await locks.LockNsAsync("k");
         Assert.Equal(("app:k", "me"), (handle.Key, handle.Owner));
         Assert.InRange(handle.Remaining, TimeSpan.FromMinutes(4), TimeSpan.FromMinutes(5));
     }
@@ -19,10 +19,10 @@ public sealed class InMemoryLockProviderTests
     public async Task Each_isolated_store_has_its_own_state()
     {
         var config = new LockConfig { Connection = new LockSettings { ["isolated"] = true } };
-        await using var one = _provider.CreateStore(config, LockProviderContext.Default);
-        await using var two = _provider.CreateStore(config, LockProviderContext.Default);
+        await using ILockStore one = _provider.CreateStore(config, LockProviderContext.Default);
+        await using ILockStore two = _provider.CreateStore(config, LockProviderContext.Default);
         Assert.Equal("inMemory", one.Type);
-        foreach (var store in new[] { one, two })
+        foreach (ILockStore? store in new[] { one, two })
         {
             var request = new AcquireRequest("k", Guid.NewGuid().ToString(), "me", TimeSpan.FromMinutes(1));
             Assert.True((await store.TryAcquireAsync(request, CancellationToken.None)).IsGranted);
@@ -33,7 +33,7 @@ public sealed class InMemoryLockProviderTests
     public void A_connection_is_refused_without_showing_secrets()
     {
         var config = new LockConfig { Connection = new LockSettings { ["host"] = "example", ["password"] = "hush" } };
-        var refused = Assert.Throws<LockConfigException>(() => _provider.CreateLock(config, LockProviderContext.Default));
+        LockConfigException refused = Assert.Throws<LockConfigException>(() => _provider.CreateLock(config, LockProviderContext.Default));
         Assert.Equal("connection.host", refused.Path);
         Assert.Contains("Allowed here: name, isolated", refused.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("hush", refused.Message, StringComparison.Ordinal);

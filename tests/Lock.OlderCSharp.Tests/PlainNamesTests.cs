@@ -19,26 +19,27 @@ public sealed class PlainNamesTests : IDisposable
             // <older>
             await using ILock locks = LockFactory.Create(@namespace: "myApp");
             // </older>
-            await using var handle = await locks.LockNsAsync("k");
+            await using ILockHandle handle = await locks.LockNsAsync("k");
             Assert.Equal("myApp:k", handle.Key);
         }
 
         Environment.SetEnvironmentVariable("LOCK_CONFIG", null);
         Assert.Throws<LockConfigException>(() => LockFactory.Create());
-        await using var fromJson = LockFactory.Create("""{"type":"inMemory"}""");
-        await using var byDefault = LockFactory.Create(fallback: new LockConfig { Type = "inMemory" });
+        await using ILock fromJson = LockFactory.Create("""{"type":"inMemory"}""");
+        await using ILock byDefault = LockFactory.Create(fallback: new LockConfig { Type = "inMemory" });
     }
 
     [Fact]
     public async Task Configurations_are_read_by_plain_names()
     {
         Environment.SetEnvironmentVariable("LOCK_CONFIG", """{"type":"inMemory","namespace":"variable"}""");
-        var settings = new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create("Lock:type", (string?)"inMemory")]).Build();
+        IConfigurationRoot settings =
+            new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create("Lock:type", (string?)"inMemory")]).Build();
 
         Assert.Equal("inMemory", LockConfigExtensions.Parse("""{"type":"inMemory"}""").Type);
         Assert.Equal("variable", LockConfigExtensions.FromEnvironment()?.Namespace);
         Assert.Equal("inMemory", LockConfigExtensions.FromConfiguration(settings)?.Type);
-        await using var services = new ServiceCollection().AddLock().AddKeyedLock("a", settings).BuildServiceProvider();
+        await using ServiceProvider services = new ServiceCollection().AddLock().AddKeyedLock("a", settings).BuildServiceProvider();
         Assert.Equal("variable", services.GetRequiredService<ILock>().Namespace);
         Assert.NotNull(services.GetRequiredKeyedService<ILock>("a"));
     }

@@ -7,9 +7,9 @@ internal static class Commands
 {
     public static string Root { get; } = FindRoot();
 
-    /// <summary>Runs a program; anything but 0 is a failure that shows what it printed.</summary>
+    /// <summary>Runs a program; an exit code that is not the expected one is a failure that shows what it printed.</summary>
     public static async Task<string> RunAsync(string program, IEnumerable<string> arguments,
-        IReadOnlyDictionary<string, string?>? variables = null)
+        IReadOnlyDictionary<string, string?>? variables = null, int expected = 0)
     {
         var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true,
             RedirectStandardInput = true };
@@ -22,7 +22,7 @@ internal static class Commands
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> error = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
-        Assert.True(process.ExitCode == 0,
+        Assert.True(process.ExitCode == expected,
             $"{program} {string.Join(' ', start.ArgumentList)} ended with {process.ExitCode}:\n{await output}\n{await error}");
         return await output;
     }

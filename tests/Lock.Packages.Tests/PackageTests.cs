@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Compression;
 using System.Xml.Linq;
 using Locking.Testing;
@@ -10,7 +11,7 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
 {
     private static readonly string[] s_ids =
     [
-        "Locking", "Locking.Abstractions", "Locking.Broker", "Locking.Cli", "Locking.Conformance", "Locking.Core", "Locking.Etcd",
+        "Locking", "Locking.Abstractions", "Locking.Broker", "Locking.Conformance", "Locking.Core", "Locking.Etcd",
         "Locking.InMemory",
         "Locking.Mongo", "Locking.Postgres", "Locking.RedLock", "Locking.Redis",
     ];
@@ -24,10 +25,13 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
     {
         IEnumerable<string> found = Directory.GetFiles(packages.Folder, "*.nupkg")
             .Select(file => Path.GetFileName(file)[..^(packages.Version.Length + 7)]);
-        Assert.Equal(s_ids, found.Order(StringComparer.Ordinal));
-        foreach (string id in s_ids)
+        string[] tools = packages.NativeRuntime is { } runtime
+            ? ["Locking.Cli", "Locking.Cli.any", $"Locking.Cli.{runtime}"]
+            : ["Locking.Cli", "Locking.Cli.any"];
+        Assert.Equal(s_ids.Concat(tools).Order(StringComparer.Ordinal), found.Order(StringComparer.Ordinal));
+        foreach (string id in found)
         {
-            Assert.True(File.Exists(Path.Combine(packages.Folder, $"{id}.{packages.Version}.snupkg")), id);
+            Assert.Equal(!tools.Contains(id), File.Exists(Path.Combine(packages.Folder, $"{id}.{packages.Version}.snupkg")));
             using ZipArchive package = ZipFile.OpenRead(Path.Combine(packages.Folder, $"{id}.{packages.Version}.nupkg"));
             Assert.NotNull(package.GetEntry("README.md"));
             Assert.NotNull(package.GetEntry("icon.png"));
@@ -103,12 +107,17 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
     }
 
     [Fact]
-    public async Task The_tool_installs_and_runs()
+    public async Task The_tool_installs_natively_where_it_can_and_runs()
     {
         string tool = Path.Combine(_folder, "tool");
         await Commands.RunAsync(
             "dotnet", ["tool", "install", "Locking.Cli", "--tool-path", tool, "--version", packages.Version, "--add-source",
                 packages.Folder]);
+        string program = Path.Combine(tool, "lock");
+        // A native program is linked to; one that .NET runs has a starter.
+        string? target = File.ResolveLinkTarget(program, returnFinalTarget: true)?.FullName;
+        Assert.Equal(packages.NativeRuntime is not null, target is not null);
+        Assert.True(target is null || target.Contains($"locking.cli.{packages.NativeRuntime}", StringComparison.Ordinal), target);
         string socket = Path.Combine(_folder, "broker", "broker.sock");
         using System.Diagnostics.Process broker = StartBroker(socket);
         try
@@ -118,14 +127,52 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
                 ["LOCK_CONFIG"] = $$"""{"type":"broker","connection":{"path":"{{socket}}","launch":false,"connectTimeout":"60s"} }""",
             };
             string said =
-                await Commands.RunAsync(Path.Combine(tool, "lock"), ["run", "packed", "--", "sh", "-c", "echo $LOCK_KEY"], variables);
+                await Commands.RunAsync(program, ["run", "packed", "--", "sh", "-c", "echo $LOCK_KEY"], variables);
             Assert.Equal("packed\n", said);
+
+            // MongoDB's driver cannot be compiled natively, and is there all the same: there is no server (69), but no mistake either (64).
+            variables["LOCK_CONFIG"] =
+                """{"type":"mongo","connection":{"url":"mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=500","connectTimeout":"1s"} }""";
+            await Commands.RunAsync(program, ["show", "packed"], variables, expected: 69);
         }
         finally
         {
             broker.Kill();
             await broker.WaitForExitAsync();
         }
+    }
+
+    /// <summary>On a system for which nothing was compiled: the one that is installed names another than this one.</summary>
+    [Fact]
+    public async Task The_tool_is_run_by_NET_elsewhere()
+    {
+        string source = Directory.CreateDirectory(Path.Combine(_folder, "source")).FullName;
+        foreach (string id in (string[])["Locking.Cli", "Locking.Cli.any"])
+        {
+            string file = $"{id}.{packages.Version}.nupkg";
+            File.Copy(Path.Combine(packages.Folder, file), Path.Combine(source, file));
+        }
+
+        await NameAnotherSystemAsync(Path.Combine(source, $"Locking.Cli.{packages.Version}.nupkg"));
+        string tool = Path.Combine(_folder, "tool");
+        await Commands.RunAsync(
+            "dotnet", ["tool", "install", "Locking.Cli", "--tool-path", tool, "--version", packages.Version, "--source", source]);
+        Assert.Single(Directory.GetDirectories(Path.Combine(tool, ".store", "locking.cli", packages.Version), "locking.cli.*"),
+            static folder => Path.GetFileName(folder) == "locking.cli.any");
+        Assert.StartsWith("lock ", await Commands.RunAsync(Path.Combine(tool, "lock"), ["--version"]), StringComparison.Ordinal);
+    }
+
+    private async Task NameAnotherSystemAsync(string file)
+    {
+        using ZipArchive package = ZipFile.Open(file, ZipArchiveMode.Update);
+        ZipArchiveEntry settings = package.GetEntry("tools/any/any/DotnetToolSettings.xml")!;
+        string text;
+        using (StreamReader reader = new(settings.Open()))
+            text = await reader.ReadToEndAsync();
+        settings.Delete();
+        await using StreamWriter writer = new(package.CreateEntry(settings.FullName).Open());
+        await writer.WriteAsync(
+            packages.NativeRuntime is { } here ? text.Replace($"\"{here}\"", "\"haiku-x64\"", StringComparison.Ordinal) : text);
     }
 
     private static void Take(string file, string folder) =>
@@ -152,7 +199,7 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
         var start = new System.Diagnostics.ProcessStartInfo("dotnet") { RedirectStandardError = true };
         foreach (string argument in (string[])[command, "broker", "--path", socket])
             start.ArgumentList.Add(argument);
-        var process = System.Diagnostics.Process.Start(start)!;
+        Process process = System.Diagnostics.Process.Start(start)!;
         process.ErrorDataReceived += static (_, _) => { };
         process.BeginErrorReadLine();
         return process;

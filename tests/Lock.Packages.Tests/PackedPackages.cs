@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Locking.Packages.Tests;
 
 /// <summary>Every package, packed once into a folder of the tests' own, with a version that no other run has. Removed at the end,
@@ -5,6 +7,9 @@ namespace Locking.Packages.Tests;
 public sealed class PackedPackages : IAsyncLifetime
 {
     public string Version { get; } = $"0.1.0-test.{TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()}.{Environment.ProcessId}";
+
+    /// <summary>For which system the command is compiled natively, which takes clang or gcc; null: for none.</summary>
+    public string? NativeRuntime { get; } = HasLinker() ? RuntimeInformation.RuntimeIdentifier : null;
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("lock-packages-").FullName;
 
@@ -29,4 +34,7 @@ public sealed class PackedPackages : IAsyncLifetime
 
         return Task.CompletedTask;
     }
+
+    private static bool HasLinker() => Environment.GetEnvironmentVariable("PATH")!.Split(Path.PathSeparator)
+        .Any(static folder => File.Exists(Path.Combine(folder, "clang")) || File.Exists(Path.Combine(folder, "gcc")));
 }

@@ -17,7 +17,7 @@ internal sealed class MedallionPeer(ConnectionMultiplexer[] connections) : IPeer
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var connection in connections)
+        foreach (ConnectionMultiplexer connection in connections)
             await connection.DisposeAsync();
     }
 

@@ -10,7 +10,7 @@ internal sealed class OwnPeer : IPeer
         // Nodes that are up are waited for, however busy the machine is.
         var options = new LockOptions { RetryDelay = TimeSpan.FromMilliseconds(20) };
         var endpoints = ports.Select(static port => new RedisLockSettings { Port = port }).ToList();
-        var store = endpoints.Count == 1
+        ILockStore store = endpoints.Count == 1
             ? new RedisLockProvider().CreateStore(endpoints[0] with { Format = format }, options)
             : new RedLockProvider().CreateStore(
                 new RedLockSettings { Endpoints = endpoints, Format = format, NodeTimeout = TimeSpan.FromSeconds(5) }, options);

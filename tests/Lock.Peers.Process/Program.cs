@@ -8,7 +8,7 @@ using Locking.Peers;
 //   turns NAME TASKS COUNT    so many tasks take so many turns each: "OVERLAPS", counted over all processes that have the same map
 if (args is not [var library, var ports, var map])
     return 64;
-await using var peer =
+await using IPeer peer =
     await Peers.ConnectAsync(library, [.. ports.Split(',').Select(static port => int.Parse(port, CultureInfo.InvariantCulture))]);
 using var inside = new SharedCounter(map);
 IPeerHold? hold = null;
@@ -42,12 +42,12 @@ return 0;
 
 async Task<int> TurnsAsync(string name, int tasks, int count)
 {
-    var overlaps = 0;
+    int overlaps = 0;
     await Task.WhenAll(Enumerable.Range(0, tasks).Select(_ => Task.Run(async () =>
     {
-        for (var turn = 0; turn < count; turn++)
+        for (int turn = 0; turn < count; turn++)
         {
-            var taken = await TakeAsync(name, TimeSpan.FromSeconds(60));
+            IPeerHold taken = await TakeAsync(name, TimeSpan.FromSeconds(60));
             if (inside.Add(1) != 1)
                 Interlocked.Increment(ref overlaps);
             await Task.Yield();

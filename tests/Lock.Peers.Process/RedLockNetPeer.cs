@@ -13,7 +13,7 @@ internal sealed class RedLockNetPeer(ConnectionMultiplexer[] connections) : IPee
 
     public async Task<IPeerHold?> TryTakeAsync(string name, TimeSpan expiry, TimeSpan wait)
     {
-        var taken = wait == TimeSpan.Zero
+        IRedLock taken = wait == TimeSpan.Zero
             ? await _factory.CreateLockAsync(name, expiry)
             : await _factory.CreateLockAsync(name, expiry, wait, TimeSpan.FromMilliseconds(20));
         if (taken.IsAcquired)
@@ -25,7 +25,7 @@ internal sealed class RedLockNetPeer(ConnectionMultiplexer[] connections) : IPee
     public async ValueTask DisposeAsync()
     {
         _factory.Dispose();
-        foreach (var connection in connections)
+        foreach (ConnectionMultiplexer connection in connections)
             await connection.DisposeAsync();
     }
 

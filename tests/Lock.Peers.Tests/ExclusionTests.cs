@@ -18,9 +18,9 @@ public sealed class ExclusionTests
         get
         {
             var pairings = new TheoryData<string, int, bool>();
-            foreach (var peer in new[] { Peers.RedLockNet, Peers.Medallion })
+            foreach (string? peer in new[] { Peers.RedLockNet, Peers.Medallion })
             {
-                foreach (var servers in new[] { 1, 3 })
+                foreach (int servers in new[] { 1, 3 })
                 {
                     pairings.Add(peer, servers, true);
                     pairings.Add(peer, servers, false);
@@ -38,20 +38,20 @@ public sealed class ExclusionTests
     [MemberData(nameof(Pairings))]
     public async Task Who_holds_it_keeps_the_other_out_and_lets_it_in(string peer, int servers, bool oursHolds)
     {
-        await using var redis = await PeerServers.StartAsync(servers);
-        await using var holder = await Peers.ConnectAsync(Holder(peer, oursHolds), redis.Ports);
-        await using var other = await Peers.ConnectAsync(Holder(peer, !oursHolds), redis.Ports);
-        var held = await HeldAsync(holder, s_long);
+        await using PeerServers redis = await PeerServers.StartAsync(servers);
+        await using IPeer holder = await Peers.ConnectAsync(Holder(peer, oursHolds), redis.Ports);
+        await using IPeer other = await Peers.ConnectAsync(Holder(peer, !oursHolds), redis.Ports);
+        IPeerHold held = await HeldAsync(holder, s_long);
         Assert.Null(await other.TryTakeAsync(Name, s_long, TimeSpan.Zero));
         // Another name is another lock.
-        var elsewhere = await other.TryTakeAsync("orders/43", s_long, s_patience);
+        IPeerHold? elsewhere = await other.TryTakeAsync("orders/43", s_long, s_patience);
         Assert.NotNull(elsewhere);
         await elsewhere.ReleaseAsync();
 
-        var waiting = other.TryTakeAsync(Name, s_long, s_patience);
+        Task<IPeerHold?> waiting = other.TryTakeAsync(Name, s_long, s_patience);
         Assert.False(waiting.IsCompleted);
         await held.ReleaseAsync();
-        var next = await waiting;
+        IPeerHold? next = await waiting;
         Assert.NotNull(next);
         Assert.Null(await holder.TryTakeAsync(Name, s_long, TimeSpan.Zero));
         await next.ReleaseAsync();
@@ -62,16 +62,16 @@ public sealed class ExclusionTests
     [MemberData(nameof(Pairings))]
     public async Task Who_renews_it_keeps_the_other_out(string peer, int servers, bool oursHolds)
     {
-        await using var redis = await PeerServers.StartAsync(servers);
-        await using var holder = await Peers.ConnectAsync(Holder(peer, oursHolds), redis.Ports);
-        await using var other = await Peers.ConnectAsync(Holder(peer, !oursHolds), redis.Ports);
+        await using PeerServers redis = await PeerServers.StartAsync(servers);
+        await using IPeer holder = await Peers.ConnectAsync(Holder(peer, oursHolds), redis.Ports);
+        await using IPeer other = await Peers.ConnectAsync(Holder(peer, !oursHolds), redis.Ports);
         // On a machine so busy that renewals come too late, a longer time is tried.
         for (var expiry = TimeSpan.FromSeconds(6); ; expiry *= 4)
         {
             Assert.True(expiry < TimeSpan.FromMinutes(7), "never renewed in time");
-            var held = await HeldAsync(holder, expiry);
-            var waiting = other.TryTakeAsync(Name, s_long, TimeSpan.FromMinutes(30));
-            var renewed = await redis.RenewedAsync(Peers.KeyOf(peer, Name), times: 3);
+            IPeerHold held = await HeldAsync(holder, expiry);
+            Task<IPeerHold?> waiting = other.TryTakeAsync(Name, s_long, TimeSpan.FromMinutes(30));
+            bool renewed = await redis.RenewedAsync(Peers.KeyOf(peer, Name), times: 3);
             if (renewed)
             {
                 Assert.False(waiting.IsCompleted);
@@ -79,7 +79,7 @@ public sealed class ExclusionTests
             }
 
             await held.ReleaseAsync();
-            var next = await waiting;
+            IPeerHold? next = await waiting;
             Assert.NotNull(next);
             await next.ReleaseAsync();
             if (renewed)
@@ -91,12 +91,12 @@ public sealed class ExclusionTests
     [MemberData(nameof(Pairings))]
     public async Task Who_is_killed_loses_it_to_the_other(string peer, int servers, bool oursHolds)
     {
-        await using var redis = await PeerServers.StartAsync(servers);
-        await using var other = await Peers.ConnectAsync(Holder(peer, !oursHolds), redis.Ports);
-        await using var holder = await PeerProcess.StartAsync(Holder(peer, oursHolds), redis);
+        await using PeerServers redis = await PeerServers.StartAsync(servers);
+        await using IPeer other = await Peers.ConnectAsync(Holder(peer, !oursHolds), redis.Ports);
+        await using PeerProcess holder = await PeerProcess.StartAsync(Holder(peer, oursHolds), redis);
         Assert.Equal("held", await holder.AskAsync($"hold {Name} {s_short.TotalMilliseconds}"));
         Assert.Null(await other.TryTakeAsync(Name, s_long, TimeSpan.Zero));
-        var waiting = other.TryTakeAsync(Name, s_long, s_patience);
+        Task<IPeerHold?> waiting = other.TryTakeAsync(Name, s_long, s_patience);
         await holder.KillAsync();
         Assert.NotNull(await waiting);
     }
@@ -105,16 +105,16 @@ public sealed class ExclusionTests
     [MemberData(nameof(Pairings))]
     public async Task Who_comes_too_late_releases_nothing_of_the_others(string peer, int servers, bool oursHolds)
     {
-        await using var redis = await PeerServers.StartAsync(servers);
-        await using var other = await Peers.ConnectAsync(Holder(peer, !oursHolds), redis.Ports);
-        await using var holder = await PeerProcess.StartAsync(Holder(peer, oursHolds), redis);
-        var key = Peers.KeyOf(peer, Name);
+        await using PeerServers redis = await PeerServers.StartAsync(servers);
+        await using IPeer other = await Peers.ConnectAsync(Holder(peer, !oursHolds), redis.Ports);
+        await using PeerProcess holder = await PeerProcess.StartAsync(Holder(peer, oursHolds), redis);
+        string key = Peers.KeyOf(peer, Name);
         Assert.Equal("held", await holder.AskAsync($"hold {Name} {s_short.TotalMilliseconds}"));
         await holder.PauseAsync();
         await redis.GoneAsync(key);
-        var taken = await other.TryTakeAsync(Name, s_long, s_patience);
+        IPeerHold? taken = await other.TryTakeAsync(Name, s_long, s_patience);
         Assert.NotNull(taken);
-        var values = await redis.ValuesAsync(key);
+        string?[] values = await redis.ValuesAsync(key);
 
         await holder.ResumeAsync();
         // Ours says so, however late its threads are; RedLock.net never does.
@@ -122,7 +122,7 @@ public sealed class ExclusionTests
             await Conformance.Eventually.TrueAsync(async () => await holder.AskAsync("lost") == "True", "told of the loss", s_patience);
         Assert.Equal("released", await holder.AskAsync("release"));
         // Where the second holder was, it still is: a vote that was on its way may have come since.
-        var now = await redis.ValuesAsync(key);
+        string?[] now = await redis.ValuesAsync(key);
         Assert.All(values.Zip(now), static node => Assert.Equal(node.First ?? node.Second, node.Second));
         Assert.NotEqual(true, taken.IsLost);
         await taken.ReleaseAsync();
@@ -132,18 +132,18 @@ public sealed class ExclusionTests
     [MemberData(nameof(PeersAndServers))]
     public async Task Several_processes_of_both_are_never_inside_at_once(string peer, int servers)
     {
-        await using var redis = await PeerServers.StartAsync(servers);
+        await using PeerServers redis = await PeerServers.StartAsync(servers);
         string[] libraries = [peer, Peers.OursBeside(peer), peer, Peers.OursBeside(peer)];
         var processes = new List<PeerProcess>();
         try
         {
             processes.AddRange(await Task.WhenAll(libraries.Select(library => PeerProcess.StartAsync(library, redis))));
-            var overlaps = await Task.WhenAll(processes.Select(process => process.AskAsync($"turns {Name} 2 20")));
+            string[] overlaps = await Task.WhenAll(processes.Select(process => process.AskAsync($"turns {Name} 2 20")));
             Assert.Equal(["0", "0", "0", "0"], overlaps);
         }
         finally
         {
-            foreach (var process in processes)
+            foreach (PeerProcess process in processes)
                 await process.DisposeAsync();
         }
     }
@@ -152,7 +152,7 @@ public sealed class ExclusionTests
 
     private static async Task<IPeerHold> HeldAsync(IPeer peer, TimeSpan expiry)
     {
-        var held = await peer.TryTakeAsync(Name, expiry, s_patience);
+        IPeerHold? held = await peer.TryTakeAsync(Name, expiry, s_patience);
         Assert.NotNull(held);
         return held;
     }

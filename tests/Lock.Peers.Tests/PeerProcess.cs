@@ -22,8 +22,8 @@ internal sealed class PeerProcess : IAsyncDisposable
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true,
             RedirectStandardError = true };
-        var program = Path.Combine(AppContext.BaseDirectory, "Lock.Peers.Process.dll");
-        foreach (var argument in new[] { program, library, string.Join(',', servers.Ports), servers.Map })
+        string program = Path.Combine(AppContext.BaseDirectory, "Lock.Peers.Process.dll");
+        foreach (string? argument in new[] { program, library, string.Join(',', servers.Ports), servers.Map })
             start.ArgumentList.Add(argument);
         var process = new PeerProcess(Process.Start(start)!);
         Assert.Equal("ready", await process.ReadAsync());

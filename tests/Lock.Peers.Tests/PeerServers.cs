@@ -38,12 +38,12 @@ internal sealed class PeerServers : IAsyncDisposable
     /// <returns>Whether it has; false when it was too late for that, and the lock had ended by its time.</returns>
     public async Task<bool> RenewedAsync(string key, int times)
     {
-        var holder = await HolderAsync(key);
-        var (seen, last) = (TimeProvider.System.GetTimestamp(), await LifeAsync(key));
+        string? holder = await HolderAsync(key);
+        (long seen, long last) = (TimeProvider.System.GetTimestamp(), await LifeAsync(key));
         while (times > 0)
         {
-            var asked = TimeProvider.System.GetTimestamp();
-            var life = await LifeAsync(key);
+            long asked = TimeProvider.System.GetTimestamp();
+            long life = await LifeAsync(key);
             if (await HolderAsync(key) != holder)
             {
                 // Nobody may have it before its time was over.
@@ -65,7 +65,7 @@ internal sealed class PeerServers : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var server in _servers)
+        foreach (RedisServer server in _servers)
             await server.DisposeAsync();
         File.Delete(Map);
     }

@@ -42,6 +42,9 @@ public sealed class Quorum : IAsyncDisposable
             },
             options);
 
+    /// <summary>Whose vote a record is: the byte behind the id, which says that somebody waits, is no text.</summary>
+    public static string? HolderIn(object? record) => ((string?)record)?.TrimEnd('\uFFFD');
+
     public async ValueTask DisposeAsync()
     {
         foreach (RedisProxy network in Networks)

@@ -43,10 +43,17 @@ internal sealed class ScriptedNode(string name, Task<Vote> first) : IQuorumNode
     /// <summary>What ends the request for the last vote.</summary>
     public CancellationToken Ends { get; private set; }
 
-    public Task<Vote> VoteAsync(AcquireRequest request, long proposedToken, CancellationToken cancellationToken)
+    public void Vote(Proposal proposal, INodeAnswers<Vote> answers, int place, CancellationToken cancellationToken)
     {
         Ends = cancellationToken;
-        return Interlocked.Increment(ref _asked) == 1 ? _first : Next ?? _first;
+        _ = TellAsync(Interlocked.Increment(ref _asked) == 1 ? _first : Next ?? _first, answers, place);
+    }
+
+    public void Release(string key, string holderId, BallotPaper? paper, INodeAnswers<object> answers, int place) =>
+        answers.Answer(place, StoreReply.Done, isShared: false);
+
+    public void Flush()
+    {
     }
 
     public Task<bool> RaiseTokenAsync(string key, string holderId, long token, CancellationToken cancellationToken) =>
@@ -61,6 +68,18 @@ internal sealed class ScriptedNode(string name, Task<Vote> first) : IQuorumNode
     public Task<bool> HasForgottenAsync(CancellationToken cancellationToken) => Task.FromResult(false);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private static async Task TellAsync(Task<Vote> vote, INodeAnswers<Vote> answers, int place)
+    {
+        try
+        {
+            answers.Answer(place, await vote, isShared: false);
+        }
+        catch (Exception exception)
+        {
+            answers.Fail(place, exception, isShared: false);
+        }
+    }
 
     /// <summary>Says yes to whatever is asked of a lease.</summary>
     private sealed class YesStore : ILockStore

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Locking.Conformance;
 using Locking.Testing;
 
@@ -14,31 +15,32 @@ public sealed class ClusterFixture : IAsyncLifetime
     {
         Servers = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => RedisServer.StartAsync(
             "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", $"{RedisServer.FreePort()}")));
-        for (var i = 0; i < 3; i++)
+        for (int i = 0; i < 3; i++)
         {
-            var (from, to) = (i * Slots / 3, ((i + 1) * Slots / 3) - 1);
+            (int from, int to) = (i * Slots / 3, ((i + 1) * Slots / 3) - 1);
             Assert.Equal("OK", await Servers[i].CommandAsync("CLUSTER", "ADDSLOTSRANGE", $"{from}", $"{to}"));
         }
 
-        foreach (var other in Servers.Skip(1))
+        foreach (RedisServer? other in Servers.Skip(1))
         {
-            var bus = ((string)(await other.CommandAsync("CLUSTER", "NODES"))!).Split('@')[1].Split([' ', ','])[0];
+            string bus = ((string)(await other.CommandAsync("CLUSTER", "NODES"))!).Split('@')[1].Split([' ', ','])[0];
             Assert.Equal("OK", await Servers[0].CommandAsync("CLUSTER", "MEET", "127.0.0.1", $"{other.Port}", bus));
         }
 
-        foreach (var server in Servers)
+        foreach (RedisServer server in Servers)
         {
             await Eventually.TrueAsync(async () =>
             {
-                var info = (string)(await server.CommandAsync("CLUSTER", "INFO"))!;
-                return info.Contains("cluster_state:ok", StringComparison.Ordinal) && info.Contains("cluster_known_nodes:3", StringComparison.Ordinal);
+                string info = (string)(await server.CommandAsync("CLUSTER", "INFO"))!;
+                return info.Contains("cluster_state:ok", StringComparison.Ordinal)
+                    && info.Contains("cluster_known_nodes:3", StringComparison.Ordinal);
             }, "the cluster");
         }
     }
 
     public async Task DisposeAsync()
     {
-        foreach (var server in Servers)
+        foreach (RedisServer server in Servers)
             await server.DisposeAsync();
     }
 }
@@ -49,23 +51,23 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
     [Fact]
     public async Task Locks_of_all_slots_can_be_taken_extended_listed_and_released()
     {
-        await using var store = NewStore();
-        var prefix = Guid.NewGuid().ToString("N");
+        await using ILockStore store = NewStore();
+        string prefix = Guid.NewGuid().ToString("N");
         var keys = Enumerable.Range(0, 60).Select(i => $"{prefix}/{i}").Append($"{prefix}{{tag}}").Append($"{prefix}{{open").ToList();
         var tokens = new Dictionary<string, long>();
-        foreach (var key in keys)
+        foreach (string? key in keys)
         {
-            var reply = await AskAsync(store, key, key);
+            AcquireReply reply = await AskAsync(store, key, key);
             Assert.True(reply.IsGranted);
             tokens[key] = reply.FencingToken!.Value;
             Assert.False((await AskAsync(store, key, "other")).IsGranted);
         }
 
         var listed = new List<string>();
-        await foreach (var info in store.ListAsync(prefix, CancellationToken.None))
+        await foreach (LockInfo info in store.ListAsync(prefix, CancellationToken.None))
             listed.Add(info.Key);
         Assert.Equal(keys.Order(StringComparer.Ordinal), listed.Order(StringComparer.Ordinal));
-        foreach (var key in keys)
+        foreach (string? key in keys)
         {
             Assert.Equal(StoreReply.Done, await store.TryExtendAsync(key, key, TimeSpan.FromMinutes(1), CancellationToken.None));
             Assert.Equal(StoreReply.Done, await store.TryReleaseAsync(key, key, CancellationToken.None));
@@ -73,7 +75,7 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
         }
 
         // All three masters had their part.
-        foreach (var server in cluster.Servers)
+        foreach (RedisServer server in cluster.Servers)
             Assert.True((long)(await server.CommandAsync("DBSIZE"))! > 0);
     }
 
@@ -83,8 +85,8 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
     [InlineData("}{")]
     public async Task A_key_whose_braces_forbid_a_shared_slot_is_refused_with_the_reason(string key)
     {
-        await using var store = NewStore(LockFormats.RedLockNet);
-        var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, key, "id"));
+        await using ILockStore store = NewStore(LockFormats.RedLockNet);
+        LockStoreException fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, key, "id"));
         Assert.False(fault.IsTransient);
         Assert.False(fault.MayHaveBeenApplied);
         Assert.Contains("hash slot", fault.Message, StringComparison.Ordinal);
@@ -99,9 +101,9 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
     [InlineData("{}{a}")]
     public async Task The_native_format_takes_keys_with_any_braces(string key)
     {
-        await using var store = NewStore();
+        await using ILockStore store = NewStore();
         Assert.True((await AskAsync(store, key, "id")).IsGranted);
-        await using var watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
+        await using IReleaseWatch watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(store, key, "next")).IsGranted);
         Assert.Equal(StoreReply.Done, await store.TryReleaseAsync(key, "id", CancellationToken.None));
         await store.TryReleaseAsync(key, "next", CancellationToken.None);
@@ -110,13 +112,13 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
     [Fact]
     public async Task Waiters_hear_of_releases_on_any_node()
     {
-        await using var holding = NewStore();
-        await using var waiting = NewStore();
-        for (var i = 0; i < 12; i++)
+        await using ILockStore holding = NewStore();
+        await using ILockStore waiting = NewStore();
+        for (int i = 0; i < 12; i++)
         {
-            var key = $"{Guid.NewGuid():N}";
+            string key = $"{Guid.NewGuid():N}";
             await AskAsync(holding, key, "id");
-            await using var watch = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
+            await using IReleaseWatch watch = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
             Assert.False((await AskAsync(waiting, key, "waiter")).IsGranted);
             await holding.TryReleaseAsync(key, "id", CancellationToken.None);
             Assert.True(await watch.WaitAsync(Eventually.Patience, CancellationToken.None));
@@ -128,9 +130,10 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
     {
         await using var holding = new StoreLock(NewStore());
         await using var forcing = new StoreLock(NewStore());
-        for (var i = 0; i < 12; i++)
+        for (int i = 0; i < 12; i++)
         {
-            await using var held = await holding.LockAsync($"{Guid.NewGuid():N}", new LockOptions { Ttl = TimeSpan.FromMinutes(10) });
+            await using ILockHandle held =
+                await holding.LockAsync($"{Guid.NewGuid():N}", new LockOptions { Ttl = TimeSpan.FromMinutes(10) });
             Assert.True(await forcing.ForceUnlockAsync(held.Key));
             await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss");
             Assert.Equal(LostReason.Forced, held.LostReason);
@@ -140,17 +143,18 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
     [Fact]
     public async Task A_diagnosis_looks_at_every_node_and_says_what_a_cluster_is()
     {
-        await using var store = NewStore();
-        var findings = await ((IStoreDiagnostics)store).DiagnoseAsync();
-        var facts = DiagnosisTests.Find(findings, "cluster");
+        await using ILockStore store = NewStore();
+        IReadOnlyList<StoreFinding> findings = await ((IStoreDiagnostics)store).DiagnoseAsync();
+        StoreFinding facts = DiagnosisTests.Find(findings, "cluster");
         Assert.False(facts.IsWarning);
         Assert.Contains("3 masters, 0 replicas", facts.Text, StringComparison.Ordinal);
-        var alone = DiagnosisTests.Find(findings, "no-replicas");
-        foreach (var server in cluster.Servers)
+        StoreFinding alone = DiagnosisTests.Find(findings, "no-replicas");
+        foreach (RedisServer server in cluster.Servers)
         {
             Assert.Contains($"{server.Port}", alone.Text, StringComparison.Ordinal);
             Assert.Single(findings, one => one.Code == "no-persistence" && one.Text.Contains($"{server.Port}", StringComparison.Ordinal));
-            Assert.Single(findings, one => one.Code == "server" && one.Text.Contains($"{server.Port}: master of a cluster", StringComparison.Ordinal));
+            Assert.Single(findings, one => one.Code == "server"
+                && one.Text.Contains($"{server.Port}: master of a cluster", StringComparison.Ordinal));
         }
 
         Assert.DoesNotContain(findings, static one => one.Code == "several-masters");
@@ -159,20 +163,21 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
     [Fact]
     public async Task A_slot_that_moves_takes_its_lock_along()
     {
-        await using var store = NewStore();
-        var key = $"moving{Guid.NewGuid():N}";
-        var slot = (long)(await cluster.Servers[0].CommandAsync("CLUSTER", "KEYSLOT", key))!;
-        var from = cluster.Servers[(int)(slot * 3 / 16384)];
-        var to = cluster.Servers[((int)(slot * 3 / 16384) + 1) % 3];
+        await using ILockStore store = NewStore();
+        string key = $"moving{Guid.NewGuid():N}";
+        long slot = (long)(await cluster.Servers[0].CommandAsync("CLUSTER", "KEYSLOT", key))!;
+        RedisServer from = cluster.Servers[(int)(slot * 3 / 16384)];
+        RedisServer to = cluster.Servers[((int)(slot * 3 / 16384) + 1) % 3];
         Assert.True((await AskAsync(store, key, "id")).IsGranted);
-        var (fromId, toId) = ((string)(await from.CommandAsync("CLUSTER", "MYID"))!, (string)(await to.CommandAsync("CLUSTER", "MYID"))!);
+        (string fromId, string toId) =
+            ((string)(await from.CommandAsync("CLUSTER", "MYID"))!, (string)(await to.CommandAsync("CLUSTER", "MYID"))!);
         Assert.Equal("OK", await to.CommandAsync("CLUSTER", "SETSLOT", $"{slot}", "IMPORTING", fromId));
         Assert.Equal("OK", await from.CommandAsync("CLUSTER", "SETSLOT", $"{slot}", "MIGRATING", toId));
         // The names have bytes that are no text: the server itself moves them.
-        var keys = (long)(await from.CommandAsync("CLUSTER", "COUNTKEYSINSLOT", $"{slot}"))!;
+        long keys = (long)(await from.CommandAsync("CLUSTER", "COUNTKEYSINSLOT", $"{slot}"))!;
         Assert.Equal(2, keys);
         await MoveKeysAsync(from, to, slot);
-        foreach (var server in cluster.Servers)
+        foreach (RedisServer server in cluster.Servers)
             await server.CommandAsync("CLUSTER", "SETSLOT", $"{slot}", "NODE", toId);
         await Eventually.TrueAsync(async () =>
         {
@@ -192,27 +197,28 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
     [Fact]
     public async Task A_lock_that_is_free_while_its_slot_moves_is_granted_when_it_has_moved_with_a_higher_token()
     {
-        await using var store = NewStore();
+        await using ILockStore store = NewStore();
         await using var locks = new StoreLock(NewStore());
-        var key = $"moving{Guid.NewGuid():N}";
+        string key = $"moving{Guid.NewGuid():N}";
         await (await locks.LockAsync(key)).UnlockAsync();
-        var token = (await AskAsync(store, key, "id")).FencingToken!.Value;
+        long token = (await AskAsync(store, key, "id")).FencingToken!.Value;
         Assert.Equal(StoreReply.Done, await store.TryReleaseAsync(key, "id", CancellationToken.None));
-        var slot = (long)(await cluster.Servers[0].CommandAsync("CLUSTER", "KEYSLOT", key))!;
-        var from = cluster.Servers[(int)(slot * 3 / 16384)];
-        var to = cluster.Servers[((int)(slot * 3 / 16384) + 1) % 3];
-        var (fromId, toId) = ((string)(await from.CommandAsync("CLUSTER", "MYID"))!, (string)(await to.CommandAsync("CLUSTER", "MYID"))!);
+        long slot = (long)(await cluster.Servers[0].CommandAsync("CLUSTER", "KEYSLOT", key))!;
+        RedisServer from = cluster.Servers[(int)(slot * 3 / 16384)];
+        RedisServer to = cluster.Servers[((int)(slot * 3 / 16384) + 1) % 3];
+        (string fromId, string toId) =
+            ((string)(await from.CommandAsync("CLUSTER", "MYID"))!, (string)(await to.CommandAsync("CLUSTER", "MYID"))!);
         Assert.Equal("OK", await to.CommandAsync("CLUSTER", "SETSLOT", $"{slot}", "IMPORTING", fromId));
         Assert.Equal("OK", await from.CommandAsync("CLUSTER", "SETSLOT", $"{slot}", "MIGRATING", toId));
         // The counter is here, and the record of a lock that nobody holds is nowhere.
-        var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, key, "id"));
+        LockStoreException fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, key, "id"));
         Assert.True(fault is { IsTransient: true, MayHaveBeenApplied: false }, fault.ToString());
         Assert.Contains("slot", fault.Message, StringComparison.Ordinal);
-        var waiting = locks.LockAsync(key).AsTask();
+        Task<ILockHandle> waiting = locks.LockAsync(key).AsTask();
         await MoveKeysAsync(from, to, slot, (int)(long)(await from.CommandAsync("CLUSTER", "COUNTKEYSINSLOT", $"{slot}"))!);
-        foreach (var server in cluster.Servers)
+        foreach (RedisServer server in cluster.Servers)
             await server.CommandAsync("CLUSTER", "SETSLOT", $"{slot}", "NODE", toId);
-        await using var held = await Eventually.DoneAsync(waiting, "the lock at its new place");
+        await using ILockHandle held = await Eventually.DoneAsync(waiting, "the lock at its new place");
         Assert.True(held.FencingToken > token);
     }
 
@@ -220,19 +226,20 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
     {
         // Raw bytes all the way: the companion's name is no text.
         using var client = new System.Net.Sockets.TcpClient("127.0.0.1", from.Port);
-        var stream = client.GetStream();
-        for (var left = count; left > 0; left--)
+        NetworkStream stream = client.GetStream();
+        for (int left = count; left > 0; left--)
         {
             await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"CLUSTER GETKEYSINSLOT {slot} 1\r\n"));
-            var head = await LineAsync(stream);
+            string head = await LineAsync(stream);
             Assert.Equal("*1", head);
-            var length = int.Parse((await LineAsync(stream))[1..], System.Globalization.CultureInfo.InvariantCulture);
-            var name = new byte[length];
+            int length = int.Parse((await LineAsync(stream))[1..], System.Globalization.CultureInfo.InvariantCulture);
+            byte[] name = new byte[length];
             await stream.ReadExactlyAsync(name);
             await LineAsync(stream);
             byte[] command =
             [
-                .. System.Text.Encoding.ASCII.GetBytes($"*6\r\n$7\r\nMIGRATE\r\n$9\r\n127.0.0.1\r\n${$"{to.Port}".Length}\r\n{to.Port}\r\n${length}\r\n"),
+                .. System.Text.Encoding.ASCII.GetBytes(
+                    $"*6\r\n$7\r\nMIGRATE\r\n$9\r\n127.0.0.1\r\n${$"{to.Port}".Length}\r\n{to.Port}\r\n${length}\r\n"),
                 .. name, .. "\r\n$1\r\n0\r\n$4\r\n5000\r\n"u8,
             ];
             await stream.WriteAsync(command);
@@ -243,7 +250,7 @@ public sealed class ClusterTests(ClusterFixture cluster) : IClassFixture<Cluster
     private static async Task<string> LineAsync(Stream stream)
     {
         var line = new System.Text.StringBuilder();
-        var one = new byte[1];
+        byte[] one = new byte[1];
         while (true)
         {
             await stream.ReadExactlyAsync(one);

@@ -26,7 +26,7 @@ public sealed class ConnectionSettingsTests
     [MemberData(nameof(Mistakes))]
     public void A_mistake_names_the_setting_and_shows_no_secret(RedisLockSettings connection, string path, string says)
     {
-        var exception = Assert.Throws<LockConfigException>(() => Create(connection));
+        LockConfigException exception = Assert.Throws<LockConfigException>(() => Create(connection));
         Assert.Equal(path, exception.Path);
         Assert.Contains(says, exception.Message, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain(Secret, exception.ToString(), StringComparison.Ordinal);
@@ -43,7 +43,8 @@ public sealed class ConnectionSettingsTests
         Assert.Equal($"Redis at {server}", RedisConnector.From(new RedisLockSettings { Url = url }).Server);
 
     [Fact]
-    public void Nothing_set_is_this_machine() => Assert.Equal("Redis at 127.0.0.1:6379", RedisConnector.From(new RedisLockSettings()).Server);
+    public void Nothing_set_is_this_machine() =>
+        Assert.Equal("Redis at 127.0.0.1:6379", RedisConnector.From(new RedisLockSettings()).Server);
 
     private static void Create(RedisLockSettings connection) =>
         new RedisLockProvider().CreateStore(connection);

@@ -13,8 +13,8 @@ public sealed class ContextTests(RedisFixture redis) : RedisTests(redis), IClass
     {
         var locks = new StoreLock(NewStore());
         await using var others = new StoreLock(NewStore());
-        var request = await ServeAsync(locks, others, NewKey());
-        for (var i = 0; i < 50 && request.IsAlive; i++)
+        WeakReference request = await ServeAsync(locks, others, NewKey());
+        for (int i = 0; i < 50 && request.IsAlive; i++)
         {
             await Task.Delay(20);
             GC.Collect();
@@ -29,12 +29,12 @@ public sealed class ContextTests(RedisFixture redis) : RedisTests(redis), IClass
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static async Task<WeakReference> ServeAsync(StoreLock locks, StoreLock others, string key)
     {
-        var away = await others.LockAsync(key);
+        ILockHandle away = await others.LockAsync(key);
         return await Task.Run(async () =>
         {
             s_request.Value = new object();
             var reference = new WeakReference(s_request.Value);
-            var waiting = locks.LockAsync(key).AsTask();
+            Task<ILockHandle> waiting = locks.LockAsync(key).AsTask();
             await Task.Delay(50);
             await away.UnlockAsync();
             await (await waiting).UnlockAsync();

@@ -11,12 +11,12 @@ public sealed class CrowdTests(RedisFixture redis) : RedisTests(redis), IClassFi
     [Fact]
     public async Task Two_are_never_in_the_lock_and_tokens_rise()
     {
-        var (key, inside, last, grants) = (NewKey(), 0, 0L, 0);
+        (string key, int inside, long last, int grants) = (NewKey(), 0, 0L, 0);
         await AllAsync(async (store, worker, stop) =>
         {
-            for (var turn = 0; turn < Turns && !stop.IsCancellationRequested; turn++)
+            for (int turn = 0; turn < Turns && !stop.IsCancellationRequested; turn++)
             {
-                var id = NewId();
+                string id = NewId();
                 // Two at a time come by, so that a release is by the whole record as often as somebody waits for it.
                 if (await TakeAsync(store, key, id, (worker + (turn / 50)) % 3, stop) is not { } token)
                     continue;
@@ -33,7 +33,7 @@ public sealed class CrowdTests(RedisFixture redis) : RedisTests(redis), IClassFi
         Assert.True(grants > Turns, $"{grants} grants");
         Assert.Equal(0, inside);
         // Whoever gave up is out of the line, and the last one has let go.
-        var passer = NewStore();
+        RedisLockStore passer = NewStore();
         await Eventually.TrueAsync(async () => (await AskAsync(passer, key, "passer")).IsGranted, "the lock, free in the end");
     }
 
@@ -41,22 +41,22 @@ public sealed class CrowdTests(RedisFixture redis) : RedisTests(redis), IClassFi
     public async Task No_token_is_below_one_that_was_given_before_whatever_ends_the_leases()
     {
         string[] keys = [NewKey(), NewKey()];
-        var last = new long[keys.Length];
-        var ttls = new[] { 1, 3, 20, 60_000 };
+        long[] last = new long[keys.Length];
+        int[] ttls = new[] { 1, 3, 20, 60_000 };
         await AllAsync(async (store, worker, stop) =>
         {
-            for (var turn = 0; turn < Turns && !stop.IsCancellationRequested; turn++)
+            for (int turn = 0; turn < Turns && !stop.IsCancellationRequested; turn++)
             {
-                var which = turn % keys.Length;
-                var (key, id) = (keys[which], NewId());
+                int which = turn % keys.Length;
+                (string key, string id) = (keys[which], NewId());
                 var ttl = TimeSpan.FromMilliseconds(ttls[(turn / 2) % ttls.Length]);
-                var before = Volatile.Read(ref last[which]);
-                var reply = await AskAsync(store, key, id, ttl, queue: worker == 5);
+                long before = Volatile.Read(ref last[which]);
+                AcquireReply reply = await AskAsync(store, key, id, ttl, queue: worker == 5);
                 if (reply.IsGranted)
                 {
-                    var token = reply.FencingToken!.Value;
+                    long token = reply.FencingToken!.Value;
                     Assert.True(token > before, $"{token} after {before}");
-                    for (var seen = Volatile.Read(ref last[which]); seen < token; seen = Volatile.Read(ref last[which]))
+                    for (long seen = Volatile.Read(ref last[which]); seen < token; seen = Volatile.Read(ref last[which]))
                         Interlocked.CompareExchange(ref last[which], token, seen);
                     // The same one again: its own token, or a higher one where its lease has ended.
                     if (turn % 3 == 0 && await AskAsync(store, key, id, ttl) is { IsGranted: true } again)
@@ -76,7 +76,7 @@ public sealed class CrowdTests(RedisFixture redis) : RedisTests(redis), IClassFi
     private async Task AllAsync(Func<RedisLockStore, int, CancellationToken, Task> run)
     {
         using var stop = new CancellationTokenSource();
-        var stores = Enumerable.Range(0, Workers).Select(_ => NewStore()).ToArray();
+        RedisLockStore[] stores = Enumerable.Range(0, Workers).Select(_ => NewStore()).ToArray();
         await Task.WhenAll(stores.Select((store, worker) => Task.Run(async () =>
         {
             try
@@ -96,7 +96,7 @@ public sealed class CrowdTests(RedisFixture redis) : RedisTests(redis), IClassFi
     {
         if (how != 1)
         {
-            for (var tries = 0; tries < 50; tries++)
+            for (int tries = 0; tries < 50; tries++)
             {
                 if (await AskAsync(store, key, id, queue: how == 2) is { IsGranted: true } reply)
                     return reply.FencingToken!.Value;
@@ -107,7 +107,7 @@ public sealed class CrowdTests(RedisFixture redis) : RedisTests(redis), IClassFi
             return null;
         }
 
-        await using var watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
+        await using IReleaseWatch watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
         while (!stop.IsCancellationRequested)
         {
             if (await AskAsync(store, key, id) is { IsGranted: true } reply)

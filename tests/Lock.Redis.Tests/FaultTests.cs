@@ -16,8 +16,8 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
     [InlineData("wrong-" + Secret, "password")]
     public async Task A_wrong_password_is_final_and_is_said_without_showing_it(string? password, string says)
     {
-        await using var server = await RedisServer.StartAsync("--requirepass", Secret);
-        var fault = await FaultAsync(new RedisLockSettings { Host = "127.0.0.1", Port = server.Port, Password = password });
+        await using RedisServer server = await RedisServer.StartAsync("--requirepass", Secret);
+        LockStoreException fault = await FaultAsync(new RedisLockSettings { Host = "127.0.0.1", Port = server.Port, Password = password });
         Assert.False(fault.IsTransient, fault.ToString());
         Assert.False(fault.MayHaveBeenApplied);
         Assert.Contains(says, fault.Message, StringComparison.OrdinalIgnoreCase);
@@ -27,7 +27,7 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
     [Fact]
     public async Task The_right_password_works_from_each_form_of_configuration()
     {
-        await using var server = await RedisServer.StartAsync("--requirepass", Secret);
+        await using RedisServer server = await RedisServer.StartAsync("--requirepass", Secret);
         RedisLockSettings[] forms =
         [
             new() { Host = "127.0.0.1", Port = server.Port, Password = Secret },
@@ -37,9 +37,9 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
             new() { Url = $"redis://127.0.0.1:{server.Port}", Password = Secret, Db = 2 },
             new() { Url = $"127.0.0.1:{server.Port},password={Secret}" },
         ];
-        foreach (var form in forms)
+        foreach (RedisLockSettings form in forms)
         {
-            await using var store = StoreAt(form);
+            await using ILockStore store = StoreAt(form);
             await TakeAsync(store, NewKey(), NewId());
         }
     }
@@ -47,7 +47,8 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
     [Fact]
     public async Task Tls_to_a_plain_port_is_a_fault_that_names_tls()
     {
-        var fault = await FaultAsync(new RedisLockSettings { Host = "127.0.0.1", Port = Server.Port, Tls = true, ConnectTimeout = TimeSpan.FromSeconds(1) });
+        LockStoreException fault = await FaultAsync(new RedisLockSettings { Host = "127.0.0.1", Port = Server.Port, Tls = true,
+            ConnectTimeout = TimeSpan.FromSeconds(1) });
         Assert.Contains("TLS", fault.Message, StringComparison.Ordinal);
         Assert.False(fault.MayHaveBeenApplied);
     }
@@ -55,7 +56,8 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
     [Fact]
     public async Task An_unknown_host_is_named()
     {
-        var fault = await FaultAsync(new RedisLockSettings { Host = "no-such-host.invalid", Port = 6379, Password = Secret });
+        LockStoreException fault =
+            await FaultAsync(new RedisLockSettings { Host = "no-such-host.invalid", Port = 6379, Password = Secret });
         Assert.Contains("no-such-host.invalid", fault.Message, StringComparison.Ordinal);
         Assert.True(fault.IsTransient);
         Assert.False(fault.MayHaveBeenApplied);
@@ -65,11 +67,11 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
     [Fact]
     public async Task A_server_that_is_down_at_the_start_is_found_when_it_is_up()
     {
-        await using var server = await RedisServer.StartAsync();
+        await using RedisServer server = await RedisServer.StartAsync();
         server.Kill();
-        await using var store = RedisFixture.StoreAt(server.Port);
-        var key = NewKey();
-        var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, key, NewId()));
+        await using ILockStore store = RedisFixture.StoreAt(server.Port);
+        string key = NewKey();
+        LockStoreException fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, key, NewId()));
         Assert.True(fault.IsTransient);
         Assert.False(fault.MayHaveBeenApplied);
         Assert.Contains($"127.0.0.1:{server.Port}", fault.Message, StringComparison.Ordinal);
@@ -81,12 +83,12 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
     [Fact]
     public async Task A_server_killed_in_mid_hold_is_a_fault_at_once_and_comes_back_by_itself()
     {
-        await using var server = await RedisServer.StartAsync();
-        await using var store = RedisFixture.StoreAt(server.Port);
-        var (key, id) = (NewKey(), NewId());
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using ILockStore store = RedisFixture.StoreAt(server.Port);
+        (string key, string id) = (NewKey(), NewId());
         await TakeAsync(store, key, id);
         server.Kill();
-        var fault = await Eventually.DoneAsync(
+        Exception fault = await Eventually.DoneAsync(
             Record.ExceptionAsync(async () => await store.TryExtendAsync(key, id, LongTtl, CancellationToken.None)), "the fault");
         Assert.True(Assert.IsType<LockStoreException>(fault).IsTransient);
         await server.StartAgainAsync();
@@ -108,13 +110,13 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
     [Fact]
     public async Task A_frozen_server_is_a_fault_within_the_limit_and_a_late_grant_ends_with_its_ttl()
     {
-        await using var server = await RedisServer.StartAsync();
-        await using var store = RedisFixture.StoreAt(server.Port, commandTimeout: TimeSpan.FromMilliseconds(300));
-        var key = NewKey();
+        await using RedisServer server = await RedisServer.StartAsync();
+        await using ILockStore store = RedisFixture.StoreAt(server.Port, commandTimeout: TimeSpan.FromMilliseconds(300));
+        string key = NewKey();
         await Eventually.TrueAsync(async () => await Record.ExceptionAsync(() => AskAsync(store, NewKey(), NewId())) is null, "connected");
         server.Freeze();
-        var began = TimeProvider.System.GetTimestamp();
-        var fault = await Assert.ThrowsAsync<LockStoreException>(
+        long began = TimeProvider.System.GetTimestamp();
+        LockStoreException fault = await Assert.ThrowsAsync<LockStoreException>(
             () => Eventually.DoneAsync(AskAsync(store, key, NewId(), TimeSpan.FromMilliseconds(400)), "the time limit"));
         Assert.True(TimeProvider.System.GetElapsedTime(began) >= TimeSpan.FromMilliseconds(250), "it gave up before its time limit");
         Assert.True(fault is { IsTransient: true, MayHaveBeenApplied: true });
@@ -122,34 +124,35 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
         server.Thaw();
 
         // Asked over another connection: this one's short limit is none for a machine that is busy with other tests.
-        await using var patient = RedisFixture.StoreAt(server.Port);
+        await using ILockStore patient = RedisFixture.StoreAt(server.Port);
         await Eventually.TrueAsync(
-            async () => await Record.ExceptionAsync(async () => await store.GetAsync(key, CancellationToken.None)) is null, "answers again");
+            async () => await Record.ExceptionAsync(async () =>
+                await store.GetAsync(key, CancellationToken.None)) is null, "answers again");
         await Eventually.TrueAsync(async () => await patient.GetAsync(key, CancellationToken.None) is null, "the late grant's end");
     }
 
     [Fact]
     public async Task A_server_frozen_for_longer_than_the_ttl_loses_the_lease_before_anybody_else_can_have_it()
     {
-        await using var server = await RedisServer.StartAsync();
+        await using RedisServer server = await RedisServer.StartAsync();
         var options = new LockOptions { Ttl = TimeSpan.FromSeconds(1) };
         await using var locks = new StoreLock(RedisFixture.StoreAt(server.Port), options);
         await using var others = new StoreLock(RedisFixture.StoreAt(server.Port), options);
-        var key = NewKey();
-        await using var held = await locks.LockAsync(key);
+        string key = NewKey();
+        await using ILockHandle held = await locks.LockAsync(key);
         server.Freeze();
         await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss");
         Assert.Equal(LostReason.Expired, held.LostReason);
         server.Thaw();
-        await using var next = await Eventually.DoneAsync(others.LockAsync(key).AsTask(), "the next holder");
+        await using ILockHandle next = await Eventually.DoneAsync(others.LockAsync(key).AsTask(), "the next holder");
         Assert.True(next.FencingToken > held.FencingToken);
     }
 
     [Fact]
     public async Task Connections_killed_under_load_cost_nobody_a_lock()
     {
-        await using var server = await RedisServer.StartAsync();
-        var key = NewKey();
+        await using RedisServer server = await RedisServer.StartAsync();
+        string key = NewKey();
         var locks = Enumerable.Range(0, 3).Select(_ => new StoreLock(RedisFixture.StoreAt(server.Port))).ToList();
         using var stop = new CancellationTokenSource();
         var killer = Task.Run(async () =>
@@ -160,13 +163,14 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
                 await Task.Delay(150);
             }
         });
-        var holders = 0;
+        int holders = 0;
         await Eventually.DoneAsync(
             Task.WhenAll(locks.Select(one => Task.Run(async () =>
             {
-                for (var turn = 0; turn < 10; turn++)
+                for (int turn = 0; turn < 10; turn++)
                 {
-                    await using var handle = await one.LockAsync(key, new LockOptions { Ttl = TimeSpan.FromSeconds(2), AutoRenew = true });
+                    await using ILockHandle handle =
+                        await one.LockAsync(key, new LockOptions { Ttl = TimeSpan.FromSeconds(2), AutoRenew = true });
                     Assert.Equal(1, Interlocked.Increment(ref holders));
                     await Task.Delay(20);
                     Interlocked.Decrement(ref holders);
@@ -176,19 +180,19 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
             "all turns under fire", TimeSpan.FromSeconds(90));
         await stop.CancelAsync();
         await killer;
-        foreach (var one in locks)
+        foreach (StoreLock? one in locks)
             await one.DisposeAsync();
     }
 
     [Fact]
     public async Task A_full_server_grants_nothing_and_lets_go_of_everything()
     {
-        await using var server = await RedisServer.StartAsync("--maxmemory-policy", "noeviction");
-        await using var store = RedisFixture.StoreAt(server.Port);
-        var (key, id) = (NewKey(), NewId());
+        await using RedisServer server = await RedisServer.StartAsync("--maxmemory-policy", "noeviction");
+        await using ILockStore store = RedisFixture.StoreAt(server.Port);
+        (string key, string id) = (NewKey(), NewId());
         await TakeAsync(store, key, id);
         await server.CommandAsync("CONFIG", "SET", "maxmemory", "1");
-        var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, NewKey(), NewId()));
+        LockStoreException fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, NewKey(), NewId()));
         Assert.True(fault is { IsTransient: true, MayHaveBeenApplied: false }, fault.ToString());
         Assert.Contains("maxmemory", fault.Message, StringComparison.Ordinal);
         Assert.Equal(StoreReply.Done, await store.TryExtendAsync(key, id, LongTtl, CancellationToken.None));
@@ -201,28 +205,29 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
     [Fact]
     public async Task A_master_that_became_a_replica_refuses_and_is_used_again_when_it_is_a_master()
     {
-        await using var master = await RedisServer.StartAsync();
-        await using var store = RedisFixture.StoreAt(master.Port);
+        await using RedisServer master = await RedisServer.StartAsync();
+        await using ILockStore store = RedisFixture.StoreAt(master.Port);
         await TakeAsync(store, NewKey(), NewId());
         await master.CommandAsync("REPLICAOF", "127.0.0.1", $"{RedisServer.FreePort()}");
         // At first the server says so, and later the client, which has noticed.
-        for (var i = 0; i < 5; i++)
+        for (int i = 0; i < 5; i++)
         {
-            var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, NewKey(), NewId()));
+            LockStoreException fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, NewKey(), NewId()));
             Assert.True(fault is { IsTransient: true, MayHaveBeenApplied: false }, fault.ToString());
             Assert.Contains("replica", fault.Message, StringComparison.Ordinal);
             await ((IConnectionMultiplexer)((RedisLockStore)store).Connection.Connected!).ConfigureAsync();
         }
 
         // And to who comes only now.
-        await using (var late = RedisFixture.StoreAt(master.Port))
+        await using (ILockStore late = RedisFixture.StoreAt(master.Port))
         {
-            var fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(late, NewKey(), NewId()));
+            LockStoreException fault = await Assert.ThrowsAsync<LockStoreException>(() => AskAsync(late, NewKey(), NewId()));
             Assert.Contains("is a replica", fault.Message, StringComparison.Ordinal);
         }
 
         await master.CommandAsync("REPLICAOF", "NO", "ONE");
-        await Eventually.TrueAsync(async () => await Record.ExceptionAsync(() => AskAsync(store, NewKey(), NewId())) is null, "a master again");
+        await Eventually.TrueAsync(async () =>
+            await Record.ExceptionAsync(() => AskAsync(store, NewKey(), NewId())) is null, "a master again");
     }
 
     [Fact]
@@ -234,11 +239,11 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
         {
             while (true)
             {
-                using var client = await listener.AcceptTcpClientAsync();
+                using TcpClient client = await listener.AcceptTcpClientAsync();
                 await client.GetStream().WriteAsync("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray());
             }
         });
-        var fault = await FaultAsync(new RedisLockSettings
+        LockStoreException fault = await FaultAsync(new RedisLockSettings
         {
             Host = "127.0.0.1", Port = ((IPEndPoint)listener.LocalEndpoint).Port, ConnectTimeout = TimeSpan.FromSeconds(1),
         });
@@ -253,8 +258,8 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
     [InlineData("the client's own form")]
     public async Task A_Sentinel_is_called_one_with_the_way_out(string form)
     {
-        await using var sentinel = await SentinelServer.StartAsync();
-        var fault = await FaultAsync(form switch
+        await using SentinelServer sentinel = await SentinelServer.StartAsync();
+        LockStoreException fault = await FaultAsync(form switch
         {
             "host and port" => new RedisLockSettings { Host = "127.0.0.1", Port = sentinel.Port },
             "redis://" => new RedisLockSettings { Url = $"redis://:{Secret}@127.0.0.1:{sentinel.Port}" },
@@ -271,7 +276,7 @@ public sealed class FaultTests(RedisFixture redis) : RedisTests(redis), IClassFi
 
     private static async Task<LockStoreException> FaultAsync(RedisLockSettings connection)
     {
-        await using var store = StoreAt(connection);
+        await using ILockStore store = StoreAt(connection);
         return await Eventually.DoneAsync(Assert.ThrowsAsync<LockStoreException>(() => AskAsync(store, NewKey(), NewId())), "the fault");
     }
 }

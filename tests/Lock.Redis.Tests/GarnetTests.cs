@@ -8,10 +8,10 @@ public sealed class GarnetFixture : RedisFixture
 {
     protected override async Task<RedisServer> StartAsync()
     {
-        var server = await RedisServer.StartAssemblyAsync(Path.Combine(AppContext.BaseDirectory, "Lock.GarnetServer.dll"));
+        RedisServer server = await RedisServer.StartAssemblyAsync(Path.Combine(AppContext.BaseDirectory, "Lock.GarnetServer.dll"));
 
         // It compiles each of its commands when it first runs them, which on a busy machine takes longer than a request may.
-        await using var patient = StoreAt(server.Port, commandTimeout: TimeSpan.FromMinutes(2));
+        await using ILockStore patient = StoreAt(server.Port, commandTimeout: TimeSpan.FromMinutes(2));
         await using var locks = new StoreLock(patient);
         await using (await locks.LockAsync("warm"))
         {
@@ -19,16 +19,17 @@ public sealed class GarnetFixture : RedisFixture
             await locks.ForceUnlockAsync("warm");
         }
 
-        await using var waited = await locks.LockAsync("warm");
-        await using var watch = await ((IReleaseSignal)patient).WatchAsync("warm", CancellationToken.None);
-        await foreach (var info in locks.ListAsync())
+        await using ILockHandle waited = await locks.LockAsync("warm");
+        await using IReleaseWatch watch = await ((IReleaseSignal)patient).WatchAsync("warm", CancellationToken.None);
+        await foreach (LockInfo info in locks.ListAsync())
             Assert.Equal("warm", info.Key);
         return server;
     }
 }
 
 /// <summary>The store over Garnet.</summary>
-public sealed class GarnetConformanceTests(GarnetFixture garnet) : RedisConformance(garnet, LockFormats.Native), IClassFixture<GarnetFixture>
+public sealed class GarnetConformanceTests(GarnetFixture garnet) : RedisConformance(garnet,
+    LockFormats.Native), IClassFixture<GarnetFixture>
 {
     private readonly GarnetFixture _garnet = garnet;
 

@@ -1,3 +1,4 @@
+
 namespace Locking;
 
 /// <summary>Watches that close, and watches whose waiter goes on with another id.</summary>
@@ -6,12 +7,12 @@ public sealed class LeavingTests(RedisFixture redis) : RedisTests(redis), IClass
     [Fact]
     public async Task A_watch_that_closes_while_another_is_being_granted_the_lock_releases_nothing()
     {
-        var store = NewStore();
+        RedisLockStore store = NewStore();
         await LearnLeavingAsync(store);
-        var (key, id) = (NewKey(), NewId());
+        (string key, string id) = (NewKey(), NewId());
         // Its waiter has gone; the next one asks before it is closed, and is taken for its waiter.
-        var leaving = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
-        var asking = AskAsync(store, key, id);
+        IReleaseWatch leaving = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
+        Task<AcquireReply> asking = AskAsync(store, key, id);
         await leaving.DisposeAsync();
         Assert.True((await asking).IsGranted);
         // Behind whatever that sent on the same connection.
@@ -21,16 +22,17 @@ public sealed class LeavingTests(RedisFixture redis) : RedisTests(redis), IClass
     [Fact]
     public async Task A_watch_that_closes_in_the_moment_its_waiter_is_made_the_holder_hands_the_lock_on()
     {
-        var (store, other) = (NewStore(), NewStore());
+        (RedisLockStore store, RedisLockStore other) = (NewStore(), NewStore());
         await LearnLeavingAsync(store);
-        var (key, holder, first, second) = (NewKey(), NewId(), NewId(), NewId());
+        (string key, string holder, string first, string second) = (NewKey(), NewId(), NewId(), NewId());
         await TakeAsync(store, key, holder);
-        var leaving = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
+        IReleaseWatch leaving = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(store, key, first)).IsGranted);
         Assert.False((await AskAsync(other, key, second, queue: true)).IsGranted);
-        var (releasing, made) = (ReleaseAsync(store, key, holder), store.GetAsync(key, CancellationToken.None));
-        var closing = leaving.DisposeAsync();
-        var looking = store.GetAsync(key, CancellationToken.None);
+        (Task<StoreReply> releasing, ValueTask<LockInfo?> made) =
+            (ReleaseAsync(store, key, holder), store.GetAsync(key, CancellationToken.None));
+        ValueTask closing = leaving.DisposeAsync();
+        ValueTask<LockInfo?> looking = store.GetAsync(key, CancellationToken.None);
         await releasing;
         await closing;
         Assert.Equal((first, ""), ((await made)!.Id, (await made)!.Owner));
@@ -40,10 +42,10 @@ public sealed class LeavingTests(RedisFixture redis) : RedisTests(redis), IClass
     [Fact]
     public async Task A_waiter_that_cannot_use_its_grant_and_goes_on_with_another_id_is_told()
     {
-        var (store, holding) = (NewStore(), NewStore());
-        var (key, holder, late, next) = (NewKey(), NewId(), NewId(), NewId());
+        (RedisLockStore store, RedisLockStore holding) = (NewStore(), NewStore());
+        (string key, string holder, string late, string next) = (NewKey(), NewId(), NewId(), NewId());
         await TakeAsync(holding, key, holder);
-        await using var watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
+        await using IReleaseWatch watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(store, key, late)).IsGranted);
         await ReleaseAsync(holding, key, holder);
         Assert.True((await AskAsync(store, key, late)).IsGranted);
@@ -58,15 +60,16 @@ public sealed class LeavingTests(RedisFixture redis) : RedisTests(redis), IClass
     [InlineData(true)]
     public async Task A_holder_that_asks_again_forgets_nobody_who_waits(bool isWatched)
     {
-        var store = NewStore();
+        RedisLockStore store = NewStore();
         await LearnLeavingAsync(store);
-        var (key, holder, waiter) = (NewKey(), NewId(), NewId());
-        var token = await TakeAsync(store, key, holder);
+        (string key, string holder, string waiter) = (NewKey(), NewId(), NewId());
+        long token = await TakeAsync(store, key, holder);
         if (isWatched)
             Track(await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None));
         Assert.False((await AskAsync(store, key, waiter, queue: !isWatched)).IsGranted);
         Assert.Equal(token, await TakeAsync(store, key, holder));
-        var (releasing, looking) = (ReleaseAsync(store, key, holder), store.GetAsync(key, CancellationToken.None));
+        (Task<StoreReply> releasing, ValueTask<LockInfo?> looking) =
+            (ReleaseAsync(store, key, holder), store.GetAsync(key, CancellationToken.None));
         await releasing;
         Assert.Equal(waiter, (await looking)?.Id);
     }
@@ -74,15 +77,16 @@ public sealed class LeavingTests(RedisFixture redis) : RedisTests(redis), IClass
     [Fact]
     public async Task Who_takes_a_lock_that_has_ended_forgets_nobody_who_waits()
     {
-        var store = NewStore();
+        RedisLockStore store = NewStore();
         await LearnLeavingAsync(store);
-        var (key, first, second) = (NewKey(), NewId(), NewId());
+        (string key, string first, string second) = (NewKey(), NewId(), NewId());
         await TakeAsync(store, key, NewId());
         Assert.False((await AskAsync(store, key, first, queue: true)).IsGranted);
         Assert.False((await AskAsync(store, key, second, queue: true)).IsGranted);
         await CommandAsync("DEL", key);
         Assert.True((await AskAsync(store, key, first, queue: true)).IsGranted);
-        var (releasing, looking) = (ReleaseAsync(store, key, first), store.GetAsync(key, CancellationToken.None));
+        (Task<StoreReply> releasing, ValueTask<LockInfo?> looking) =
+            (ReleaseAsync(store, key, first), store.GetAsync(key, CancellationToken.None));
         await releasing;
         Assert.Equal(second, (await looking)?.Id);
     }
@@ -90,8 +94,8 @@ public sealed class LeavingTests(RedisFixture redis) : RedisTests(redis), IClass
     [Fact]
     public async Task Nobody_releases_anothers_lock_whether_or_not_somebody_waits()
     {
-        var store = NewStore();
-        var (key, holder, other) = (NewKey(), NewId(), NewId());
+        RedisLockStore store = NewStore();
+        (string key, string holder, string other) = (NewKey(), NewId(), NewId());
         await TakeAsync(store, key, holder);
         Assert.Equal(StoreReply.HeldByAnother, await ReleaseAsync(store, key, other));
         Assert.Equal(StoreReply.HeldByAnother, await ReleaseAsync(store, key, holder[..^1]));
@@ -104,9 +108,9 @@ public sealed class LeavingTests(RedisFixture redis) : RedisTests(redis), IClass
     private static async Task LearnLeavingAsync(RedisLockStore store)
     {
         await LearnAsync(store);
-        var (key, holder) = (NewKey(), NewId());
+        (string key, string holder) = (NewKey(), NewId());
         await TakeAsync(store, key, holder);
-        var watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
+        IReleaseWatch watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(store, key, NewId())).IsGranted);
         await watch.DisposeAsync();
         await ReleaseAsync(store, key, holder);

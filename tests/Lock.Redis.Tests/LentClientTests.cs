@@ -15,19 +15,19 @@ public sealed class LentClientTests(RedisFixture redis) : RedisTests(redis), ICl
     [Fact]
     public async Task A_password_with_a_comma_is_never_read_from_a_text_and_never_shows()
     {
-        await using var server = await RedisServer.StartAsync("--requirepass", Secret);
+        await using RedisServer server = await RedisServer.StartAsync("--requirepass", Secret);
         var options = ConfigurationOptions.Parse(server.EndPoint);
         options.Password = Secret;
-        await using var lent = await ConnectionMultiplexer.ConnectAsync(options);
+        await using ConnectionMultiplexer lent = await ConnectionMultiplexer.ConnectAsync(options);
         await using var locks = new StoreLock(new RedisLockStore(lent));
-        await using var held = await locks.LockAsync("k");
-        var findings = await locks.DiagnoseAsync();
+        await using ILockHandle held = await locks.LockAsync("k");
+        IReadOnlyList<StoreFinding> findings = await locks.DiagnoseAsync();
         Assert.Contains(findings, static one => one.Code == "server");
         Assert.All(findings, static one => Assert.DoesNotContain("b=x", one.Text, StringComparison.Ordinal));
 
         // Replicas take another connection, and nobody knows how this one was made.
         var replicas = new RedisLockSettings { Replicas = 1 };
-        var refusal = Assert.Throws<LockConfigException>(
+        LockConfigException refusal = Assert.Throws<LockConfigException>(
             () => new RedisLockProvider(lent).CreateStore(replicas));
         Assert.Equal("lockOptions.replicas", refusal.Path);
         Assert.Contains("ConfigurationOptions", refusal.Message, StringComparison.Ordinal);
@@ -38,9 +38,9 @@ public sealed class LentClientTests(RedisFixture redis) : RedisTests(redis), ICl
     public async Task A_client_that_is_lent_and_options_that_are_given_stay_as_they_are()
     {
         var options = ConfigurationOptions.Parse($"{Server.EndPoint},abortConnect=false,syncTimeout=1234");
-        var (text, backlog) = (options.ToString(includePassword: true), options.BacklogPolicy);
-        await using var lent = await ConnectionMultiplexer.ConnectAsync(options);
-        foreach (var provider in (RedisLockProvider[])[new(lent), new(options)])
+        (string text, BacklogPolicy backlog) = (options.ToString(includePassword: true), options.BacklogPolicy);
+        await using ConnectionMultiplexer lent = await ConnectionMultiplexer.ConnectAsync(options);
+        foreach (RedisLockProvider provider in (RedisLockProvider[])[new(lent), new(options)])
         {
             await using var locks = new StoreLock(provider.CreateStore(new RedisLockSettings(), null, LockProviderContext.Default));
             await (await locks.LockAsync(NewKey())).UnlockAsync();
@@ -57,16 +57,17 @@ public sealed class LentClientTests(RedisFixture redis) : RedisTests(redis), ICl
     [InlineData(true)]
     public async Task Replicas_work_with_the_options_that_the_client_was_made_of(bool replicas)
     {
-        await using var master = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0", "--requirepass", Secret);
-        await using var replica = await RedisServer.StartAsync(
+        await using RedisServer master = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0", "--requirepass", Secret);
+        await using RedisServer replica = await RedisServer.StartAsync(
             "--replicaof", "127.0.0.1", $"{master.Port}", "--masterauth", Secret, "--repl-diskless-sync-delay", "0");
         var options = ConfigurationOptions.Parse(master.EndPoint);
         options.Password = Secret;
-        var settings = replicas ? new RedisLockSettings { Replicas = 1, ReplicaTimeout = TimeSpan.FromSeconds(30) } : new RedisLockSettings();
-        await using var store = new RedisLockProvider(options).CreateStore(settings);
+        RedisLockSettings settings =
+            replicas ? new RedisLockSettings { Replicas = 1, ReplicaTimeout = TimeSpan.FromSeconds(30) } : new RedisLockSettings();
+        await using ILockStore store = new RedisLockProvider(options).CreateStore(settings);
         await Eventually.TrueAsync(async () =>
         {
-            var id = NewId();
+            string id = NewId();
             await TakeAsync(store, "k", id);
             await ReleaseAsync(store, "k", id);
             return true;
@@ -76,15 +77,15 @@ public sealed class LentClientTests(RedisFixture redis) : RedisTests(redis), ICl
     [Fact]
     public async Task A_waiter_learns_that_the_client_was_disposed_although_nobody_releases()
     {
-        var lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
+        ConnectionMultiplexer lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
         await using var holding = new StoreLock(NewStore());
         await using var waiting = new StoreLock(new RedisLockStore(lent));
-        var key = NewKey();
-        await using var held = await holding.LockAsync(key, s_notices);
-        var next = waiting.LockAsync(key, s_notices).AsTask();
+        string key = NewKey();
+        await using ILockHandle held = await holding.LockAsync(key, s_notices);
+        Task<ILockHandle> next = waiting.LockAsync(key, s_notices).AsTask();
         await Eventually.TrueAsync(async () => await WaitersAsync(key) == 1, "in line");
         await lent.DisposeAsync();
-        var fault = await Assert.ThrowsAsync<LockStoreException>(() => Eventually.DoneAsync(next, "the fault"));
+        LockStoreException fault = await Assert.ThrowsAsync<LockStoreException>(() => Eventually.DoneAsync(next, "the fault"));
         Assert.Contains("disposed", fault.Message, StringComparison.Ordinal);
         Assert.False(fault.IsTransient);
     }
@@ -95,24 +96,25 @@ public sealed class LentClientTests(RedisFixture redis) : RedisTests(redis), ICl
     [InlineData("url", "resp3")]
     public async Task A_channel_prefix_goes_before_what_scripts_publish_too(string how, string protocol)
     {
-        var text = $"{Server.EndPoint},channelPrefix=app:,protocol={protocol}";
+        string text = $"{Server.EndPoint},channelPrefix=app:,protocol={protocol}";
         async Task<StoreLock> NewLocksAsync()
         {
             if (how == "url")
-                return Track(new StoreLock(new RedisLockProvider().CreateStore(new RedisLockSettings { Url = text }, null, LockProviderContext.Default)));
-            var lent = await ConnectionMultiplexer.ConnectAsync(text);
+                return Track(new StoreLock(new RedisLockProvider()
+                    .CreateStore(new RedisLockSettings { Url = text }, null, LockProviderContext.Default)));
+            ConnectionMultiplexer lent = await ConnectionMultiplexer.ConnectAsync(text);
             Track(new Disposal(lent));
             return Track(new StoreLock(new RedisLockStore(lent)));
         }
 
-        var holding = await NewLocksAsync();
-        var waiting = await NewLocksAsync();
-        var key = NewKey();
-        var held = await holding.LockAsync(key, s_notices);
-        var next = waiting.LockAsync(key, s_notices).AsTask();
+        StoreLock holding = await NewLocksAsync();
+        StoreLock waiting = await NewLocksAsync();
+        string key = NewKey();
+        ILockHandle held = await holding.LockAsync(key, s_notices);
+        Task<ILockHandle> next = waiting.LockAsync(key, s_notices).AsTask();
         await Eventually.TrueAsync(async () => await WaitersAsync(key) == 1, "in line");
         await held.UnlockAsync();
-        await using var taken = await Eventually.DoneAsync(next, "the next holder");
+        await using ILockHandle taken = await Eventually.DoneAsync(next, "the next holder");
         Assert.True(await holding.ForceUnlockAsync(key));
         await Eventually.TrueAsync(() => taken.LostToken.IsCancellationRequested, "the loss");
         Assert.Equal(LostReason.Forced, taken.LostReason);

@@ -9,23 +9,24 @@ public sealed class LentConnectionTests(RedisFixture redis) : RedisTests(redis),
     [Fact]
     public async Task A_lent_connection_is_used_and_never_disposed()
     {
-        using var lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
-        var key = NewKey();
+        using ConnectionMultiplexer lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
+        string key = NewKey();
         await using (var store = new RedisLockStore(lent))
         {
-            var id = NewId();
+            string id = NewId();
             await TakeAsync(store, key, id);
-            await using var watch = await store.WatchAsync(key, CancellationToken.None);
-            var waiter = NewId();
+            await using IReleaseWatch watch = await store.WatchAsync(key, CancellationToken.None);
+            string waiter = NewId();
             Assert.False((await AskAsync(store, key, waiter)).IsGranted);
             await ReleaseAsync(store, key, id);
             Assert.True(await watch.WaitAsync(Eventually.Patience, CancellationToken.None));
             await ReleaseAsync(store, key, waiter);
         }
 
-        await using (var locks = new StoreLock(new RedisLockProvider(lent).CreateStore(new RedisLockSettings(), null, LockProviderContext.Default)))
+        await using (var locks = new StoreLock(new RedisLockProvider(lent)
+            .CreateStore(new RedisLockSettings(), null, LockProviderContext.Default)))
         {
-            await using var handle = await locks.LockAsync(key);
+            await using ILockHandle handle = await locks.LockAsync(key);
         }
 
         Assert.True(lent.IsConnected);
@@ -36,14 +37,14 @@ public sealed class LentConnectionTests(RedisFixture redis) : RedisTests(redis),
     [Fact]
     public async Task A_lent_connection_may_be_asked_for_another_database()
     {
-        using var lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
+        using ConnectionMultiplexer lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
         await using var store = new RedisLockStore(lent, new RedisLockSettings { Db = 5 });
-        var (key, id) = (NewKey(), NewId());
+        (string key, string id) = (NewKey(), NewId());
         await TakeAsync(store, key, id);
         Assert.StartsWith(id + " ", (string?)await lent.GetDatabase(5).StringGetAsync(key), StringComparison.Ordinal);
         Assert.False(await lent.GetDatabase(0).KeyExistsAsync(key));
         var listed = new List<string>();
-        await foreach (var info in store.ListAsync(key, CancellationToken.None))
+        await foreach (LockInfo info in store.ListAsync(key, CancellationToken.None))
             listed.Add(info.Key);
         Assert.Equal([key], listed);
     }
@@ -51,10 +52,11 @@ public sealed class LentConnectionTests(RedisFixture redis) : RedisTests(redis),
     [Fact]
     public async Task Whatever_else_is_said_of_the_connection_is_refused()
     {
-        using var lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
+        using ConnectionMultiplexer lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
         var elsewhere = new RedisLockSettings { Host = "elsewhere" };
         Assert.Equal("connection", Assert.Throws<LockConfigException>(() => new RedisLockProvider(lent).CreateStore(elsewhere)).Path);
-        Assert.Equal("connection.db", Assert.Throws<LockConfigException>(() => new RedisLockStore(lent, new RedisLockSettings { Db = -2 })).Path);
+        Assert.Equal("connection.db", Assert.Throws<LockConfigException>(() => new RedisLockStore(lent, new RedisLockSettings { Db = -2 }))
+            .Path);
         Assert.Throws<LockConfigException>(() => new RedisLockStore(lent, new RedisLockSettings { CommandTimeout = TimeSpan.Zero }));
     }
 }

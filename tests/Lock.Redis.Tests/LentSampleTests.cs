@@ -11,11 +11,11 @@ public sealed class LentSampleTests(RedisFixture redis) : RedisTests(redis), ICl
     [Fact]
     public async Task Nothing_is_lost_of_what_two_processes_count_and_the_client_goes_on()
     {
-        var customer = NewKey();
-        await using var first = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
-        await using var second = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
-        await using (var one = new ServiceCollection().AddOrders(first).BuildServiceProvider())
-        await using (var other = new ServiceCollection().AddOrders(second).BuildServiceProvider())
+        string customer = NewKey();
+        await using ConnectionMultiplexer first = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
+        await using ConnectionMultiplexer second = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
+        await using (ServiceProvider one = new ServiceCollection().AddOrders(first).BuildServiceProvider())
+        await using (ServiceProvider other = new ServiceCollection().AddOrders(second).BuildServiceProvider())
         {
             await Eventually.DoneAsync(
                 Task.WhenAll(Enumerable.Range(0, 40).Select(i =>

@@ -1,13 +1,17 @@
 using Locking.Conformance;
+using Locking.Testing;
+using StackExchange.Redis;
 
 namespace Locking;
 
-/// <summary>A lock that is taken away is announced as soon as it can be known: at once when it is forced, at the next renewal otherwise.</summary>
+/// <summary>A lock that is taken away is announced as soon as it can be known: at once when it is forced, at the next renewal
+/// otherwise.</summary>
 public sealed class LossSignalTests(RedisFixture redis) : RedisTests(redis), IClassFixture<RedisFixture>
 {
     private static readonly TimeSpan s_atOnce = TimeSpan.FromSeconds(5);
 
-    /// <summary>Looked at again and again, and never over within a test: what such a lease is lost by is what a renewal was answered.</summary>
+    /// <summary>Looked at again and again, and never over within a test: what such a lease is lost by is what a renewal was
+    /// answered.</summary>
     private static readonly LockOptions s_lookedAt = new() { AutoRenew = true, RenewInterval = TimeSpan.FromMilliseconds(200) };
 
     /// <summary>None of them would be renewed, or looked at, within the test.</summary>
@@ -26,27 +30,27 @@ public sealed class LossSignalTests(RedisFixture redis) : RedisTests(redis), ICl
     {
         await using var holding = new StoreLock(NewStore(settings), options);
         await using var forcing = new StoreLock(NewStore(settings), options);
-        var (key, other) = (NewKey(), NewKey());
-        await using var held = await holding.LockAsync(key);
-        await using var bystander = await holding.LockAsync(other);
+        (string key, string other) = (NewKey(), NewKey());
+        await using ILockHandle held = await holding.LockAsync(key);
+        await using ILockHandle bystander = await holding.LockAsync(other);
         Assert.True(await forcing.ForceUnlockAsync(key), kind);
         await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", s_atOnce);
         Assert.Equal(LostReason.Forced, held.LostReason);
         Assert.Null(bystander.LostReason);
-        await using var next = await forcing.LockAsync(key);
+        await using ILockHandle next = await forcing.LockAsync(key);
         Assert.True(next.FencingToken > held.FencingToken);
     }
 
     [Fact]
     public async Task It_works_over_a_lent_connection_too_and_leaves_no_subscription_behind()
     {
-        var lent = await StackExchange.Redis.ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
-        var before = await ListenersAsync();
+        ConnectionMultiplexer lent = await StackExchange.Redis.ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
+        long before = await ListenersAsync();
         await using (var holding = new StoreLock(new RedisLockStore(lent)))
         {
             await Eventually.TrueAsync(async () => await ListenersAsync() == before + 1, "the subscription");
-            var key = NewKey();
-            await using var held = await holding.LockAsync(key, new LockOptions { Ttl = TimeSpan.FromMinutes(10) });
+            string key = NewKey();
+            await using ILockHandle held = await holding.LockAsync(key, new LockOptions { Ttl = TimeSpan.FromMinutes(10) });
             await ((IForceReleaseStore)NewStore()).ForceReleaseAsync(key, CancellationToken.None);
             await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", s_atOnce);
         }
@@ -58,13 +62,13 @@ public sealed class LossSignalTests(RedisFixture redis) : RedisTests(redis), ICl
     [Fact]
     public async Task The_subscription_comes_back_with_the_connection()
     {
-        var before = await ListenersAsync();
+        long before = await ListenersAsync();
         await using var holding = new StoreLock(NewStore());
         var forcing = (IForceReleaseStore)NewStore();
-        for (var round = 0; round < 3; round++)
+        for (int round = 0; round < 3; round++)
         {
-            var key = NewKey();
-            await using var held = await holding.LockAsync(key, new LockOptions { Ttl = TimeSpan.FromMinutes(10) });
+            string key = NewKey();
+            await using ILockHandle held = await holding.LockAsync(key, new LockOptions { Ttl = TimeSpan.FromMinutes(10) });
             await CommandAsync("CLIENT", "KILL", "TYPE", "pubsub");
             await Eventually.TrueAsync(async () => await ListenersAsync() == before + 1, "the subscription again");
             Assert.True(await forcing.ForceReleaseAsync(key, CancellationToken.None));
@@ -76,14 +80,14 @@ public sealed class LossSignalTests(RedisFixture redis) : RedisTests(redis), ICl
     [Fact]
     public async Task A_process_has_one_such_subscription_and_no_step_pays_for_it()
     {
-        var before = await ListenersAsync();
+        long before = await ListenersAsync();
         await using var locks = new StoreLock(NewStore());
-        await using var handle = await locks.LockAsync(NewKey());
+        await using ILockHandle handle = await locks.LockAsync(NewKey());
         Assert.Equal(before + 1, await ListenersAsync());
         await CommandAsync("CONFIG", "RESETSTAT");
-        for (var i = 0; i < 50; i++)
+        for (int i = 0; i < 50; i++)
             await (await locks.LockAsync(NewKey())).UnlockAsync();
-        var counts = await CommandCountsAsync();
+        Dictionary<string, long> counts = await CommandCountsAsync();
         Assert.Equal(100, counts["evalsha"]);
         Assert.Equal(0, counts.GetValueOrDefault("subscribe"));
         // Nobody waits, nobody is forced away: nothing is published.
@@ -93,11 +97,11 @@ public sealed class LossSignalTests(RedisFixture redis) : RedisTests(redis), ICl
     [Fact]
     public async Task A_user_without_the_channel_locks_all_the_same_and_hears_at_the_next_renewal()
     {
-        await using var server = await Testing.RedisServer.StartAsync();
+        await using RedisServer server = await Testing.RedisServer.StartAsync();
         Assert.Equal("OK", await server.CommandAsync("ACL", "SETUSER", "default", "resetchannels", "&lock:released"));
         await using var locks = new StoreLock(RedisFixture.StoreAt(server.Port));
         await using var forcing = new StoreLock(RedisFixture.StoreAt(server.Port));
-        await using var held = await locks.LockAsync("k", s_lookedAt);
+        await using ILockHandle held = await locks.LockAsync("k", s_lookedAt);
         Assert.True(await forcing.ForceUnlockAsync("k"));
         await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", s_atOnce);
         Assert.Equal(LostReason.Removed, held.LostReason);
@@ -106,11 +110,11 @@ public sealed class LossSignalTests(RedisFixture redis) : RedisTests(redis), ICl
     [Fact]
     public async Task What_goes_without_a_word_is_noticed_at_the_next_renewal()
     {
-        await using var server = await Testing.RedisServer.StartAsync();
+        await using RedisServer server = await Testing.RedisServer.StartAsync();
         await using var locks = new StoreLock(RedisFixture.StoreAt(server.Port));
-        foreach (var words in new string[][] { ["FLUSHALL"], ["DEL", "k"], ["SET", "k", "a stranger"] })
+        foreach (string[] words in new string[][] { ["FLUSHALL"], ["DEL", "k"], ["SET", "k", "a stranger"] })
         {
-            await using var held = await locks.LockAsync("k", s_lookedAt);
+            await using ILockHandle held = await locks.LockAsync("k", s_lookedAt);
             await server.CommandAsync(words);
             await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss", s_atOnce);
             Assert.Equal(words[0] == "SET" ? LostReason.HeldByAnother : LostReason.Removed, held.LostReason);

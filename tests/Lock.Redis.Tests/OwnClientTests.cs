@@ -17,15 +17,16 @@ public sealed class OwnClientTests(RedisFixture redis) : RedisTests(redis), ICla
     [Fact]
     public async Task A_dead_server_refuses_at_once_and_has_surely_done_nothing()
     {
-        await using var server = await RedisServer.StartAsync();
+        await using RedisServer server = await RedisServer.StartAsync();
         await using var locks = new StoreLock(RedisFixture.StoreAt(server.Port, commandTimeout: s_never));
         await (await locks.LockAsync("k")).UnlockAsync();
         server.Kill();
         // The first request may be the one that finds the connection gone. Each later one is known not to have been sent.
         await Eventually.DoneAsync(Assert.ThrowsAsync<LockStoreException>(async () => await locks.TryLockAsync("k")), "the first fault");
-        for (var i = 0; i < 20; i++)
+        for (int i = 0; i < 20; i++)
         {
-            var fault = await Eventually.DoneAsync(Assert.ThrowsAsync<LockStoreException>(async () => await locks.TryLockAsync("k")), "a fault");
+            LockStoreException fault =
+                await Eventually.DoneAsync(Assert.ThrowsAsync<LockStoreException>(async () => await locks.TryLockAsync("k")), "a fault");
             Assert.True(fault is { IsTransient: true, MayHaveBeenApplied: false }, fault.ToString());
         }
     }
@@ -42,9 +43,9 @@ public sealed class OwnClientTests(RedisFixture redis) : RedisTests(redis), ICla
             new() { Url = $"redis://{Uri.EscapeDataString(user)}:{Uri.EscapeDataString(Secret + ",x")}@127.0.0.1:{Server.Port}" },
             new() { Url = $"redis://127.0.0.1:{Server.Port}", Username = user, Password = Secret + ",x" },
         };
-        foreach (var form in forms)
+        foreach (RedisLockSettings form in forms)
         {
-            await using var store = StoreAt(form);
+            await using ILockStore store = StoreAt(form);
             await TakeAsync(store, NewKey(), NewId());
             Assert.Contains($" user={user} ", (string)(await CommandAsync("CLIENT", "LIST"))!, StringComparison.Ordinal);
         }
@@ -54,16 +55,18 @@ public sealed class OwnClientTests(RedisFixture redis) : RedisTests(redis), ICla
     [InlineData("nobody", Secret, "connection.username")]
     [InlineData("somebody", "wrong-" + Secret, "connection.username")]
     [InlineData(null, Secret, "asks for no password")]
-    public async Task A_user_or_password_that_the_server_does_not_know_is_final_also_where_it_asks_for_none(string? user, string password, string says)
+    public async Task A_user_or_password_that_the_server_does_not_know_is_final_also_where_it_asks_for_none(string? user, string password,
+        string says)
     {
         // The default user has no password: the client would go on as that one.
         Assert.Equal("OK", await CommandAsync("ACL", "SETUSER", "somebody", "on", $">{Secret}", "~*", "&*", "+@all"));
-        foreach (var protocol in (string[])["resp2", "resp3"])
+        foreach (string protocol in (string[])["resp2", "resp3"])
         {
             var options = ConfigurationOptions.Parse($"{Server.EndPoint},protocol={protocol}");
             (options.User, options.Password) = (user, password);
-            await using var store = new RedisLockProvider(options).CreateStore(new RedisLockSettings(), null, LockProviderContext.Default);
-            var fault = await FaultAsync(store);
+            await using ILockStore store =
+                new RedisLockProvider(options).CreateStore(new RedisLockSettings(), null, LockProviderContext.Default);
+            LockStoreException fault = await FaultAsync(store);
             Assert.True(fault is { IsTransient: false, MayHaveBeenApplied: false }, fault.ToString());
             Assert.Contains(says, fault.Message, StringComparison.Ordinal);
             Assert.DoesNotContain(Secret, fault.ToString(), StringComparison.Ordinal);
@@ -73,26 +76,27 @@ public sealed class OwnClientTests(RedisFixture redis) : RedisTests(redis), ICla
     [Fact]
     public async Task A_socket_is_a_place_to_connect_to()
     {
-        var path = Path.Combine(Path.GetTempPath(), $"lock-{Guid.NewGuid():N}.sock");
-        await using var server = await RedisServer.StartAsync("--unixsocket", path);
+        string path = Path.Combine(Path.GetTempPath(), $"lock-{Guid.NewGuid():N}.sock");
+        await using RedisServer server = await RedisServer.StartAsync("--unixsocket", path);
         await using var locks = new StoreLock(StoreAt(new RedisLockSettings { Path = path }));
         await using var others = new StoreLock(RedisFixture.StoreAt(server.Port));
-        var held = await locks.LockAsync("k");
-        var next = others.LockAsync("k").AsTask();
+        ILockHandle held = await locks.LockAsync("k");
+        Task<ILockHandle> next = others.LockAsync("k").AsTask();
         await held.UnlockAsync();
-        await using var taken = await Eventually.DoneAsync(next, "the next holder");
+        await using ILockHandle taken = await Eventually.DoneAsync(next, "the next holder");
         Assert.True(taken.FencingToken > held.FencingToken);
     }
 
     [Fact]
     public async Task A_socket_that_is_not_there_and_a_port_where_nobody_listens_are_said_at_once()
     {
-        var path = Path.Combine(Path.GetTempPath(), $"lock-{Guid.NewGuid():N}.sock");
-        foreach (var (connection, names) in new[] { (new RedisLockSettings { Path = path }, path), (new RedisLockSettings { Port = RedisServer.FreePort() }, "127.0.0.1") })
+        string path = Path.Combine(Path.GetTempPath(), $"lock-{Guid.NewGuid():N}.sock");
+        foreach ((RedisLockSettings connection, string names) in new[] { (new RedisLockSettings { Path = path }, path),
+            (new RedisLockSettings { Port = RedisServer.FreePort() }, "127.0.0.1") })
         {
             // Nobody waits for the limit of connecting.
-            await using var store = StoreAt(connection with { ConnectTimeout = s_never });
-            var fault = await FaultAsync(store);
+            await using ILockStore store = StoreAt(connection with { ConnectTimeout = s_never });
+            LockStoreException fault = await FaultAsync(store);
             Assert.True(fault is { IsTransient: true, MayHaveBeenApplied: false }, fault.ToString());
             Assert.Contains(names, fault.Message, StringComparison.Ordinal);
             Assert.IsType<SocketException>(fault.InnerException!.InnerException);
@@ -109,17 +113,20 @@ public sealed class OwnClientTests(RedisFixture redis) : RedisTests(redis), ICla
         ILockStore store;
         if (form == "lent")
         {
-            var lent = await ConnectionMultiplexer.ConnectAsync($"{Host}:6379,abortConnect=false,connectTimeout=500");
+            ConnectionMultiplexer lent = await ConnectionMultiplexer.ConnectAsync($"{Host}:6379,abortConnect=false,connectTimeout=500");
             store = new RedisLockStore(lent, new RedisLockSettings { CommandTimeout = TimeSpan.FromMilliseconds(500) });
             Track(new Disposal(lent));
         }
         else
         {
-            store = StoreAt((form == "host" ? new RedisLockSettings { Host = Host } : new RedisLockSettings { Url = $"redis://{Host}" }) with { ConnectTimeout = s_never });
+            RedisLockSettings settings = form == "host"
+                ? new RedisLockSettings { Host = Host }
+                : new RedisLockSettings { Url = $"redis://{Host}" };
+            store = StoreAt(settings with { ConnectTimeout = s_never });
         }
 
         Track(store);
-        var fault = await FaultAsync(store);
+        LockStoreException fault = await FaultAsync(store);
         Assert.Contains("DNS", fault.Message, StringComparison.Ordinal);
         Assert.Contains(Host, fault.Message, StringComparison.Ordinal);
         Assert.True(fault.IsTransient);
@@ -133,13 +140,13 @@ public sealed class OwnClientTests(RedisFixture redis) : RedisTests(redis), ICla
         RedisLockSettings At() => new() { Url = $"{Server.EndPoint},protocol={protocol}" };
         await using var holding = new StoreLock(StoreAt(At()));
         await using var waiting = new StoreLock(StoreAt(At()));
-        var key = NewKey();
+        string key = NewKey();
         var options = new LockOptions { Ttl = s_never, PollInterval = s_never };
-        var held = await holding.LockAsync(key, options);
-        var next = waiting.LockAsync(key, options).AsTask();
+        ILockHandle held = await holding.LockAsync(key, options);
+        Task<ILockHandle> next = waiting.LockAsync(key, options).AsTask();
         await Eventually.TrueAsync(async () => await WaitersAsync(key) == 1, "in line");
         await held.UnlockAsync();
-        await using var taken = await Eventually.DoneAsync(next, "the next holder");
+        await using ILockHandle taken = await Eventually.DoneAsync(next, "the next holder");
         await holding.ForceUnlockAsync(key);
         await Eventually.TrueAsync(() => taken.LostToken.IsCancellationRequested, "the loss");
         Assert.Equal(LostReason.Forced, taken.LostReason);

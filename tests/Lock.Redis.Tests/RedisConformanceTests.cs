@@ -8,7 +8,8 @@ public abstract class RedisConformance(RedisFixture redis, string format) : Lock
 
     protected override ILockStore CreateStore() => redis.NewStore(new RedisLockSettings { Format = format });
 
-    protected override ILockStore CreateUnreachableStore(int closedPort) => RedisFixture.StoreAt(closedPort, new RedisLockSettings { Format = format });
+    protected override ILockStore CreateUnreachableStore(int closedPort) =>
+        RedisFixture.StoreAt(closedPort, new RedisLockSettings { Format = format });
 
     protected override ILockStore CreateSilentStore(int silentPort, TimeSpan limit) =>
         RedisFixture.StoreAt(silentPort, new RedisLockSettings { Format = format }, limit);
@@ -16,12 +17,14 @@ public abstract class RedisConformance(RedisFixture redis, string format) : Lock
 
 public sealed class NativeConformanceTests(RedisFixture redis) : RedisConformance(redis, LockFormats.Native), IClassFixture<RedisFixture>;
 
-public sealed class RedLockNetConformanceTests(RedisFixture redis) : RedisConformance(redis, LockFormats.RedLockNet), IClassFixture<RedisFixture>;
+public sealed class RedLockNetConformanceTests(RedisFixture redis)
+    : RedisConformance(redis, LockFormats.RedLockNet), IClassFixture<RedisFixture>;
 
 public sealed class SimpleRedisMutexConformanceTests(RedisFixture redis)
     : RedisConformance(redis, LockFormats.SimpleRedisMutex), IClassFixture<RedisFixture>;
 
-public sealed class DistLockConformanceTests(RedisFixture redis) : RedisConformance(redis, LockFormats.DistLock), IClassFixture<RedisFixture>;
+public sealed class DistLockConformanceTests(RedisFixture redis)
+    : RedisConformance(redis, LockFormats.DistLock), IClassFixture<RedisFixture>;
 
 /// <summary>Random steps against a model.</summary>
 public sealed class RedisModelTests(RedisFixture redis) : LockStoreModelConformance, IClassFixture<RedisFixture>

@@ -1,4 +1,5 @@
 using Locking.Conformance;
+using Locking.Testing;
 
 namespace Locking;
 
@@ -11,13 +12,13 @@ public sealed class ReleaseSignalTests(RedisFixture redis) : RedisTests(redis), 
     public async Task A_watch_is_listening_when_it_is_handed_out()
     {
         // Each round is a process that has never subscribed, and a release right behind the watch.
-        var holder = NewStore();
-        for (var round = 0; round < 20; round++)
+        RedisLockStore holder = NewStore();
+        for (int round = 0; round < 20; round++)
         {
-            var (key, id) = (NewKey(), NewId());
+            (string key, string id) = (NewKey(), NewId());
             await TakeAsync(holder, key, id);
-            await using var store = RedisFixture.StoreAt(Server.Port);
-            await using var watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
+            await using ILockStore store = RedisFixture.StoreAt(Server.Port);
+            await using IReleaseWatch watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
             Assert.False((await AskAsync(store, key, NewId())).IsGranted);
             await ReleaseAsync(holder, key, id);
             Assert.True(await watch.WaitAsync(s_soon, CancellationToken.None));
@@ -27,14 +28,14 @@ public sealed class ReleaseSignalTests(RedisFixture redis) : RedisTests(redis), 
     [Fact]
     public async Task A_process_has_one_subscription_however_many_keys_it_waits_for()
     {
-        var store = NewStore();
-        await using var raw = await Server.RawAsync();
-        var before = await SubscribersAsync();
+        RedisLockStore store = NewStore();
+        await using RawRedis raw = await Server.RawAsync();
+        long before = await SubscribersAsync();
         var watches = new List<IReleaseWatch>();
-        for (var i = 0; i < 50; i++)
+        for (int i = 0; i < 50; i++)
             watches.Add(await store.WatchAsync(NewKey(), CancellationToken.None));
         Assert.Equal(before + 1, await SubscribersAsync());
-        foreach (var watch in watches)
+        foreach (IReleaseWatch watch in watches)
             await watch.DisposeAsync();
 
         async Task<long> SubscribersAsync() => (long)((object?[])(await raw.CommandAsync("PUBSUB", "NUMSUB", "lock:released"))!)[1]!;
@@ -43,12 +44,12 @@ public sealed class ReleaseSignalTests(RedisFixture redis) : RedisTests(redis), 
     [Fact]
     public async Task A_notice_is_for_its_key_alone()
     {
-        var store = NewStore();
-        var (key, other, id) = (NewKey(), NewKey(), NewId());
+        RedisLockStore store = NewStore();
+        (string key, string other, string id) = (NewKey(), NewKey(), NewId());
         await TakeAsync(store, key, id);
         await QuietAsync(store);
-        await using var watch = await store.WatchAsync(key, CancellationToken.None);
-        await using var bystander = await store.WatchAsync(other, CancellationToken.None);
+        await using IReleaseWatch watch = await store.WatchAsync(key, CancellationToken.None);
+        await using IReleaseWatch bystander = await store.WatchAsync(other, CancellationToken.None);
         Assert.False((await AskAsync(store, key, NewId())).IsGranted);
         await ReleaseAsync(store, key, id);
         Assert.True(await watch.WaitAsync(s_soon, CancellationToken.None));
@@ -62,22 +63,24 @@ public sealed class ReleaseSignalTests(RedisFixture redis) : RedisTests(redis), 
     [InlineData(LockFormats.DistLock)]
     public async Task A_key_of_any_form_is_recognized_in_its_notice(string format)
     {
-        var (holder, waiter) = (NewStore(new RedisLockSettings { Format = format }), NewStore(new RedisLockSettings { Format = format }));
+        (RedisLockStore holder, RedisLockStore waiter) =
+            (NewStore(new RedisLockSettings { Format = format }), NewStore(new RedisLockSettings { Format = format }));
         await QuietAsync(waiter);
         string[] parts =
         [
-            "two words", " both ends ", "{braces}", "{}", "a}b", "}{", "a:b::c", "日本語", "Ünïcödé", "🔒", "\"quoted\"", "back\\slash", "line\r\nbreak", "\u0001", "<&>",
+            "two words", " both ends ", "{braces}", "{}", "a}b", "}{", "a:b::c", "日本語", "Ünïcödé", "🔒", "\"quoted\"", "back\\slash",
+            "line\r\nbreak", "\u0001", "<&>",
             new string('x', 1024 - 37), new string('é', 493), new string('語', 329), string.Concat(Enumerable.Repeat("🔒", 246)),
         ];
-        foreach (var part in parts)
+        foreach (string part in parts)
         {
             // 37 bytes before it, so that the longest have 1,024, or as many as fit.
-            var key = $"{Guid.NewGuid()}:{part}";
+            string key = $"{Guid.NewGuid()}:{part}";
             Assert.InRange(System.Text.Encoding.UTF8.GetByteCount(key), 38, 1024);
-            await using var watch = await waiter.WatchAsync(key, CancellationToken.None);
-            await using var bystander = await waiter.WatchAsync(NewKey(), CancellationToken.None);
+            await using IReleaseWatch watch = await waiter.WatchAsync(key, CancellationToken.None);
+            await using IReleaseWatch bystander = await waiter.WatchAsync(NewKey(), CancellationToken.None);
             // Nobody waits, which only the native format knows, and then somebody: with a name behind the record.
-            var (first, second, id) = (NewId(), NewId(), NewId());
+            (string first, string second, string id) = (NewId(), NewId(), NewId());
             await TakeAsync(holder, key, first);
             Assert.Equal(StoreReply.Done, await ReleaseAsync(holder, key, first));
             if (format != LockFormats.Native)
@@ -95,12 +98,12 @@ public sealed class ReleaseSignalTests(RedisFixture redis) : RedisTests(redis), 
     [Fact]
     public async Task A_broken_subscription_counts_as_a_notice_once_it_stands_again()
     {
-        var (holder, waiter) = (NewStore(), NewStore());
-        var (key, id) = (NewKey(), NewId());
+        (RedisLockStore holder, RedisLockStore waiter) = (NewStore(), NewStore());
+        (string key, string id) = (NewKey(), NewId());
         await TakeAsync(holder, key, id);
-        await using var watch = await waiter.WatchAsync(key, CancellationToken.None);
-        var asking = NewId();
-        for (var round = 0; round < 3; round++)
+        await using IReleaseWatch watch = await waiter.WatchAsync(key, CancellationToken.None);
+        string asking = NewId();
+        for (int round = 0; round < 3; round++)
         {
             Assert.False((await AskAsync(waiter, key, asking)).IsGranted);
             Assert.True((long)(await CommandAsync("CLIENT", "KILL", "TYPE", "pubsub"))! >= 1);
@@ -122,10 +125,11 @@ public sealed class ReleaseSignalTests(RedisFixture redis) : RedisTests(redis), 
         }
     }
 
-    /// <summary>A connection that has only just come to stand counts as one that was interrupted, and every watch is told: lets that pass.</summary>
+    /// <summary>A connection that has only just come to stand counts as one that was interrupted, and every watch is told: lets that
+    /// pass.</summary>
     private static async Task QuietAsync(RedisLockStore store)
     {
-        await using var watch = await store.WatchAsync(NewKey(), CancellationToken.None);
+        await using IReleaseWatch watch = await store.WatchAsync(NewKey(), CancellationToken.None);
         while (await watch.WaitAsync(TimeSpan.FromMilliseconds(300), CancellationToken.None))
         {
         }
@@ -134,26 +138,26 @@ public sealed class ReleaseSignalTests(RedisFixture redis) : RedisTests(redis), 
     [Fact]
     public async Task Waiters_get_their_locks_while_subscriptions_are_killed_again_and_again()
     {
-        var key = NewKey();
+        string key = NewKey();
         // No safety net that could hide a lost wake-up.
         var options = new LockOptions { PollInterval = TimeSpan.FromMinutes(10), Ttl = TimeSpan.FromMinutes(10) };
         var processes = Enumerable.Range(0, 3).Select(_ => Track(new StoreLock(NewStore(), options))).ToList();
         using var stop = new CancellationTokenSource();
         var killer = Task.Run(async () =>
         {
-            await using var raw = await Server.RawAsync();
+            await using RawRedis raw = await Server.RawAsync();
             while (!stop.IsCancellationRequested)
             {
                 await raw.CommandAsync("CLIENT", "KILL", "TYPE", "pubsub");
                 await Task.Delay(Random.Shared.Next(20, 400));
             }
         });
-        var holders = 0;
-        var work = processes.Select(locks => Task.Run(async () =>
+        int holders = 0;
+        IEnumerable<Task> work = processes.Select(locks => Task.Run(async () =>
         {
-            for (var turn = 0; turn < 15; turn++)
+            for (int turn = 0; turn < 15; turn++)
             {
-                await using var handle = await locks.LockAsync(key);
+                await using ILockHandle handle = await locks.LockAsync(key);
                 Assert.Equal(1, Interlocked.Increment(ref holders));
                 await Task.Delay(5);
                 Interlocked.Decrement(ref holders);
@@ -167,17 +171,18 @@ public sealed class ReleaseSignalTests(RedisFixture redis) : RedisTests(redis), 
     [Fact]
     public async Task A_waiter_recovers_by_itself_when_the_server_was_killed_and_is_back()
     {
-        await using var server = await Testing.RedisServer.StartAsync();
-        var key = NewKey();
+        await using RedisServer server = await Testing.RedisServer.StartAsync();
+        string key = NewKey();
         await using var holding = new StoreLock(RedisFixture.StoreAt(server.Port));
         await using var waiting = new StoreLock(RedisFixture.StoreAt(server.Port));
-        var held = await holding.LockAsync(key);
-        var waiter = waiting.LockAsync(key).AsTask();
-        await Eventually.TrueAsync(async () => (long)((object?[])(await server.CommandAsync("PUBSUB", "NUMSUB", "lock:released"))!)[1]! == 1, "subscribed");
+        ILockHandle held = await holding.LockAsync(key);
+        Task<ILockHandle> waiter = waiting.LockAsync(key).AsTask();
+        await Eventually.TrueAsync(async () =>
+            (long)((object?[])(await server.CommandAsync("PUBSUB", "NUMSUB", "lock:released"))!)[1]! == 1, "subscribed");
         server.Kill();
         await server.StartAgainAsync();
         // The server has forgotten the lock: the holder is told, the waiter gets it.
-        await using var next = await Eventually.DoneAsync(waiter, "the waiter's lock");
+        await using ILockHandle next = await Eventually.DoneAsync(waiter, "the waiter's lock");
         Assert.True(next.FencingToken > held.FencingToken);
         await Eventually.TrueAsync(() => held.LostToken.IsCancellationRequested, "the loss");
     }
@@ -185,10 +190,10 @@ public sealed class ReleaseSignalTests(RedisFixture redis) : RedisTests(redis), 
     [Fact]
     public async Task Parked_waiters_ask_the_server_nothing_within_the_safety_net()
     {
-        var key = NewKey();
+        string key = NewKey();
         var options = new LockOptions { PollInterval = TimeSpan.FromMinutes(1), Ttl = TimeSpan.FromMinutes(10) };
         var processes = Enumerable.Range(0, 4).Select(_ => Track(new StoreLock(NewStore(), options))).ToList();
-        var held = await processes[0].LockAsync(key);
+        ILockHandle held = await processes[0].LockAsync(key);
         var waiters = processes.Skip(1).Select(locks => locks.LockAsync(key).AsTask()).ToList();
         await Eventually.TrueAsync(
             async () => (long)((object?[])(await CommandAsync("PUBSUB", "NUMSUB", "lock:released"))!)[1]! >= 3, "all subscribed");
@@ -201,7 +206,7 @@ public sealed class ReleaseSignalTests(RedisFixture redis) : RedisTests(redis), 
         await held.UnlockAsync();
         while (waiters.Count > 0)
         {
-            var next = await Eventually.DoneAsync(Task.WhenAny(waiters), "the next turn");
+            Task<ILockHandle> next = await Eventually.DoneAsync(Task.WhenAny(waiters), "the next turn");
             waiters.Remove(next);
             await (await next).DisposeAsync();
         }
@@ -209,7 +214,7 @@ public sealed class ReleaseSignalTests(RedisFixture redis) : RedisTests(redis), 
         // What the server is asked in two seconds.
         async Task<List<string>> CommandsAsync()
         {
-            await using var monitor = await Server.RawAsync();
+            await using RawRedis monitor = await Server.RawAsync();
             Assert.Equal("OK", await monitor.CommandAsync("MONITOR"));
             await Task.Delay(2_000);
             await CommandAsync("ECHO", "end of the quiet time");

@@ -15,15 +15,17 @@ public sealed class ReplacedConnectionTests(RedisFixture redis) : RedisTests(red
         await using var bad = new RedisProxy(Server.Port);
         await using var good = new RedisProxy(Server.Port);
         var connector = new Ways(bad.Port, good.Port);
-        await using var locks = new StoreLock(new RedisLockStore(new RedisConnection(connector, TimeProvider.System), new RedisLockSettings(), new LockOptions()));
+        await using var locks = new StoreLock(new RedisLockStore(new RedisConnection(connector, TimeProvider.System),
+            new RedisLockSettings(), new LockOptions()));
         await using var others = new StoreLock(NewStore());
-        var (key, next) = (NewKey(), NewKey());
-        await using var held = await locks.LockAsync(next, s_notices);
-        var away = await others.LockAsync(key, s_notices);
-        var waiting = locks.LockAsync(key, s_notices).AsTask();
+        (string key, string next) = (NewKey(), NewKey());
+        await using ILockHandle held = await locks.LockAsync(next, s_notices);
+        ILockHandle away = await others.LockAsync(key, s_notices);
+        Task<ILockHandle> waiting = locks.LockAsync(key, s_notices).AsTask();
         await Eventually.TrueAsync(async () => await WaitersAsync(key) == 1, "in line");
 
-        // The way of the first connection goes silent for good, also for what the client tries again by itself; a new client is given another way.
+        // The way of the first connection goes silent for good, also for what the client tries again by itself; a new client is given
+        // another way.
         bad.Cut();
         await away.UnlockAsync();
         await Eventually.TrueAsync(
@@ -39,7 +41,7 @@ public sealed class ReplacedConnectionTests(RedisFixture redis) : RedisTests(red
                     return false;
                 }
             }, "an answer", TimeSpan.FromSeconds(60));
-        await using var taken = await Eventually.DoneAsync(waiting, "the lock that was waited for", TimeSpan.FromSeconds(60));
+        await using ILockHandle taken = await Eventually.DoneAsync(waiting, "the lock that was waited for", TimeSpan.FromSeconds(60));
         Assert.Equal(2, connector.Made);
 
         // Everything that listened listens again.
@@ -55,7 +57,8 @@ public sealed class ReplacedConnectionTests(RedisFixture redis) : RedisTests(red
         // Whatever is published goes by another name on its way.
         await using var bad = new RedisProxy(Server.Port)
         {
-            Rewrite = static said => said.Replace("message\r\n$13\r\nlock:released", "message\r\n$13\r\nlock:whatever", StringComparison.Ordinal),
+            Rewrite = static said =>
+                said.Replace("message\r\n$13\r\nlock:released", "message\r\n$13\r\nlock:whatever", StringComparison.Ordinal),
         };
         await using var good = new RedisProxy(Server.Port);
         var connector = new Ways(bad.Port, good.Port);
@@ -68,16 +71,16 @@ public sealed class ReplacedConnectionTests(RedisFixture redis) : RedisTests(red
             Assert.Equal(1, connector.Made);
         }
 
-        var before = connection.Connected;
-        var key = NewKey();
-        var away = await others.LockAsync(key, s_notices);
-        var waiting = locks.LockAsync(key, s_notices).AsTask();
+        IConnectionMultiplexer? before = connection.Connected;
+        string key = NewKey();
+        ILockHandle away = await others.LockAsync(key, s_notices);
+        Task<ILockHandle> waiting = locks.LockAsync(key, s_notices).AsTask();
         await Eventually.TrueAsync(() => !ReferenceEquals(connection.Connected, before), "another connection", TimeSpan.FromSeconds(60));
         Assert.Equal(2, connector.Made);
         // The first way is not needed any more, for requests or for notices.
         bad.Cut();
         await away.UnlockAsync();
-        await using var taken = await Eventually.DoneAsync(waiting, "the lock that was waited for", TimeSpan.FromSeconds(60));
+        await using ILockHandle taken = await Eventually.DoneAsync(waiting, "the lock that was waited for", TimeSpan.FromSeconds(60));
         Assert.True(await others.ForceUnlockAsync(key));
         await Eventually.TrueAsync(() => taken.LostToken.IsCancellationRequested, "the loss");
         Assert.Equal(2, connector.Made);
@@ -91,7 +94,7 @@ public sealed class ReplacedConnectionTests(RedisFixture redis) : RedisTests(red
         var connection = new RedisConnection(connector, TimeProvider.System);
         await using var store = new RedisLockStore(connection, new RedisLockSettings(), new LockOptions());
         await TakeAsync(store, NewKey(), NewId());
-        var before = connection.Connected;
+        IConnectionMultiplexer? before = connection.Connected;
         way.Cut();
         await Eventually.TrueAsync(
             async () =>
@@ -101,7 +104,8 @@ public sealed class ReplacedConnectionTests(RedisFixture redis) : RedisTests(red
             }, "another connection tried", TimeSpan.FromSeconds(60));
         Assert.Same(before, connection.Connected);
         way.Mend();
-        await Eventually.TrueAsync(async () => await Record.ExceptionAsync(() => AskAsync(store, NewKey(), NewId())) is null, "answers again", TimeSpan.FromSeconds(60));
+        await Eventually.TrueAsync(async () =>
+            await Record.ExceptionAsync(() => AskAsync(store, NewKey(), NewId())) is null, "answers again", TimeSpan.FromSeconds(60));
     }
 
     /// <summary>Makes the first client over one way, and each later one over another.</summary>
@@ -125,7 +129,8 @@ public sealed class ReplacedConnectionTests(RedisFixture redis) : RedisTests(red
 
         public Task<IConnectionMultiplexer> ConnectAsync(TimeProvider time) => RedisConnector.From(new RedisLockSettings
         {
-            Host = "127.0.0.1", Port = Interlocked.Increment(ref _made) == 1 ? first : later, CommandTimeout = CommandTimeout, ConnectTimeout = ConnectTimeout,
+            Host = "127.0.0.1", Port = Interlocked.Increment(ref _made) == 1 ? first : later, CommandTimeout =
+                CommandTimeout, ConnectTimeout = ConnectTimeout,
         }).ConnectAsync(time);
     }
 }

@@ -28,51 +28,54 @@ public sealed class ReplicaTests : IAsyncLifetime
     [Fact]
     public async Task A_grant_that_counts_is_on_the_replica()
     {
-        await using var store = RedisFixture.StoreAt(_master.Port, s_one);
-        for (var i = 0; i < 50; i++)
+        await using ILockStore store = RedisFixture.StoreAt(_master.Port, s_one);
+        for (int i = 0; i < 50; i++)
         {
-            var id = NewId();
+            string id = NewId();
             Assert.True((await AskAsync(store, $"k{i}", id)).IsGranted);
             Assert.Equal(id, await RedisTests.HolderAsync(_replica, $"k{i}"));
         }
 
-        Assert.Equal(StoreReply.Done, await store.TryExtendAsync("k0", (await RedisTests.HolderAsync(_replica, "k0"))!, TimeSpan.FromHours(1), CancellationToken.None));
+        Assert.Equal(StoreReply.Done, await store.TryExtendAsync("k0", (await RedisTests.HolderAsync(_replica, "k0"))!,
+            TimeSpan.FromHours(1), CancellationToken.None));
         Assert.InRange((long)(await _replica.CommandAsync("PTTL", "k0"))!, 3_000_000, 3_600_000);
     }
 
     [Fact]
     public async Task A_grant_that_the_replica_does_not_confirm_is_undone_and_said()
     {
-        await using var patient = RedisFixture.StoreAt(_master.Port, s_one);
+        await using ILockStore patient = RedisFixture.StoreAt(_master.Port, s_one);
         Assert.True((await AskAsync(patient, "before", NewId())).IsGranted);
-        await using var store = RedisFixture.StoreAt(_master.Port, s_impatient);
+        await using ILockStore store = RedisFixture.StoreAt(_master.Port, s_impatient);
         _replica.Freeze();
         Assert.NotNull(await Record.ExceptionAsync(() => AskAsync(store, "connects", NewId())));
-        var began = TimeProvider.System.GetTimestamp();
+        long began = TimeProvider.System.GetTimestamp();
         // Many at once wait for the replica together: one after the other they would take two minutes.
-        var faults = await Eventually.DoneAsync(
-            Task.WhenAll(Enumerable.Range(0, 400).Select(i => Record.ExceptionAsync(() => AskAsync(store, $"k{i}", NewId())))), "the faults");
+        Exception[] faults = await Eventually.DoneAsync(
+            Task.WhenAll(Enumerable.Range(0, 400)
+                .Select(i => Record.ExceptionAsync(() => AskAsync(store, $"k{i}", NewId())))), "the faults");
         Assert.InRange(TimeProvider.System.GetElapsedTime(began), TimeSpan.FromMilliseconds(250), Eventually.Patience);
-        foreach (var fault in faults)
+        foreach (Exception? fault in faults)
         {
-            var store1 = Assert.IsType<LockStoreException>(fault);
+            LockStoreException store1 = Assert.IsType<LockStoreException>(fault);
             Assert.True(store1 is { IsTransient: true, MayHaveBeenApplied: false }, store1.ToString());
             Assert.Contains("0 of 1 replicas", store1.Message, StringComparison.Ordinal);
         }
 
-        for (var i = 0; i < 20; i++)
+        for (int i = 0; i < 20; i++)
             Assert.Equal(0L, await _master.CommandAsync("EXISTS", $"k{i}"));
         // Requests without the demand are not held up.
-        await using var plain = RedisFixture.StoreAt(_master.Port);
+        await using ILockStore plain = RedisFixture.StoreAt(_master.Port);
         Assert.True((await AskAsync(plain, "plain", NewId())).IsGranted);
         _replica.Thaw();
-        await Eventually.TrueAsync(async () => await Record.ExceptionAsync(() => AskAsync(store, "after", NewId())) is null, "a replica again");
+        await Eventually.TrueAsync(async () =>
+            await Record.ExceptionAsync(() => AskAsync(store, "after", NewId())) is null, "a replica again");
     }
 
     [Fact]
     public async Task A_busy_answer_needs_no_replica()
     {
-        await using var store = RedisFixture.StoreAt(_master.Port, s_one);
+        await using ILockStore store = RedisFixture.StoreAt(_master.Port, s_one);
         Assert.True((await AskAsync(store, "k", NewId())).IsGranted);
         _replica.Freeze();
         Assert.False((await AskAsync(store, "k", NewId())).IsGranted);
@@ -82,16 +85,16 @@ public sealed class ReplicaTests : IAsyncLifetime
     public async Task A_lease_with_replicas_survives_a_failover_and_its_token_too()
     {
         long? token;
-        var id = NewId();
-        await using (var store = RedisFixture.StoreAt(_master.Port, s_one))
+        string id = NewId();
+        await using (ILockStore store = RedisFixture.StoreAt(_master.Port, s_one))
         {
-            var reply = await AskAsync(store, "k", id);
+            AcquireReply reply = await AskAsync(store, "k", id);
             token = reply.FencingToken;
         }
 
         _master.Kill();
         await _replica.CommandAsync("REPLICAOF", "NO", "ONE");
-        await using var promoted = RedisFixture.StoreAt(_replica.Port);
+        await using ILockStore promoted = RedisFixture.StoreAt(_replica.Port);
         Assert.False((await AskAsync(promoted, "k", NewId())).IsGranted);
         Assert.Equal(StoreReply.Done, await promoted.TryExtendAsync("k", id, TimeSpan.FromMinutes(1), CancellationToken.None));
         Assert.Equal(StoreReply.Done, await promoted.TryReleaseAsync("k", id, CancellationToken.None));
@@ -101,15 +104,15 @@ public sealed class ReplicaTests : IAsyncLifetime
     [Fact]
     public async Task Without_replicas_a_failover_may_lose_the_lease_and_the_token_tells()
     {
-        await using var store = RedisFixture.StoreAt(_master.Port);
+        await using ILockStore store = RedisFixture.StoreAt(_master.Port);
         _replica.Freeze();
-        var first = await AskAsync(store, "k", NewId());
+        AcquireReply first = await AskAsync(store, "k", NewId());
         Assert.True(first.IsGranted);
         _master.Kill();
         _replica.Thaw();
         await _replica.CommandAsync("REPLICAOF", "NO", "ONE");
-        await using var promoted = RedisFixture.StoreAt(_replica.Port);
-        var second = await AskAsync(promoted, "k", NewId());
+        await using ILockStore promoted = RedisFixture.StoreAt(_replica.Port);
+        AcquireReply second = await AskAsync(promoted, "k", NewId());
         // What was frozen away may have come through or not; two holders have two tokens, in order.
         if (second.IsGranted)
             Assert.True(second.FencingToken > first.FencingToken);
@@ -154,7 +157,7 @@ public sealed class ReplicatedFixture : IAsyncLifetime
     /// <summary>Until the master counts the replica: that is later than the replica's own opinion.</summary>
     public static Task UntilReplicatedAsync(RedisServer master) => Eventually.TrueAsync(async () =>
     {
-        await using var raw = await master.RawAsync();
+        await using RawRedis raw = await master.RawAsync();
         await raw.CommandAsync("SET", "replicated", "yes");
         return await raw.CommandAsync("WAIT", "1", "5000") is 1L;
     }, "replication");

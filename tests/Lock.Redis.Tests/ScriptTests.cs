@@ -1,3 +1,5 @@
+using Locking.Testing;
+
 namespace Locking;
 
 /// <summary>What goes over the wire.</summary>
@@ -31,14 +33,14 @@ public sealed class ScriptTests : IAsyncLifetime
         // The first of each kind teaches the server the scripts.
         await CycleAsync("warm");
         await ((IForceReleaseStore)_store).ForceReleaseAsync("warm", CancellationToken.None);
-        for (var i = 0; i < Times; i++)
+        for (int i = 0; i < Times; i++)
         {
             if (step is not "acquire")
                 await Acquire(i, "holder");
         }
 
         await _server.CommandAsync("CONFIG", "RESETSTAT");
-        for (var i = 0; i < Times; i++)
+        for (int i = 0; i < Times; i++)
             await RunAsync(i);
         var counts = ((string)(await _server.CommandAsync("INFO", "commandstats"))!).Split("\r\n")
             .Where(line => line.StartsWith("cmdstat_", StringComparison.Ordinal))
@@ -64,10 +66,10 @@ public sealed class ScriptTests : IAsyncLifetime
     public async Task Scripts_that_are_flushed_under_load_are_no_fault()
     {
         using var stop = new CancellationTokenSource();
-        var flusher = Task.Run(async () =>
+        Task<int> flusher = Task.Run(async () =>
         {
-            await using var raw = await _server.RawAsync();
-            var flushes = 0;
+            await using RawRedis raw = await _server.RawAsync();
+            int flushes = 0;
             while (!stop.IsCancellationRequested)
             {
                 await raw.CommandAsync("SCRIPT", "FLUSH");
@@ -79,7 +81,7 @@ public sealed class ScriptTests : IAsyncLifetime
         });
         await Parallel.ForEachAsync(Enumerable.Range(0, 16), async (worker, _) =>
         {
-            for (var i = 0; i < 50; i++)
+            for (int i = 0; i < 50; i++)
                 await CycleAsync($"flush/{worker}");
         });
         await stop.CancelAsync();
@@ -88,8 +90,9 @@ public sealed class ScriptTests : IAsyncLifetime
 
     private async Task CycleAsync(string key)
     {
-        var id = Guid.NewGuid().ToString();
-        Assert.True((await _store.TryAcquireAsync(new AcquireRequest(key, id, "tester", TimeSpan.FromMinutes(1)), CancellationToken.None)).IsGranted);
+        string id = Guid.NewGuid().ToString();
+        Assert.True((await _store.TryAcquireAsync(new AcquireRequest(key, id, "tester", TimeSpan.FromMinutes(1)), CancellationToken.None))
+            .IsGranted);
         Assert.Equal(StoreReply.Done, await _store.TryExtendAsync(key, id, TimeSpan.FromMinutes(1), CancellationToken.None));
         Assert.NotNull(await _store.GetAsync(key, CancellationToken.None));
         Assert.Equal(StoreReply.Done, await _store.TryReleaseAsync(key, id, CancellationToken.None));

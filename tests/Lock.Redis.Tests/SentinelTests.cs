@@ -17,7 +17,8 @@ public sealed class SentinelTests : IAsyncLifetime
         await ReplicatedFixture.UntilReplicatedAsync(_master);
         _sentinel = await SentinelServer.StartAsync(_master.Port);
         await Eventually.TrueAsync(
-            async () => ((string)(await _sentinel.CommandAsync("INFO", "sentinel"))!).Contains("slaves=1", StringComparison.Ordinal), "the replica known", TimeSpan.FromSeconds(60));
+            async () => ((string)(await _sentinel.CommandAsync("INFO", "sentinel"))!)
+                .Contains("slaves=1", StringComparison.Ordinal), "the replica known", TimeSpan.FromSeconds(60));
     }
 
     public async Task DisposeAsync()
@@ -33,8 +34,8 @@ public sealed class SentinelTests : IAsyncLifetime
         var options = new LockOptions { Ttl = TimeSpan.FromMinutes(10), RenewInterval = TimeSpan.FromMilliseconds(300) };
         await using var locks = new StoreLock(Store("mymaster"), options);
         await using var others = new StoreLock(Store("mymaster"), options);
-        await using var held = await locks.LockAsync("k");
-        var waiting = others.LockAsync("k").AsTask();
+        await using ILockHandle held = await locks.LockAsync("k");
+        Task<ILockHandle> waiting = others.LockAsync("k").AsTask();
         // The replica has the grant before the master dies.
         await Eventually.TrueAsync(async () => await RedisTests.HolderAsync(_replica, "k") == held.Id, "replicated");
         _master.Kill();
@@ -68,16 +69,17 @@ public sealed class SentinelTests : IAsyncLifetime
         Assert.Equal(held.Id, await RedisTests.HolderAsync(_replica, "k"));
         Assert.False(waiting.IsCompleted);
         Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
-        await using var next = await Eventually.DoneAsync(waiting, "the next holder", TimeSpan.FromSeconds(120));
+        await using ILockHandle next = await Eventually.DoneAsync(waiting, "the next holder", TimeSpan.FromSeconds(120));
         Assert.True(next.FencingToken > held.FencingToken);
     }
 
     [Fact]
     public async Task A_service_that_Sentinel_does_not_know_is_named()
     {
-        await using var store = Store("no-such-master");
-        var fault = await Eventually.DoneAsync(
-            Assert.ThrowsAsync<LockStoreException>(async () => await store.TryAcquireAsync(new AcquireRequest("k", "id", "owner", TimeSpan.FromMinutes(1)), CancellationToken.None)), "the fault");
+        await using ILockStore store = Store("no-such-master");
+        LockStoreException fault = await Eventually.DoneAsync(
+            Assert.ThrowsAsync<LockStoreException>(async () => await store.TryAcquireAsync(new AcquireRequest("k", "id", "owner",
+                TimeSpan.FromMinutes(1)), CancellationToken.None)), "the fault");
         Assert.Contains("no master called 'no-such-master'", fault.Message, StringComparison.Ordinal);
         Assert.Contains("serviceName", fault.Message, StringComparison.Ordinal);
         Assert.True(fault is { IsTransient: false, MayHaveBeenApplied: false }, fault.ToString());

@@ -17,14 +17,14 @@ public sealed class SubscriptionTests(RedisFixture redis) : RedisTests(redis), I
     [Fact]
     public async Task A_proof_that_was_found_before_an_interruption_is_worth_nothing_although_nobody_listened()
     {
-        var channel = NewChannel(out _, static (_, _) => { });
+        ReleaseChannel channel = NewChannel(out _, static (_, _) => { });
         await (await channel.WatchAsync("k", CancellationToken.None)).DisposeAsync();
-        var probes = await ProbesAsync();
+        long probes = await ProbesAsync();
         // As long as there was none, it holds.
         await (await channel.WatchAsync("k", CancellationToken.None)).DisposeAsync();
         Assert.Equal(probes, await ProbesAsync());
         channel.OnInterrupted();
-        await using var watch = await channel.WatchAsync("k", CancellationToken.None);
+        await using IReleaseWatch watch = await channel.WatchAsync("k", CancellationToken.None);
         Assert.True(await ProbesAsync() > probes, "nothing was proved anew");
     }
 
@@ -33,24 +33,24 @@ public sealed class SubscriptionTests(RedisFixture redis) : RedisTests(redis), I
     {
         var subscribing = new TaskCompletionSource();
         using var goOn = new ManualResetEventSlim();
-        var channel = NewChannel(out _, (method, arguments) =>
+        ReleaseChannel channel = NewChannel(out _, (method, arguments) =>
         {
             if (method != s_subscribe || !IsOf(arguments, Released))
                 return;
             subscribing.TrySetResult();
             goOn.Wait();
         });
-        var before = await ProbesAsync();
+        long before = await ProbesAsync();
         using var leaves = new CancellationTokenSource();
-        var first = channel.WatchAsync("k", leaves.Token).AsTask();
+        Task<IReleaseWatch> first = channel.WatchAsync("k", leaves.Token).AsTask();
         await Eventually.DoneAsync(subscribing.Task, "the subscription on its way");
         await leaves.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
         // Nobody listens, and the proof is under way.
         channel.OnInterrupted();
-        var second = channel.WatchAsync("k", CancellationToken.None).AsTask();
+        Task<IReleaseWatch> second = channel.WatchAsync("k", CancellationToken.None).AsTask();
         goOn.Set();
-        await using var watch = await Eventually.DoneAsync(second, "the second watch");
+        await using IReleaseWatch watch = await Eventually.DoneAsync(second, "the second watch");
         // The first of them belongs to the proof that was interrupted.
         Assert.True(await ProbesAsync() - before >= 2, "nothing was proved anew");
     }
@@ -58,7 +58,7 @@ public sealed class SubscriptionTests(RedisFixture redis) : RedisTests(redis), I
     [Fact]
     public async Task A_probe_that_nobody_hears_is_given_up_once_the_subscription_was_interrupted()
     {
-        var connection = Track(new RedisConnection(new Through(Server.Port, static client => client), TimeProvider.System));
+        RedisConnection connection = Track(new RedisConnection(new Through(Server.Port, static client => client), TimeProvider.System));
         var probe = new SubscriptionProbe(connection, KeyLayout.Of(null, null));
         Assert.False(await Eventually.DoneAsync(probe.ProveAsync(static () => true, CancellationToken.None), "the end of the probe"));
     }
@@ -68,7 +68,7 @@ public sealed class SubscriptionTests(RedisFixture redis) : RedisTests(redis), I
     [InlineData(Forced)]
     public async Task A_store_that_ends_while_it_subscribes_leaves_no_handler_at_a_lent_client(string name)
     {
-        await using var lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
+        await using ConnectionMultiplexer lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
         var subscribing = new TaskCompletionSource<Task>();
         RedisLockStore? store = null;
         store = new RedisLockStore(ToldClient.Over(
@@ -98,11 +98,12 @@ public sealed class SubscriptionTests(RedisFixture redis) : RedisTests(redis), I
     public async Task A_waiter_leaves_a_client_that_was_disposed_without_a_fault(string? format)
     {
         var settings = new RedisLockSettings { Format = format };
-        var lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
+        ConnectionMultiplexer lent = await ConnectionMultiplexer.ConnectAsync(Server.EndPoint);
         var store = new RedisLockStore(lent, settings);
-        var key = NewKey();
+        string key = NewKey();
         await TakeAsync(NewStore(settings), key, NewId());
-        var (first, _) = (await store.WatchAsync(key, CancellationToken.None), await store.WatchAsync(key, CancellationToken.None));
+        (IReleaseWatch first, IReleaseWatch _) =
+            (await store.WatchAsync(key, CancellationToken.None), await store.WatchAsync(key, CancellationToken.None));
         Assert.False((await AskAsync(store, key, NewId())).IsGranted);
         Assert.False((await AskAsync(store, key, NewId())).IsGranted);
         await lent.DisposeAsync();
@@ -132,7 +133,8 @@ public sealed class SubscriptionTests(RedisFixture redis) : RedisTests(redis), I
             Assert.Equal([("add_ConnectionFailed", false), (s_subscribe, false)], told);
     }
 
-    private static bool IsOf(object?[] arguments, string name) => arguments[0] is RedisChannel channel && channel == RedisChannel.Literal(name);
+    private static bool IsOf(object?[] arguments, string name) => arguments[0] is RedisChannel channel
+        && channel == RedisChannel.Literal(name);
 
     private ReleaseChannel NewChannel(out RedisConnection connection, Action<string, object?[]> tell)
     {

@@ -1,4 +1,5 @@
 using Locking.Conformance;
+using Locking.Testing;
 
 namespace Locking;
 
@@ -8,22 +9,23 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     [Fact]
     public async Task A_release_makes_the_one_that_has_waited_longest_the_holder()
     {
-        var (first, second) = (NewStore(), NewStore());
-        var (key, holder, longest, other) = (NewKey(), NewId(), NewId(), NewId());
+        (RedisLockStore first, RedisLockStore second) = (NewStore(), NewStore());
+        (string key, string holder, string longest, string other) = (NewKey(), NewId(), NewId(), NewId());
         await LearnAsync(first);
-        var earlier = await TakeAsync(first, key, holder);
-        await using var firstWatch = await ((IReleaseSignal)first).WatchAsync(key, CancellationToken.None);
-        await using var secondWatch = await ((IReleaseSignal)second).WatchAsync(key, CancellationToken.None);
+        long earlier = await TakeAsync(first, key, holder);
+        await using IReleaseWatch firstWatch = await ((IReleaseSignal)first).WatchAsync(key, CancellationToken.None);
+        await using IReleaseWatch secondWatch = await ((IReleaseSignal)second).WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(first, key, longest)).IsGranted);
         Assert.False((await AskAsync(second, key, other)).IsGranted);
         // Right behind each other on one connection, so that no pause of this process lets its time pass in between.
-        var (releasing, looking, asking) = (ReleaseAsync(second, key, holder), second.GetAsync(key, CancellationToken.None), AskAsync(second, key, other));
+        (Task<StoreReply> releasing, ValueTask<LockInfo?> looking, Task<AcquireReply> asking) =
+            (ReleaseAsync(second, key, holder), second.GetAsync(key, CancellationToken.None), AskAsync(second, key, other));
         Assert.Equal(StoreReply.Done, await releasing);
-        var made = (await looking)!;
+        LockInfo made = (await looking)!;
         Assert.Equal(longest, made.Id);
         Assert.True(made.FencingToken > earlier);
         Assert.InRange(made.Remaining.TotalMilliseconds, 1, 50);
-        var kept = await asking;
+        AcquireReply kept = await asking;
         Assert.False(kept.IsGranted);
         Assert.False(kept.IsStranger);
         Assert.InRange(kept.HolderRemaining!.Value.TotalMilliseconds, 0, 50);
@@ -34,18 +36,19 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     public async Task Who_was_made_the_holder_asks_for_its_ttl_and_keeps_its_token()
     {
         // A window that nothing of this process can outlast.
-        var store = NewStore();
-        var (key, holder, next, passer) = (NewKey(), NewId(), NewId(), NewId());
+        RedisLockStore store = NewStore();
+        (string key, string holder, string next, string passer) = (NewKey(), NewId(), NewId(), NewId());
         await LearnAsync(store);
         await TakeAsync(store, key, holder);
         await AskAsync(store, key, next, queue: true);
-        var (releasing, looking, asking) = (ReleaseAsync(store, key, holder), store.GetAsync(key, CancellationToken.None), AskAsync(store, key, next, queue: true));
+        (Task<StoreReply> releasing, ValueTask<LockInfo?> looking, Task<AcquireReply> asking) =
+            (ReleaseAsync(store, key, holder), store.GetAsync(key, CancellationToken.None), AskAsync(store, key, next, queue: true));
         await releasing;
-        var made = (await looking)!;
-        var reply = await asking;
+        LockInfo made = (await looking)!;
+        AcquireReply reply = await asking;
         Assert.True(reply.IsGranted);
         Assert.Equal(made.FencingToken, reply.FencingToken);
-        var held = (await store.GetAsync(key, CancellationToken.None))!;
+        LockInfo held = (await store.GetAsync(key, CancellationToken.None))!;
         Assert.Equal((next, "tester", made.FencingToken), (held.Id, held.Owner, held.FencingToken));
         Assert.InRange(held.Remaining, TimeSpan.FromSeconds(30), LongTtl);
         Assert.False((await AskAsync(NewStore(), key, passer)).IsGranted);
@@ -54,10 +57,10 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     [Fact]
     public async Task Nothing_is_published_and_nothing_kept_when_nobody_waits()
     {
-        await using var server = await Testing.RedisServer.StartAsync();
-        await using var store = RedisFixture.StoreAt(server.Port);
-        var (key, id) = (NewKey(), NewId());
-        await using var monitor = await server.RawAsync();
+        await using RedisServer server = await Testing.RedisServer.StartAsync();
+        await using ILockStore store = RedisFixture.StoreAt(server.Port);
+        (string key, string id) = (NewKey(), NewId());
+        await using RawRedis monitor = await server.RawAsync();
         Assert.Equal("OK", await monitor.CommandAsync("MONITOR"));
         await TakeAsync(store, key, id);
         Assert.False((await AskAsync(store, key, NewId())).IsGranted);
@@ -72,164 +75,39 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     [Fact]
     public async Task A_waiter_that_was_named_and_does_not_come_delays_the_others_by_a_moment()
     {
-        var (dead, alive) = (NewStore(), NewStore());
-        var (key, holder) = (NewKey(), NewId());
+        (RedisLockStore dead, RedisLockStore alive) = (NewStore(), NewStore());
+        (string key, string holder) = (NewKey(), NewId());
         await TakeAsync(alive, key, holder);
         // It waits, is named, and never asks again.
-        await using var ear = await ((IReleaseSignal)dead).WatchAsync(key, CancellationToken.None);
+        await using IReleaseWatch ear = await ((IReleaseSignal)dead).WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(dead, key, NewId())).IsGranted);
-        var locks = Track(new StoreLock(alive, new LockOptions { PollInterval = TimeSpan.FromMinutes(10) }));
-        var waiting = locks.LockAsync(key).AsTask();
+        StoreLock locks = Track(new StoreLock(alive, new LockOptions { PollInterval = TimeSpan.FromMinutes(10) }));
+        Task<ILockHandle> waiting = locks.LockAsync(key).AsTask();
         await Eventually.TrueAsync(async () => await WaitersAsync(key) == 2, "both wait");
         await ReleaseAsync(alive, key, holder);
-        await using var handle = await Eventually.DoneAsync(waiting, "the turn of the one that lives");
+        await using ILockHandle handle = await Eventually.DoneAsync(waiting, "the turn of the one that lives");
         // It was the first one's place that ended, not the line.
         Assert.Equal(0, await WaitersAsync(key));
-    }
-
-    [Fact]
-    public async Task A_waiter_that_gives_up_leaves_the_line()
-    {
-        var (holding, leaving) = (NewStore(), NewStore());
-        var (key, holder) = (NewKey(), NewId());
-        await TakeAsync(holding, key, holder);
-        var locks = Track(new StoreLock(leaving));
-        Assert.Null(await locks.TryLockAsync(key, new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(200) }));
-        await Eventually.TrueAsync(async () => await WaitersAsync(key) == 0, "the line is empty");
-        await ReleaseAsync(holding, key, holder);
-    }
-
-    [Fact]
-    public async Task Who_comes_by_in_a_process_that_waits_is_no_waiter()
-    {
-        var store = NewStore();
-        var (key, holder, waiter, passer) = (NewKey(), NewId(), NewId(), NewId());
-        await LearnAsync(store);
-        await TakeAsync(store, key, holder);
-        await using var watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
-        Assert.False((await AskAsync(store, key, waiter)).IsGranted);
-        Assert.False((await AskAsync(store, key, passer)).IsGranted);
-        Assert.Equal(1, await WaitersAsync(key));
-        var (releasing, asking) = (ReleaseAsync(store, key, holder), AskAsync(store, key, passer));
-        await releasing;
-        Assert.False((await asking).IsGranted);
-        Assert.Equal(0, await WaitersAsync(key));
-    }
-
-    [Fact]
-    public async Task Of_two_waiters_of_a_process_the_one_that_gives_up_leaves_the_line()
-    {
-        var (holding, waiting) = (NewStore(), NewStore());
-        var (key, holder, stays) = (NewKey(), NewId(), NewId());
-        await TakeAsync(holding, key, holder);
-        await using var staying = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
-        Assert.False((await AskAsync(waiting, key, stays)).IsGranted);
-        var leaving = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
-        Assert.False((await AskAsync(waiting, key, NewId())).IsGranted);
-        Assert.Equal(2, await WaitersAsync(key));
-        await leaving.DisposeAsync();
-        await Eventually.TrueAsync(async () => await WaitersAsync(key) == 1, "one left");
-        await ReleaseAsync(holding, key, holder);
-        Assert.True(await staying.WaitAsync(TimeSpan.FromSeconds(10), CancellationToken.None));
-        Assert.True((await AskAsync(waiting, key, stays)).IsGranted);
-        Assert.Equal(0, await WaitersAsync(key));
-    }
-
-    [Fact]
-    public async Task A_waiter_that_was_taken_for_one_that_leaves_keeps_its_place()
-    {
-        var (holding, waiting) = (NewStore(), NewStore());
-        var (key, holder, stays) = (NewKey(), NewId(), NewId());
-        await LearnAsync(holding);
-        await TakeAsync(holding, key, holder);
-        // The first has given up before it asked; its watch is about to close when the next one asks, and is taken for that one's.
-        var leaving = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
-        await using var staying = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
-        Assert.False((await AskAsync(waiting, key, stays)).IsGranted);
-        await leaving.DisposeAsync();
-        // Behind whatever that sent on the same connection.
-        Assert.Equal(holder, (await waiting.GetAsync(key, CancellationToken.None))!.Id);
-        Assert.Equal(1, await WaitersAsync(key));
-        var (releasing, looking) = (ReleaseAsync(holding, key, holder), holding.GetAsync(key, CancellationToken.None));
-        await releasing;
-        Assert.Equal(stays, (await looking)!.Id);
-        Assert.True(await staying.WaitAsync(Eventually.Patience, CancellationToken.None));
-    }
-
-    [Fact]
-    public async Task A_waiter_that_leaves_while_another_has_not_asked_yet_is_out_of_the_line_when_that_one_asks()
-    {
-        var (holding, waiting) = (NewStore(), NewStore());
-        var (key, holder) = (NewKey(), NewId());
-        await LearnAsync(holding);
-        await TakeAsync(holding, key, holder);
-        var leaving = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
-        Assert.False((await AskAsync(waiting, key, NewId())).IsGranted);
-        await using var staying = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
-        await leaving.DisposeAsync();
-        var next = NewId();
-        Assert.False((await AskAsync(waiting, key, next)).IsGranted);
-        Assert.Equal(holder, (await waiting.GetAsync(key, CancellationToken.None))!.Id);
-        Assert.Equal(1, await WaitersAsync(key));
-        var (releasing, looking) = (ReleaseAsync(holding, key, holder), holding.GetAsync(key, CancellationToken.None));
-        await releasing;
-        Assert.Equal(next, (await looking)!.Id);
-    }
-
-    [Fact]
-    public async Task The_next_waiter_of_a_process_keeps_its_place_when_the_one_before_stops_listening()
-    {
-        var store = NewStore();
-        var (key, holder, first, second) = (NewKey(), NewId(), NewId(), NewId());
-        await TakeAsync(store, key, holder);
-        var served = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
-        Assert.False((await AskAsync(store, key, first)).IsGranted);
-        await ReleaseAsync(store, key, holder);
-        Assert.True((await AskAsync(store, key, first)).IsGranted);
-        await using var watch = await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None);
-        Assert.False((await AskAsync(store, key, second)).IsGranted);
-        await served.DisposeAsync();
-        // Behind whatever that sent on the same connection.
-        Assert.Equal(first, (await store.GetAsync(key, CancellationToken.None))!.Id);
-        Assert.Equal(1, await WaitersAsync(key));
-        await ReleaseAsync(store, key, first);
-        Assert.True((await AskAsync(store, key, second)).IsGranted);
-    }
-
-    [Fact]
-    public async Task A_waiter_that_gives_up_in_the_moment_it_is_named_leaves_the_lock_to_the_next()
-    {
-        var (holding, leaving) = (NewStore(), NewStore());
-        var (key, holder) = (NewKey(), NewId());
-        await TakeAsync(holding, key, holder);
-        var named = await ((IReleaseSignal)leaving).WatchAsync(key, CancellationToken.None);
-        Assert.False((await AskAsync(leaving, key, NewId())).IsGranted);
-        var locks = Track(new StoreLock(NewStore(), new LockOptions { PollInterval = TimeSpan.FromHours(1) }));
-        var next = locks.LockAsync(key).AsTask();
-        await Eventually.TrueAsync(async () => await WaitersAsync(key) == 2, "both wait");
-        await ReleaseAsync(holding, key, holder);
-        await named.DisposeAsync();
-        await using var handle = await Eventually.DoneAsync(next, "the next one's turn");
     }
 
     [Fact]
     public async Task Many_waiters_that_died_delay_a_release_by_one_moment_together()
     {
         const int Dead = 20;
-        var (holding, dead) = (NewStore(), NewStore());
-        var (key, holder) = (NewKey(), NewId());
+        (RedisLockStore holding, RedisLockStore dead) = (NewStore(), NewStore());
+        (string key, string holder) = (NewKey(), NewId());
         await TakeAsync(holding, key, holder);
-        for (var i = 0; i < Dead; i++)
+        for (int i = 0; i < Dead; i++)
         {
             Track(await ((IReleaseSignal)dead).WatchAsync(key, CancellationToken.None));
             Assert.False((await AskAsync(dead, key, NewId())).IsGranted);
         }
 
-        var locks = Track(new StoreLock(NewStore(), new LockOptions { PollInterval = TimeSpan.FromHours(1) }));
-        var waiting = locks.LockAsync(key).AsTask();
+        StoreLock locks = Track(new StoreLock(NewStore(), new LockOptions { PollInterval = TimeSpan.FromHours(1) }));
+        Task<ILockHandle> waiting = locks.LockAsync(key).AsTask();
         await Eventually.TrueAsync(async () => await WaitersAsync(key) == Dead + 1, "all wait");
         await ReleaseAsync(holding, key, holder);
-        await using var handle = await Eventually.DoneAsync(waiting, "the turn of the one that lives");
+        await using ILockHandle handle = await Eventually.DoneAsync(waiting, "the turn of the one that lives");
         // The one that was told to come and did not. It was not waited for the others, which nobody has told.
         Assert.Equal(Dead - 1, await WaitersAsync(key));
     }
@@ -237,13 +115,13 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     [Fact]
     public async Task Who_comes_too_late_stands_at_the_end_of_the_line()
     {
-        var (late, timely) = (NewStore(), NewStore());
-        var (key, holder, first, second) = (NewKey(), NewId(), NewId(), NewId());
+        (RedisLockStore late, RedisLockStore timely) = (NewStore(), NewStore());
+        (string key, string holder, string first, string second) = (NewKey(), NewId(), NewId(), NewId());
         await LearnAsync(timely);
         await TakeAsync(timely, key, holder);
-        await using var lateWatch = await ((IReleaseSignal)late).WatchAsync(key, CancellationToken.None);
+        await using IReleaseWatch lateWatch = await ((IReleaseSignal)late).WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(late, key, first)).IsGranted);
-        await using var watch = await ((IReleaseSignal)timely).WatchAsync(key, CancellationToken.None);
+        await using IReleaseWatch watch = await ((IReleaseSignal)timely).WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(timely, key, second)).IsGranted);
         await ReleaseAsync(timely, key, holder);
         await Eventually.TrueAsync(async () => await HolderAsync(Server, key) is null, "the end of its time");
@@ -252,7 +130,8 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
         Assert.Equal(0, await WaitersAsync(key));
         Assert.False((await AskAsync(late, key, first)).IsGranted);
         Assert.True(await lateWatch.WaitAsync(TimeSpan.Zero, CancellationToken.None));
-        var (releasing, asking) = (ReleaseAsync(timely, key, second), late.GetAsync(key, CancellationToken.None));
+        (Task<StoreReply> releasing, ValueTask<LockInfo?> asking) =
+            (ReleaseAsync(timely, key, second), late.GetAsync(key, CancellationToken.None));
         await releasing;
         Assert.True(await lateWatch.WaitAsync(Eventually.Patience, CancellationToken.None));
         await asking;
@@ -261,14 +140,15 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     [Fact]
     public async Task Fair_waiters_and_others_stand_in_one_line()
     {
-        var (fair, other) = (NewStore(), NewStore());
-        var (key, holder, first, second) = (NewKey(), NewId(), NewId(), NewId());
+        (RedisLockStore fair, RedisLockStore other) = (NewStore(), NewStore());
+        (string key, string holder, string first, string second) = (NewKey(), NewId(), NewId(), NewId());
         await LearnAsync(other);
         await TakeAsync(other, key, holder);
-        await using var watch = await ((IReleaseSignal)other).WatchAsync(key, CancellationToken.None);
+        await using IReleaseWatch watch = await ((IReleaseSignal)other).WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(other, key, first)).IsGranted);
         Assert.False((await AskAsync(fair, key, second, queue: true)).IsGranted);
-        var (releasing, looking, leaving) = (ReleaseAsync(other, key, holder), other.GetAsync(key, CancellationToken.None), ReleaseAsync(other, key, first));
+        (Task<StoreReply> releasing, ValueTask<LockInfo?> looking, Task<StoreReply> leaving) =
+            (ReleaseAsync(other, key, holder), other.GetAsync(key, CancellationToken.None), ReleaseAsync(other, key, first));
         await releasing;
         Assert.Equal(first, (await looking)!.Id);
         await leaving;
@@ -278,10 +158,10 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     [Fact]
     public async Task A_lease_that_is_shortened_is_told_to_those_who_wait()
     {
-        var (holding, waiting) = (NewStore(), NewStore());
-        var (key, holder) = (NewKey(), NewId());
+        (RedisLockStore holding, RedisLockStore waiting) = (NewStore(), NewStore());
+        (string key, string holder) = (NewKey(), NewId());
         await TakeAsync(holding, key, holder);
-        await using var watch = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
+        await using IReleaseWatch watch = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(waiting, key, NewId())).IsGranted);
         while (await watch.WaitAsync(TimeSpan.FromMilliseconds(300), CancellationToken.None))
         {
@@ -295,10 +175,10 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     [Fact]
     public async Task A_renewal_tells_nobody_anything()
     {
-        var (holding, waiting) = (NewStore(), NewStore());
-        var (key, holder) = (NewKey(), NewId());
+        (RedisLockStore holding, RedisLockStore waiting) = (NewStore(), NewStore());
+        (string key, string holder) = (NewKey(), NewId());
         await TakeAsync(holding, key, holder);
-        await using var watch = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
+        await using IReleaseWatch watch = await ((IReleaseSignal)waiting).WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(waiting, key, NewId())).IsGranted);
         while (await watch.WaitAsync(TimeSpan.FromMilliseconds(300), CancellationToken.None))
         {
@@ -312,14 +192,14 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     [Fact]
     public async Task Waiters_of_a_server_that_was_flushed_go_on_by_the_safety_net()
     {
-        var key = NewKey();
-        var holding = Track(new StoreLock(NewStore(), new LockOptions { Ttl = TimeSpan.FromHours(1) }));
-        var waiting = Track(new StoreLock(NewStore(), new LockOptions { PollInterval = TimeSpan.FromMilliseconds(200) }));
-        await using var held = await holding.LockAsync(key);
-        var waiter = waiting.LockAsync(key).AsTask();
+        string key = NewKey();
+        StoreLock holding = Track(new StoreLock(NewStore(), new LockOptions { Ttl = TimeSpan.FromHours(1) }));
+        StoreLock waiting = Track(new StoreLock(NewStore(), new LockOptions { PollInterval = TimeSpan.FromMilliseconds(200) }));
+        await using ILockHandle held = await holding.LockAsync(key);
+        Task<ILockHandle> waiter = waiting.LockAsync(key).AsTask();
         await Eventually.TrueAsync(async () => await WaitersAsync(key) == 1, "in line");
         await CommandAsync("FLUSHALL");
-        await using var next = await Eventually.DoneAsync(waiter, "the waiter's lock");
+        await using ILockHandle next = await Eventually.DoneAsync(waiter, "the waiter's lock");
         Assert.True(next.FencingToken > held.FencingToken);
     }
 
@@ -331,13 +211,13 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
     public async Task A_flush_while_they_wait_forgets_the_line_and_no_waiter(string format)
     {
         var options = new RedisLockSettings { Format = format };
-        var holding = NewStore(options);
-        var (key, holder, passer) = (NewKey(), NewId(), NewId());
+        RedisLockStore holding = NewStore(options);
+        (string key, string holder, string passer) = (NewKey(), NewId(), NewId());
         await TakeAsync(holding, key, holder);
         var waiting = new List<(RedisLockStore Store, IReleaseWatch Watch, string Id)>();
-        for (var i = 0; i < 3; i++)
+        for (int i = 0; i < 3; i++)
         {
-            var store = NewStore(options);
+            RedisLockStore store = NewStore(options);
             waiting.Add((store, Track(await ((IReleaseSignal)store).WatchAsync(key, CancellationToken.None)), NewId()));
             Assert.False((await AskAsync(store, key, waiting[i].Id)).IsGranted);
         }
@@ -348,7 +228,7 @@ public sealed class TurnTests(RedisFixture redis) : RedisTests(redis), IClassFix
         // In the native format the new record knows of nobody who waits, and the safety net has to help.
         if (format != LockFormats.Native)
         {
-            foreach (var (_, watch, _) in waiting)
+            foreach ((RedisLockStore _, IReleaseWatch watch, string _) in waiting)
                 Assert.True(await watch.WaitAsync(Eventually.Patience, CancellationToken.None));
         }
 

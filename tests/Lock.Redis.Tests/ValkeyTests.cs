@@ -10,7 +10,8 @@ public sealed class ValkeyFixture : RedisFixture
 }
 
 /// <summary>The store over Valkey.</summary>
-public sealed class ValkeyConformanceTests(ValkeyFixture valkey) : RedisConformance(valkey, LockFormats.Native), IClassFixture<ValkeyFixture>;
+public sealed class ValkeyConformanceTests(ValkeyFixture valkey)
+    : RedisConformance(valkey, LockFormats.Native), IClassFixture<ValkeyFixture>;
 
 /// <summary>The whole lock over Valkey, fair.</summary>
 public sealed class ValkeyWholeLockTests(ValkeyFixture valkey) : RedisWholeLock(valkey, fair: true), IClassFixture<ValkeyFixture>

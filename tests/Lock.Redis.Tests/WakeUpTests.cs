@@ -2,7 +2,8 @@ using Locking.Conformance;
 
 namespace Locking;
 
-/// <summary>A waiter gets its lock at whatever moment between two of its steps the holder releases. There is no safety net to help.</summary>
+/// <summary>A waiter gets its lock at whatever moment between two of its steps the holder releases. There is no safety net to
+/// help.</summary>
 public sealed class WakeUpTests(RedisFixture redis) : RedisTests(redis), IClassFixture<RedisFixture>
 {
     private static readonly LockOptions s_noNet = new() { PollInterval = TimeSpan.FromHours(1), Ttl = TimeSpan.FromHours(1) };
@@ -18,13 +19,13 @@ public sealed class WakeUpTests(RedisFixture redis) : RedisTests(redis), IClassF
     [InlineData("during the wait", 2)]
     public async Task A_release_between_any_two_steps_of_a_waiter_wakes_it(string moment, int busyBefore)
     {
-        var key = NewKey();
-        var holder = NewStore();
-        var id = NewId();
+        string key = NewKey();
+        RedisLockStore holder = NewStore();
+        string id = NewId();
         await TakeAsync(holder, key, id, TimeSpan.FromHours(1));
-        var busy = 0;
-        var released = false;
-        var store = DelegatingLockStore.Over<SteppedStore>(NewStore(), async Task (string now, bool wasBusy) =>
+        int busy = 0;
+        bool released = false;
+        SteppedStore store = DelegatingLockStore.Over<SteppedStore>(NewStore(), async Task (string now, bool wasBusy) =>
         {
             if (wasBusy)
                 busy++;
@@ -35,7 +36,7 @@ public sealed class WakeUpTests(RedisFixture redis) : RedisTests(redis), IClassF
             Assert.Equal(StoreReply.Done, await ReleaseAsync(holder, key, id));
         });
         await using var locks = new StoreLock(store, s_noNet);
-        await using var handle = await Eventually.DoneAsync(locks.LockAsync(key).AsTask(), $"the lock that was released {moment}");
+        await using ILockHandle handle = await Eventually.DoneAsync(locks.LockAsync(key).AsTask(), $"the lock that was released {moment}");
         Assert.True(released);
         Assert.Equal(busyBefore, busy);
     }
@@ -47,9 +48,9 @@ public sealed class WakeUpTests(RedisFixture redis) : RedisTests(redis), IClassF
 
         public override async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
         {
-            var attempt = ++_attempts;
+            int attempt = ++_attempts;
             await at($"before attempt {attempt}", false);
-            var reply = await base.TryAcquireAsync(request, cancellationToken);
+            AcquireReply reply = await base.TryAcquireAsync(request, cancellationToken);
             await at($"after attempt {attempt}", !reply.IsGranted);
             return reply;
         }
@@ -57,7 +58,7 @@ public sealed class WakeUpTests(RedisFixture redis) : RedisTests(redis), IClassF
         public override async ValueTask<IReleaseWatch> WatchAsync(string key, CancellationToken cancellationToken)
         {
             await at("before the subscription", false);
-            var watch = await base.WatchAsync(key, cancellationToken);
+            IReleaseWatch watch = await base.WatchAsync(key, cancellationToken);
             await at("after the subscription", false);
             return new SteppedWatch(watch, at);
         }
@@ -68,7 +69,7 @@ public sealed class WakeUpTests(RedisFixture redis) : RedisTests(redis), IClassF
         public async ValueTask<bool> WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
         {
             await at("before the wait", false);
-            var waiting = inner.WaitAsync(atMost, cancellationToken);
+            ValueTask<bool> waiting = inner.WaitAsync(atMost, cancellationToken);
             await at("during the wait", false);
             return await waiting;
         }

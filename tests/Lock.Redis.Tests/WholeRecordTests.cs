@@ -17,18 +17,18 @@ public sealed class WholeRecordTests(RedisFixture redis) : RedisTests(redis), IC
     [InlineData("two words and\na line, 日本語")]
     public async Task The_record_is_the_id_the_token_and_the_owner_whatever_signs_they_have(string owner)
     {
-        var store = NewStore();
-        foreach (var id in new[] { NewId(), "%50%%i-" + NewId() })
+        RedisLockStore store = NewStore();
+        foreach (string? id in new[] { NewId(), "%50%%i-" + NewId() })
         {
-            var key = NewKey();
-            for (var i = 0; i < 4; i++)
+            string key = NewKey();
+            for (int i = 0; i < 4; i++)
             {
                 var request = new AcquireRequest(key, id, owner, LongTtl);
-                var token = (await store.TryAcquireAsync(request, CancellationToken.None)).FencingToken!.Value;
+                long token = (await store.TryAcquireAsync(request, CancellationToken.None)).FencingToken!.Value;
                 Assert.Equal($"{id} {token} {owner}", await ValueAsync(key));
                 Assert.Equal(token, (await store.TryAcquireAsync(request, CancellationToken.None)).FencingToken);
                 Assert.Equal($"{id} {token} {owner}", await ValueAsync(key));
-                var waiting = NewId();
+                string waiting = NewId();
                 if (i == 2)
                     Assert.False((await AskAsync(store, key, waiting, queue: true)).IsGranted);
                 Assert.Equal(StoreReply.Done, await ReleaseAsync(store, key, id));
@@ -42,15 +42,17 @@ public sealed class WholeRecordTests(RedisFixture redis) : RedisTests(redis), IC
     [Fact]
     public async Task Where_a_C_long_has_32_bits_the_record_is_the_same()
     {
-        var native = ScriptSet.NativeAcquire.Text;
-        var narrow = native.Replace("string.format(ARGV[1], number)", "string.format(ARGV[1], number % 2147483648)", StringComparison.Ordinal);
+        string native = ScriptSet.NativeAcquire.Text;
+        string narrow = native.Replace("string.format(ARGV[1], number)", "string.format(ARGV[1], number % 2147483648)",
+            StringComparison.Ordinal);
         Assert.NotEqual(native, narrow);
         await NewStore().GetAsync("any", CancellationToken.None);
-        var (key, id) = (NewKey(), NewId());
-        var last = 0L;
-        for (var i = 0; i < 3; i++)
+        (string key, string id) = (NewKey(), NewId());
+        long last = 0L;
+        for (int i = 0; i < 3; i++)
         {
-            var token = (long)(await CommandAsync("EVAL", narrow, "2", key, key + "-counter", $"{id} %i tester", "60000", i == 0 ? $"{ServerClock.Unknown}" : "1"))!;
+            long token = (long)(await CommandAsync("EVAL", narrow, "2", key, key + "-counter", $"{id} %i tester", "60000", i == 0
+                ? $"{ServerClock.Unknown}" : "1"))!;
             Assert.True(token > last && token is > 1_000_000_000_000_000 and < ServerClock.Unknown, $"{token} after {last}");
             Assert.Equal($"{id} {token} tester", await ValueAsync(key));
             await CommandAsync("DEL", key);
@@ -61,9 +63,10 @@ public sealed class WholeRecordTests(RedisFixture redis) : RedisTests(redis), IC
     [Fact]
     public async Task A_number_that_has_not_sixteen_digits_is_in_no_record()
     {
-        var (key, id) = (NewKey(), NewId());
+        (string key, string id) = (NewKey(), NewId());
         await CommandAsync("SET", key + "-counter", "41");
-        var token = (long)(await CommandAsync("EVAL", ScriptSet.NativeAcquire.Text, "2", key, key + "-counter", $"{id} %i tester", "60000", "1"))!;
+        long token = (long)(await CommandAsync("EVAL", ScriptSet.NativeAcquire.Text, "2", key, key + "-counter", $"{id} %i tester", "60000",
+            "1"))!;
         Assert.Equal(16, token.ToString(CultureInfo.InvariantCulture).Length);
         Assert.Equal($"{id} {token} tester", await ValueAsync(key));
     }
@@ -71,10 +74,10 @@ public sealed class WholeRecordTests(RedisFixture redis) : RedisTests(redis), IC
     [Fact]
     public async Task A_token_that_was_given_before_tells_nothing_of_the_clock()
     {
-        var store = NewStore();
-        var (key, id) = (NewKey(), NewId());
+        RedisLockStore store = NewStore();
+        (string key, string id) = (NewKey(), NewId());
         await store.GetAsync(key, CancellationToken.None);
-        var old = 1_500_000_000_000_000L;
+        long old = 1_500_000_000_000_000L;
         await CommandAsync("SET", key, $"{id} {old} tester", "PX", "60000");
         Assert.Equal(old, await TakeAsync(store, key, id));
         Assert.Equal(ServerClock.Unknown, store.Connection.Clock.FloorAt(store.Connection.Time.GetTimestamp()));
@@ -85,12 +88,12 @@ public sealed class WholeRecordTests(RedisFixture redis) : RedisTests(redis), IC
     [Fact]
     public async Task Who_waits_is_handed_the_lock_although_the_record_was_compared_whole()
     {
-        await using var server = await RedisServer.StartAsync();
+        await using RedisServer server = await RedisServer.StartAsync();
         await using var store = (RedisLockStore)RedisFixture.StoreAt(server.Port);
         // Often enough that the cycles were quick once, whatever else the machine does.
-        for (var steps = 0L; steps != 2;)
+        for (long steps = 0L; steps != 2;)
         {
-            var (key, holder, next) = (NewKey(), NewId(), NewId());
+            (string key, string holder, string next) = (NewKey(), NewId(), NewId());
             await QuickAsync(store, key, holder);
             Assert.False((await AskAsync(store, key, next, queue: true)).IsGranted);
             await server.CommandAsync("CONFIG", "RESETSTAT");
@@ -120,12 +123,12 @@ public sealed class WholeRecordTests(RedisFixture redis) : RedisTests(redis), IC
     [InlineData("forced", StoreReply.NotHeld)]
     public async Task Whatever_became_of_the_record_is_left_to_the_release_by_id(string what, StoreReply expected)
     {
-        var store = NewStore();
+        RedisLockStore store = NewStore();
         // The first of the rounds go by the id, the others compare the record whole first.
-        for (var round = 0; round < 4; round++)
+        for (int round = 0; round < 4; round++)
         {
-            var (key, id, other) = (NewKey(), NewId(), NewId());
-            for (var i = 0; i < round; i++)
+            (string key, string id, string other) = (NewKey(), NewId(), NewId());
+            for (int i = 0; i < round; i++)
             {
                 await TakeAsync(store, key, id);
                 Assert.Equal(StoreReply.Done, await ReleaseAsync(store, key, id));
@@ -145,10 +148,11 @@ public sealed class WholeRecordTests(RedisFixture redis) : RedisTests(redis), IC
             }
             else
             {
-                await CommandAsync(what.Replace("{key}", key, StringComparison.Ordinal).Replace("{id}", id, StringComparison.Ordinal).Split(' '));
+                await CommandAsync(what.Replace("{key}", key, StringComparison.Ordinal).Replace("{id}", id, StringComparison.Ordinal)
+                    .Split(' '));
             }
 
-            var before = await CommandAsync("EXISTS", key);
+            object? before = await CommandAsync("EXISTS", key);
             Assert.Equal(expected, await ReleaseAsync(store, key, id));
             Assert.Equal(expected == StoreReply.HeldByAnother ? before : 0L, await CommandAsync("EXISTS", key));
             if (what == "another")
@@ -161,8 +165,9 @@ public sealed class WholeRecordTests(RedisFixture redis) : RedisTests(redis), IC
     {
         await using var proxy = new RedisProxy(Server.Port);
         await using var store = (RedisLockStore)RedisFixture.StoreAt(proxy.Port, commandTimeout: TimeSpan.FromMilliseconds(500));
-        var (key, id) = (NewKey(), NewId());
-        await Eventually.TrueAsync(async () => await Record.ExceptionAsync(() => QuickAsync(store, key, id)) is null, "a quick cycle within the limit");
+        (string key, string id) = (NewKey(), NewId());
+        await Eventually.TrueAsync(async () =>
+            await Record.ExceptionAsync(() => QuickAsync(store, key, id)) is null, "a quick cycle within the limit");
         proxy.SwallowAnswers();
         Assert.True((await Assert.ThrowsAsync<LockStoreException>(() => ReleaseAsync(store, key, id))).MayHaveBeenApplied);
         await Eventually.TrueAsync(async () => await HolderAsync(Server, key) is null, "the release");
@@ -170,13 +175,13 @@ public sealed class WholeRecordTests(RedisFixture redis) : RedisTests(redis), IC
         await Eventually.TrueAsync(
             async () => await AnswerAsync(() => ReleaseAsync(store, key, id)) is StoreReply.NotHeld, "the answer of the second release");
 
-        var next = NewId();
+        string next = NewId();
         proxy.SwallowAnswers();
         Assert.True((await Assert.ThrowsAsync<LockStoreException>(() => TakeAsync(store, key, next))).MayHaveBeenApplied);
         await Eventually.TrueAsync(async () => await HolderAsync(Server, key) == next, "the grant");
         proxy.Mend();
         await Eventually.TrueAsync(async () => await AnswerAsync(async () => await TakeAsync(store, key, next)) is not null, "the answer");
-        var token = await TakeAsync(store, key, next);
+        long token = await TakeAsync(store, key, next);
         Assert.Equal($"{next} {token} tester", await ValueAsync(key));
         Assert.Equal(StoreReply.Done, await ReleaseAsync(store, key, next));
         Assert.True(await TakeAsync(store, key, NewId()) > token);
@@ -196,13 +201,13 @@ public sealed class WholeRecordTests(RedisFixture redis) : RedisTests(redis), IC
         Keep("k", "c");
         Assert.Null(notes.Take("k", "b"));
         Assert.Null(notes.Take("another", "c"));
-        var note = notes.Take("k", "c")!;
+        GrantNote note = notes.Take("k", "c")!;
         Assert.Equal("c 1700000000000000 o", Encoding.UTF8.GetString((byte[])note.Release.Values[0]!));
         Assert.Null(notes.Take("k", "c"));
 
         // Somebody waited.
         Assert.Equal("by id", (string?)note.Make().Values[0]);
-        for (var i = 0; i < 11; i++)
+        for (int i = 0; i < 11; i++)
         {
             Keep("k", "d");
             Assert.Null(notes.Take("k", "d"));
@@ -225,14 +230,14 @@ public sealed class WholeRecordTests(RedisFixture redis) : RedisTests(redis), IC
     [InlineData("%i", "owner", 1_700_000_000_000_000, null)]
     public void A_template_is_filled_where_its_record_is_sure(string id, string owner, long token, string? record)
     {
-        var filled = RecordTemplate.Fill(RecordTemplate.Of(id, owner), token);
+        byte[]? filled = RecordTemplate.Fill(RecordTemplate.Of(id, owner), token);
         Assert.Equal(record, filled is null ? null : Encoding.UTF8.GetString(filled));
     }
 
     /// <summary>Holds a key that was taken and released just before.</summary>
     private static async Task QuickAsync(RedisLockStore store, string key, string id)
     {
-        for (var i = 0; i < 2; i++)
+        for (int i = 0; i < 2; i++)
         {
             await TakeAsync(store, key, id);
             await ReleaseAsync(store, key, id);
@@ -256,7 +261,8 @@ public sealed class WholeRecordTests(RedisFixture redis) : RedisTests(redis), IC
 
     /// <summary>How many scripts were called; one that the server does not know counts once.</summary>
     private static async Task<long> StepsAsync(RedisServer server) =>
-        long.Parse(((string)(await server.CommandAsync("INFO", "commandstats"))!).Split("cmdstat_evalsha:calls=")[1].Split(',')[0], CultureInfo.InvariantCulture);
+        long.Parse(((string)(await server.CommandAsync("INFO", "commandstats"))!).Split("cmdstat_evalsha:calls=")[1]
+            .Split(',')[0], CultureInfo.InvariantCulture);
 
     private async Task<string?> ValueAsync(string key) => await CommandAsync("GET", key) as string;
 

@@ -12,10 +12,10 @@ public sealed class FileLockProviderTests : IDisposable
     [Fact]
     public async Task A_configuration_of_type_file_makes_locks_in_that_directory()
     {
-        await using var locks = Lock.Create(
+        await using ILock locks = Lock.Create(
             $$"""{ "type": "file", "connection": { "directory": {{JsonSerializer.Serialize(_directory.Path)}} }, "namespace": "myApp" }""",
             providers: [new FileLockProvider()]);
-        await using var handle = await locks.LockNsAsync("orders/42");
+        await using ILockHandle handle = await locks.LockNsAsync("orders/42");
         Assert.Equal("myApp:orders/42", handle.Key);
         await using var store = new FileLockStore(_directory.Path);
         Assert.Equal(handle.Id, (await store.GetAsync("myApp:orders/42", CancellationToken.None))?.Id);
@@ -24,7 +24,7 @@ public sealed class FileLockProviderTests : IDisposable
     [Fact]
     public void A_configuration_without_a_directory_is_refused_by_name()
     {
-        var refused =
+        LockConfigException refused =
             Assert.Throws<LockConfigException>(() => Lock.Create(new LockConfig { Type = "file" }, providers: [new FileLockProvider()]));
         Assert.Equal("connection.directory", refused.Path);
     }
@@ -35,9 +35,10 @@ public sealed class FileLockProviderTests : IDisposable
         await using var store = new FileLockStore(_directory.Path);
         var request = new AcquireRequest("k", Guid.NewGuid().ToString(), "tester", TimeSpan.FromMinutes(1));
         await store.TryAcquireAsync(request, CancellationToken.None);
-        foreach (var file in Directory.GetFiles(_directory.Path, "*.json"))
+        foreach (string file in Directory.GetFiles(_directory.Path, "*.json"))
             await File.WriteAllTextAsync(file, "{ half a reco");
-        var fault = await Assert.ThrowsAsync<LockStoreException>(async () => await store.TryAcquireAsync(request, CancellationToken.None));
+        LockStoreException fault =
+            await Assert.ThrowsAsync<LockStoreException>(async () => await store.TryAcquireAsync(request, CancellationToken.None));
         Assert.False(fault.IsTransient);
         Assert.IsType<JsonException>(fault.InnerException);
     }

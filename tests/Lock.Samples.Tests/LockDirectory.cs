@@ -8,7 +8,7 @@ public sealed class LockDirectory : IDisposable
     /// <summary>A directory that cannot be made, because a file stands in its place.</summary>
     public string Impossible()
     {
-        var file = System.IO.Path.Combine(Path, "a-file");
+        string file = System.IO.Path.Combine(Path, "a-file");
         File.WriteAllText(file, "");
         return System.IO.Path.Combine(file, "locks");
     }
@@ -16,7 +16,7 @@ public sealed class LockDirectory : IDisposable
     /// <summary>A directory whose gate somebody else keeps closed.</summary>
     public string Silent()
     {
-        var directory = Directory.CreateDirectory(System.IO.Path.Combine(Path, "silent")).FullName;
+        string directory = Directory.CreateDirectory(System.IO.Path.Combine(Path, "silent")).FullName;
         _gate ??= new FileStream(System.IO.Path.Combine(directory, ".gate"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         return directory;
     }

@@ -19,10 +19,10 @@ public sealed class OrdersApiTests
     [Fact]
     public async Task An_order_that_somebody_else_pays_is_a_conflict_and_no_other_is()
     {
-        await using var app = OrdersApi.Build(s_inMemory);
+        await using WebApplication app = OrdersApi.Build(s_inMemory);
         await app.StartAsync();
         using var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
-        var orders = app.Services.GetRequiredKeyedService<ILock>("orders");
+        ILock orders = app.Services.GetRequiredKeyedService<ILock>("orders");
         await using (await orders.LockNsAsync("42"))
         {
             Assert.Equal(HttpStatusCode.Conflict, await PostAsync(http, "/orders/42/payment"));
@@ -46,14 +46,14 @@ public sealed class OrdersApiTests
     [Fact]
     public async Task Locks_that_nobody_configured_fail_the_start()
     {
-        await using var app = OrdersApi.Build([.. s_inMemory, "--Locks:Reports:type="]);
-        var problem = await Assert.ThrowsAsync<LockConfigException>(() => app.StartAsync());
+        await using WebApplication app = OrdersApi.Build([.. s_inMemory, "--Locks:Reports:type="]);
+        LockConfigException problem = await Assert.ThrowsAsync<LockConfigException>(() => app.StartAsync());
         Assert.Equal("type", problem.Path);
     }
 
     private static async Task<HttpStatusCode> PostAsync(HttpClient http, string path)
     {
-        using var response = await http.PostAsync(new Uri(path, UriKind.Relative), null);
+        using HttpResponseMessage response = await http.PostAsync(new Uri(path, UriKind.Relative), null);
         return response.StatusCode;
     }
 }

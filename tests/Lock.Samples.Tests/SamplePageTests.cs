@@ -11,15 +11,15 @@ public sealed partial class SamplePageTests
     [InlineData("web.md", 5)]
     public async Task Every_snippet_of_the_page_is_in_the_file_it_names(string page, int least)
     {
-        var root = Root();
-        var guide = await File.ReadAllTextAsync(Path.Combine(root, "docs", page));
-        var snippets = Snippet().Matches(guide);
+        string root = Root();
+        string guide = await File.ReadAllTextAsync(Path.Combine(root, "docs", page));
+        MatchCollection snippets = Snippet().Matches(guide);
         Assert.True(snippets.Count >= least, $"{snippets.Count} snippets");
         Assert.Equal(Regex.Count(guide, "^```.", RegexOptions.Multiline), snippets.Count);
         foreach (Match snippet in snippets)
         {
-            var file = snippet.Groups["file"].Value;
-            var text = await File.ReadAllTextAsync(Path.Combine(root, file));
+            string file = snippet.Groups["file"].Value;
+            string text = await File.ReadAllTextAsync(Path.Combine(root, file));
             Assert.True(Lines(text).Contains(Lines(snippet.Groups["code"].Value), StringComparison.Ordinal),
                 $"not in {file}:\n{snippet.Value}");
         }

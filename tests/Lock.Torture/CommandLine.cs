@@ -57,7 +57,8 @@ internal static class CommandLine
         string file = arguments.Text("--file") ?? Path.Combine(Path.GetDirectoryName(options.Folder)!, "figures.jsonl");
         int minutes = arguments.Number("--minutes", 60);
         bool isGood = await new Campaign(options, file).RunAsync(
-            TimeSpan.FromMinutes(minutes), arguments.Number("--grants", 1_000_000), TimeSpan.FromMinutes(arguments.Number("--most", 24 * 60)));
+            TimeSpan.FromMinutes(minutes), arguments.Number("--grants", 1_000_000),
+            TimeSpan.FromMinutes(arguments.Number("--most", 24 * 60)));
         Campaign.Print(file);
         return isGood ? 0 : 1;
     }

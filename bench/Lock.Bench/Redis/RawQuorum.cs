@@ -10,21 +10,17 @@ internal static class RawQuorum
 
     public static async Task RunAsync(IDatabase[] nodes, string key, int cycles)
     {
-        RedisKey[] release = new LockKeys(key).ToArray(4);
-        RedisKey[] vote = [.. release[..2], s_life];
+        var record = System.Text.Encoding.UTF8.GetBytes(key);
+        RedisKey[] vote = [record, LockKeys.FenceOf(key), s_life];
+        RedisKey[] release = [record];
         var notes = await Task.WhenAll(nodes.Select(static node => node.StringGetAsync(s_life)));
         for (var i = 0; i < cycles; i++)
         {
-            RedisValue id = Guid.NewGuid().ToString();
-            var token = TimeProvider.System.GetUtcNow().Ticks / TimeSpan.TicksPerMicrosecond;
+            var id = Guid.NewGuid().ToString();
+            var token = (TimeProvider.System.GetUtcNow().Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
             await new Majority(nodes.Length).OfAsync(
-                nodes,
-                ScriptSet.Strings.Vote.Hash,
-                vote,
-                node => [id, 30_000, 3_630_000, "bench", token - (DateTime.UnixEpoch.Ticks / TimeSpan.TicksPerMicrosecond), 60_000_000,
-                    notes[node]]);
-            await new Majority(nodes.Length)
-                .OfAsync(nodes, ScriptSet.Strings.Release.Hash, release, _ => [id, 3_600_000, "lock:released", key]);
+                nodes, ScriptSet.Vote.Hash, vote, node => [id, 30_000, $"{token} {id} bench", 3_630_000, notes[node]]);
+            await new Majority(nodes.Length).OfAsync(nodes, ScriptSet.ReleaseVote.Hash, release, _ => [id, "lock:released"]);
         }
     }
 

@@ -65,13 +65,13 @@ internal sealed class TlsProbe(bool usesTls, TimeSpan limit)
     private static async Task<bool> AnswersPlainlyAsync(NetworkStream stream, CancellationToken cancellationToken)
     {
         byte[] hello = new BsonDocument { { "hello", 1 }, { "$db", "admin" } }.ToBson();
-        var message = new byte[16 + 5 + hello.Length];
+        byte[] message = new byte[16 + 5 + hello.Length];
         BinaryPrimitives.WriteInt32LittleEndian(message, message.Length);
         BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(4), 1);
         BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(12), OpMsg);
         hello.CopyTo(message, 21);
         await stream.WriteAsync(message, cancellationToken).ConfigureAwait(false);
-        var header = new byte[16];
+        byte[] header = new byte[16];
         await stream.ReadExactlyAsync(header, cancellationToken).ConfigureAwait(false);
         return BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(8)) == 1
             && BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(12)) == OpMsg;

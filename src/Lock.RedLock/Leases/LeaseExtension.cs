@@ -65,6 +65,7 @@ internal sealed class LeaseExtension(QuorumNodes nodes, QuorumLeases leases, Sto
         IQuorumNode node, TimeSpan ttl, Func<ILockStore, ValueTask<StoreReply>> extend, LeaseRound round)
     {
         await node.PrepareAsync(ttl, CancellationToken.None).ConfigureAwait(false);
+        node.Flush();
         if (await extend(node.Store).ConfigureAwait(false) == StoreReply.Done)
             round.ConfirmLate(node.Index);
     }
@@ -83,12 +84,12 @@ internal sealed class LeaseExtension(QuorumNodes nodes, QuorumLeases leases, Sto
     {
         if (suspicious.Count == 0)
             return [];
-        Ballot<object> ballot = await Ballot<object>.HoldAsync(
+        Ballot<object> ballot = await TaskBallot<object>.HoldAsync(
             [.. suspicious.Select(async Task<object> (node) =>
                 await nodes.All[node].HasForgottenAsync(CancellationToken.None).ConfigureAwait(false))],
             static (_, _) => false,
             limit,
-            nodes.Time,
+            nodes.Alarms,
             cancellationToken).ConfigureAwait(false);
         return [.. suspicious.Where((_, i) => ballot.Answers[i] is true)];
     }

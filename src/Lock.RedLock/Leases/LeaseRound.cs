@@ -5,14 +5,14 @@ internal sealed class LeaseRound
 {
     private readonly QuorumLease _lease;
     private readonly Lock _gate;
-    private readonly NodeVote[] _votes;
-    private readonly NodeVote[] _before;
+    private readonly StandingVote[] _votes;
+    private readonly StandingVote[] _before;
     private readonly long _token;
     private readonly int _quorum;
     private bool _isConfirmed;
 
     /// <summary>Begins it. The gate is taken.</summary>
-    public LeaseRound(QuorumLease lease, Lock gate, NodeVote[] votes, long token, int quorum)
+    public LeaseRound(QuorumLease lease, Lock gate, StandingVote[] votes, long token, int quorum)
     {
         _lease = lease;
         _gate = gate;
@@ -35,7 +35,7 @@ internal sealed class LeaseRound
     /// <summary>The same, or those that may stand in are a majority with the counted ones.</summary>
     public bool IsDecidedWithStandIns(StoreReply?[] replies, int missing) =>
         IsDecided(replies, missing) ||
-            Count(replies, (NodeVote vote, StoreReply? reply) => reply == StoreReply.Done && IsStandIn(vote)) >= _quorum;
+            Count(replies, (StandingVote vote, StoreReply? reply) => reply == StoreReply.Done && IsStandIn(vote)) >= _quorum;
 
     private bool IsConfirmed(StoreReply?[] replies) =>
         Count(replies, static (standing, reply) => standing == NodeStanding.Counted && reply == StoreReply.Done) >= _quorum;
@@ -70,7 +70,7 @@ internal sealed class LeaseRound
             }
 
             _isConfirmed = IsConfirmed(replies);
-            int standIns = Count(replies, (NodeVote vote, StoreReply? reply) => reply == StoreReply.Done && IsStandIn(vote));
+            int standIns = Count(replies, (StandingVote vote, StoreReply? reply) => reply == StoreReply.Done && IsStandIn(vote));
             int counted = _before.Count(static vote => vote.Standing == NodeStanding.Counted);
             if (_isConfirmed || (counted - denied >= _quorum && standIns >= _quorum))
             {
@@ -106,7 +106,7 @@ internal sealed class LeaseRound
     /// come in the middle, when the majority was gone in part.</summary>
     private void ConfirmUnsynchronized(int node, bool isCounted)
     {
-        ref NodeVote vote = ref _votes[node];
+        ref StandingVote vote = ref _votes[node];
         if (vote.Standing is NodeStanding.Gone or NodeStanding.Counted)
             return;
         if (_before[node].Standing == NodeStanding.Late && isCounted)
@@ -115,13 +115,13 @@ internal sealed class LeaseRound
             vote = vote with { Standing = NodeStanding.Late, Token = long.MaxValue };
     }
 
-    private bool IsStandIn(NodeVote vote) =>
+    private bool IsStandIn(StandingVote vote) =>
         vote.Standing == NodeStanding.Counted || (vote.Standing == NodeStanding.Late && vote.Token <= _token);
 
     private int Count(StoreReply?[] replies, Func<NodeStanding, StoreReply?, bool> what) =>
-        Count(replies, (NodeVote vote, StoreReply? reply) => what(vote.Standing, reply));
+        Count(replies, (StandingVote vote, StoreReply? reply) => what(vote.Standing, reply));
 
-    private int Count(StoreReply?[] replies, Func<NodeVote, StoreReply?, bool> what)
+    private int Count(StoreReply?[] replies, Func<StandingVote, StoreReply?, bool> what)
     {
         int count = 0;
         for (int node = 0; node < replies.Length; node++)

@@ -13,27 +13,31 @@ internal sealed class QuorumLease
 {
     private readonly Lock _gate = new();
     private readonly QuorumLeases _leases;
-    private readonly NodeVote[] _votes;
+    private readonly Proposal _proposal;
+    private readonly StandingVote[] _votes;
     private readonly int _quorum;
     private CancellationTokenSource? _connecting;
+    private TimeSpan _longestTtl;
     private long _token;
     private bool _isOver;
 
-    public QuorumLease(QuorumLeases leases, string key, string holderId, int nodes, int quorum)
+    public QuorumLease(QuorumLeases leases, Proposal proposal, int nodes, int quorum)
     {
         _leases = leases;
-        Key = key;
-        HolderId = holderId;
-        _votes = new NodeVote[nodes];
+        _proposal = proposal;
+        _votes = new StandingVote[nodes];
         _quorum = quorum;
     }
 
-    public string Key { get; }
+    public string Key => _proposal.Request.Key;
 
-    public string HolderId { get; }
+    public string HolderId => _proposal.Request.HolderId;
 
     /// <summary>When it ends on the nodes at the latest, as far as is known here.</summary>
-    public long EndsAt { get; set; } = long.MaxValue;
+    public long EndsAt { get; private set; } = long.MaxValue;
+
+    /// <summary>What was voted on, if the fences may live on as they are when it is released; else null.</summary>
+    public BallotPaper? Paper => _proposal.Paper is { } paper && paper.KeepsFence(_longestTtl) ? paper : null;
 
     /// <summary>Whether the votes were counted and are a majority.</summary>
     public bool IsGranted { get; private set; }
@@ -60,7 +64,7 @@ internal sealed class QuorumLease
     {
         lock (_gate)
         {
-            _votes[node.Index] = new NodeVote { Standing = NodeStanding.UnderWay, Interruptions = node.Interruptions };
+            _votes[node.Index] = new StandingVote { Standing = NodeStanding.UnderWay, Interruptions = node.Interruptions };
             return node.IsReady ? CancellationToken.None : (_connecting ??= new CancellationTokenSource()).Token;
         }
     }
@@ -80,6 +84,14 @@ internal sealed class QuorumLease
         }
     }
 
+    /// <summary>Its time counts anew.</summary>
+    public void Restart(TimeSpan ttl, long endsAt)
+    {
+        if (ttl > _longestTtl)
+            _longestTtl = ttl;
+        EndsAt = endsAt;
+    }
+
     /// <summary>A vote that comes after the count. One that nobody wants any more is taken back.</summary>
     public void VoteLate(IQuorumNode node, Vote vote)
     {
@@ -88,7 +100,7 @@ internal sealed class QuorumLease
         bool isInOrder = true;
         lock (_gate)
         {
-            ref NodeVote own = ref _votes[node.Index];
+            ref StandingVote own = ref _votes[node.Index];
             if (!_isOver)
             {
                 if (own.Standing == NodeStanding.UnderWay)
@@ -142,7 +154,7 @@ internal sealed class QuorumLease
 }
 
 /// <summary>A node's vote for a lease.</summary>
-internal record struct NodeVote
+internal record struct StandingVote
 {
     public NodeStanding Standing { get; set; }
 

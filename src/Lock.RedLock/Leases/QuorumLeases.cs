@@ -13,11 +13,11 @@ internal sealed class QuorumLeases(TimeProvider time)
     private int _sweepAt = Few;
 
     /// <summary>Begins the votes for a holder. Those of an earlier attempt of the same holder that are not sent yet end.</summary>
-    public QuorumLease Begin(AcquireRequest request, int nodes, int quorum)
+    public QuorumLease Begin(Proposal proposal, int nodes, int quorum)
     {
-        var lease = new QuorumLease(this, request.Key, request.HolderId, nodes, quorum);
-        while (!_leases.TryAdd(request.HolderId, lease))
-            End(request.HolderId);
+        var lease = new QuorumLease(this, proposal, nodes, quorum);
+        while (!_leases.TryAdd(lease.HolderId, lease))
+            End(lease.HolderId);
         if (Interlocked.Increment(ref _count) >= Volatile.Read(ref _sweepAt))
             Sweep();
         return lease;
@@ -27,8 +27,8 @@ internal sealed class QuorumLeases(TimeProvider time)
     public QuorumLease? Find(string holderId) => _leases.GetValueOrDefault(holderId);
 
     /// <summary>Counts a granted lease's time anew.</summary>
-    public void Restart(QuorumLease lease, TimeSpan ttl) =>
-        lease.EndsAt = time.GetTimestamp() + (long)(Math.Min(ttl.TotalSeconds, 1e9) * time.TimestampFrequency);
+    public void Restart(QuorumLease lease, TimeSpan ttl) => lease.Restart(
+        ttl, time.GetTimestamp() + (long)(Math.Min(ttl.TotalSeconds, 1e9) * time.TimestampFrequency));
 
     /// <summary>Ends a holder's lease and forgets it.</summary>
     /// <returns>The lease, so that its votes can be taken back.</returns>

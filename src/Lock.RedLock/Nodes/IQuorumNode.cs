@@ -29,9 +29,24 @@ internal interface IQuorumNode : IAsyncDisposable
     /// <exception cref="LockStoreException">No answer, or it may not vote yet.</exception>
     Task PrepareAsync(TimeSpan ttl, CancellationToken cancellationToken);
 
-    /// <summary>Asks for a vote, after preparing it where that is due.</summary>
-    /// <exception cref="LockStoreException">No answer.</exception>
-    Task<Vote> VoteAsync(AcquireRequest request, long proposedToken, CancellationToken cancellationToken);
+    /// <summary>Asks for a vote, after preparing it where that is due. It never goes on where it was asked: the answer comes on another
+    /// thread.</summary>
+    /// <param name="proposal">What is voted on.</param>
+    /// <param name="answers">Told of the vote.</param>
+    /// <param name="place">The node's place among those that are asked.</param>
+    /// <param name="cancellationToken">Ends the request as long as it has not been sent.</param>
+    void Vote(Proposal proposal, INodeAnswers<Vote> answers, int place, CancellationToken cancellationToken);
+
+    /// <summary>Ends a holder's lease.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="holderId">Whose lease.</param>
+    /// <param name="paper">What was voted on, where its fence may live on as it is; else null.</param>
+    /// <param name="answers">Told of the <see cref="StoreReply"/>, on another thread.</param>
+    /// <param name="place">The node's place among those that are asked.</param>
+    void Release(string key, string holderId, BallotPaper? paper, INodeAnswers<object> answers, int place);
+
+    /// <summary>What is asked of <see cref="Store"/> from now on comes behind all votes and releases that were asked for.</summary>
+    void Flush();
 
     /// <summary>Raises the holder's token to the one that was agreed on.</summary>
     /// <returns>False when the holder does not hold the lock there.</returns>

@@ -27,6 +27,7 @@ internal sealed class QuorumNodes
         _nodeTimeout = nodeTimeout;
         ConnectTimeout = connectTimeout;
         Time = time;
+        Alarms = AlarmClock.For(SystemClock.InPlaceOf(time));
     }
 
     /// <summary>All of them.</summary>
@@ -43,6 +44,9 @@ internal sealed class QuorumNodes
 
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; }
+
+    /// <summary>Rings when the time of a ballot is up.</summary>
+    public AlarmClock Alarms { get; }
 
     /// <summary>How long the answers of nodes are waited for that are ready.</summary>
     public TimeSpan LimitFor(TimeSpan ttl)
@@ -88,11 +92,11 @@ internal sealed class QuorumNodes
         string step, IReadOnlyList<IQuorumNode> asked, int enough, TimeSpan ttl, CancellationToken cancellationToken)
     {
         Task<object>[] preparing = [.. asked.Select(node => PreparedAsync(node, ttl))];
-        Ballot<object> ballot = await Ballot<object>.HoldAsync(
+        Ballot<object> ballot = await TaskBallot<object>.HoldAsync(
             preparing,
             (answers, _) => answers.Count(static answer => answer is not null) >= enough,
             ConnectTimeout,
-            Time,
+            Alarms,
             cancellationToken).ConfigureAwait(false);
         if (!Array.TrueForAll(preparing, static one => one.IsCompleted))
         {
@@ -115,7 +119,7 @@ internal sealed class QuorumNodes
         string step, IReadOnlyList<IQuorumNode> asked, IReadOnlyList<IQuorumNode> ready, Ballot<object> ballot)
     {
         IEnumerable<string> reasons = asked
-            .Select((node, i) => (ballot.Faults[i] as LockStoreException)?.Message ?? $"{node.Name} did not answer in time")
+            .Select((node, i) => (ballot.FaultOf(i) as LockStoreException)?.Message ?? $"{node.Name} did not answer in time")
             .Where((_, i) => !ready.Contains(asked[i]));
         return new LockStoreException(
             $"{ready.Count} of {Count} nodes are ready, {Needed} are needed ({step}): {string.Join("; ", reasons)}",

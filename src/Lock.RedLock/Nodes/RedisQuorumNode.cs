@@ -31,45 +31,22 @@ internal sealed class RedisQuorumNode : IQuorumNode
 
     public Task PrepareAsync(TimeSpan ttl, CancellationToken cancellationToken) => _health.PrepareAsync(ttl, cancellationToken);
 
-    public async Task<Vote> VoteAsync(AcquireRequest request, long proposedToken, CancellationToken cancellationToken)
+    public void Vote(Proposal proposal, INodeAnswers<Vote> answers, int place, CancellationToken cancellationToken)
     {
-        if (!_health.IsReadyFor(request.Ttl))
-            await _health.PrepareAsync(request.Ttl, cancellationToken).ConfigureAwait(false);
-        // Interrupted in this moment, it is asked under no note, and has to be prepared again.
-        string note = _health.Readiness?.Note ?? "";
-        RedisVote vote;
-        try
-        {
-            vote = await _voter.VoteAsync(request, note, proposedToken, _retention, cancellationToken).ConfigureAwait(false);
-            _health.Answered();
-        }
-        catch (LockStoreException)
-        {
-            _health.Failed();
-            throw;
-        }
-
-        switch (vote.Kind)
-        {
-            case RedisVoteKind.Granted:
-                return new Vote(VoteKind.Granted, vote.Token, vote.HeldBefore);
-            case RedisVoteKind.Busy:
-                return new Vote(VoteKind.Busy, Remaining: vote.Remaining, HolderId: vote.HolderId, IsStranger: vote.IsStranger);
-            case RedisVoteKind.NotAdmitted:
-                return await AbstainAsync(request.Ttl, note, cancellationToken).ConfigureAwait(false);
-            default:
-                return new Vote(VoteKind.Abstained, Remaining: vote.Remaining);
-        }
+        proposal.Paper ??= _voter.Write(proposal.Request, proposal.Token, _retention);
+        if (_health.IsReadyFor(proposal.Request.Ttl))
+            Ask(proposal, answers, place, cancellationToken);
+        else
+            _ = VoteWhenReadyAsync(proposal, answers, place, cancellationToken);
     }
 
-    /// <summary>It has lost its memory since it was made ready. Made ready again, it has no vote in this round: what it has on record came
-    /// behind the votes of the others.</summary>
-    private async Task<Vote> AbstainAsync(TimeSpan ttl, string note, CancellationToken cancellationToken)
+    public void Release(string key, string holderId, BallotPaper? paper, INodeAnswers<object> answers, int place)
     {
-        _health.Forget(note);
-        await _health.PrepareAsync(ttl, cancellationToken).ConfigureAwait(false);
-        RedisLife life = await _voter.ReadLifeAsync(cancellationToken).ConfigureAwait(false);
-        return new Vote(VoteKind.Abstained, Remaining: life.Rest);
+        var release = new NodeRelease(_voter.Store, paper, answers, place);
+        if (paper is null)
+            _voter.Release(release, key, holderId);
+        else
+            _voter.Release(release);
     }
 
     public Task<bool> RaiseTokenAsync(string key, string holderId, long token, CancellationToken cancellationToken) =>
@@ -81,9 +58,35 @@ internal sealed class RedisQuorumNode : IQuorumNode
     public async Task<bool> HasForgottenAsync(CancellationToken cancellationToken) =>
         !(await _voter.ReadLifeAsync(cancellationToken).ConfigureAwait(false)).Votes;
 
+    /// <summary>What is asked of the store from now on comes behind what was asked of the node.</summary>
+    public void Flush() => _voter.Flush();
+
     public async ValueTask DisposeAsync()
     {
         await _health.DisposeAsync().ConfigureAwait(false);
         await _voter.Store.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Interrupted in this moment, it is asked under no note, and has to be prepared again.</summary>
+    private void Ask(Proposal proposal, INodeAnswers<Vote> answers, int place, CancellationToken cancellationToken) => _voter.Vote(
+        new NodeVote(_voter, _health, proposal, _health.Readiness?.Note ?? "", answers, place, cancellationToken), _retention,
+        cancellationToken);
+
+    private async Task VoteWhenReadyAsync(
+        Proposal proposal, INodeAnswers<Vote> answers, int place, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _health.PrepareAsync(proposal.Request.Ttl, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            // Whoever asked has to come back first.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            answers.Fail(place, exception, isShared: false);
+            return;
+        }
+
+        Ask(proposal, answers, place, cancellationToken);
     }
 }

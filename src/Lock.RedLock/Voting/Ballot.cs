@@ -1,107 +1,124 @@
 namespace Locking;
 
-/// <summary>Asks several nodes at once, and ends as soon as the answers decide, or the time is up.</summary>
+/// <summary>The answers of several nodes, awaited as one: until they decide, the time is up, or the caller gives up.</summary>
 /// <remarks>Slow nodes are not waited for once the outcome is certain; what they answer later is told, so that it can be put
 /// right.</remarks>
-internal sealed class Ballot<T>
+internal abstract class Ballot<T> : Alarm, INodeAnswers<T>
     where T : class
 {
     private readonly Lock _gate = new();
 
-    /// <summary>Whoever waits goes on where the deciding answer came: the stores see to it that this is a pool thread with nothing else to
-    /// deliver.</summary>
-    private readonly TaskCompletionSource _decided = new();
+    /// <summary>Whoever waits goes on where the deciding answer came, unless that thread has other answers to deliver.</summary>
+    private readonly TaskCompletionSource _end = new();
     private readonly T?[] _answers;
-    private readonly Exception?[] _faults;
-    private readonly Func<IReadOnlyList<T?>, int, bool> _decides;
-    private readonly Action<int, T>? _late;
+    private Exception?[]? _faults;
+    private AlarmClock? _alarms;
+    private CancellationTokenRegistration _cancellation;
     private int _missing;
     private bool _isOver;
 
-    private Ballot(int nodes, Func<IReadOnlyList<T?>, int, bool> decides, Action<int, T>? late)
+    /// <summary>Begins it, before anybody is asked.</summary>
+    /// <param name="nodes">How many are asked.</param>
+    protected Ballot(int nodes)
     {
-        _late = late;
         _answers = new T?[nodes];
-        _faults = new Exception?[nodes];
-        _decides = decides;
         _missing = nodes;
     }
 
-    /// <summary>The answers when the ballot ended; null where there was none.</summary>
-    public T?[] Answers { get; private set; } = [];
+    /// <summary>The answers when the ballot ended, by place; null where there was none.</summary>
+    public T?[] Answers => _answers;
 
-    /// <summary>Why there was none; null where the time was up.</summary>
-    public Exception?[] Faults { get; private set; } = [];
+    /// <summary>Ends with the ballot; time that is up is no failure.</summary>
+    public Task End => _end.Task;
 
-    /// <summary>Holds a ballot.</summary>
-    /// <param name="asked">The requests, begun.</param>
-    /// <param name="decides">Whether the answers so far decide, given how many are still missing.</param>
+    /// <summary>Why there was no answer; null where there was one, or the time was up.</summary>
+    public Exception? FaultOf(int place) => _faults?[place];
+
+    /// <summary>Why there were no answers.</summary>
+    public IEnumerable<Exception> Faults => _faults?.OfType<Exception>() ?? [];
+
+    /// <summary>Limits it.</summary>
     /// <param name="limit">The longest wait.</param>
-    /// <param name="time">The clock.</param>
+    /// <param name="alarms">The clock.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    /// <param name="late">Told of each answer that comes when the ballot has ended and was counted without it.</param>
-    public static async Task<Ballot<T>> HoldAsync(
-        IReadOnlyList<Task<T>> asked,
-        Func<IReadOnlyList<T?>, int, bool> decides,
-        TimeSpan limit,
-        TimeProvider time,
-        CancellationToken cancellationToken,
-        Action<int, T>? late = null)
+    public void Limit(TimeSpan limit, AlarmClock alarms, CancellationToken cancellationToken)
     {
-        var ballot = new Ballot<T>(asked.Count, decides, late);
-        for (int i = 0; i < asked.Count; i++)
-            _ = ballot.CountAsync(asked[i], i);
-        try
+        _alarms = alarms;
+        alarms.Set(this, alarms.Clock.TimestampIn(limit));
+        if (cancellationToken.CanBeCanceled)
         {
-            await ballot._decided.Task.WaitAsync(limit, time, cancellationToken).ConfigureAwait(false);
+            _cancellation = cancellationToken.UnsafeRegister(
+                static (ballot, token) => ((Ballot<T>)ballot!).EndElsewhere(new OperationCanceledException(token)), this);
         }
-        catch (TimeoutException)
-        {
-            // Who has not answered by now counts as silent.
-        }
-        catch
-        {
-            lock (ballot._gate)
-                ballot._isOver = true;
-            throw;
-        }
-
-        lock (ballot._gate)
-        {
-            ballot._isOver = true;
-            ballot.Answers = [.. ballot._answers];
-            ballot.Faults = [.. ballot._faults];
-        }
-
-        return ballot;
     }
 
-    private async Task CountAsync(Task<T> asked, int node)
+    /// <inheritdoc/>
+    public void Answer(int place, T answer, bool isShared)
     {
-        T? answer = null;
-        Exception? fault = null;
-        try
-        {
-            answer = await asked.ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            fault = exception;
-        }
+        if (Count(place, answer, null, isShared))
+            return;
+        OnLate(place, answer);
+    }
 
-        bool decided, isOver;
+    /// <inheritdoc/>
+    public void Fail(int place, Exception fault, bool isShared) => Count(place, null, fault, isShared);
+
+    /// <summary>The time is up: who has not answered by now counts as silent.</summary>
+    internal override void Ring() => EndElsewhere(null);
+
+    /// <summary>Whether the answers so far decide.</summary>
+    /// <param name="answers">By place.</param>
+    /// <param name="missing">How many are still missing.</param>
+    protected abstract bool IsDecided(T?[] answers, int missing);
+
+    /// <summary>An answer came when the ballot had ended and was counted without it.</summary>
+    protected virtual void OnLate(int place, T answer)
+    {
+    }
+
+    /// <summary>Counts what a node has to say; false when the ballot was over.</summary>
+    private bool Count(int place, T? answer, Exception? fault, bool isShared)
+    {
         lock (_gate)
         {
-            isOver = _isOver;
-            _answers[node] = answer;
-            _faults[node] = fault;
+            if (_isOver)
+                return false;
+            _answers[place] = answer;
+            if (fault is not null)
+                (_faults ??= new Exception?[_answers.Length])[place] = fault;
             _missing--;
-            decided = _missing == 0 || _decides(_answers, _missing);
+            _isOver = _missing == 0 || IsDecided(_answers, _missing);
+            if (!_isOver)
+                return true;
         }
 
-        if (isOver && answer is not null)
-            _late?.Invoke(node, answer);
-        else if (decided)
-            _decided.TrySetResult();
+        if (isShared)
+            ThreadPool.UnsafeQueueUserWorkItem(static ballot => ballot.Finish(null), this, preferLocal: false);
+        else
+            Finish(null);
+        return true;
+    }
+
+    /// <summary>Ends it on the pool: here the alarm clock runs, or somebody's cancellation.</summary>
+    private void EndElsewhere(Exception? why)
+    {
+        lock (_gate)
+        {
+            if (_isOver)
+                return;
+            _isOver = true;
+        }
+
+        ThreadPool.UnsafeQueueUserWorkItem(static end => end.Ballot.Finish(end.Why), (Ballot: this, Why: why), preferLocal: false);
+    }
+
+    private void Finish(Exception? why)
+    {
+        _alarms?.Cancel(this);
+        _cancellation.Unregister();
+        if (why is OperationCanceledException cancelled)
+            _end.SetCanceled(cancelled.CancellationToken);
+        else
+            _end.SetResult();
     }
 }

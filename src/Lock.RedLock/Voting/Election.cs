@@ -12,17 +12,31 @@ internal sealed class Election(QuorumNodes nodes, QuorumLeases leases)
 
     /// <summary>Takes the lock for a holder, or asks again for it.</summary>
     /// <exception cref="LockStoreException">Too few nodes voted.</exception>
-    public async ValueTask<AcquireReply> RunAsync(AcquireRequest request, CancellationToken cancellationToken)
+    public ValueTask<AcquireReply> RunAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
         IReadOnlyList<IQuorumNode> asked = nodes.Asked();
         IReadOnlyList<IQuorumNode> ready = QuorumNodes.ReadyOf(asked, request.Ttl);
         if (ready.Count < nodes.Needed)
-            return await AskAllAsync(request, asked, cancellationToken).ConfigureAwait(false);
+            return AskAllAsync(request, asked, cancellationToken);
+        TimeSpan limit = nodes.LimitFor(request.Ttl);
+        return ready.Count == asked.Count
+            ? AskAsync(request, asked, ready, limit, cancellationToken)
+            : AskReadyAsync(request, asked, ready, limit, cancellationToken);
+    }
+
+    /// <summary>Asks those that are ready, and everybody if they do not suffice.</summary>
+    private async ValueTask<AcquireReply> AskReadyAsync(
+        AcquireRequest request,
+        IReadOnlyList<IQuorumNode> asked,
+        IReadOnlyList<IQuorumNode> ready,
+        TimeSpan limit,
+        CancellationToken cancellationToken)
+    {
         try
         {
-            return await AskAsync(request, asked, ready, nodes.LimitFor(request.Ttl), cancellationToken).ConfigureAwait(false);
+            return await AskAsync(request, asked, ready, limit, cancellationToken).ConfigureAwait(false);
         }
-        catch (LockStoreException exception) when (exception.IsTransient && ready.Count < asked.Count)
+        catch (LockStoreException exception) when (exception.IsTransient)
         {
             // Those that have to be made ready first are needed after all.
             try
@@ -60,22 +74,25 @@ internal sealed class Election(QuorumNodes nodes, QuorumLeases leases)
         TimeSpan limit,
         CancellationToken cancellationToken)
     {
-        QuorumLease lease = leases.Begin(request, nodes.Count, nodes.Needed);
-        long proposed = Proposal();
-        Task<Vote>[] votes = new Task<Vote>[ready.Count];
-        for (int i = 0; i < votes.Length; i++)
-            votes[i] = ready[i].VoteAsync(request, proposed, lease.Ask(ready[i]));
+        var proposal = new Proposal(request, NewToken());
+        QuorumLease lease = leases.Begin(proposal, nodes.Count, nodes.Needed);
+        var round = new VoteRound(ready, nodes.Count, nodes.Needed, lease);
+        round.Limit(limit, nodes.Alarms, cancellationToken);
+        round.Ask(proposal);
         for (int i = 0; ready.Count < asked.Count && i < asked.Count; i++)
         {
             if (!ready.Contains(asked[i]))
-                TaskFaults.Forget(AskLateAsync(asked[i], request, proposed, lease));
+                asked[i].Vote(proposal, new LateVote(asked[i], lease), 0, lease.Ask(asked[i]));
         }
 
         try
         {
-            Ballot<Vote> ballot = await Ballot<Vote>.HoldAsync(
-                votes, Decides, limit, nodes.Time, cancellationToken, (i, vote) => lease.VoteLate(ready[i], vote)).ConfigureAwait(false);
-            return await ConcludeAsync(request, ready, ballot, limit, lease, cancellationToken).ConfigureAwait(false);
+            await round.End.ConfigureAwait(false);
+            if (!round.IsGrantedAs(proposal))
+                return await ConcludeAsync(request, ready, round, limit, lease, cancellationToken).ConfigureAwait(false);
+            lease.Grant(ready, round.Answers, proposal.Token);
+            leases.Restart(lease, request.Ttl);
+            return AcquireReply.Granted(proposal.Token);
         }
         catch (Exception exception)
         {
@@ -86,46 +103,10 @@ internal sealed class Election(QuorumNodes nodes, QuorumLeases leases)
         }
     }
 
-    private static async Task AskLateAsync(IQuorumNode node, AcquireRequest request, long proposed, QuorumLease lease) =>
-        lease.VoteLate(node, await node.VoteAsync(request, proposed, lease.Ask(node)).ConfigureAwait(false));
-
-    /// <summary>Whether the votes so far decide. Nodes that were not asked are as good as silent.</summary>
-    private bool Decides(IReadOnlyList<Vote?> votes, int missing)
-    {
-        int yes = 0, before = 0, no = 0;
-        string? holder = null;
-        bool isSplit = false;
-        foreach (Vote? vote in votes)
-        {
-            if (vote is { Kind: VoteKind.Granted })
-            {
-                yes++;
-                if (vote.HeldBefore)
-                    before++;
-            }
-            else if (vote is { Kind: VoteKind.Busy })
-            {
-                no++;
-                holder ??= vote.HolderId;
-                isSplit |= vote.HolderId != holder && !vote.IsStranger;
-            }
-        }
-
-        // Asked again for a lease that stands: a majority that has it already tells its token, a mixed one does not.
-        if (yes >= nodes.Needed)
-            return before == 0 || before >= nodes.Needed;
-        if (yes + no + missing < nodes.Needed)
-            return true;
-
-        // Votes that went to several contenders: one of those with a vote must stay, so that somebody gets the lock, and whose own vote is
-        // the last to come is to know that it has one.
-        return no > nodes.Count - nodes.Needed && (missing == 0 || !isSplit);
-    }
-
     private async ValueTask<AcquireReply> ConcludeAsync(
         AcquireRequest request,
         IReadOnlyList<IQuorumNode> asked,
-        Ballot<Vote> ballot,
+        VoteRound ballot,
         TimeSpan limit,
         QuorumLease lease,
         CancellationToken cancellationToken)
@@ -185,13 +166,10 @@ internal sealed class Election(QuorumNodes nodes, QuorumLeases leases)
         {
             await Task.Delay(s_insistPause, nodes.Time, cancellationToken).ConfigureAwait(false);
             int[] others = Enumerable.Range(0, votes.Length).Where(i => votes[i] is { Kind: VoteKind.Busy }).ToArray();
-            Ballot<Vote> again = await Ballot<Vote>.HoldAsync(
-                [.. others.Select(i => asked[i].VoteAsync(request, Proposal(), lease.Ask(asked[i])))],
-                static (_, _) => false,
-                limit,
-                nodes.Time,
-                cancellationToken,
-                (i, vote) => lease.VoteLate(asked[others[i]], vote)).ConfigureAwait(false);
+            var again = new InsistRound([.. others.Select(i => asked[i])], lease);
+            again.Limit(limit, nodes.Alarms, cancellationToken);
+            again.Ask(new Proposal(request, NewToken()));
+            await again.End.ConfigureAwait(false);
             for (int i = 0; i < others.Length; i++)
                 votes[others[i]] = again.Answers[i];
             tally = new Tally(OfAllNodes(votes), nodes.Needed);
@@ -224,12 +202,12 @@ internal sealed class Election(QuorumNodes nodes, QuorumLeases leases)
         if (have >= nodes.Needed)
             return true;
         int needed = nodes.Needed - have;
-        Ballot<object> raised = await Ballot<object>.HoldAsync(
+        Ballot<object> raised = await TaskBallot<object>.HoldAsync(
             [.. lower.Select(async Task<object> (node) =>
                 await node.RaiseTokenAsync(request.Key, request.HolderId, token, CancellationToken.None).ConfigureAwait(false))],
             (answers, _) => answers.Count(static answer => answer is true) >= needed,
             limit,
-            nodes.Time,
+            nodes.Alarms,
             cancellationToken).ConfigureAwait(false);
         return raised.Answers.Count(static answer => answer is true) >= needed;
     }
@@ -239,7 +217,7 @@ internal sealed class Election(QuorumNodes nodes, QuorumLeases leases)
     /// Silent while nobody can have taken this holder for the one that has the majority: then nobody waits for its release, and a
     /// notice would only wake waiters for nothing, whose own votes wake others.
     /// </remarks>
-    private Task WithdrawAsync(IReadOnlyList<IQuorumNode> asked, AcquireRequest request, Ballot<Vote>? ballot, QuorumLease lease)
+    private Task WithdrawAsync(IReadOnlyList<IQuorumNode> asked, AcquireRequest request, VoteRound? ballot, QuorumLease lease)
     {
         if (asked.Count < nodes.Count)
             lease.TakeBackFrom(nodes.All.Except(asked));
@@ -265,7 +243,7 @@ internal sealed class Election(QuorumNodes nodes, QuorumLeases leases)
         return SettledAsync(prompt);
 
         bool MayHaveVoted(int i) => ballot is null || ballot.Answers[i] is { Kind: VoteKind.Granted } ||
-            (ballot.Answers[i] is null && ballot.Faults[i] is null or LockStoreException { MayHaveBeenApplied: true });
+            (ballot.Answers[i] is null && ballot.FaultOf(i) is null or LockStoreException { MayHaveBeenApplied: true });
     }
 
     private async Task SettledAsync(List<Task> withdrawals)
@@ -289,7 +267,7 @@ internal sealed class Election(QuorumNodes nodes, QuorumLeases leases)
         return all;
     }
 
-    private LockStoreException TooFewVotes(IReadOnlyList<IQuorumNode> asked, Ballot<Vote> ballot, Tally tally)
+    private LockStoreException TooFewVotes(IReadOnlyList<IQuorumNode> asked, VoteRound ballot, Tally tally)
     {
         var reasons = new List<string>();
         for (int i = 0; i < asked.Count; i++)
@@ -297,7 +275,7 @@ internal sealed class Election(QuorumNodes nodes, QuorumLeases leases)
             if (ballot.Answers[i] is { Kind: VoteKind.Abstained } abstained)
                 reasons.Add($"{asked[i].Name} has restarted and does not vote for another {abstained.Remaining?.TotalMilliseconds:0} ms");
             else if (ballot.Answers[i] is null)
-                reasons.Add(ballot.Faults[i] is LockStoreException fault ? fault.Message : $"{asked[i].Name} did not answer in time");
+                reasons.Add(ballot.FaultOf(i) is LockStoreException fault ? fault.Message : $"{asked[i].Name} did not answer in time");
         }
 
         return new LockStoreException(
@@ -311,7 +289,7 @@ internal sealed class Election(QuorumNodes nodes, QuorumLeases leases)
     }
 
     /// <summary>The token to agree on: this machine's microseconds.</summary>
-    private long Proposal() => (nodes.Time.GetUtcNow().Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
+    private long NewToken() => (nodes.Time.GetUtcNow().Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
 
     private static TimeSpan RandomPause() =>
         s_shortestSplitPause + (s_longestSplitPause - s_shortestSplitPause) * Random.Shared.NextDouble();

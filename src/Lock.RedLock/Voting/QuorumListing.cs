@@ -31,9 +31,12 @@ internal sealed class QuorumListing(QuorumNodes nodes)
     private async Task<IEnumerable<LockInfo>> GatherAsync(
         string step, Func<ILockStore, Task<IReadOnlyList<LockInfo>>> ask, CancellationToken cancellationToken)
     {
-        Ballot<IReadOnlyList<LockInfo>> ballot = await Ballot<IReadOnlyList<LockInfo>>.HoldAsync(
-            [.. nodes.Asked().Select(node => ask(node.Store))], static (_, _) => false, nodes.ConnectTimeout, nodes.Time, cancellationToken)
-            .ConfigureAwait(false);
+        Ballot<IReadOnlyList<LockInfo>> ballot = await TaskBallot<IReadOnlyList<LockInfo>>.HoldAsync(
+            [.. nodes.Asked().Select(node => ask(node.Store))],
+            static (_, _) => false,
+            nodes.ConnectTimeout,
+            nodes.Alarms,
+            cancellationToken).ConfigureAwait(false);
         int answered = ballot.Answers.Count(static answer => answer is not null);
         return answered >= nodes.Needed
             ? Merge([.. ballot.Answers.OfType<IReadOnlyList<LockInfo>>().SelectMany(static answer => answer)], nodes.Count - answered)
@@ -61,7 +64,7 @@ internal sealed class QuorumListing(QuorumNodes nodes)
         }
     }
 
-    private LockStoreException TooFewAnswers(string step, int answered, Exception?[] faults)
+    private LockStoreException TooFewAnswers(string step, int answered, IEnumerable<Exception> faults)
     {
         IEnumerable<string> reasons = faults.OfType<LockStoreException>().Select(static fault => fault.Message);
         return new LockStoreException(

@@ -19,7 +19,11 @@ internal sealed class StoreSteps(QuorumNodes nodes)
 
     /// <summary>Begins steps.</summary>
     public static Task<object>[] Begin(IReadOnlyList<IQuorumNode> asked, Func<ILockStore, ValueTask<StoreReply>> ask) =>
-        [.. asked.Select(async Task<object> (node) => await ask(node.Store).ConfigureAwait(false))];
+        [.. asked.Select(async Task<object> (node) =>
+        {
+            node.Flush();
+            return await ask(node.Store).ConfigureAwait(false);
+        })];
 
     /// <summary>The answers to steps that were begun.</summary>
     /// <param name="step">The step, for messages.</param>
@@ -38,22 +42,28 @@ internal sealed class StoreSteps(QuorumNodes nodes)
         CancellationToken cancellationToken,
         Action<int>? doneLate = null)
     {
-        Ballot<object> ballot = await Ballot<object>.HoldAsync(
+        Ballot<object> ballot = await TaskBallot<object>.HoldAsync(
             requests,
             (answers, missing) => decides(ByNode(asked, answers), missing),
             limit,
-            nodes.Time,
+            nodes.Alarms,
             cancellationToken,
             (i, answer) =>
             {
                 if (answer is StoreReply.Done)
                     doneLate?.Invoke(asked[i].Index);
             }).ConfigureAwait(false);
+        return Of(step, asked, ballot);
+    }
+
+    /// <summary>The answers of a ballot that has ended.</summary>
+    public StoreReplies Of(string step, IReadOnlyList<IQuorumNode> asked, Ballot<object> ballot)
+    {
         var reasons = new List<string>();
         for (int i = 0; i < asked.Count; i++)
         {
             if (ballot.Answers[i] is null)
-                reasons.Add((ballot.Faults[i] as LockStoreException)?.Message ?? $"{asked[i].Name} did not answer in time ({step})");
+                reasons.Add((ballot.FaultOf(i) as LockStoreException)?.Message ?? $"{asked[i].Name} did not answer in time ({step})");
         }
 
         return new StoreReplies(
@@ -63,7 +73,7 @@ internal sealed class StoreSteps(QuorumNodes nodes)
             ballot.Faults.FirstOrDefault(static fault => fault is LockStoreException));
     }
 
-    private StoreReply?[] ByNode(IReadOnlyList<IQuorumNode> asked, IReadOnlyList<object?> answers)
+    private StoreReply?[] ByNode(IReadOnlyList<IQuorumNode> asked, object?[] answers)
     {
         StoreReply?[] replies = new StoreReply?[nodes.Count];
         for (int i = 0; i < asked.Count; i++)

@@ -147,6 +147,15 @@ internal sealed class RedisConnection : IAsyncDisposable
     public Task<RedisResult> EvaluateAsync(RedisScript script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken) =>
         EvaluateAsync(script, keys, values, static answer => answer, cancellationToken);
 
+    /// <summary>Sends a script whose call is told of its end. Where no client is connected it is sent when one is.</summary>
+    public void Send(ScriptCall call, in StoreStepCall step, CancellationToken cancellationToken)
+    {
+        if (_slot.Current is { } ready)
+            call.Begin(_scripts, ready, step.Script, step.Keys, step.Values, cancellationToken);
+        else
+            _ = SendFirstAsync(call, step, cancellationToken);
+    }
+
     /// <summary>Runs a command that has no method of its own.</summary>
     /// <param name="command">The command.</param>
     /// <param name="arguments">Its arguments.</param>
@@ -229,6 +238,24 @@ internal sealed class RedisConnection : IAsyncDisposable
     {
         IConnectionMultiplexer client = await ConnectAsync(cancellationToken).ConfigureAwait(false);
         return await _scripts.SendAsync(client, script, keys, values, read, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task SendFirstAsync(ScriptCall call, StoreStepCall step, CancellationToken cancellationToken)
+    {
+        IConnectionMultiplexer client;
+        try
+        {
+            client = await ConnectAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            // Over the pool, since whoever sends may hold a gate.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            call.Refuse(exception);
+            return;
+        }
+
+        call.Begin(_scripts, client, step.Script, step.Keys, step.Values, cancellationToken);
     }
 
     private Task OnConnectedAsync(IConnectionMultiplexer client)

@@ -42,11 +42,13 @@ internal sealed class KeyLayout
     /// <summary>The layout of a format, with its own prefix or another.</summary>
     /// <param name="format">The format; null for the native one.</param>
     /// <param name="prefix">What stands before every key; null for the format's own.</param>
-    /// <param name="isNode">Whether the records are a quorum's votes: the holder's id alone, and a fence for each key.</param>
+    /// <param name="isNode">Whether the records are a quorum's votes: the holder's id, and a fence for each key.</param>
     public static KeyLayout Of(string? format, string? prefix, bool isNode = false) => (format ?? LockFormats.Native) switch
     {
-        LockFormats.Native => new(LockFormats.Native, prefix ?? "", ScriptSet.Strings, NativeChannel, !isNode),
-        LockFormats.RedLockNet => new(LockFormats.RedLockNet, prefix ?? "redlock:", ScriptSet.Strings, NativeChannel),
+        LockFormats.Native =>
+            new(LockFormats.Native, prefix ?? "", isNode ? ScriptSet.Votes : ScriptSet.Strings, NativeChannel, !isNode),
+        LockFormats.RedLockNet =>
+            new(LockFormats.RedLockNet, prefix ?? "redlock:", isNode ? ScriptSet.Votes : ScriptSet.Strings, NativeChannel),
         LockFormats.SimpleRedisMutex =>
             new(LockFormats.SimpleRedisMutex, prefix ?? "@simple-redis-mutex:lock-", ScriptSet.Strings, SimpleRedisMutexChannel),
         LockFormats.DistLock => new(LockFormats.DistLock, prefix ?? "lock:", ScriptSet.Hashes, NativeChannel),

@@ -23,32 +23,34 @@ internal readonly struct LockKeys
     public LockKeys(string record)
     {
         Record = record;
-        int open = record.IndexOf('{', StringComparison.Ordinal);
-        int close = open < 0 ? -1 : record.IndexOf('}', open + 1);
-        bool isTagged = close > open + 1;
         // A tag ends at the first closing brace: a record that is hashed whole and has one cannot be named by a tag.
-        IsSplitOnCluster = !isTagged && record.Contains('}', StringComparison.Ordinal);
+        IsSplitOnCluster = !IsTagged(record, out _) && record.Contains('}', StringComparison.Ordinal);
+        Fence = FenceOf(record);
+        Queue = Fence.AsSpan().ToArray();
+        Queue[^1] = QueueLetter;
+        Waiters = Fence.AsSpan().ToArray();
+        Waiters[^1] = WaitersLetter;
+    }
+
+    /// <summary>The fence of a record.</summary>
+    public static byte[] FenceOf(string record)
+    {
+        bool isTagged = IsTagged(record, out int open);
+        ReadOnlySpan<char> head = isTagged || open < 0 ? record : record.AsSpan(0, open);
         int length = Encoding.UTF8.GetByteCount(record);
-        string head = isTagged ? record : open < 0 ? record : record[..open];
-        byte[] stem = new byte[Encoding.UTF8.GetByteCount(head) + 2 + (isTagged ? 0 : length + 3)];
-        int at = Encoding.UTF8.GetBytes(head, stem);
-        stem[at++] = Mark;
+        byte[] fence = new byte[Encoding.UTF8.GetByteCount(head) + 2 + (isTagged ? 0 : length + 3)];
+        int at = Encoding.UTF8.GetBytes(head, fence);
+        fence[at++] = Mark;
         if (!isTagged)
         {
-            stem[at++] = (byte)'{';
-            at += Encoding.UTF8.GetBytes(record, stem.AsSpan(at));
-            stem[at++] = (byte)'}';
-            stem[at++] = Mark;
+            fence[at++] = (byte)'{';
+            at += Encoding.UTF8.GetBytes(record, fence.AsSpan(at));
+            fence[at++] = (byte)'}';
+            fence[at++] = Mark;
         }
 
-        byte[] queue = stem.AsSpan().ToArray();
-        byte[] waiters = stem.AsSpan().ToArray();
-        stem[at] = FenceLetter;
-        queue[at] = QueueLetter;
-        waiters[at] = WaitersLetter;
-        Fence = stem;
-        Queue = queue;
-        Waiters = waiters;
+        fence[at] = FenceLetter;
+        return fence;
     }
 
     /// <summary>Matches the fences of records that begin so, for SCAN; others may match as well.</summary>
@@ -108,5 +110,11 @@ internal readonly struct LockKeys
         return tag.Length > 2 && tag[0] == (byte)'{' && tag[^1] == (byte)'}' && tag.IndexOf(Mark) < 0
             ? Encoding.UTF8.GetString(tag[1..^1])
             : null;
+    }
+
+    private static bool IsTagged(string record, out int open)
+    {
+        open = record.IndexOf('{', StringComparison.Ordinal);
+        return open >= 0 && record.IndexOf('}', open + 1) > open + 1;
     }
 }

@@ -10,7 +10,7 @@ internal enum RedisVoteKind
 }
 
 /// <summary>A vote.</summary>
-internal sealed record RedisVote(
+internal readonly record struct RedisVote(
     RedisVoteKind Kind,
     long Token = 0,
     bool HeldBefore = false,

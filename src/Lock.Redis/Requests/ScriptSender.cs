@@ -39,8 +39,12 @@ internal sealed class ScriptSender(int database, string server, TimeSpan limit, 
         RedisValue[] values,
         Func<RedisResult, T> read,
         CancellationToken cancellationToken,
-        IScriptAlternative? alternative = null) =>
-        ScriptRequest<T>.Begin(this, client, script, keys, values, read, cancellationToken, alternative);
+        IScriptAlternative? alternative = null)
+    {
+        var request = new ScriptRequest<T>(read, alternative);
+        request.Begin(this, client, script, keys, values, cancellationToken);
+        return request.Answer;
+    }
 
     /// <inheritdoc cref="SilenceWatch.OnAnswer"/>
     public void OnAnswer(RedisKey[] keys) => silence.OnAnswer(keys);

@@ -4,12 +4,33 @@ namespace Locking;
 internal sealed class ScriptSet
 {
     private const string StringLayout = "record-string.lua";
+    private const string VoteLayout = "record-vote.lua";
 
     /// <summary>The record is a string with the holder id.</summary>
     public static readonly ScriptSet Strings = new(StringLayout);
 
     /// <summary>The record is a hash with the fields id and owner.</summary>
     public static readonly ScriptSet Hashes = new("record-hash.lua");
+
+    /// <summary>The record is a vote: a string with the holder id, and a byte behind it where somebody waits.</summary>
+    public static readonly ScriptSet Votes = new(VoteLayout);
+
+    /// <summary>The steps that a quorum takes besides, and its release.</summary>
+    public static readonly RedisScript Vote = new("vote-grant.lua", "vote-fast.lua", VoteLayout, "fence.lua", "vote-asked.lua", "vote.lua");
+
+    /// <inheritdoc cref="Vote"/>
+    public static readonly RedisScript ReleaseVote = new(
+        "release-vote-fast.lua", VoteLayout, "notify.lua", "release-vote-awaited.lua", "release-vote.lua");
+
+    /// <inheritdoc cref="Vote"/>
+    public static readonly RedisScript VoteBatch = new(
+        "vote-grant.lua", VoteLayout, "fence.lua", "notify.lua", "vote-asked.lua", "release-vote-awaited.lua", "vote-batch.lua");
+
+    /// <inheritdoc cref="Vote"/>
+    public static readonly RedisScript Raise = new(VoteLayout, "fence.lua", "raise.lua");
+
+    /// <inheritdoc cref="Vote"/>
+    public static readonly RedisScript Withdraw = new(VoteLayout, "withdraw.lua");
 
     /// <summary>Publishes a notice about nothing.</summary>
     public static readonly RedisScript Publish = new("publish.lua");
@@ -42,12 +63,10 @@ internal sealed class ScriptSet
         // Defining functions costs more than the few calls of the common case, which therefore stands before them.
         string[] acquire = [layout, "fence.lua", "queue.lua", "acquire.lua"];
         string[] release = [layout, "queue.lua", "notify.lua", "release.lua"];
-        string[] vote = [layout, "fence.lua", "vote.lua"];
         if (layout == StringLayout)
         {
             acquire = ["acquire-fast.lua", .. acquire];
             release = ["release-fast.lua", .. release];
-            vote = ["vote-fast.lua", .. vote];
         }
 
         Acquire = new RedisScript(acquire);
@@ -55,9 +74,6 @@ internal sealed class ScriptSet
         Release = new RedisScript(release);
         Force = new RedisScript(layout, "queue.lua", "notify.lua", "force.lua");
         Get = new RedisScript(layout, "fence.lua", "get.lua");
-        Vote = new RedisScript(vote);
-        Raise = new RedisScript(layout, "fence.lua", "raise.lua");
-        Withdraw = new RedisScript(layout, "withdraw.lua");
     }
 
     public RedisScript Acquire { get; }
@@ -69,10 +85,4 @@ internal sealed class ScriptSet
     public RedisScript Force { get; }
 
     public RedisScript Get { get; }
-
-    public RedisScript Vote { get; }
-
-    public RedisScript Raise { get; }
-
-    public RedisScript Withdraw { get; }
 }

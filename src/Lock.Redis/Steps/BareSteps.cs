@@ -2,9 +2,9 @@ using StackExchange.Redis;
 
 namespace Locking;
 
-/// <summary>The steps where the record is another client's, or a vote: it has the holder's id alone (or a hash), and token, owner and lines
-/// are in companions of the key.</summary>
-internal sealed class BareSteps(KeyLayout layout, ChannelNames channels, TimeSpan retention) : RecordSteps
+/// <summary>The steps where the record is another client's: it has the holder's id alone (or a hash), and token, owner and lines are in
+/// companions of the key.</summary>
+internal class BareSteps(KeyLayout layout, ChannelNames channels, TimeSpan retention) : RecordSteps
 {
     private readonly TimeSpan _retention = retention;
     private readonly RedisValue _retentionValue = Milliseconds(retention);

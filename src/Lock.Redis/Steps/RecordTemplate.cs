@@ -16,7 +16,7 @@ internal static class RecordTemplate
     {
         (string id, string behind) = (Escape(holderId), Escape(owner));
         int idLength = Encoding.UTF8.GetByteCount(id);
-        var template = new byte[idLength + Place.Length + Encoding.UTF8.GetByteCount(behind)];
+        byte[] template = new byte[idLength + Place.Length + Encoding.UTF8.GetByteCount(behind)];
         Encoding.UTF8.GetBytes(id, template);
         Place.CopyTo(template.AsSpan(idLength));
         Encoding.UTF8.GetBytes(behind, template.AsSpan(idLength + Place.Length));
@@ -30,7 +30,7 @@ internal static class RecordTemplate
         if (template.Count((byte)'%') != 1 || !token.TryFormat(digits, out int length, default, null) || length != Digits)
             return null;
         int at = template.IndexOf(Place) + 1;
-        var record = new byte[template.Length - 2 + Digits];
+        byte[] record = new byte[template.Length - 2 + Digits];
         template[..at].CopyTo(record);
         digits[..Digits].CopyTo(record.AsSpan(at));
         template[(at + 2)..].CopyTo(record.AsSpan(at + Digits));

@@ -16,7 +16,7 @@ public sealed class GuardTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var server in _servers)
+        foreach (BrokerServer server in _servers)
             await server.DisposeAsync();
         Directory.Delete(_parent, recursive: true);
     }
@@ -26,7 +26,7 @@ public sealed class GuardTests : IAsyncDisposable
     [InlineData(true)]
     public async Task An_emptied_or_renamed_directory_makes_no_second_broker_and_its_clients_find_the_first(bool renamed)
     {
-        var server = Start(out var began);
+        BrokerServer server = Start(out bool began);
         Assert.True(began);
         await using (var client = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath }))
             Assert.True((await client.TryAcquireAsync(Request("k", "A", keep: true), default)).IsGranted);
@@ -47,7 +47,7 @@ public sealed class GuardTests : IAsyncDisposable
 
         // Within a second it is there again, and so is what the next one needs.
         _time.Advance(TimeSpan.FromSeconds(1.5));
-        await using (var raw = await RawClient.UnixAsync(SocketPath))
+        await using (RawClient raw = await RawClient.UnixAsync(SocketPath))
             await raw.ExpectNothingAsync();
         await server.DisposeAsync();
         Start(out began);
@@ -59,8 +59,8 @@ public sealed class GuardTests : IAsyncDisposable
     [Fact]
     public async Task A_record_that_is_removed_alone_is_made_anew_with_all_that_is_held_since()
     {
-        var server = Start(out _);
-        await using var client = await RawClient.UnixAsync(SocketPath);
+        BrokerServer server = Start(out _);
+        await using RawClient client = await RawClient.UnixAsync(SocketPath);
         await client.AskAsync("""{"type":"lk-acquire","n":1,"key":"before","id":"A","ttl":60000,"keep":true}""");
         File.Delete(RecordFile.Of(SocketPath));
         await client.AskAsync("""{"type":"lk-acquire","n":2,"key":"meanwhile","id":"A","ttl":60000,"keep":true}""");
@@ -69,8 +69,9 @@ public sealed class GuardTests : IAsyncDisposable
         await client.AskAsync("""{"type":"lk-release","n":4,"key":"before","id":"A"}""");
         await server.DisposeAsync();
         Start(out _);
-        await using var next = await RawClient.UnixAsync(SocketPath);
-        foreach (var (key, type) in (ReadOnlySpan<(string, string)>)[("before", "lk-none"), ("meanwhile", "lk-info"), ("after", "lk-info")])
+        await using RawClient next = await RawClient.UnixAsync(SocketPath);
+        foreach ((string key, string type) in (ReadOnlySpan<(string, string)>)[("before", "lk-none"), ("meanwhile", "lk-info"),
+            ("after", "lk-info")])
             Assert.Equal(type,
                 next.AskAsync($$"""{"type":"lk-get","n":1,"key":"{{key}}"}""").GetAwaiter().GetResult().GetProperty("type").GetString());
     }
@@ -83,7 +84,7 @@ public sealed class GuardTests : IAsyncDisposable
         {
             squatter.Bind(PathGuard.AddressOf(SocketPath));
             MakePlace();
-            Start(out var began);
+            Start(out bool began);
             Assert.True(began);
             await using var store = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath });
             Assert.True((await store.TryAcquireAsync(Request("k", "A"), default)).IsGranted);
@@ -98,7 +99,7 @@ public sealed class GuardTests : IAsyncDisposable
     [Fact]
     public void Whose_process_listens_decides_whether_it_is_another_broker()
     {
-        Assert.Equal(GuardTaking.Taken, PathGuard.TryTake(SocketPath, out var guard));
+        Assert.Equal(GuardTaking.Taken, PathGuard.TryTake(SocketPath, out Socket? guard));
         using (guard)
         {
             Assert.Equal(GuardTaking.Another, PathGuard.TryTake(SocketPath, out _));
@@ -116,12 +117,12 @@ public sealed class GuardTests : IAsyncDisposable
     public async Task Without_a_guard_a_second_broker_grants_nothing_until_the_first_has_given_way()
     {
         MakePlace();
-        var first = Start(out _, usesGuard: false);
+        BrokerServer first = Start(out _, usesGuard: false);
         var holder = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath });
-        await using var held = holder;
+        await using BrokerLockStore held = holder;
         Assert.True((await holder.TryAcquireAsync(Request("k", "A"), default)).IsGranted);
         Directory.Delete(Place, recursive: true);
-        var second = Start(out var began, usesGuard: false);
+        BrokerServer second = Start(out bool began, usesGuard: false);
         Assert.True(began);
         Assert.InRange(second.Locks.Pause.Left.TotalSeconds, 1.5, 2);
         await using var other = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath });
@@ -142,7 +143,7 @@ public sealed class GuardTests : IAsyncDisposable
     public async Task A_directory_that_was_there_before_needs_no_pause()
     {
         MakePlace();
-        var server = Start(out _, usesGuard: false);
+        BrokerServer server = Start(out _, usesGuard: false);
         Assert.False(server.Locks.Pause.IsOn);
         await server.DisposeAsync();
     }

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Locking;
 
 public sealed class SecretTests
@@ -8,9 +10,9 @@ public sealed class SecretTests
         await using var broker = new TestBroker(options => options with { Secret = "open sesame" });
         Assert.True((await broker.Store().TryAcquireAsync(Request(), default)).IsGranted);
         Assert.True((await broker.Store(broker.TcpConnection).TryAcquireAsync(Request("other"), default)).IsGranted);
-        var raw = await broker.RawAsync();
+        RawClient raw = await broker.RawAsync();
         await raw.SendAsync("""{"type":"lk-hello","uuid":"lk-hello","nonce":"abc"}""");
-        var challenge = await raw.ReadLineAsync();
+        string? challenge = await raw.ReadLineAsync();
         Assert.StartsWith("""{"type":"lk-challenge","nonce":""", challenge);
         Assert.DoesNotContain("sesame", challenge);
     }
@@ -21,8 +23,8 @@ public sealed class SecretTests
     public async Task Who_does_not_is_told_so(string? secret, string message)
     {
         await using var broker = new TestBroker(options => options with { Secret = "open sesame" });
-        var store = broker.Store(broker.Connection with { Secret = secret });
-        var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(Request(), default).AsTask());
+        BrokerLockStore store = broker.Store(broker.Connection with { Secret = secret });
+        LockStoreException refused = await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(Request(), default).AsTask());
         Assert.Contains(message, refused.Message);
         Assert.False(refused.IsTransient);
         Assert.False(refused.MayHaveBeenApplied);
@@ -48,8 +50,8 @@ public sealed class SecretTests
     public async Task A_broker_that_does_not_know_the_secret_is_not_trusted()
     {
         await using var broker = new TestBroker();
-        var store = broker.Store(broker.Connection with { Secret = "open sesame" });
-        var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(Request(), default).AsTask());
+        BrokerLockStore store = broker.Store(broker.Connection with { Secret = "open sesame" });
+        LockStoreException refused = await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(Request(), default).AsTask());
         Assert.Contains("does not know the shared secret", refused.Message);
     }
 
@@ -57,8 +59,8 @@ public sealed class SecretTests
     public async Task A_published_client_hears_that_it_cannot_come_in()
     {
         await using var broker = new TestBroker(options => options with { Secret = "open sesame" });
-        var raw = await broker.RawAsync();
-        var answer = await raw.AskAsync("""{"type":"lock","uuid":"U1","key":"k"}""");
+        RawClient raw = await broker.RawAsync();
+        JsonElement answer = await raw.AskAsync("""{"type":"lock","uuid":"U1","key":"k"}""");
         Assert.Equal("U1", answer.GetProperty("uuid").GetString());
         Assert.Contains("shared secret", answer.GetProperty("error").GetString());
         Assert.Null(await Look(broker));
@@ -68,8 +70,8 @@ public sealed class SecretTests
     public async Task Our_own_requests_without_the_proof_are_refused()
     {
         await using var broker = new TestBroker(options => options with { Secret = "open sesame" });
-        var raw = await broker.RawAsync();
-        var answer = await raw.AskAsync("""{"type":"lk-acquire","n":1,"key":"k","id":"I","owner":"o","ttl":1000}""");
+        RawClient raw = await broker.RawAsync();
+        JsonElement answer = await raw.AskAsync("""{"type":"lk-acquire","n":1,"key":"k","id":"I","owner":"o","ttl":1000}""");
         Assert.Equal("lk-denied", answer.GetProperty("type").GetString());
         Assert.Null(await Look(broker));
     }
@@ -80,7 +82,7 @@ public sealed class SecretTests
     [InlineData("192.0.2.1")]
     public void Beyond_the_loopback_it_takes_a_secret_or_an_explicit_word(string host)
     {
-        var refused = Assert.Throws<ArgumentException>(() => new BrokerServer(new BrokerServerOptions { Host = host }));
+        ArgumentException refused = Assert.Throws<ArgumentException>(() => new BrokerServer(new BrokerServerOptions { Host = host }));
         Assert.Contains(host, refused.Message);
         Assert.Contains("--insecure", refused.Message);
         _ = new BrokerServer(new BrokerServerOptions { Host = host, Secret = "open sesame" });

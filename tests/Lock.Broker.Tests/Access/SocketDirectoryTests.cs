@@ -13,7 +13,7 @@ public sealed class SocketDirectoryTests : IDisposable
     [Fact]
     public async Task A_missing_directory_is_made_for_this_user_alone_and_so_is_the_socket()
     {
-        var path = Path.Combine(_root, "deep", "own", "broker.sock");
+        string path = Path.Combine(_root, "deep", "own", "broker.sock");
         await using var server = new BrokerServer(new BrokerServerOptions { Path = path });
         Assert.True(server.TryStart());
         Assert.Equal(
@@ -33,8 +33,8 @@ public sealed class SocketDirectoryTests : IDisposable
     [Fact]
     public void A_link_is_refused()
     {
-        var real = Directory.CreateDirectory(Path.Combine(_root, "real")).FullName;
-        var link = Path.Combine(_root, "link");
+        string real = Directory.CreateDirectory(Path.Combine(_root, "real")).FullName;
+        string link = Path.Combine(_root, "link");
         Directory.CreateSymbolicLink(link, real);
         Assert.Contains("symbolic link", Refusal(link).Message);
     }
@@ -42,7 +42,7 @@ public sealed class SocketDirectoryTests : IDisposable
     [Fact]
     public void A_file_in_its_place_is_refused()
     {
-        var file = Path.Combine(_root, "file");
+        string file = Path.Combine(_root, "file");
         File.WriteAllText(file, "");
         Assert.Contains($"'{file}'", Refusal(file).Message);
     }
@@ -51,7 +51,7 @@ public sealed class SocketDirectoryTests : IDisposable
     public void Somebody_elses_directory_is_refused()
     {
         // What belongs to another user is there on every machine: the root directory for a user, one given away for root.
-        var foreign = "/";
+        string foreign = "/";
         if (UnixFiles.UserId == 0)
         {
             foreign = Directory.CreateDirectory(Path.Combine(_root, "foreign"),
@@ -67,7 +67,7 @@ public sealed class SocketDirectoryTests : IDisposable
     [Fact]
     public async Task A_socket_that_a_dead_broker_left_behind_is_replaced_and_a_living_one_is_not()
     {
-        var path = Path.Combine(_root, "broker.sock");
+        string path = Path.Combine(_root, "broker.sock");
         await File.WriteAllTextAsync(path, "");
         await using var first = new BrokerServer(new BrokerServerOptions { Path = path });
         Assert.True(first.TryStart());
@@ -81,30 +81,30 @@ public sealed class SocketDirectoryTests : IDisposable
     public async Task A_full_disk_is_a_clear_error_of_the_broker_and_of_those_who_launch_it()
     {
         // A directory in which nothing can be made stands for a full one: the same call fails.
-        var path = Path.Combine("/proc/self", "broker.sock");
+        string path = Path.Combine("/proc/self", "broker.sock");
         await using var server = new BrokerServer(new BrokerServerOptions { Path = path });
         Assert.Contains("/proc/self", Assert.Throws<LockStoreException>(() => server.TryStart()).Message);
         await using var store = new BrokerLockStore(new BrokerLockSettings { Path = path, Launch = true });
-        var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
+        LockStoreException refused = await Assert.ThrowsAsync<LockStoreException>(() => store.GetAsync("k", default).AsTask());
         Assert.Contains("/proc/self", refused.Message);
     }
 
     [Fact]
     public void The_default_path_follows_from_the_user_alone()
     {
-        var before = BrokerPaths.DefaultSocket;
-        var variables = new[] { "TMPDIR", "XDG_RUNTIME_DIR", "HOME" };
-        var kept = variables.Select(Environment.GetEnvironmentVariable).ToArray();
+        string before = BrokerPaths.DefaultSocket;
+        string[] variables = new[] { "TMPDIR", "XDG_RUNTIME_DIR", "HOME" };
+        string?[] kept = variables.Select(Environment.GetEnvironmentVariable).ToArray();
         try
         {
-            foreach (var variable in variables)
+            foreach (string? variable in variables)
                 Environment.SetEnvironmentVariable(variable, "/elsewhere");
             Assert.Equal(before, BrokerPaths.DefaultSocket);
             Assert.Equal($"/tmp/lock-{UnixFiles.UserId}/broker.sock", before);
         }
         finally
         {
-            for (var i = 0; i < variables.Length; i++)
+            for (int i = 0; i < variables.Length; i++)
                 Environment.SetEnvironmentVariable(variables[i], kept[i]);
         }
     }

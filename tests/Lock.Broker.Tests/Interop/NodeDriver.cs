@@ -33,13 +33,13 @@ internal sealed class NodeDriver : IAsyncDisposable
     /// <summary>Gives an order and hears what came of it.</summary>
     public async Task<JsonElement> DoAsync(string what, object details)
     {
-        var number = Interlocked.Increment(ref _last);
-        var answer =
+        int number = Interlocked.Increment(ref _last);
+        TaskCompletionSource<JsonElement> answer =
             _asked.GetOrAdd(number, _ => new TaskCompletionSource<JsonElement>(TaskCreationOptions.RunContinuationsAsynchronously));
         var command = (JsonObject)JsonSerializer.SerializeToNode(details)!;
         command["do"] = what;
         command["n"] = number;
-        var line = command.ToJsonString();
+        string line = command.ToJsonString();
         lock (_asked)
         {
             _process.StandardInput.WriteLine(line);
@@ -52,8 +52,8 @@ internal sealed class NodeDriver : IAsyncDisposable
     /// <summary>As <see cref="DoAsync"/>, where nothing may go wrong.</summary>
     public async Task<JsonElement> MustAsync(string what, object details)
     {
-        var answer = await DoAsync(what, details);
-        Assert.False(answer.TryGetProperty("problem", out var problem), $"{what}: {problem}");
+        JsonElement answer = await DoAsync(what, details);
+        Assert.False(answer.TryGetProperty("problem", out JsonElement problem), $"{what}: {problem}");
         return answer;
     }
 
@@ -72,7 +72,7 @@ internal sealed class NodeDriver : IAsyncDisposable
     {
         for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
         {
-            var packages = Path.Combine(directory.FullName, ".testbed", "node");
+            string packages = Path.Combine(directory.FullName, ".testbed", "node");
             if (Directory.Exists(Path.Combine(packages, "node_modules", "live-mutex")))
                 return packages;
         }
@@ -87,11 +87,11 @@ internal sealed class NodeDriver : IAsyncDisposable
             if (!line.StartsWith('{'))
                 continue;
             var answer = JsonElement.Parse(line);
-            if (_asked.TryRemove(answer.GetProperty("n").GetInt32(), out var asked))
+            if (_asked.TryRemove(answer.GetProperty("n").GetInt32(), out TaskCompletionSource<JsonElement>? asked))
                 asked.TrySetResult(answer);
         }
 
-        foreach (var asked in _asked.Values)
+        foreach (TaskCompletionSource<JsonElement> asked in _asked.Values)
             asked.TrySetException(new InvalidOperationException("Node.js has ended."));
     }
 }

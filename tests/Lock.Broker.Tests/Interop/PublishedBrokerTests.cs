@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 using Locking.Conformance;
 
 namespace Locking;
@@ -22,7 +23,7 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        foreach (var store in _stores)
+        foreach (IAsyncDisposable store in _stores)
             await store.DisposeAsync();
         await _node.DisposeAsync();
     }
@@ -30,10 +31,10 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
     [Fact]
     public async Task Lock_and_unlock_without_a_token()
     {
-        var reply = await Store().TryAcquireAsync(Request("k", out var id), default);
+        AcquireReply reply = await Store().TryAcquireAsync(Request("k", out string id), default);
         Assert.True(reply.IsGranted);
         Assert.Null(reply.FencingToken);
-        var other = Store();
+        BrokerLockStore other = Store();
         Assert.False((await other.TryAcquireAsync(Request("k", out _), default)).IsGranted);
         Assert.Equal(StoreReply.Done, await ((BrokerLockStore)_stores[0]).TryReleaseAsync("k", id, default));
         Assert.True((await other.TryAcquireAsync(Request("k", out _), default)).IsGranted);
@@ -43,7 +44,7 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
     public async Task Handles_work_with_a_fixed_lease()
     {
         await using var locks = new StoreLock(Store(), new LockOptions { AutoRenew = false });
-        await using var handle = await locks.LockAsync("k");
+        await using ILockHandle handle = await locks.LockAsync("k");
         Assert.Null(handle.FencingToken);
         Assert.InRange(handle.Remaining.TotalSeconds, 25, 30);
         Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
@@ -53,13 +54,13 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
     public async Task It_waits_for_their_client_and_their_client_for_it()
     {
         await _node.MustAsync("acquire", new { client = "a", key = "k" });
-        var store = Store();
-        var waiting = store.AcquireAsync(Request("k", out var id), Timeout.InfiniteTimeSpan, default).AsTask();
+        BrokerLockStore store = Store();
+        Task<AcquireReply> waiting = store.AcquireAsync(Request("k", out string id), Timeout.InfiniteTimeSpan, default).AsTask();
         await Task.Delay(200);
         Assert.False(waiting.IsCompleted);
         await _node.MustAsync("release", new { client = "a", key = "k" });
         Assert.True((await waiting.WaitAsync(Eventually.Patience)).IsGranted);
-        var theirs = _node.MustAsync("acquire", new { client = "a", key = "k" });
+        Task<JsonElement> theirs = _node.MustAsync("acquire", new { client = "a", key = "k" });
         await Task.Delay(100);
         Assert.False(theirs.IsCompleted);
         Assert.Equal(StoreReply.Done, await store.TryReleaseAsync("k", id, default));
@@ -73,13 +74,14 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
         for (var held = TimeSpan.FromSeconds(1.5); ; held *= 2)
         {
             await _node.MustAsync("acquire", new { client = "a", key = "k" });
-            var began = TimeProvider.System.GetTimestamp();
-            var store = Store();
-            var waiting =
-                store.AcquireAsync(Request("k", out var id, TimeSpan.FromMilliseconds(800)), Timeout.InfiniteTimeSpan, default).AsTask();
+            long began = TimeProvider.System.GetTimestamp();
+            BrokerLockStore store = Store();
+            Task<AcquireReply> waiting =
+                store.AcquireAsync(Request("k", out string id, TimeSpan.FromMilliseconds(800)), Timeout.InfiniteTimeSpan, default)
+                    .AsTask();
             await Task.Delay(held);
             await _node.MustAsync("release", new { client = "a", key = "k" });
-            var reply = await waiting.WaitAsync(Eventually.Patience);
+            AcquireReply reply = await waiting.WaitAsync(Eventually.Patience);
             Assert.True(reply.IsGranted);
 
             // Never later than the grant itself, and not so early that the lease would seem to be over.
@@ -95,7 +97,7 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
     public async Task A_wait_that_ends_leaves_the_queue_and_stalls_nobody()
     {
         await _node.MustAsync("acquire", new { client = "a", key = "k", @as = "1" });
-        var store = Store();
+        BrokerLockStore store = Store();
         Assert.False((await store.AcquireAsync(Request("k", out _), TimeSpan.FromMilliseconds(100), default)).IsGranted);
         await _node.MustAsync("release", new { client = "a", key = "k", @as = "1" });
         await _node.MustAsync("acquire", new { client = "a", key = "k", @as = "2" }).WaitAsync(Eventually.Patience);
@@ -105,7 +107,7 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
     public async Task Force_takes_the_lock_from_their_client()
     {
         await _node.MustAsync("acquire", new { client = "a", key = "k" });
-        var store = Store();
+        BrokerLockStore store = Store();
         Assert.True(await store.ForceReleaseAsync("k", default));
         Assert.True((await store.TryAcquireAsync(Request("k", out _), default)).IsGranted);
     }
@@ -113,10 +115,11 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
     [Fact]
     public async Task What_it_lacks_is_said()
     {
-        var store = Store();
-        var request = Request("k", out var id);
+        BrokerLockStore store = Store();
+        AcquireRequest request = Request("k", out string id);
         await store.TryAcquireAsync(request, default);
-        var extend = await Assert.ThrowsAsync<LockStoreException>(() => store.TryExtendAsync("k", id, s_ttl, default).AsTask());
+        LockStoreException extend =
+            await Assert.ThrowsAsync<LockStoreException>(() => store.TryExtendAsync("k", id, s_ttl, default).AsTask());
         Assert.False(extend.IsTransient);
         Assert.Contains("cannot lengthen a lease", extend.Message);
         Assert.Contains("cannot tell who holds",
@@ -131,7 +134,8 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
     {
         var store = new BrokerLockStore(new BrokerLockSettings { Port = _port, Secret = "hidden" });
         _stores.Add(store);
-        var refused = await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(Request("k", out _), default).AsTask());
+        LockStoreException refused =
+            await Assert.ThrowsAsync<LockStoreException>(() => store.TryAcquireAsync(Request("k", out _), default).AsTask());
         Assert.Contains("connection.secret", refused.Message);
         Assert.DoesNotContain("hidden", refused.ToString());
     }
@@ -139,8 +143,8 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
     [Fact]
     public async Task Leases_are_lost_with_the_connection()
     {
-        var store = Store();
-        await store.TryAcquireAsync(Request("k", out var id), default);
+        BrokerLockStore store = Store();
+        await store.TryAcquireAsync(Request("k", out string id), default);
         var lost = new TaskCompletionSource<StoreLoss>(TaskCreationOptions.RunContinuationsAsynchronously);
         store.LeaseLost += loss => lost.TrySetResult(loss);
         await _node.DisposeAsync();
@@ -156,7 +160,7 @@ public sealed class PublishedBrokerTests : IAsyncLifetime
         do
         {
             listener.Start();
-            var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+            int port = ((IPEndPoint)listener.LocalEndpoint).Port;
             listener.Stop();
 
             // The published broker accepts no port above this.

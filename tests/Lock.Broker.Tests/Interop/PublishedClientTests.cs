@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Locking.Conformance;
 
 namespace Locking;
@@ -26,7 +27,7 @@ public sealed class PublishedClientTests : IAsyncLifetime
         Assert.True((await _node.MustAsync("acquire", new { client = "a", key = "k" })).GetProperty("acquired").GetBoolean());
         Assert.Null(await _broker.Lock().TryLockAsync("k"));
         Assert.True((await _node.MustAsync("release", new { client = "a", key = "k" })).GetProperty("unlocked").GetBoolean());
-        await using var handle = await _broker.Lock().TryLockAsync("k");
+        await using ILockHandle? handle = await _broker.Lock().TryLockAsync("k");
         Assert.NotNull(handle);
     }
 
@@ -34,9 +35,9 @@ public sealed class PublishedClientTests : IAsyncLifetime
     public async Task Contention_between_both_transports_is_first_in_first_out()
     {
         await _node.MustAsync("acquire", new { client = "a", key = "k", @as = "1" });
-        var second = _node.MustAsync("acquire", new { client = "b", key = "k", @as = "2" });
+        Task<JsonElement> second = _node.MustAsync("acquire", new { client = "b", key = "k", @as = "2" });
         await WaitersAsync(1);
-        var third = _node.MustAsync("acquire", new { client = "a", key = "k", @as = "3" });
+        Task<JsonElement> third = _node.MustAsync("acquire", new { client = "a", key = "k", @as = "3" });
         await WaitersAsync(2);
         await _node.MustAsync("release", new { client = "a", key = "k", @as = "1" });
         await second;
@@ -49,14 +50,14 @@ public sealed class PublishedClientTests : IAsyncLifetime
     public async Task A_request_that_times_out_is_repeated_and_keeps_its_place()
     {
         await _node.MustAsync("acquire", new { client = "a", key = "k", @as = "1" });
-        var second = _node.MustAsync("acquire",
+        Task<JsonElement> second = _node.MustAsync("acquire",
             new { client = "b", key = "k", @as = "2", options = new { lockRequestTimeout = 1500, maxRetries = 20 } });
         await WaitersAsync(1);
 
         // Each repetition gives the claim to its connection once more.
-        var waiting =
+        BrokerClaim waiting =
             Assert.Single(_broker.Server.Locks.Table.Everything().OfType<BrokerClaim>(), static claim => claim.State == ClaimState.Waiting);
-        var first = waiting.AttachedAt;
+        long first = waiting.AttachedAt;
         await Eventually.TrueAsync(() => waiting.AttachedAt != first, "the request is repeated");
         Assert.Equal(1, _broker.Server.Locks.Table.Report("k").Waiters);
         await _node.MustAsync("release", new { client = "a", key = "k", @as = "1" });
@@ -67,7 +68,7 @@ public sealed class PublishedClientTests : IAsyncLifetime
     public async Task A_request_that_is_given_up_leaves_the_queue()
     {
         await _node.MustAsync("acquire", new { client = "a", key = "k", @as = "1" });
-        var answer =
+        JsonElement answer =
             await _node.DoAsync("acquire", new { client = "b", key = "k", options = new { lockRequestTimeout = 50, maxRetries = 2 } });
         Assert.True(answer.TryGetProperty("problem", out _));
         await WaitersAsync(0);
@@ -78,7 +79,7 @@ public sealed class PublishedClientTests : IAsyncLifetime
     {
         await _node.MustAsync("acquire", new { client = "a", key = "k", @as = "1", options = new { ttl = 100 } });
         await _node.MustAsync("acquire", new { client = "b", key = "k", @as = "2" });
-        var waiting = _broker.Lock().LockAsync("k").AsTask();
+        Task<ILockHandle> waiting = _broker.Lock().LockAsync("k").AsTask();
         await WaitersAsync(1);
         Assert.True((await _node.MustAsync("release", new { client = "a", key = "k", @as = "1" })).GetProperty("unlocked").GetBoolean());
         Assert.False(waiting.IsCompleted);
@@ -90,7 +91,7 @@ public sealed class PublishedClientTests : IAsyncLifetime
     public async Task A_wrong_id_is_an_error_and_changes_nothing_and_force_takes_the_lock_away()
     {
         await _node.MustAsync("acquire", new { client = "a", key = "k" });
-        var wrong = await _node.DoAsync("release", new { client = "b", key = "k", options = new { id = "wrong" } });
+        JsonElement wrong = await _node.DoAsync("release", new { client = "b", key = "k", options = new { id = "wrong" } });
         Assert.Contains("correct uuid", wrong.GetProperty("problem").GetString());
         Assert.NotNull(await _broker.Lock().GetAsync("k"));
         await _node.MustAsync("release", new { client = "b", key = "k", options = new { force = true } });
@@ -102,7 +103,7 @@ public sealed class PublishedClientTests : IAsyncLifetime
     {
         await _node.MustAsync("acquire", new { client = "a", key = "s", @as = "1", options = new { max = 2 } });
         await _node.MustAsync("acquire", new { client = "b", key = "s", @as = "2", options = new { max = 2 } });
-        var third = _node.MustAsync("acquire", new { client = "b", key = "s", @as = "3", options = new { max = 2 } });
+        Task<JsonElement> third = _node.MustAsync("acquire", new { client = "b", key = "s", @as = "3", options = new { max = 2 } });
         await WaitersAsync(1, "s");
         Assert.False(third.IsCompleted);
         await _node.MustAsync("release", new { client = "a", key = "s", @as = "1" });
@@ -115,7 +116,7 @@ public sealed class PublishedClientTests : IAsyncLifetime
         await _node.MustAsync("acquire", new { client = "a", key = "mine" });
         await _node.MustAsync("acquire", new { client = "b", key = "other" });
         await _node.MustAsync("close", new { client = "a" });
-        await using var handle = await _broker.Lock().LockAsync("mine", new LockOptions { WaitTimeout = TimeSpan.FromSeconds(5) });
+        await using ILockHandle handle = await _broker.Lock().LockAsync("mine", new LockOptions { WaitTimeout = TimeSpan.FromSeconds(5) });
         Assert.Null(await _broker.Lock().TryLockAsync("other"));
     }
 
@@ -125,7 +126,7 @@ public sealed class PublishedClientTests : IAsyncLifetime
         await _node.MustAsync("acquire", new { client = "a", key = "schlüssel/鍵/🔑" });
         Assert.Null(await _broker.Lock().TryLockAsync("schlüssel/鍵/🔑"));
         await _node.MustAsync("release", new { client = "a", key = "schlüssel/鍵/🔑" });
-        await using var handle = await _broker.Lock().TryLockAsync("schlüssel/鍵/🔑");
+        await using ILockHandle? handle = await _broker.Lock().TryLockAsync("schlüssel/鍵/🔑");
         Assert.NotNull(handle);
     }
 
@@ -133,7 +134,7 @@ public sealed class PublishedClientTests : IAsyncLifetime
     public async Task Strange_lines_of_others_do_not_disturb_it()
     {
         await _node.MustAsync("acquire", new { client = "a", key = "k" });
-        var strange = await _broker.RawAsync(tcp: true);
+        RawClient strange = await _broker.RawAsync(tcp: true);
         await strange.SendAsync("null");
         await strange.SendAsync("[1]");
         await strange.SendAsync("{not json");
@@ -144,17 +145,17 @@ public sealed class PublishedClientTests : IAsyncLifetime
     [Fact]
     public async Task A_thousand_acquisitions_never_overlap_while_a_bystander_comes_and_goes()
     {
-        var file = Path.Combine(Path.GetTempPath(), $"lock-churn-{Guid.NewGuid():N}");
+        string file = Path.Combine(Path.GetTempPath(), $"lock-churn-{Guid.NewGuid():N}");
         var options = new { port = Port, host = "127.0.0.1" };
         var workers = new List<Task<System.Text.Json.JsonElement>>();
-        foreach (var name in new[] { "c", "d", "e", "f" })
+        foreach (string? name in new[] { "c", "d", "e", "f" })
         {
             await _node.MustAsync("open", new { client = name, options });
             workers.Add(_node.MustAsync("cycles", new { client = name, key = "churn", times = 250, file }));
         }
 
-        var churn = _node.MustAsync("churn", new { times = 24, every = 25, options });
-        foreach (var worker in workers)
+        Task<JsonElement> churn = _node.MustAsync("churn", new { times = 24, every = 25, options });
+        foreach (Task<JsonElement> worker in workers)
             Assert.Equal(0, (await worker).GetProperty("overlaps").GetInt32());
         await churn;
     }
@@ -163,7 +164,7 @@ public sealed class PublishedClientTests : IAsyncLifetime
 
     private async Task WaitersAsync(int count, string key = "k")
     {
-        for (var i = 0; _broker.Server.Locks.Table.Report(key).Waiters != count; i++)
+        for (int i = 0; _broker.Server.Locks.Table.Report(key).Waiters != count; i++)
         {
             Assert.True(i < 2000, $"{_broker.Server.Locks.Table.Report(key).Waiters} wait, not {count}");
             await Task.Delay(5);

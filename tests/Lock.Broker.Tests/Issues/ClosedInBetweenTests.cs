@@ -17,13 +17,13 @@ public class ClosedInBetweenTests
         await using var locks = new StoreLock(
             new BrokerLockStore(new BrokerLockSettings { Host = "127.0.0.1", Port = ((IPEndPoint)listener.LocalEndpoint).Port }));
         using var client = new RelayedOnce(listener, broker.Server.Port);
-        await using var handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromMinutes(5) });
+        await using ILockHandle handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromMinutes(5) });
 
         client.CloseTowardsTheClient();
         await client.Ended;
         await Eventually.TrueAsync(() => broker.Server.ConnectionCount == 0, "the broker has heard of the end");
 
-        await using var other = broker.Lock();
+        await using StoreLock other = broker.Lock();
         Assert.Null(await other.TryLockAsync("k"));
         Assert.Equal(handle.Id, (await other.GetAsync("k"))?.Id);
         handle.ThrowIfLost();
@@ -39,7 +39,7 @@ public class ClosedInBetweenTests
                 .IsGranted);
         await store.DisposeAsync();
         await Eventually.TrueAsync(() => broker.Server.ConnectionCount == 0, "the broker has heard of the end");
-        await using var other = broker.Lock();
+        await using StoreLock other = broker.Lock();
         Assert.NotNull(await other.TryLockAsync("k"));
     }
 
@@ -70,7 +70,7 @@ public class ClosedInBetweenTests
 
         private static async Task PumpAsync(Socket from, Socket to)
         {
-            var buffer = new byte[4096];
+            byte[] buffer = new byte[4096];
             try
             {
                 int read;

@@ -1,3 +1,4 @@
+
 namespace Locking;
 
 /// <summary>After a restart, what a client asked before it had reclaimed its lease was answered as if the lease were gone.</summary>
@@ -7,7 +8,7 @@ public sealed class RestartedBrokerTests
     public async Task A_release_that_was_asked_while_the_broker_was_away_is_done_at_the_next_one()
     {
         await using var broker = new TestBroker();
-        var store = broker.Store();
+        BrokerLockStore store = broker.Store();
         Assert.True((await store.TryAcquireAsync(Request("k", "H"), default)).IsGranted);
         await broker.StopAsync();
 
@@ -23,9 +24,9 @@ public sealed class RestartedBrokerTests
     public async Task A_lock_that_was_kept_over_a_crash_is_reported_released()
     {
         await using var broker = new TestBroker();
-        var handle = await broker.Lock().LockAsync("k");
+        ILockHandle handle = await broker.Lock().LockAsync("k");
         await broker.StopAsync();
-        var unlocking = handle.UnlockAsync().AsTask();
+        Task<UnlockOutcome> unlocking = handle.UnlockAsync().AsTask();
         broker.Start();
         Assert.Equal(UnlockOutcome.Released, await unlocking.WaitAsync(TimeSpan.FromSeconds(10)));
         Assert.False(handle.LostToken.IsCancellationRequested);
@@ -35,7 +36,7 @@ public sealed class RestartedBrokerTests
     public async Task What_is_being_given_back_is_not_reclaimed()
     {
         await using var broker = new TestBroker();
-        var store = broker.Store();
+        BrokerLockStore store = broker.Store();
         Assert.True((await store.TryAcquireAsync(Request("given back", "A"), default)).IsGranted);
         Assert.True((await store.TryAcquireAsync(Request("kept", "B"), default)).IsGranted);
         await broker.StopAsync();
@@ -50,7 +51,7 @@ public sealed class RestartedBrokerTests
     public async Task What_may_still_be_reclaimed_is_not_said_to_be_free()
     {
         await using var broker = new TestBroker();
-        var holder = broker.Store();
+        BrokerLockStore holder = broker.Store();
         Assert.True((await holder.TryAcquireAsync(Request("k", "H"), default)).IsGranted);
         await broker.StopAsync();
 
@@ -59,7 +60,7 @@ public sealed class RestartedBrokerTests
         File.Delete(RecordFile.Of(broker.Path));
         RecordFile.Pause(RecordFile.Of(broker.Path), TimeSpan.FromSeconds(30));
         broker.Start();
-        var other = broker.Store();
+        BrokerLockStore other = broker.Store();
         await NotKnownYetAsync(() => other.TryReleaseAsync("k", "H", default).AsTask());
         await NotKnownYetAsync(() => other.TryExtendAsync("k", "H", TimeSpan.FromSeconds(5), default).AsTask());
         await NotKnownYetAsync(() => other.GetAsync("k", default).AsTask());
@@ -74,7 +75,7 @@ public sealed class RestartedBrokerTests
         await broker.StopAsync();
         RecordFile.Pause(RecordFile.Of(broker.Path), TimeSpan.FromSeconds(30));
         broker.Start();
-        var other = broker.Store();
+        BrokerLockStore other = broker.Store();
         Assert.False((await other.TryAcquireAsync(Request("free", "X"), default)).IsGranted);
         Assert.Equal(StoreReply.NotHeld, await other.TryReleaseAsync("free", "X", default));
         Assert.False((await other.AcquireAsync(Request("free", "Y"), TimeSpan.FromMilliseconds(20), default)).IsGranted);
@@ -83,7 +84,7 @@ public sealed class RestartedBrokerTests
 
     private static async Task NotKnownYetAsync(Func<Task> ask)
     {
-        var refused = await Assert.ThrowsAsync<LockStoreException>(ask);
+        LockStoreException refused = await Assert.ThrowsAsync<LockStoreException>(ask);
         Assert.True(refused.IsTransient);
         Assert.False(refused.MayHaveBeenApplied);
         Assert.Contains("come back", refused.Message);

@@ -5,17 +5,17 @@ public sealed class BrokerKillTests
     [Fact]
     public async Task Killing_the_broker_again_and_again_never_gives_two_holders_and_everybody_goes_on()
     {
-        var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
-        var path = Path.Combine(directory, "broker.sock");
+        string directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        string path = Path.Combine(directory, "broker.sock");
         using var stop = new CancellationTokenSource();
         try
         {
-            var broker = await StartAsync(path);
-            var inside = 0;
-            var overlaps = 0;
-            var turns = new int[8];
-            var highest = 0L;
-            var wentBack = 0;
+            ChildProcess broker = await StartAsync(path);
+            int inside = 0;
+            int overlaps = 0;
+            int[] turns = new int[8];
+            long highest = 0L;
+            int wentBack = 0;
             var clients = Enumerable.Range(0, 8).Select(number => Task.Run(async () =>
             {
                 await using var locks = new StoreLock(
@@ -25,14 +25,14 @@ public sealed class BrokerKillTests
                 {
                     try
                     {
-                        await using var handle = await locks.LockAsync("k", cancellationToken: stop.Token);
+                        await using ILockHandle handle = await locks.LockAsync("k", cancellationToken: stop.Token);
                         if (handle.LostToken.IsCancellationRequested)
                             continue;
 
                         // Who is inside and has not lost its lease is there alone.
                         if (Interlocked.Increment(ref inside) > 1)
                             Interlocked.Increment(ref overlaps);
-                        var before = Interlocked.Exchange(ref highest, handle.FencingToken!.Value);
+                        long before = Interlocked.Exchange(ref highest, handle.FencingToken!.Value);
                         if (before >= handle.FencingToken)
                             Interlocked.Increment(ref wentBack);
                         await Task.Delay(2);
@@ -50,22 +50,22 @@ public sealed class BrokerKillTests
                 }
             })).ToList();
 
-            for (var kill = 0; kill < 4; kill++)
+            for (int kill = 0; kill < 4; kill++)
             {
                 await Task.Delay(300 + (kill * 37));
                 await broker.KillAsync();
                 await broker.DisposeAsync();
                 broker = await StartAsync(path);
-                var had = turns.Sum();
-                for (var i = 0; turns.Sum() < had + 16; i++)
+                int had = turns.Sum();
+                for (int i = 0; turns.Sum() < had + 16; i++)
                 {
                     Assert.True(i < 2000, "nobody goes on");
                     await Task.Delay(10);
                 }
             }
 
-            var seen = (int[])turns.Clone();
-            for (var i = 0; turns.Where((count, number) => count == seen[number]).Any(); i++)
+            int[] seen = (int[])turns.Clone();
+            for (int i = 0; turns.Where((count, number) => count == seen[number]).Any(); i++)
             {
                 Assert.True(i < 2000, $"somebody does not go on: {string.Join(' ', seen)} → {string.Join(' ', turns)}");
                 await Task.Delay(10);

@@ -26,7 +26,7 @@ internal sealed class ChildProcess : IAsyncDisposable
         var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true,
             RedirectStandardError = true };
         start.ArgumentList.Add(Program);
-        foreach (var argument in arguments)
+        foreach (string argument in arguments)
             start.ArgumentList.Add(argument);
         if (config is not null)
             start.Environment["LOCK_CONFIG"] = config;
@@ -92,7 +92,8 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// <summary>Sends a signal; a process that is gone meanwhile is no error.</summary>
     public async Task TrySignalAsync(string signal)
     {
-        using var kill = Process.Start(new ProcessStartInfo("kill", [$"-{signal}", $"{_process.Id}"]) { RedirectStandardError = true })!;
+        using Process kill = Process.Start(new ProcessStartInfo("kill",
+            [$"-{signal}", $"{_process.Id}"]) { RedirectStandardError = true })!;
         await kill.WaitForExitAsync().WaitAsync(s_patience);
     }
 

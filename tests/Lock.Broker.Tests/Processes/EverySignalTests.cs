@@ -22,7 +22,7 @@ public sealed class EverySignalTests : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        foreach (var client in _clients)
+        foreach (IAsyncDisposable client in _clients)
             await client.DisposeAsync();
         if (_broker is not null)
             await _broker.DisposeAsync();
@@ -34,12 +34,13 @@ public sealed class EverySignalTests : IAsyncLifetime
     public async Task Twice_in_a_row_it_ends_and_nobody_else_gets_what_is_held(string signal, Phase phase)
     {
         await StartAsync();
-        var published = await RawAsync();
+        RawClient published = await RawAsync();
         Assert.True((await published.AskAsync("""{"type":"lock","uuid":"P","key":"published","ttl":3600000}""")).GetProperty("acquired")
             .GetBoolean());
         var holder = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath });
         _clients.Add(holder);
-        foreach (var (key, ttl) in (ReadOnlySpan<(string, TimeSpan)>)[("held", TimeSpan.FromHours(1)), ("never", Timeout.InfiniteTimeSpan)])
+        foreach ((string key, TimeSpan ttl) in (ReadOnlySpan<(string, TimeSpan)>)[("held", TimeSpan.FromHours(1)),
+            ("never", Timeout.InfiniteTimeSpan)])
             Assert.True(holder.TryAcquireAsync(new AcquireRequest(key, $"holder of {key}", "test", ttl), default).AsTask().GetAwaiter()
                 .GetResult().IsGranted);
         if (phase == Phase.Pausing)
@@ -48,7 +49,7 @@ public sealed class EverySignalTests : IAsyncLifetime
             RecordFile.Pause(RecordFile.Of(SocketPath), TimeSpan.FromMilliseconds(1));
         }
 
-        for (var time = 0; time < 2; time++)
+        for (int time = 0; time < 2; time++)
         {
             switch (phase)
             {
@@ -56,7 +57,7 @@ public sealed class EverySignalTests : IAsyncLifetime
                     await EndAsync(signal);
 
                     // Somewhere on its way: from the first instruction to the first client.
-                    for (var i = 0; i < 3; i++)
+                    for (int i = 0; i < 3; i++)
                     {
                         _broker = ChildProcess.Start(null, "broker", "--path", SocketPath, "--idle-exit", "60000");
                         await Task.Delay(Random.Shared.Next(0, 120));
@@ -86,17 +87,17 @@ public sealed class EverySignalTests : IAsyncLifetime
             await StartAsync();
         var other = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath });
         _clients.Add(other);
-        foreach (var key in (string[])["published", "held", "never"])
+        foreach (string key in (string[])["published", "held", "never"])
             Assert.False((await other.TryAcquireAsync(Request(key), default)).IsGranted, key);
         Assert.Equal(phase != Phase.Pausing, (await other.TryAcquireAsync(Request("free"), default)).IsGranted);
 
         // Whoever can comes back to what it has.
         Assert.Equal(StoreReply.Done, await holder.TryExtendAsync("held", "holder of held", TimeSpan.FromHours(1), default));
         Assert.Equal(StoreReply.Done, await holder.TryReleaseAsync("never", "holder of never", default));
-        var again = await RawAsync();
+        RawClient again = await RawAsync();
         Assert.True((await again.AskAsync("""{"type":"unlock","uuid":"Q","_uuid":"P","key":"published"}""")).GetProperty("unlocked")
             .GetBoolean());
-        foreach (var key in (string[])["published", "never"])
+        foreach (string key in (string[])["published", "never"])
             Assert.Equal(phase != Phase.Pausing, (await other.TryAcquireAsync(Request(key), default)).IsGranted);
         Assert.False((await other.TryAcquireAsync(Request("held"), default)).IsGranted);
     }
@@ -105,7 +106,7 @@ public sealed class EverySignalTests : IAsyncLifetime
 
     private async Task<RawClient> RawAsync()
     {
-        var client = await RawClient.UnixAsync(SocketPath);
+        RawClient client = await RawClient.UnixAsync(SocketPath);
         _clients.Add(client);
         return client;
     }

@@ -10,12 +10,12 @@ public sealed class HolderProcessTests
     {
         await using var broker = new TestBroker();
         await using var holder = ChildProcess.Start(Config(broker, ttl: 60_000), "hold", "k");
-        var token = TokenOf(await holder.ReadLineAsync());
-        var waiting = broker.Lock().LockAsync("k").AsTask();
+        long token = TokenOf(await holder.ReadLineAsync());
+        Task<ILockHandle> waiting = broker.Lock().LockAsync("k").AsTask();
         while (broker.Server.Locks.Table.Report("k").Waiters == 0)
             await Task.Delay(5);
         await holder.KillAsync();
-        await using var handle = await waiting.WaitAsync(Eventually.Patience);
+        await using ILockHandle handle = await waiting.WaitAsync(Eventually.Patience);
         Assert.True(handle.FencingToken > token);
     }
 
@@ -25,13 +25,13 @@ public sealed class HolderProcessTests
         var time = new TestClock();
         await using var broker = new TestBroker(clock: time);
         var resource = new FencedResource();
-        var clock = Path.GetTempFileName();
+        string clock = Path.GetTempFileName();
         try
         {
             await File.WriteAllTextAsync(clock, "0");
             var ttl = TimeSpan.FromMinutes(10);
             await using var holder = ChildProcess.Start(Config(broker, (int)ttl.TotalMilliseconds), "hold", "k", clock);
-            var token = TokenOf(await holder.ReadLineAsync());
+            long token = TokenOf(await holder.ReadLineAsync());
             Assert.Equal("fine", await holder.AskAsync("check"));
             Assert.True(resource.TryWrite(token, "before"));
 
@@ -39,7 +39,7 @@ public sealed class HolderProcessTests
             await holder.PauseAsync();
             await File.WriteAllTextAsync(clock, $"{ttl.TotalSeconds + 1}");
             time.Advance(ttl);
-            await using var next = await broker.Lock().LockAsync("k").AsTask().WaitAsync(Eventually.Patience);
+            await using ILockHandle next = await broker.Lock().LockAsync("k").AsTask().WaitAsync(Eventually.Patience);
             Assert.True(resource.TryWrite(next.FencingToken!.Value, "next"));
             await holder.ResumeAsync();
 
@@ -58,7 +58,7 @@ public sealed class HolderProcessTests
     public async Task A_child_that_leaves_a_fault_behind_that_nobody_looks_at_fails_its_test()
     {
         var child = ChildProcess.Start(null, "fault");
-        var (code, errors) = await child.EndedAsync();
+        (int code, string errors) = await child.EndedAsync();
         Assert.Equal(70, code);
         Assert.Contains("left behind", errors, StringComparison.Ordinal);
         await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(async () => await child.DisposeAsync());
@@ -67,16 +67,16 @@ public sealed class HolderProcessTests
     [Fact]
     public async Task A_killed_broker_loses_no_lease_and_no_waiter()
     {
-        var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
-        var path = Path.Combine(directory, "broker.sock");
+        string directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        string path = Path.Combine(directory, "broker.sock");
         try
         {
             var broker = ChildProcess.Start(null, "broker", "--path", path, "--idle-exit", "60000");
             Assert.Equal("listening", await broker.ReadLineAsync());
             await using var locks = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }));
             await using var others = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }));
-            var handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromSeconds(30), AutoRenew = true });
-            var waiting = others.LockAsync("k").AsTask();
+            ILockHandle handle = await locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromSeconds(30), AutoRenew = true });
+            Task<ILockHandle> waiting = others.LockAsync("k").AsTask();
             await others.GetAsync("k");
 
             await broker.KillAsync();
@@ -85,7 +85,7 @@ public sealed class HolderProcessTests
             Assert.Equal("listening", await next.ReadLineAsync());
 
             // Renewed at the new broker, and not given to the waiter while it lives.
-            var last = TimeSpan.MaxValue;
+            TimeSpan last = TimeSpan.MaxValue;
             await Eventually.TrueAsync(
                 async () =>
                 {
@@ -93,14 +93,14 @@ public sealed class HolderProcessTests
                     Assert.False(waiting.IsCompleted);
                     if (await others.GetAsync("k") is not { } seen)
                         return false; // not claimed back yet
-                    var isRenewed = seen.Remaining > last;
+                    bool isRenewed = seen.Remaining > last;
                     last = seen.Remaining;
                     return isRenewed;
                 },
                 "a renewal at the new broker");
 
             Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
-            await using var granted = await waiting.WaitAsync(Eventually.Patience);
+            await using ILockHandle granted = await waiting.WaitAsync(Eventually.Patience);
             Assert.True(granted.FencingToken > handle.FencingToken);
         }
         finally
@@ -112,17 +112,17 @@ public sealed class HolderProcessTests
     [Fact]
     public async Task Ten_starters_at_once_end_with_one_broker_and_take_turns()
     {
-        var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
-        var path = Path.Combine(directory, "broker.sock");
-        var file = Path.Combine(directory, "counter");
+        string directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        string path = Path.Combine(directory, "broker.sock");
+        string file = Path.Combine(directory, "counter");
         try
         {
-            var config =
+            string config =
                 JsonSerializer.Serialize(new { type = "broker", connection = new { path, launch = true, connectTimeout = 60_000 } });
             var children = new List<ChildProcess>();
-            for (var i = 0; i < 10; i++)
+            for (int i = 0; i < 10; i++)
                 children.Add(ChildProcess.Start(config, "count", file, "5"));
-            foreach (var child in children)
+            foreach (ChildProcess child in children)
             {
                 await child.ExpectSuccessAsync();
                 await child.DisposeAsync();

@@ -14,9 +14,9 @@ public sealed class LaunchedBrokerTests : IDisposable
     [Fact]
     public async Task It_keeps_no_file_directory_mask_session_priority_limit_or_variable_of_its_launcher()
     {
-        var socket = Path.Combine(_directory, "sub", "broker.sock");
-        var file = Path.Combine(_directory, "locked");
-        var config =
+        string socket = Path.Combine(_directory, "sub", "broker.sock");
+        string file = Path.Combine(_directory, "locked");
+        string config =
             JsonSerializer.Serialize(new { type = "broker", connection = new { path = socket, launch = true, connectTimeout = 60_000 } });
         const string script = """
             cd "$1" || exit 9
@@ -33,19 +33,20 @@ public sealed class LaunchedBrokerTests : IDisposable
         {
             RedirectStandardInput = true, RedirectStandardOutput = true,
         };
-        using var launcher = Process.Start(start)!;
+        using Process launcher = Process.Start(start)!;
         Assert.StartsWith("held", await launcher.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)));
 
-        var broker = await OwnerOfAsync(socket);
+        int broker = await OwnerOfAsync(socket);
         Assert.NotEqual(launcher.Id, broker);
         var open = Directory.EnumerateFiles($"/proc/{broker}/fd").Select(static link => new FileInfo(link).LinkTarget).ToList();
         Assert.DoesNotContain(open, link => link is not null && link.StartsWith(file, StringComparison.Ordinal));
         Assert.Equal("/", new FileInfo($"/proc/{broker}/cwd").LinkTarget);
-        var status = await File.ReadAllLinesAsync($"/proc/{broker}/status");
+        string[] status = await File.ReadAllLinesAsync($"/proc/{broker}/status");
         Assert.Contains("Umask:\t0077", status);
         Assert.DoesNotContain("MARKER", await File.ReadAllTextAsync($"/proc/{broker}/environ"));
         Assert.DoesNotContain("LOCK_CONFIG", await File.ReadAllTextAsync($"/proc/{broker}/environ"));
-        var stat = (await File.ReadAllTextAsync($"/proc/{broker}/stat")).Split(')')[^1].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        string[] stat = (await File.ReadAllTextAsync($"/proc/{broker}/stat")).Split(')')[^1]
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal($"{broker}", stat[3]); // leads its session
         Assert.Equal("0", stat[4]); // has no terminal
         if (UnixFiles.UserId == 0)
@@ -55,7 +56,7 @@ public sealed class LaunchedBrokerTests : IDisposable
             && line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is var words && words[3] == words[4]);
 
         // TERM was ignored by the launcher, and is not by the broker.
-        var ignored =
+        ulong ignored =
             Convert.ToUInt64(Array.Find(status, static line => line.StartsWith("SigIgn:", StringComparison.Ordinal))![8..].Trim(), 16);
         Assert.Equal(0UL, ignored & (1UL << 14));
 
@@ -72,8 +73,8 @@ public sealed class LaunchedBrokerTests : IDisposable
     [Fact]
     public async Task Whoever_launches_it_is_left_without_a_dead_child()
     {
-        var before = Children();
-        var socket = Path.Combine(_directory, "sub", "broker.sock");
+        List<string> before = Children();
+        string socket = Path.Combine(_directory, "sub", "broker.sock");
         var launcher = new BrokerLauncher { Command = ["dotnet", ChildProcess.Program, "broker"], IdleExit = TimeSpan.FromSeconds(1) };
         await using (var store = new BrokerLockStore(
             new BrokerLockSettings { Path = socket, Launch = true, ConnectTimeout = TimeSpan.FromMinutes(1) }, launcher))
@@ -110,7 +111,7 @@ public sealed class LaunchedBrokerTests : IDisposable
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(path));
-        var credentials = new byte[12];
+        byte[] credentials = new byte[12];
         socket.GetRawSocketOption(1, 17, credentials);
         return BitConverter.ToInt32(credentials);
     }

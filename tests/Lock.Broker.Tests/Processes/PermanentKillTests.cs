@@ -14,15 +14,15 @@ public sealed class PermanentKillTests : IDisposable
     [Fact]
     public async Task A_holder_that_was_paused_over_the_kill_finds_its_lock_still_its_own()
     {
-        var broker = await StartAsync();
-        var config = JsonSerializer.Serialize(
+        ChildProcess broker = await StartAsync();
+        string config = JsonSerializer.Serialize(
             new { type = "broker", connection = new { path = SocketPath }, lockOptions = new { ttl = (int?)null } });
         await using var holder = ChildProcess.Start(config, "hold", "k");
-        var token = long.Parse((await holder.ReadLineAsync())["held ".Length..]);
+        long token = long.Parse((await holder.ReadLineAsync())["held ".Length..]);
         await holder.PauseAsync();
         await broker.KillAsync();
         await broker.DisposeAsync();
-        await using var next = await StartAsync();
+        await using ChildProcess next = await StartAsync();
 
         // Nobody else gets it.
         await using var others = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = SocketPath }));
@@ -32,7 +32,7 @@ public sealed class PermanentKillTests : IDisposable
         Assert.Equal("fine", await holder.AskAsync("check"));
         Assert.Equal("Released", await holder.AskAsync("unlock"));
 
-        await using var handle = (await others.TryLockAsync("k"))!;
+        await using ILockHandle handle = (await others.TryLockAsync("k"))!;
         Assert.True(handle.FencingToken > token);
     }
 
@@ -40,28 +40,28 @@ public sealed class PermanentKillTests : IDisposable
     public async Task Whenever_it_is_killed_what_was_granted_is_held_and_what_was_given_back_is_free()
     {
         var random = new Random(1);
-        var broker = await StartAsync();
-        var turns = 0;
-        for (var kill = 0; kill < 12; kill++)
+        ChildProcess broker = await StartAsync();
+        int turns = 0;
+        for (int kill = 0; kill < 12; kill++)
         {
             var stores = Enumerable.Range(0, 4).Select(_ => new BrokerLockStore(new BrokerLockSettings { Path = SocketPath })).ToList();
             var workers = stores.Select((store, number) =>
                 Task.Run(() => WorkAsync(store, $"key{number}", () => Interlocked.Increment(ref turns)))).ToList();
-            var until = Volatile.Read(ref turns) + random.Next(1, 400);
+            int until = Volatile.Read(ref turns) + random.Next(1, 400);
             while (Volatile.Read(ref turns) < until)
                 await Task.Yield();
             await broker.KillAsync();
             await broker.DisposeAsync();
-            var known = await Task.WhenAll(workers).WaitAsync(TimeSpan.FromSeconds(30));
-            foreach (var store in stores)
+            (string? Id, bool IsSure)[] known = await Task.WhenAll(workers).WaitAsync(TimeSpan.FromSeconds(30));
+            foreach (BrokerLockStore? store in stores)
                 await store.DisposeAsync();
 
             broker = await StartAsync();
             await using var asking = new BrokerLockStore(new BrokerLockSettings { Path = SocketPath });
-            for (var number = 0; number < known.Length; number++)
+            for (int number = 0; number < known.Length; number++)
             {
-                var found = (await asking.GetAsync($"key{number}", default))?.Id;
-                var (id, isSure) = known[number];
+                string? found = (await asking.GetAsync($"key{number}", default))?.Id;
+                (string? id, bool isSure) = known[number];
                 Assert.True(found == id || (!isSure && found is null),
                     $"kill {kill}: {found ?? "nobody"} holds it; {(isSure ? "surely" : "perhaps")} {id ?? "nobody"} does");
                 if (found is not null)
@@ -82,7 +82,7 @@ public sealed class PermanentKillTests : IDisposable
         {
             while (true)
             {
-                var id = Guid.NewGuid().ToString();
+                string id = Guid.NewGuid().ToString();
                 known = (id, false);
                 Assert.True((await store.TryAcquireAsync(PermanentLeaseTests.Request(key, id, keep: true), default)).IsGranted);
                 known = (id, true);

@@ -11,21 +11,21 @@ public sealed class StarvedPoolTests
     public async Task Leases_are_renewed_while_the_pool_is_blocked()
     {
         var ttl = TimeSpan.FromSeconds(4);
-        var directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
+        string directory = Directory.CreateTempSubdirectory("lock-broker-test-").FullName;
         try
         {
-            var path = Path.Combine(directory, "broker.sock");
+            string path = Path.Combine(directory, "broker.sock");
             await using var broker = ChildProcess.Start(null, "broker", "--path", path, "--idle-exit", "60000");
             Assert.Equal("listening", await broker.ReadLineAsync());
             await using var locks =
                 new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }), new LockOptions { Ttl = ttl });
             var handles = new List<ILockHandle>();
-            for (var i = 0; i < 12; i++)
+            for (int i = 0; i < 12; i++)
                 handles.Add(await locks.LockAsync($"k{i}"));
 
             // From before the first renewal on, on this thread: an await would need the pool.
             WatchWhileThePoolIsBlocked(handles, ttl * 3);
-            foreach (var handle in handles)
+            foreach (ILockHandle handle in handles)
                 Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
         }
         finally
@@ -36,7 +36,7 @@ public sealed class StarvedPoolTests
 
     private static void WatchWhileThePoolIsBlocked(List<ILockHandle> handles, TimeSpan time)
     {
-        var since = TimeProvider.System.GetTimestamp();
+        long since = TimeProvider.System.GetTimestamp();
         using (new BlockedPool())
         {
             while (TimeProvider.System.GetElapsedTime(since) < time)

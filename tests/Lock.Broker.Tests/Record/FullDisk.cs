@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Locking;
 
@@ -13,14 +14,14 @@ internal sealed partial class FullDisk : IDisposable
     {
         _file = file;
         _kept = Duplicate(file);
-        using var full = File.OpenHandle("/dev/full", FileMode.Open, FileAccess.Write);
+        using SafeFileHandle full = File.OpenHandle("/dev/full", FileMode.Open, FileAccess.Write);
         Assert.Equal(file, Replace((int)full.DangerousGetHandle(), file));
     }
 
     public static FullDisk At(string path)
     {
-        var name = Path.GetFullPath(path);
-        var file = Directory.EnumerateFiles("/proc/self/fd").First(link => new FileInfo(link).LinkTarget == name);
+        string name = Path.GetFullPath(path);
+        string file = Directory.EnumerateFiles("/proc/self/fd").First(link => new FileInfo(link).LinkTarget == name);
         return new FullDisk(int.Parse(Path.GetFileName(file)));
     }
 

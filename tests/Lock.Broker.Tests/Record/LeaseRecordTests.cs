@@ -39,20 +39,20 @@ public sealed class LeaseRecordTests : IAsyncDisposable
             Held("5", "U1", TimeSpan.FromSeconds(9), foreignKey: "5"),
             Held("a\"b", "U2", TimeSpan.FromSeconds(9), foreignKey: "\"a\\u0022b\""),
         ];
-        using (var record = Open())
+        using (LeaseRecord record = Open())
         {
-            foreach (var claim in claims)
+            foreach (BrokerClaim claim in claims)
                 record.Update(claim);
             Assert.Equal(claims.Length, record.Count);
         }
 
         _time.Advance(TimeSpan.FromSeconds(2));
-        using var next = Open(out var leases);
+        using LeaseRecord next = Open(out List<RecordedLease> leases);
         Assert.Equal(TimeSpan.Zero, next.Pause);
         Assert.True(next.LastToken >= claims[^1].FencingToken);
-        foreach (var claim in claims)
+        foreach (BrokerClaim claim in claims)
         {
-            var lease = Assert.Single(leases, lease => lease.Key == claim.Key);
+            RecordedLease lease = Assert.Single(leases, lease => lease.Key == claim.Key);
             Assert.Equal((claim.Id, claim.Owner, claim.FencingToken), (lease.Id, lease.Owner, lease.Token));
             Assert.Equal(claim.ForeignKey, lease.ForeignKey);
             if (claim.Ttl == Timeout.InfiniteTimeSpan)
@@ -66,12 +66,12 @@ public sealed class LeaseRecordTests : IAsyncDisposable
     [Fact]
     public void What_has_ended_is_gone_and_an_extension_is_there()
     {
-        var ended = Held("ended", "A", TimeSpan.FromHours(1));
-        var shortly = Held("short", "B", TimeSpan.FromSeconds(1));
-        var extended = Held("extended", "C", TimeSpan.FromSeconds(1));
-        using (var record = Open())
+        BrokerClaim ended = Held("ended", "A", TimeSpan.FromHours(1));
+        BrokerClaim shortly = Held("short", "B", TimeSpan.FromSeconds(1));
+        BrokerClaim extended = Held("extended", "C", TimeSpan.FromSeconds(1));
+        using (LeaseRecord record = Open())
         {
-            foreach (var claim in (BrokerClaim[])[ended, shortly, extended])
+            foreach (BrokerClaim claim in (BrokerClaim[])[ended, shortly, extended])
                 record.Update(claim);
             _server.Locks.Table.End(ended);
             record.Update(ended);
@@ -80,7 +80,7 @@ public sealed class LeaseRecordTests : IAsyncDisposable
         }
 
         _time.Advance(TimeSpan.FromSeconds(2));
-        using var next = Open(out var leases);
+        using LeaseRecord next = Open(out List<RecordedLease> leases);
         Assert.Equal("extended", Assert.Single(leases).Key);
         Assert.InRange(next.RemainingOf(leases[0]).TotalSeconds, 57.9, 58.1);
     }
@@ -88,8 +88,8 @@ public sealed class LeaseRecordTests : IAsyncDisposable
     [Fact]
     public void Whoever_comes_after_a_grant_that_a_timer_told_late_finds_no_lease_that_had_ended()
     {
-        var claim = Held("k", "A", TimeSpan.FromHours(1));
-        using var record = Open();
+        BrokerClaim claim = Held("k", "A", TimeSpan.FromHours(1));
+        using LeaseRecord record = Open();
         _server.Locks.Table.End(claim);
         record.Update(claim);
 
@@ -103,18 +103,18 @@ public sealed class LeaseRecordTests : IAsyncDisposable
     {
         BrokerClaim[] finished = [Member("a", "M"), Member("b", "M")];
         BrokerClaim[] half = [Member("c", "N"), Member("d", "N")];
-        using (var record = Open())
+        using (LeaseRecord record = Open())
         {
             record.Update(finished);
             record.Update(half);
 
             // As a kill between the two halves of the step leaves them.
-            foreach (var claim in half)
+            foreach (BrokerClaim claim in half)
                 claim.RecordedIn!.Word(claim.RecordedAt, RecordedLease.StateOffset) ^= 0x5A5A_5A5A_5A5A_5A5A;
             finished[1].RecordedIn!.Word(finished[1].RecordedAt, RecordedLease.StateOffset) ^= 0x5A5A_5A5A_5A5A_5A5A;
         }
 
-        using var next = Open(out var leases);
+        using LeaseRecord next = Open(out List<RecordedLease> leases);
         Assert.Equal(["a", "b"], leases.Select(static lease => lease.Key).Order());
         Assert.Equal(TimeSpan.Zero, next.Pause);
     }
@@ -122,27 +122,27 @@ public sealed class LeaseRecordTests : IAsyncDisposable
     [Fact]
     public void Whichever_byte_of_a_lease_is_damaged_the_others_come_back_and_nothing_is_granted_while_it_may_live()
     {
-        var damaged = Held("damaged", "A", TimeSpan.FromMinutes(10));
+        BrokerClaim damaged = Held("damaged", "A", TimeSpan.FromMinutes(10));
         int start;
-        using (var record = Open())
+        using (LeaseRecord record = Open())
         {
             record.Update(Held("good", "B", TimeSpan.FromSeconds(20)));
             record.Update(damaged);
             start = (int)damaged.RecordedIn!.Position + (damaged.RecordedAt * damaged.RecordedIn.PlaceSize);
         }
 
-        var bytes = File.ReadAllBytes(RecordPath);
-        var end = bytes.AsSpan(start).IndexOf("damaged"u8) + "damagedATest".Length;
-        for (var at = 0; at < end; at++)
+        byte[] bytes = File.ReadAllBytes(RecordPath);
+        int end = bytes.AsSpan(start).IndexOf("damaged"u8) + "damagedATest".Length;
+        for (int at = 0; at < end; at++)
         {
             if (at is >= 8 and < 16)
                 continue; // its end, which changes by itself
-            var torn = (byte[])bytes.Clone();
+            byte[] torn = (byte[])bytes.Clone();
             torn[start + at] ^= 0x41;
             File.WriteAllBytes(RecordPath, torn);
-            for (var restart = 0; restart < 2; restart++)
+            for (int restart = 0; restart < 2; restart++)
             {
-                using var next = Open(out var leases);
+                using LeaseRecord next = Open(out List<RecordedLease> leases);
                 Assert.True(next.IsDamaged == (restart == 0), $"byte {at}");
                 Assert.Equal("good", Assert.Single(leases).Key);
                 Assert.InRange(next.Pause.TotalMinutes, 9.9, 10.3);
@@ -153,9 +153,9 @@ public sealed class LeaseRecordTests : IAsyncDisposable
     [Fact]
     public void Damage_makes_nobody_wait_for_a_lease_of_long_ago()
     {
-        var old = Held("old", "A", TimeSpan.FromDays(10_000));
-        var damaged = Held("damaged", "B", TimeSpan.FromSeconds(5));
-        using (var record = Open())
+        BrokerClaim old = Held("old", "A", TimeSpan.FromDays(10_000));
+        BrokerClaim damaged = Held("damaged", "B", TimeSpan.FromSeconds(5));
+        using (LeaseRecord record = Open())
         {
             record.Update(old);
             _server.Locks.Table.End(old);
@@ -166,7 +166,7 @@ public sealed class LeaseRecordTests : IAsyncDisposable
             damaged.RecordedIn!.Word(damaged.RecordedAt, RecordedLease.StateOffset)++;
         }
 
-        using var next = Open(out _);
+        using LeaseRecord next = Open(out _);
         Assert.InRange(next.Pause.TotalSeconds, 5, 60);
     }
 
@@ -174,12 +174,12 @@ public sealed class LeaseRecordTests : IAsyncDisposable
     public void A_file_whose_maker_was_killed_on_the_way_is_a_new_one_or_as_long_as_it_was()
     {
         File.WriteAllBytes(RecordPath, new byte[100_000]);
-        using (var record = Open())
+        using (LeaseRecord record = Open())
             record.Update(Held("k", "A", TimeSpan.FromMinutes(1)));
-        var length = new FileInfo(RecordPath).Length;
-        using (var file = File.OpenWrite(RecordPath))
+        long length = new FileInfo(RecordPath).Length;
+        using (FileStream file = File.OpenWrite(RecordPath))
             file.SetLength(length + 70_000);
-        using var next = Open(out var leases);
+        using LeaseRecord next = Open(out List<RecordedLease> leases);
         Assert.Equal("k", Assert.Single(leases).Key);
         Assert.False(next.IsDamaged);
         Assert.Equal(length, next.Length);
@@ -188,15 +188,15 @@ public sealed class LeaseRecordTests : IAsyncDisposable
     [Fact]
     public void A_file_that_was_cut_off_counts_as_damaged()
     {
-        using (var record = Open())
+        using (LeaseRecord record = Open())
         {
-            for (var i = 0; i < 2_000; i++)
+            for (int i = 0; i < 2_000; i++)
                 record.Update(Held($"k{i}", "A", TimeSpan.FromMinutes(1)));
         }
 
-        using (var file = File.OpenWrite(RecordPath))
+        using (FileStream file = File.OpenWrite(RecordPath))
             file.SetLength(file.Length - 1);
-        using var next = Open(out var leases);
+        using LeaseRecord next = Open(out List<RecordedLease> leases);
         Assert.True(next.IsDamaged);
         Assert.InRange(leases.Count, 1000, 1999);
         Assert.InRange(next.Pause.TotalSeconds, 60, 80);
@@ -213,11 +213,11 @@ public sealed class LeaseRecordTests : IAsyncDisposable
     [Fact]
     public void It_grows_and_shrinks_with_the_leases_that_live_at_one_time()
     {
-        using var record = Open();
-        var first = record.Length;
-        for (var i = 0; i < 20_000; i++)
+        using LeaseRecord record = Open();
+        long first = record.Length;
+        for (int i = 0; i < 20_000; i++)
         {
-            var once = Held("same", $"{i}", TimeSpan.FromHours(1));
+            BrokerClaim once = Held("same", $"{i}", TimeSpan.FromHours(1));
             record.Update(once);
             _server.Locks.Table.End(once);
             record.Update(once);
@@ -225,17 +225,17 @@ public sealed class LeaseRecordTests : IAsyncDisposable
 
         Assert.Equal(first, record.Length);
         List<BrokerClaim> claims = [.. Enumerable.Range(0, 10_000).Select(i => Held($"k{i}", "A", TimeSpan.FromHours(1)))];
-        foreach (var claim in claims)
+        foreach (BrokerClaim claim in claims)
             record.Update(claim);
         Assert.True(record.Length > 2_000_000);
         var kept = claims.Where(static (_, i) => i % 100 == 99).ToList();
-        foreach (var claim in claims.Except(kept))
+        foreach (BrokerClaim? claim in claims.Except(kept))
         {
             _server.Locks.Table.End(claim);
             record.Update(claim);
         }
 
-        for (var i = 0; i < 10; i++)
+        for (int i = 0; i < 10; i++)
             record.KeepHouse();
         Assert.True(record.Length < 2 * 1024 * 1024, $"{record.Length} bytes");
         Assert.Equal(record.Length, new FileInfo(RecordPath).Length);
@@ -250,17 +250,17 @@ public sealed class LeaseRecordTests : IAsyncDisposable
     [Fact]
     public void Without_room_it_says_until_when_anything_may_be_held_and_catches_up_when_there_is_room()
     {
-        var record = Open();
+        LeaseRecord record = Open();
         using (FullDisk.At(RecordPath))
         {
-            for (var i = 0; i < 1_100; i++)
+            for (int i = 0; i < 1_100; i++)
                 record.Update(Held($"k{i}", "A", TimeSpan.FromMinutes(5)));
             Assert.True(record.IsBehind);
             record.KeepHouse();
             Assert.True(record.IsBehind);
 
             // What ends needs no room, and makes some.
-            using var next = OpenCopy(out var leases);
+            using LeaseRecord next = OpenCopy(out List<RecordedLease> leases);
             Assert.Equal(1_023, leases.Count);
             Assert.InRange(next.Pause.TotalSeconds, 299, 312);
         }
@@ -268,7 +268,7 @@ public sealed class LeaseRecordTests : IAsyncDisposable
         record.KeepHouse();
         Assert.False(record.IsBehind);
         record.Dispose();
-        using var last = Open(out var all);
+        using LeaseRecord last = Open(out List<RecordedLease> all);
         Assert.Equal(1_100, all.Count);
         Assert.Equal(TimeSpan.Zero, last.Pause);
     }
@@ -276,32 +276,32 @@ public sealed class LeaseRecordTests : IAsyncDisposable
     [Fact]
     public void A_lease_without_expiry_that_found_no_room_is_waited_for_by_each_broker_that_starts()
     {
-        var record = Open();
+        LeaseRecord record = Open();
         using (FullDisk.At(RecordPath))
         {
-            for (var i = 0; i < 1_023; i++)
+            for (int i = 0; i < 1_023; i++)
                 record.Update(Held($"k{i}", "A", TimeSpan.FromSeconds(1)));
             record.Update(Held("never", "A", Timeout.InfiniteTimeSpan));
         }
 
         record.Dispose();
         _time.Advance(TimeSpan.FromDays(1));
-        for (var restart = 0; restart < 2; restart++)
+        for (int restart = 0; restart < 2; restart++)
         {
-            using var next = Open(out var leases);
+            using LeaseRecord next = Open(out List<RecordedLease> leases);
             Assert.Empty(leases);
             Assert.Equal(RecordCover.PermanentWait, next.Pause);
             _time.Advance(TimeSpan.FromSeconds(10));
             next.KeepHouse();
         }
 
-        using (var waits = Open(out _))
+        using (LeaseRecord waits = Open(out _))
         {
             _time.Advance(RecordCover.PermanentWait);
             waits.KeepHouse();
         }
 
-        using var last = Open(out _);
+        using LeaseRecord last = Open(out _);
         Assert.Equal(TimeSpan.Zero, last.Pause);
     }
 
@@ -330,20 +330,20 @@ public sealed class LeaseRecordTests : IAsyncDisposable
     [Fact]
     public async Task At_whatever_moment_the_file_is_looked_at_what_is_held_throughout_stands_there()
     {
-        using var record = Open();
+        using LeaseRecord record = Open();
         using var stop = new CancellationTokenSource();
         var steady = Enumerable.Range(0, 700).Select(i => Held($"steady{i}", "S", TimeSpan.FromHours(1))).ToList();
-        foreach (var claim in steady)
+        foreach (BrokerClaim? claim in steady)
             record.Update(claim);
         var churn = Enumerable.Range(0, 2).Select(worker => Task.Run(() =>
         {
-            for (var i = 0; !stop.IsCancellationRequested; i++)
+            for (int i = 0; !stop.IsCancellationRequested; i++)
             {
                 List<BrokerClaim> some =
                     [.. Enumerable.Range(0, 1 + (i % 3 * 500)).Select(n => Held($"w{worker}/{i}/{n}", "C", TimeSpan.FromHours(1)))];
-                foreach (var claim in some)
+                foreach (BrokerClaim claim in some)
                     record.Update(claim);
-                foreach (var claim in some)
+                foreach (BrokerClaim claim in some)
                 {
                     _server.Locks.Table.End(claim);
                     record.Update(claim);
@@ -352,9 +352,9 @@ public sealed class LeaseRecordTests : IAsyncDisposable
                 record.KeepHouse();
             }
         })).ToList();
-        for (var look = 0; look < 60; look++)
+        for (int look = 0; look < 60; look++)
         {
-            var copy = Path.Combine(_directory, "copy");
+            string copy = Path.Combine(_directory, "copy");
             File.Copy(RecordPath, copy, overwrite: true);
             using var read = new LeaseRecord(copy, isDurable: false, _time);
             Assert.Equal(700, read.Load().Where(static lease => lease.Id == "S").DistinctBy(static lease => lease.Key).Count());
@@ -384,7 +384,7 @@ public sealed class LeaseRecordTests : IAsyncDisposable
 
     private LeaseRecord OpenCopy(out List<RecordedLease> leases)
     {
-        var copy = RecordPath + ".copy";
+        string copy = RecordPath + ".copy";
         File.Copy(RecordPath, copy, overwrite: true);
         return Load(copy, out leases);
     }
@@ -398,7 +398,7 @@ public sealed class LeaseRecordTests : IAsyncDisposable
 
     private IEnumerable<string> RecordFileKeys()
     {
-        using var read = OpenCopy(out var leases);
+        using LeaseRecord read = OpenCopy(out List<RecordedLease> leases);
         return [.. leases.Select(static lease => lease.Key).Order()];
     }
 

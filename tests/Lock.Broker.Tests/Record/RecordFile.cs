@@ -8,7 +8,7 @@ internal static class RecordFile
     /// <summary>The leases on record, read from a copy.</summary>
     public static List<RecordedLease> Read(string record)
     {
-        var copy = Path.Combine(Path.GetTempPath(), $"lock-record-{Guid.NewGuid():N}");
+        string copy = Path.Combine(Path.GetTempPath(), $"lock-record-{Guid.NewGuid():N}");
         try
         {
             File.Copy(record, copy);

@@ -10,7 +10,7 @@ public sealed class FailingDiskTests
     public async Task Without_room_grants_go_on_that_is_told_and_the_next_broker_waits_until_all_has_ended()
     {
         await using var broker = new TestBroker();
-        var holder = broker.Store();
+        BrokerLockStore holder = broker.Store();
         Assert.DoesNotContain("no-state-file", await CodesAsync(holder));
         using (FullDisk.At(RecordFile.Of(broker.Path)))
         {
@@ -25,7 +25,7 @@ public sealed class FailingDiskTests
         Assert.False((await other.TryAcquireAsync(new AcquireRequest("unknown", "X", "test", TimeSpan.FromSeconds(9)), default)).IsGranted);
 
         // Whoever holds what is not on record reclaims it.
-        for (var i = 0; i < Many; i++)
+        for (int i = 0; i < Many; i++)
             Assert.Equal($"A{i}", (await holder.GetAsync($"k{i}", default))!.Id);
         Assert.Equal(Many, broker.Server.Locks.Table.KeyCount);
     }
@@ -34,14 +34,14 @@ public sealed class FailingDiskTests
     public async Task When_there_is_room_again_all_that_was_missed_is_on_record_and_nobody_waits()
     {
         await using var broker = new TestBroker();
-        var holder = broker.Store();
+        BrokerLockStore holder = broker.Store();
         using (FullDisk.At(RecordFile.Of(broker.Path)))
         {
             await HoldAsync(holder, TimeSpan.FromMinutes(10));
             Assert.Equal(StoreReply.Done, await holder.TryReleaseAsync("k0", "A0", default));
         }
 
-        for (var i = 0; (await CodesAsync(holder)).Contains("no-state-file"); i++)
+        for (int i = 0; (await CodesAsync(holder)).Contains("no-state-file"); i++)
         {
             Assert.True(i < 3000, "It is not written again.");
             await Task.Delay(10);
@@ -56,8 +56,8 @@ public sealed class FailingDiskTests
     public async Task A_full_disk_does_not_bring_back_what_was_given_back_and_does_not_keep_a_broker_from_its_end_or_its_start()
     {
         await using var broker = new TestBroker();
-        var store = broker.Store();
-        foreach (var key in (string[])["a", "b"])
+        BrokerLockStore store = broker.Store();
+        foreach (string key in (string[])["a", "b"])
             await PermanentLeaseTests.KeepAsync(broker, key, "H");
         using (FullDisk.At(RecordFile.Of(broker.Path)))
         {

@@ -21,9 +21,9 @@ public sealed class FaultTests : IDisposable
     {
         using var log = new FaultyLog { Fails = logFails };
         var time = new FaultyTime();
-        await using var server = Start(new LockProviderContext(time, log));
-        await using var bad = await RawClient.UnixAsync(SocketPath);
-        await using var good = await RawClient.UnixAsync(SocketPath);
+        await using BrokerServer server = Start(new LockProviderContext(time, log));
+        await using RawClient bad = await RawClient.UnixAsync(SocketPath);
+        await using RawClient good = await RawClient.UnixAsync(SocketPath);
         await good.ExpectNothingAsync();
         Assert.True((await bad.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":60000}""")).GetProperty("acquired").GetBoolean());
 
@@ -43,12 +43,12 @@ public sealed class FaultTests : IDisposable
     {
         using var log = new FaultyLog { Fails = true };
         var clock = new FaultyTime();
-        await using var server = Start(new LockProviderContext(clock, log));
+        await using BrokerServer server = Start(new LockProviderContext(clock, log));
         clock.Fails = true;
         while (clock.Failures < 3)
             await Task.Delay(5);
         clock.Fails = false;
-        await using var client = await RawClient.UnixAsync(SocketPath);
+        await using RawClient client = await RawClient.UnixAsync(SocketPath);
         await client.ExpectNothingAsync();
         log.Fails = false;
     }
@@ -57,8 +57,8 @@ public sealed class FaultTests : IDisposable
     public async Task A_fault_in_what_is_done_now_and_then_ends_nothing()
     {
         var time = new FaultyTime();
-        await using var server = Start(LockProviderContext.Default with { TimeProvider = time });
-        await using var client = await RawClient.UnixAsync(SocketPath);
+        await using BrokerServer server = Start(LockProviderContext.Default with { TimeProvider = time });
+        await using RawClient client = await RawClient.UnixAsync(SocketPath);
         await client.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":60000}""");
         time.Fails = true;
         await Eventually.TrueAsync(() => time.Failures > 1, "the clock fails whoever looks after the leases");
@@ -73,10 +73,10 @@ public sealed class FaultTests : IDisposable
         var arrivals = new RefusingArrivals { Refuses = true };
         await using var server = new BrokerServer(new BrokerServerOptions { Path = SocketPath }) { NewArrivals = () => arrivals };
         Assert.True(server.TryStart());
-        await using var bad = await RawClient.UnixAsync(SocketPath);
+        await using RawClient bad = await RawClient.UnixAsync(SocketPath);
         Assert.Null(await bad.ReadLineAsync());
         arrivals.Refuses = false;
-        await using var good = await RawClient.UnixAsync(SocketPath);
+        await using RawClient good = await RawClient.UnixAsync(SocketPath);
         await good.ExpectNothingAsync();
         Assert.Equal(1, server.ConnectionCount);
     }
@@ -87,15 +87,15 @@ public sealed class FaultTests : IDisposable
         long? limit = null;
         await using var server = new BrokerServer(new BrokerServerOptions { Path = SocketPath }) { DescriptorLimit = () => limit };
         Assert.True(server.TryStart());
-        await using var first = await RawClient.UnixAsync(SocketPath);
+        await using RawClient first = await RawClient.UnixAsync(SocketPath);
         await first.ExpectNothingAsync();
         limit = 0;
-        await using (var refused = await RawClient.UnixAsync(SocketPath))
+        await using (RawClient refused = await RawClient.UnixAsync(SocketPath))
             Assert.Null(await refused.ReadLineAsync());
         await first.ExpectNothingAsync();
         limit = UnixFiles.DescriptorLimit;
         Assert.InRange(limit!.Value, 64, int.MaxValue);
-        await using var next = await RawClient.UnixAsync(SocketPath);
+        await using RawClient next = await RawClient.UnixAsync(SocketPath);
         await next.ExpectNothingAsync();
     }
 
@@ -103,13 +103,13 @@ public sealed class FaultTests : IDisposable
     public async Task A_socket_whose_file_was_removed_is_there_again_and_those_who_are_connected_stay()
     {
         var time = new FakeTimeProvider();
-        await using var server = Start(LockProviderContext.Default with { TimeProvider = time });
-        await using var before = await RawClient.UnixAsync(SocketPath);
+        await using BrokerServer server = Start(LockProviderContext.Default with { TimeProvider = time });
+        await using RawClient before = await RawClient.UnixAsync(SocketPath);
         await before.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":60000}""");
         File.Delete(SocketPath);
         time.Advance(TimeSpan.FromSeconds(2));
         Assert.True(File.Exists(SocketPath));
-        await using var after = await RawClient.UnixAsync(SocketPath);
+        await using RawClient after = await RawClient.UnixAsync(SocketPath);
         Assert.False((await after.AskAsync("""{"type":"lock","uuid":"U2","key":"a","ttl":60000}""")).GetProperty("acquired").GetBoolean());
         Assert.Equal(2, server.ConnectionCount);
         await server.DisposeAsync();
@@ -119,7 +119,7 @@ public sealed class FaultTests : IDisposable
     [Fact]
     public async Task A_directory_that_is_gone_does_not_keep_a_broker_from_its_end()
     {
-        var path = Path.Combine(_directory, "gone", "broker.sock");
+        string path = Path.Combine(_directory, "gone", "broker.sock");
         var server = new BrokerServer(new BrokerServerOptions { Path = path });
         Assert.True(server.TryStart());
         Directory.Delete(Path.Combine(_directory, "gone"), recursive: true);

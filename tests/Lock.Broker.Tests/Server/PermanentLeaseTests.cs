@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Locking;
 
 /// <summary>Leases without expiry, over the end of their broker: nobody else gets them until they are given back, reclaimed and given back,
@@ -10,8 +12,8 @@ public sealed class PermanentLeaseTests
     public async Task It_stays_held_without_its_client_and_other_keys_are_granted_at_once()
     {
         await using var broker = new TestBroker();
-        var token = await KeepAsync(broker, "k", "H");
-        for (var restart = 0; restart < 3; restart++)
+        long? token = await KeepAsync(broker, "k", "H");
+        for (int restart = 0; restart < 3; restart++)
         {
             await broker.RestartAsync();
             Assert.False(broker.Server.Locks.Pause.IsOn);
@@ -19,7 +21,7 @@ public sealed class PermanentLeaseTests
             Assert.Equal((false, s_never), Busy(await other.TryAcquireAsync(Request("k", "X"), default)));
             Assert.True((await other.TryAcquireAsync(Request("free", "X"), default)).IsGranted);
             Assert.Equal(StoreReply.Done, await other.TryReleaseAsync("free", "X", default));
-            var info = (await other.GetAsync("k", default))!;
+            LockInfo info = (await other.GetAsync("k", default))!;
             Assert.Equal(("H", "Ann", token, TimeSpan.MaxValue), (info.Id, info.Owner, info.FencingToken, info.Remaining));
         }
 
@@ -27,7 +29,7 @@ public sealed class PermanentLeaseTests
         Assert.Equal(StoreReply.Done, await last.TryReleaseAsync("k", "H", default));
         await broker.RestartAsync();
         await using var next = new BrokerLockStore(broker.Connection);
-        var granted = await next.TryAcquireAsync(Request("k", "Y"), default);
+        AcquireReply granted = await next.TryAcquireAsync(Request("k", "Y"), default);
         Assert.True(granted.IsGranted);
         Assert.True(granted.FencingToken > token);
     }
@@ -37,10 +39,10 @@ public sealed class PermanentLeaseTests
     {
         await using var broker = new TestBroker();
         var holder = new BrokerLockStore(broker.Connection);
-        var token = (await holder.TryAcquireAsync(Request("k", "H"), default)).FencingToken;
+        long? token = (await holder.TryAcquireAsync(Request("k", "H"), default)).FencingToken;
         await broker.RestartAsync();
-        var waiter = broker.Store();
-        var waiting = waiter.AcquireAsync(Request("k", "W"), s_never, default).AsTask();
+        BrokerLockStore waiter = broker.Store();
+        Task<AcquireReply> waiting = waiter.AcquireAsync(Request("k", "W"), s_never, default).AsTask();
         while (broker.Server.Locks.Table.Report("k").Waiters == 0)
             await Task.Delay(1);
 
@@ -48,7 +50,7 @@ public sealed class PermanentLeaseTests
         Assert.Equal("H", (await holder.GetAsync("k", default))!.Id);
         Assert.False(waiting.IsCompleted);
         await holder.DisposeAsync();
-        var granted = await waiting.WaitAsync(TimeSpan.FromSeconds(10));
+        AcquireReply granted = await waiting.WaitAsync(TimeSpan.FromSeconds(10));
         Assert.True(granted.FencingToken > token);
     }
 
@@ -69,7 +71,7 @@ public sealed class PermanentLeaseTests
         await using var broker = new TestBroker();
         await KeepAsync(broker, "k", "H");
         var waiter = new BrokerLockStore(broker.Connection);
-        var waiting = waiter.AcquireAsync(Request("k", "W", keep: true), s_never, default).AsTask();
+        Task<AcquireReply> waiting = waiter.AcquireAsync(Request("k", "W", keep: true), s_never, default).AsTask();
         while (broker.Server.Locks.Table.Report("k").Waiters == 0)
             await Task.Delay(1);
         Assert.Equal(StoreReply.Done, await broker.Store().TryReleaseAsync("k", "H", default));
@@ -82,8 +84,8 @@ public sealed class PermanentLeaseTests
     public async Task An_extension_gives_it_an_end_on_record_and_takes_that_away()
     {
         await using var broker = new TestBroker();
-        var store = broker.Store();
-        foreach (var key in (string[])["to never", "from never"])
+        BrokerLockStore store = broker.Store();
+        foreach (string key in (string[])["to never", "from never"])
             await store.TryAcquireAsync(Request(key, "H", key == "to never" ? TimeSpan.FromMinutes(1) : null), default);
         await store.TryExtendAsync("to never", "H", s_never, default);
         await store.TryExtendAsync("from never", "H", TimeSpan.FromMinutes(1), default);
@@ -99,19 +101,19 @@ public sealed class PermanentLeaseTests
     public async Task Holders_of_a_semaphore_of_a_published_client_are_all_there_again()
     {
         await using var broker = new TestBroker();
-        var client = await broker.RawAsync();
-        foreach (var id in (string[])["U1", "U2"])
+        RawClient client = await broker.RawAsync();
+        foreach (string id in (string[])["U1", "U2"])
             await client.AskAsync($$"""{"type":"lock","uuid":"{{id}}","key":5,"ttl":null,"max":2,"keepLocksAfterDeath":true}""");
         client.Close();
         await broker.RestartAsync();
-        var next = await broker.RawAsync();
+        RawClient next = await broker.RawAsync();
         Assert.Equal(2,
             (await next.AskAsync("""{"type":"lock-info-request","uuid":"Q","key":5}""")).GetProperty("lockholderUUIDs").GetArrayLength());
         Assert.False((await next.AskAsync("""{"type":"lock","uuid":"U3","key":5,"ttl":null,"max":2}""")).GetProperty("acquired")
             .GetBoolean());
 
         // The key has its JSON type still, and the id is one of a published client.
-        var again = await next.AskAsync("""{"type":"lock","uuid":"U1","key":5,"ttl":null,"max":2}""");
+        JsonElement again = await next.AskAsync("""{"type":"lock","uuid":"U1","key":5,"ttl":null,"max":2}""");
         Assert.True(again.GetProperty("acquired").GetBoolean());
         Assert.Equal(5, again.GetProperty("key").GetInt32());
         Assert.True((await next.AskAsync("""{"type":"unlock","uuid":"Q2","_uuid":"U2","key":5}""")).GetProperty("unlocked").GetBoolean());
@@ -123,7 +125,7 @@ public sealed class PermanentLeaseTests
     {
         await using var broker = new TestBroker();
         await KeepAsync(broker, "k", "O1");
-        var client = await broker.RawAsync();
+        RawClient client = await broker.RawAsync();
         Assert.True((await client.AskAsync("""{"type":"lock","uuid":"U1","key":"k","ttl":null,"max":2}""")).GetProperty("acquired")
             .GetBoolean());
         Assert.True((await client.AskAsync("""{"type":"unlock","uuid":"Q","_uuid":"U1","key":"k"}""")).GetProperty("unlocked")
@@ -140,13 +142,13 @@ public sealed class PermanentLeaseTests
     public async Task Several_keys_taken_together_are_released_together_after_a_restart()
     {
         await using var broker = new TestBroker();
-        var client = await broker.RawAsync(tcp: true);
-        var id = (await client.AskAsync("""{"type":"acquire-many","uuid":"U1","keys":["a","b"],"ttl":null}"""))
+        RawClient client = await broker.RawAsync(tcp: true);
+        string? id = (await client.AskAsync("""{"type":"acquire-many","uuid":"U1","keys":["a","b"],"ttl":null}"""))
             .GetProperty("lockUuid").GetString();
         client.Reset();
         await broker.RestartAsync();
         Assert.Equal(2, broker.Server.Locks.Table.KeyCount);
-        var next = await broker.RawAsync();
+        RawClient next = await broker.RawAsync();
         Assert.True((await next.AskAsync($$"""{"type":"release-many","uuid":"U2","lockUuid":"{{id}}"}""")).GetProperty("released")
             .GetBoolean());
         Assert.Equal(0, broker.Server.Locks.Table.KeyCount);
@@ -158,9 +160,9 @@ public sealed class PermanentLeaseTests
     {
         await using var broker = new TestBroker();
         await KeepAsync(broker, "kept", "H");
-        var length = new FileInfo(FileOf(broker)).Length;
-        var store = broker.Store();
-        for (var i = 0; i < 3_000; i++)
+        long length = new FileInfo(FileOf(broker)).Length;
+        BrokerLockStore store = broker.Store();
+        for (int i = 0; i < 3_000; i++)
         {
             await store.TryAcquireAsync(Request("k", $"id{i}"), default);
             await store.TryReleaseAsync("k", $"id{i}", default);
@@ -181,16 +183,16 @@ public sealed class PermanentLeaseTests
     [Fact]
     public async Task Two_brokers_do_not_share_a_record_and_the_second_leaves_it_as_it_is()
     {
-        var directory = Directory.CreateTempSubdirectory("lock-state-").FullName;
+        string directory = Directory.CreateTempSubdirectory("lock-state-").FullName;
         try
         {
-            var path = Path.Combine(directory, "state");
+            string path = Path.Combine(directory, "state");
             await using var first = new BrokerServer(new BrokerServerOptions { Host = "127.0.0.1", Port = 0, StatePath = path });
             Assert.True(first.TryStart());
             await using var store = new BrokerLockStore(new BrokerLockSettings { Port = first.Port });
             await store.TryAcquireAsync(Request("k", "H", TimeSpan.FromHours(1)), default);
             await store.TryAcquireAsync(Request("never", "H"), default);
-            var before = RecordFile.Keys(path);
+            List<string> before = RecordFile.Keys(path);
 
             var samePort = new BrokerServer(new BrokerServerOptions { Host = "127.0.0.1", Port = first.Port, StatePath = path });
             Assert.Contains("in use", Assert.Throws<LockStoreException>(() => samePort.TryStart()).Message);
@@ -207,7 +209,7 @@ public sealed class PermanentLeaseTests
     [Fact]
     public async Task One_whose_new_end_comes_before_that_is_written_does_not_come_back()
     {
-        var directory = Directory.CreateTempSubdirectory("lock-state-").FullName;
+        string directory = Directory.CreateTempSubdirectory("lock-state-").FullName;
         try
         {
             var clock = new JumpingClock();
@@ -222,7 +224,7 @@ public sealed class PermanentLeaseTests
                 // The new lease passes between the step and what is done after it.
                 clock.Runs = true;
                 Assert.Equal(StoreReply.Done, server.Locks.Extend("k", "H", TimeSpan.FromMilliseconds(10)));
-                for (var i = 0; RecordFile.Keys(RecordFile.Of(options.Path)).Count > 1; i++)
+                for (int i = 0; RecordFile.Keys(RecordFile.Of(options.Path)).Count > 1; i++)
                 {
                     Assert.True(i < 500, "It is on record still.");
                     await Task.Delay(10);
@@ -242,10 +244,10 @@ public sealed class PermanentLeaseTests
     {
         await using var broker = new TestBroker();
         await KeepAsync(broker, "before", "A");
-        var holder = broker.Store();
-        var token = (await holder.TryAcquireAsync(Request("k", "Holder"), default)).FencingToken;
+        BrokerLockStore holder = broker.Store();
+        long? token = (await holder.TryAcquireAsync(Request("k", "Holder"), default)).FencingToken;
         await broker.StopAsync();
-        var bytes = await File.ReadAllBytesAsync(FileOf(broker));
+        byte[] bytes = await File.ReadAllBytesAsync(FileOf(broker));
         bytes[bytes.AsSpan().IndexOf("kHolder"u8)] ^= 1;
         await File.WriteAllBytesAsync(FileOf(broker), bytes);
         broker.Start();
@@ -256,7 +258,7 @@ public sealed class PermanentLeaseTests
         // Also the next one, since the damage is gone from the file.
         await broker.RestartAsync();
         Assert.InRange(broker.Server.Locks.Pause.Left.TotalSeconds, 25, 35);
-        var info = (await holder.GetAsync("k", default))!;
+        LockInfo info = (await holder.GetAsync("k", default))!;
         Assert.Equal(("Holder", token), (info.Id, info.FencingToken));
         Assert.Equal(["before", "k"], Recorded(broker));
     }
@@ -286,7 +288,7 @@ public sealed class PermanentLeaseTests
     internal static async Task<long?> KeepAsync(TestBroker broker, string key, string id)
     {
         await using var store = new BrokerLockStore(broker.Connection);
-        var granted = await store.TryAcquireAsync(Request(key, id, keep: true), default);
+        AcquireReply granted = await store.TryAcquireAsync(Request(key, id, keep: true), default);
         Assert.True(granted.IsGranted);
         return granted.FencingToken;
     }

@@ -10,7 +10,7 @@ public sealed class RuntimeArrivalsTests : IDisposable
     [Fact]
     public async Task Clients_take_turns_wait_list_and_leave()
     {
-        var path = Path.Combine(_directory, "broker.sock");
+        string path = Path.Combine(_directory, "broker.sock");
         await using var server =
             new BrokerServer(new BrokerServerOptions { Path = path }) { NewArrivals = static () => new RuntimeArrivals() };
         Assert.True(server.TryStart());
@@ -18,21 +18,21 @@ public sealed class RuntimeArrivalsTests : IDisposable
         {
             await Task.WhenAll(Enumerable.Range(0, 5_000).Select(i =>
                 store.TryAcquireAsync(new AcquireRequest($"many/{i}", $"id{i}", "test", TimeSpan.FromMinutes(5)), default).AsTask()));
-            var listed = 0;
-            await foreach (var info in store.ListAsync("many/", default))
+            int listed = 0;
+            await foreach (LockInfo info in store.ListAsync("many/", default))
                 listed++;
             Assert.Equal(5_000, listed);
         }
 
         await using var first = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }));
         await using var second = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }));
-        var inside = 0;
-        var turns = 0;
+        int inside = 0;
+        int turns = 0;
         await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(async () =>
         {
-            for (var turn = 0; turn < 100; turn++)
+            for (int turn = 0; turn < 100; turn++)
             {
-                await using var handle = await (i % 2 == 0 ? first : second).LockAsync("key");
+                await using ILockHandle handle = await (i % 2 == 0 ? first : second).LockAsync("key");
                 Assert.Equal(1, Interlocked.Increment(ref inside));
                 Interlocked.Increment(ref turns);
                 Interlocked.Decrement(ref inside);
@@ -45,18 +45,18 @@ public sealed class RuntimeArrivalsTests : IDisposable
     [Fact]
     public async Task Who_does_not_read_is_waited_for()
     {
-        var path = Path.Combine(_directory, "broker.sock");
+        string path = Path.Combine(_directory, "broker.sock");
         await using var server =
             new BrokerServer(new BrokerServerOptions { Path = path }) { NewArrivals = static () => new RuntimeArrivals() };
         Assert.True(server.TryStart());
-        await using var lister = await RawClient.UnixAsync(path);
+        await using RawClient lister = await RawClient.UnixAsync(path);
         await using var store = new BrokerLockStore(new BrokerLockSettings { Path = path });
-        var padding = new string('p', 900);
+        string padding = new string('p', 900);
         await Task.WhenAll(Enumerable.Range(0, 2_000).Select(i =>
             store.TryAcquireAsync(new AcquireRequest($"{padding}{i}", $"id{i}", "test", TimeSpan.FromMinutes(1)), default).AsTask()));
         await lister.SendAsync("""{"type":"lk-list","n":1,"prefix":"p"}""");
         Assert.NotNull(await store.GetAsync(padding + "7", default));
-        var items = 0;
+        int items = 0;
         while (await lister.ReadLineAsync() is { } line && line is not """{"type":"lk-done","n":1}""")
             items++;
         Assert.Equal(2_000, items);

@@ -11,8 +11,8 @@ public sealed class DisconnectTests
     public async Task A_client_that_closes_gives_up_its_locks_and_places_and_nothing_else(bool tcp)
     {
         await using var broker = new TestBroker();
-        var leaving = await broker.RawAsync(tcp);
-        var staying = await broker.RawAsync(tcp);
+        RawClient leaving = await broker.RawAsync(tcp);
+        RawClient staying = await broker.RawAsync(tcp);
         await leaving.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":60000}""");
         await staying.AskAsync("""{"type":"lock","uuid":"U2","key":"b","ttl":60000}""");
         await leaving.AskAsync("""{"type":"lock","uuid":"U3","key":"b","ttl":60000}""");
@@ -28,8 +28,8 @@ public sealed class DisconnectTests
     {
         var clock = new TestClock();
         await using var broker = new TestBroker(clock: clock);
-        var broken = await broker.RawAsync(tcp: true);
-        var other = await broker.RawAsync();
+        RawClient broken = await broker.RawAsync(tcp: true);
+        RawClient other = await broker.RawAsync();
         await other.AskAsync("""{"type":"lock","uuid":"U0","key":"b","ttl":60000}""");
         await broken.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":10000}""");
         await broken.AskAsync("""{"type":"lock","uuid":"U2","key":"b","ttl":60000}""");
@@ -47,8 +47,8 @@ public sealed class DisconnectTests
     {
         var clock = new TestClock();
         await using var broker = new TestBroker(clock: clock);
-        var leaving = await broker.RawAsync();
-        var other = await broker.RawAsync();
+        RawClient leaving = await broker.RawAsync();
+        RawClient other = await broker.RawAsync();
         await leaving.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":10000,"keepLocksAfterDeath":true}""");
         leaving.Close();
         while (broker.Server.ConnectionCount > 1)
@@ -63,13 +63,13 @@ public sealed class DisconnectTests
     public async Task What_came_before_the_end_is_still_done_and_half_a_line_is_not()
     {
         await using var broker = new TestBroker();
-        var leaving = await broker.RawAsync();
+        RawClient leaving = await broker.RawAsync();
         await leaving.SendAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":60000,"keepLocksAfterDeath":true}""");
         await leaving.SendBytesAsync("{\"type\":\"lock\",\"uuid\":\"U2\",\"key\":\"half\",\"keepLocksAfterDeath\":true}"u8.ToArray());
         leaving.Close();
         while (broker.Server.ConnectionCount > 0)
             await Task.Delay(5);
-        var store = broker.Store();
+        BrokerLockStore store = broker.Store();
         Assert.NotNull(await store.GetAsync("a", default));
         Assert.Null(await store.GetAsync("half", default));
     }
@@ -78,12 +78,12 @@ public sealed class DisconnectTests
     public async Task A_client_comes_back_after_a_broken_connection_with_what_it_holds_and_waits_for()
     {
         await using var broker = new TestBroker();
-        var locks = broker.Store();
+        BrokerLockStore locks = broker.Store();
         var request = new AcquireRequest("a", Guid.NewGuid().ToString(), "test", TimeSpan.FromSeconds(30));
-        var token = (await locks.TryAcquireAsync(request, default)).FencingToken;
-        var other = broker.Store();
+        long? token = (await locks.TryAcquireAsync(request, default)).FencingToken;
+        BrokerLockStore other = broker.Store();
         await other.TryAcquireAsync(new AcquireRequest("b", "B", "test", TimeSpan.FromSeconds(30)), default);
-        var waiting = locks.AcquireAsync(
+        Task<AcquireReply> waiting = locks.AcquireAsync(
             new AcquireRequest("b", Guid.NewGuid().ToString(), "test", TimeSpan.FromSeconds(30)), Timeout.InfiniteTimeSpan, default)
                 .AsTask();
         while (broker.Server.Locks.Table.Report("b").Waiters == 0)
@@ -102,14 +102,14 @@ public sealed class DisconnectTests
     public async Task A_lease_that_was_taken_away_while_the_connection_was_broken_is_reported_lost()
     {
         await using var broker = new TestBroker();
-        var store = broker.Store();
+        BrokerLockStore store = broker.Store();
         var lost = new TaskCompletionSource<StoreLoss>(TaskCreationOptions.RunContinuationsAsynchronously);
         store.LeaseLost += loss => lost.TrySetResult(loss);
         await store.TryAcquireAsync(new AcquireRequest("a", "A", "test", TimeSpan.FromSeconds(30)), default);
-        var raw = await broker.RawAsync();
+        RawClient raw = await broker.RawAsync();
         broker.Server.Sessions.CutAll(except: 1);
         await raw.AskAsync("""{"type":"unlock","uuid":"U","key":"a","force":true}""");
-        var loss = await lost.Task.WaitAsync(Eventually.Patience);
+        StoreLoss loss = await lost.Task.WaitAsync(Eventually.Patience);
         Assert.Equal(("a", "A"), (loss.Key, loss.HolderId));
         Assert.Contains(loss.Reason, new[] { LostReason.Removed, LostReason.Forced });
     }

@@ -14,13 +14,13 @@ public sealed class ForeignDetailTests
     public async Task An_id_is_echoed_as_it_was_written(string uuid)
     {
         await using var broker = new TestBroker();
-        var client = await broker.RawAsync();
-        var other = await broker.RawAsync();
+        RawClient client = await broker.RawAsync();
+        RawClient other = await broker.RawAsync();
         await other.AskAsync("""{"type":"lock","uuid":"X","key":"k","ttl":60000}""");
         Assert.Equal(uuid, Uuid(await client.AskAsync($$"""{"type":"lock","uuid":{{uuid}},"key":"free","ttl":60000}""")));
         Assert.Equal(uuid, Uuid(await client.AskAsync($$"""{"type":"lock","uuid":{{uuid}},"key":"k","ttl":60000}""")));
         await other.AskAsync("""{"type":"unlock","uuid":"Y","_uuid":"X","key":"k"}""");
-        var granted = await client.ReadAsync();
+        JsonElement granted = await client.ReadAsync();
         Assert.True(granted.GetProperty("acquired").GetBoolean());
         Assert.Equal(uuid, Uuid(granted));
     }
@@ -29,11 +29,11 @@ public sealed class ForeignDetailTests
     public async Task After_a_restart_a_numeric_id_is_echoed_as_a_number_still()
     {
         await using var broker = new TestBroker();
-        var client = await broker.RawAsync(tcp: true);
+        RawClient client = await broker.RawAsync(tcp: true);
         await client.AskAsync("""{"type":"lock","uuid":7,"key":"k","ttl":60000}""");
         await broker.RestartAsync();
-        var again = await broker.RawAsync();
-        var answer = await again.AskAsync("""{"type":"lock","uuid":7,"key":"k","ttl":60000}""");
+        RawClient again = await broker.RawAsync();
+        JsonElement answer = await again.AskAsync("""{"type":"lock","uuid":7,"key":"k","ttl":60000}""");
         Assert.True(answer.GetProperty("acquired").GetBoolean());
         Assert.Equal("7", Uuid(answer));
     }
@@ -45,7 +45,7 @@ public sealed class ForeignDetailTests
     public async Task A_type_may_be_written_with_escapes(string line, string answer)
     {
         await using var broker = new TestBroker();
-        var client = await broker.RawAsync();
+        RawClient client = await broker.RawAsync();
         Assert.Equal(answer, (await client.AskAsync(line)).GetProperty("type").GetString());
     }
 
@@ -53,10 +53,10 @@ public sealed class ForeignDetailTests
     public async Task Each_of_several_keys_counts_against_the_limits()
     {
         await using var broker = new TestBroker(options => options with { Limits = new BrokerLimits { ClaimsPerConnection = 3 } });
-        var client = await broker.RawAsync();
+        RawClient client = await broker.RawAsync();
         Assert.True((await client.AskAsync("""{"type":"acquire-many","uuid":"A","keys":["a","b","c"]}""")).GetProperty("acquired")
             .GetBoolean());
-        var second = await broker.RawAsync();
+        RawClient second = await broker.RawAsync();
         Assert.Contains("as many",
             (await second.AskAsync("""{"type":"acquire-many","uuid":"B","keys":["d","e","f","g"]}""")).GetProperty("error").GetString());
         Assert.Equal(3, broker.Server.Locks.Table.KeyCount);
@@ -69,8 +69,8 @@ public sealed class ForeignDetailTests
     {
         var time = new FakeTimeProvider();
         await using var broker = new TestBroker(clock: time);
-        var writer = await broker.RawAsync(tcp: true);
-        var waiter = await broker.RawAsync();
+        RawClient writer = await broker.RawAsync(tcp: true);
+        RawClient waiter = await broker.RawAsync();
         await writer.AskAsync("""{"type":"register-write-flag-and-readers-check","uuid":"W","key":"k"}""");
         await waiter.SendAsync($$"""{"type":"register-write-flag{{(waiterWrites ? "-and-readers" : "")}}-check","uuid":"R","key":"k"}""");
         await waiter.ExpectNothingAsync();
@@ -78,7 +78,7 @@ public sealed class ForeignDetailTests
         Assert.Equal("broadcast-result", (await waiter.ReadAsync()).GetProperty("type").GetString());
 
         // It counts from then on.
-        var after = await waiter.AskAsync("""{"type":"increment-readers","uuid":"C","key":"k"}""");
+        JsonElement after = await waiter.AskAsync("""{"type":"increment-readers","uuid":"C","key":"k"}""");
         Assert.Equal(waiterWrites ? 1 : 2, after.GetProperty("readersCount").GetInt32());
     }
 
@@ -87,8 +87,8 @@ public sealed class ForeignDetailTests
     {
         var time = new FakeTimeProvider();
         await using var broker = new TestBroker(clock: time);
-        var writer = await broker.RawAsync(tcp: true);
-        var reader = await broker.RawAsync();
+        RawClient writer = await broker.RawAsync(tcp: true);
+        RawClient reader = await broker.RawAsync();
         await writer.AskAsync("""{"type":"register-write-flag-and-readers-check","uuid":"W","key":"k"}""");
         await reader.SendAsync("""{"type":"register-write-flag-check","uuid":"R","key":"k"}""");
         await reader.ExpectNothingAsync();
@@ -105,8 +105,8 @@ public sealed class ForeignDetailTests
     public async Task A_writer_goes_on_when_the_readers_are_gone()
     {
         await using var broker = new TestBroker();
-        var readers = await broker.RawAsync();
-        var writer = await broker.RawAsync();
+        RawClient readers = await broker.RawAsync();
+        RawClient writer = await broker.RawAsync();
         await readers.AskAsync("""{"type":"register-write-flag-check","uuid":"1","key":"k"}""");
         await readers.AskAsync("""{"type":"register-write-flag-check","uuid":"2","key":"k"}""");
         await writer.SendAsync("""{"type":"register-write-flag-and-readers-check","uuid":"W","key":"k"}""");
@@ -122,9 +122,9 @@ public sealed class ForeignDetailTests
     {
         var time = new FakeTimeProvider();
         await using var broker = new TestBroker(clock: time);
-        var holder = await broker.RawAsync(tcp: true);
+        RawClient holder = await broker.RawAsync(tcp: true);
         Assert.True((await holder.AskAsync($$"""{"type":"lock","uuid":"H","key":"k",{{terms}}}""")).GetProperty("acquired").GetBoolean());
-        var waiter = await broker.RawAsync();
+        RawClient waiter = await broker.RawAsync();
         Assert.False((await waiter.AskAsync("""{"type":"lock","uuid":"W","key":"k"}""")).GetProperty("acquired").GetBoolean());
         holder.Reset();
         while (broker.Server.ConnectionCount > 1)
@@ -143,13 +143,13 @@ public sealed class ForeignDetailTests
     {
         var time = new FakeTimeProvider();
         await using var broker = new TestBroker(clock: time);
-        var holder = await broker.RawAsync(tcp: true);
+        RawClient holder = await broker.RawAsync(tcp: true);
         await holder.AskAsync("""{"type":"lock","uuid":"H","key":"k","ttl":null}""");
         holder.Reset();
         while (broker.Server.ConnectionCount > 0)
             await Task.Delay(1);
         time.Advance(TimeSpan.FromSeconds(20));
-        var again = await broker.RawAsync(tcp: true);
+        RawClient again = await broker.RawAsync(tcp: true);
         Assert.True((await again.AskAsync("""{"type":"lock","uuid":"H","key":"k","ttl":null}""")).GetProperty("acquired").GetBoolean());
         time.Advance(TimeSpan.FromHours(1));
         Assert.False((await again.AskAsync("""{"type":"lock","uuid":"X","key":"k","wait":false}""")).GetProperty("acquired").GetBoolean());
@@ -159,7 +159,7 @@ public sealed class ForeignDetailTests
     public async Task The_end_of_the_broker_itself_gives_it_no_end()
     {
         await using var broker = new TestBroker();
-        var holder = await broker.RawAsync(tcp: true);
+        RawClient holder = await broker.RawAsync(tcp: true);
         await holder.AskAsync("""{"type":"lock","uuid":"H","key":"k","ttl":null}""");
         await broker.RestartAsync();
         Assert.Equal(long.MaxValue, Assert.Single(RecordFile.Read(RecordFile.Of(broker.Path))).Until);

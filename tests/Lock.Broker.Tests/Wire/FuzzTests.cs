@@ -35,15 +35,15 @@ public sealed class FuzzTests
     public async Task Made_up_lines_harm_nobody(int seed)
     {
         await using var broker = new TestBroker();
-        var holder = broker.Store();
+        BrokerLockStore holder = broker.Store();
         var request = new AcquireRequest("guarded", "G", "test", TimeSpan.FromMinutes(5));
-        var token = (await holder.TryAcquireAsync(request, default)).FencingToken;
+        long? token = (await holder.TryAcquireAsync(request, default)).FencingToken;
         var random = new Random(seed);
-        var answers = 0;
-        var grants = 0;
-        for (var round = 0; round < 5; round++)
+        int answers = 0;
+        int grants = 0;
+        for (int round = 0; round < 5; round++)
         {
-            var hostile = await broker.RawAsync(tcp: round % 2 == 0);
+            RawClient hostile = await broker.RawAsync(tcp: round % 2 == 0);
             var reading = Task.Run(async () =>
             {
                 while (await hostile.ReadLineAsync() is { } line)
@@ -56,7 +56,7 @@ public sealed class FuzzTests
             });
             try
             {
-                for (var batch = 0; batch < 20; batch++)
+                for (int batch = 0; batch < 20; batch++)
                     await hostile.SendBytesAsync(Batch(random));
             }
             catch (System.Net.Sockets.SocketException)
@@ -82,17 +82,17 @@ public sealed class FuzzTests
             await Task.Delay(5);
 
         // All that the hostile clients took is gone with them, but for what they asked to keep.
-        foreach (var key in new[] { "fuzz-a", "fuzz-b" })
+        foreach (string? key in new[] { "fuzz-a", "fuzz-b" })
             Assert.Equal(0, broker.Server.Locks.Table.Report(key).Waiters);
     }
 
     private static byte[] Batch(Random random)
     {
         var lines = new MemoryStream();
-        for (var i = 0; i < 200; i++)
+        for (int i = 0; i < 200; i++)
         {
-            var line = Encoding.UTF8.GetBytes(Line(random));
-            for (var mutations = random.Next(4) == 0 ? random.Next(1, 4) : 0; mutations > 0; mutations--)
+            byte[] line = Encoding.UTF8.GetBytes(Line(random));
+            for (int mutations = random.Next(4) == 0 ? random.Next(1, 4) : 0; mutations > 0; mutations--)
                 line[random.Next(line.Length)] = (byte)random.Next(256);
             lines.Write(line.AsSpan(0, random.Next(20) == 0 ? random.Next(line.Length) : line.Length));
             lines.WriteByte((byte)'\n');
@@ -104,9 +104,9 @@ public sealed class FuzzTests
     private static string Line(Random random)
     {
         // Seldom: after a version that does not fit, nothing is answered any more.
-        var special = random.Next(20_000);
-        var type = special == 0 ? "version" : special == 1 ? "lk-stay" : s_types[random.Next(s_types.Length)];
-        var line = new StringBuilder("{\"type\":\"").Append(type).Append('"');
+        int special = random.Next(20_000);
+        string type = special == 0 ? "version" : special == 1 ? "lk-stay" : s_types[random.Next(s_types.Length)];
+        StringBuilder line = new StringBuilder("{\"type\":\"").Append(type).Append('"');
         if (type.StartsWith("lk-", StringComparison.Ordinal) && random.Next(2) == 0)
         {
             // Half of our own messages carry what they need, or they would only ever be refused.
@@ -116,10 +116,10 @@ public sealed class FuzzTests
                 $",\"ttl\":{random.Next(1, 200)}{(random.Next(2) == 0 ? ",\"queue\":true" : "")}");
         }
 
-        for (var i = random.Next(8); i >= 0; i--)
+        for (int i = random.Next(8); i >= 0; i--)
         {
-            var field = s_fields[random.Next(s_fields.Length)];
-            var value = field == "key" && random.Next(2) == 0
+            string field = s_fields[random.Next(s_fields.Length)];
+            string value = field == "key" && random.Next(2) == 0
                 ? (random.Next(2) == 0 ? "\"fuzz-a\"" : "\"fuzz-b\"")
                 : s_values[random.Next(s_values.Length)];
             line.Append(",\"").Append(field).Append("\":").Append(value);

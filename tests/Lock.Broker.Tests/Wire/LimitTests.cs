@@ -10,7 +10,7 @@ public sealed class LimitTests
     private static async Task<List<LockInfo>> ListAsync(BrokerLockStore store, string prefix)
     {
         var infos = new List<LockInfo>();
-        await foreach (var info in store.ListAsync(prefix, default))
+        await foreach (LockInfo info in store.ListAsync(prefix, default))
             infos.Add(info);
         return infos;
     }
@@ -19,8 +19,8 @@ public sealed class LimitTests
     public async Task A_line_that_is_too_long_ends_its_connection_alone_and_its_locks_stand()
     {
         await using var broker = new TestBroker(options => options with { Limits = new BrokerLimits { LineLength = 4096 } });
-        var bad = await broker.RawAsync();
-        var good = await broker.RawAsync();
+        RawClient bad = await broker.RawAsync();
+        RawClient good = await broker.RawAsync();
         await bad.AskAsync("""{"type":"lock","uuid":"U1","key":"a","ttl":60000}""");
         await bad.SendBytesAsync(Encoding.UTF8.GetBytes(new string('x', 20_000)));
         Assert.Null(await bad.ReadLineAsync());
@@ -31,16 +31,16 @@ public sealed class LimitTests
     public async Task A_client_that_does_not_read_is_cut_and_the_others_are_served_meanwhile()
     {
         await using var broker = new TestBroker(options => options with { Limits = new BrokerLimits { UnreadOutput = 64 * 1024 } });
-        var deaf = await broker.RawAsync();
-        var good = await broker.RawAsync();
-        var key = new string('k', 2000);
-        var lines = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 50).Select(i =>
+        RawClient deaf = await broker.RawAsync();
+        RawClient good = await broker.RawAsync();
+        string key = new string('k', 2000);
+        byte[] lines = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 50).Select(i =>
             $$"""{"type":"lock-info-request","uuid":"U{{i}}","key":"{{key}}"}""" + "\n")));
         var sending = Task.Run(async () =>
         {
             try
             {
-                for (var i = 0; i < 200; i++)
+                for (int i = 0; i < 200; i++)
                     await deaf.SendBytesAsync(lines);
             }
             catch (System.Net.Sockets.SocketException)
@@ -48,7 +48,7 @@ public sealed class LimitTests
                 // It was cut while it still sent.
             }
         });
-        for (var i = 0; i < 200; i++)
+        for (int i = 0; i < 200; i++)
             await good.ExpectNothingAsync();
 
         deaf.Close();
@@ -60,15 +60,15 @@ public sealed class LimitTests
     {
         await using var broker =
             new TestBroker(options => options with { Limits = new BrokerLimits { WaitersPerKey = 2, ClaimsPerConnection = 4 } });
-        var holder = broker.Store();
+        BrokerLockStore holder = broker.Store();
         await holder.TryAcquireAsync(new AcquireRequest("k", "H", "test", TimeSpan.FromSeconds(30)), default);
-        var client = await broker.RawAsync();
+        RawClient client = await broker.RawAsync();
         await client.AskAsync("""{"type":"lock","uuid":"U1","key":"k"}""");
         await client.AskAsync("""{"type":"lock","uuid":"U2","key":"k"}""");
-        var full = await client.AskAsync("""{"type":"lock","uuid":"U3","key":"k"}""");
+        JsonElement full = await client.AskAsync("""{"type":"lock","uuid":"U3","key":"k"}""");
         Assert.Contains("full", full.GetProperty("error").GetString());
         Assert.Equal("U3", full.GetProperty("uuid").GetString());
-        var refused = await Assert.ThrowsAsync<LockStoreException>(() =>
+        LockStoreException refused = await Assert.ThrowsAsync<LockStoreException>(() =>
             holder.AcquireAsync(new AcquireRequest("k", "W", "test", TimeSpan.FromSeconds(30)), TimeSpan.FromSeconds(1), default).AsTask());
         Assert.Contains("full", refused.Message);
         await client.AskAsync("""{"type":"lock","uuid":"U4","key":"a"}""");
@@ -80,11 +80,11 @@ public sealed class LimitTests
     public async Task A_connection_too_many_is_closed_at_once()
     {
         await using var broker = new TestBroker(options => options with { Limits = new BrokerLimits { Connections = 2 } });
-        var first = await broker.RawAsync();
-        var second = await broker.RawAsync();
+        RawClient first = await broker.RawAsync();
+        RawClient second = await broker.RawAsync();
         await first.ExpectNothingAsync();
         await second.ExpectNothingAsync();
-        var third = await broker.RawAsync();
+        RawClient third = await broker.RawAsync();
         Assert.Null(await third.ReadLineAsync());
         await first.ExpectNothingAsync();
     }
@@ -93,9 +93,9 @@ public sealed class LimitTests
     public async Task A_list_waits_for_who_reads_slowly_and_holds_up_nobody()
     {
         await using var broker = new TestBroker(options => options with { Limits = new BrokerLimits { UnreadOutput = 256 * 1024 } });
-        var lister = await broker.RawAsync();
-        var store = broker.Store();
-        var padding = new string('p', 900);
+        RawClient lister = await broker.RawAsync();
+        BrokerLockStore store = broker.Store();
+        string padding = new string('p', 900);
         await Task.WhenAll(Enumerable.Range(0, 6000).Select(i =>
             store.TryAcquireAsync(new AcquireRequest($"{padding}{i}", $"id{i}", "test", TimeSpan.FromMinutes(1)), default).AsTask()));
 
@@ -103,9 +103,9 @@ public sealed class LimitTests
         await lister.SendAsync("""{"type":"lk-list","n":1,"prefix":"p"}""");
         await lister.SendAsync("""{"type":"lk-ping","n":2}""");
         Assert.Single(await ListAsync(store, padding + "5999"));
-        var items = 0;
-        var pings = 0;
-        var line = await lister.ReadLineAsync();
+        int items = 0;
+        int pings = 0;
+        string? line = await lister.ReadLineAsync();
         for (; line is not null and not """{"type":"lk-done","n":1}"""; line = await lister.ReadLineAsync())
         {
             items += line.StartsWith("{\"type\":\"lk-item\",\"n\":1,", StringComparison.Ordinal) ? 1 : 0;
@@ -122,9 +122,9 @@ public sealed class LimitTests
     public async Task A_hundred_thousand_locks_are_listed_each_once_while_others_are_served()
     {
         await using var broker = new TestBroker();
-        var store = broker.Store();
-        var lister = await broker.RawAsync();
-        foreach (var numbers in Enumerable.Range(0, 100_000).Chunk(1_000))
+        BrokerLockStore store = broker.Store();
+        RawClient lister = await broker.RawAsync();
+        foreach (int[] numbers in Enumerable.Range(0, 100_000).Chunk(1_000))
         {
             await Task.WhenAll(numbers.Select(i =>
                 store.TryAcquireAsync(new AcquireRequest($"many/{i}", $"id{i}", "test", TimeSpan.FromHours(1)), default).AsTask()));
@@ -133,7 +133,7 @@ public sealed class LimitTests
         // The list has begun, and is far longer than what fits on the way to who does not read: the others are served in the middle of it.
         await lister.SendAsync("""{"type":"lk-list","n":1,"prefix":"many/"}""");
         var keys = new List<string> { KeyOf(await lister.ReadLineAsync()) };
-        for (var i = 0; i < 100; i++)
+        for (int i = 0; i < 100; i++)
             await store.TryAcquireAsync(new AcquireRequest("other", "O", "test", TimeSpan.FromMinutes(5)), default);
         while (await lister.ReadLineAsync() is { } line and not """{"type":"lk-done","n":1}""")
             keys.Add(KeyOf(line));
@@ -147,10 +147,10 @@ public sealed class LimitTests
     public async Task A_key_too_many_is_refused()
     {
         await using var broker = new TestBroker(options => options with { Limits = new BrokerLimits { Keys = 2 } });
-        var store = broker.Store();
+        BrokerLockStore store = broker.Store();
         await store.TryAcquireAsync(new AcquireRequest("a", "A", "test", TimeSpan.FromSeconds(30)), default);
         await store.TryAcquireAsync(new AcquireRequest("b", "B", "test", TimeSpan.FromSeconds(30)), default);
-        var refused = await Assert.ThrowsAsync<LockStoreException>(() =>
+        LockStoreException refused = await Assert.ThrowsAsync<LockStoreException>(() =>
             store.TryAcquireAsync(new AcquireRequest("c", "C", "test", TimeSpan.FromSeconds(30)), default).AsTask());
         Assert.Contains("as many keys", refused.Message);
         Assert.True((await store.TryAcquireAsync(new AcquireRequest("a", "A", "test", TimeSpan.FromSeconds(30)), default)).IsGranted);

@@ -15,14 +15,14 @@ public sealed class LineLimitTests : IDisposable
         get
         {
             var lines = new TheoryData<string, int, string, int>();
-            foreach (var transport in (string[])["unix", "tcp", "portable unix", "portable tcp"])
+            foreach (string transport in (string[])["unix", "tcp", "portable unix", "portable tcp"])
             {
-                foreach (var length in (int[])[Limit - 1, Limit, Limit + 1])
+                foreach (int length in (int[])[Limit - 1, Limit, Limit + 1])
                 {
                     // In one piece; within the line; between the line and its end; within its end.
-                    foreach (var cut in (int[])[0, 100, length])
+                    foreach (int cut in (int[])[0, 100, length])
                         lines.Add(transport, length, "\n", cut);
-                    foreach (var cut in (int[])[0, length, length + 1])
+                    foreach (int cut in (int[])[0, length, length + 1])
                         lines.Add(transport, length, "\r\n", cut);
                 }
             }
@@ -38,10 +38,10 @@ public sealed class LineLimitTests : IDisposable
     public async Task A_line_is_answered_up_to_the_limit_and_ends_its_connection_beyond_it(string transport, int length,
         string end, int cut)
     {
-        await using var server = Start(transport);
-        await using var client = await ConnectAsync(server, transport);
-        await using var other = await ConnectAsync(server, transport);
-        var line = Encoding.UTF8.GetBytes(LineOf(length, "A") + end);
+        await using BrokerServer server = Start(transport);
+        await using RawClient client = await ConnectAsync(server, transport);
+        await using RawClient other = await ConnectAsync(server, transport);
+        byte[] line = Encoding.UTF8.GetBytes(LineOf(length, "A") + end);
         await client.SendBytesAsync(line.AsMemory(0, cut));
         if (cut > 0)
             await ReadAsync(other);
@@ -66,8 +66,8 @@ public sealed class LineLimitTests : IDisposable
     [InlineData("portable unix")]
     public async Task What_came_before_a_line_that_is_too_long_is_answered_and_what_came_behind_it_is_not(string transport)
     {
-        await using var server = Start(transport);
-        await using var client = await ConnectAsync(server, transport);
+        await using BrokerServer server = Start(transport);
+        await using RawClient client = await ConnectAsync(server, transport);
         await client.SendBytesAsync(Encoding.UTF8.GetBytes($"{LineOf(100, "A")}\n{LineOf(Limit + 1, "B")}\n{LineOf(100, "C")}\n"));
         Assert.Equal(Uuid(100, "A"), (await client.ReadAsync()).GetProperty("uuid").GetString());
         Assert.Null(await client.ReadLineAsync());
@@ -119,7 +119,7 @@ public sealed class LineLimitTests : IDisposable
 
     private static async Task<RawClient> ConnectAsync(BrokerServer server, string transport)
     {
-        var client = transport.EndsWith("tcp", StringComparison.Ordinal)
+        RawClient client = transport.EndsWith("tcp", StringComparison.Ordinal)
             ? await RawClient.TcpAsync(server.Port)
             : await RawClient.UnixAsync(server.Options.Path!);
 

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Locking;
 
 public sealed class ManyKeysWireTests : IAsyncLifetime
@@ -17,16 +19,16 @@ public sealed class ManyKeysWireTests : IAsyncLifetime
     [Fact]
     public async Task Keys_are_taken_together_once_each_and_given_back_together()
     {
-        var granted = await _a.AskAsync("""{"type":"acquire-many","uuid":"U1","keys":["b","a","b"],"ttl":5000}""");
+        JsonElement granted = await _a.AskAsync("""{"type":"acquire-many","uuid":"U1","keys":["b","a","b"],"ttl":5000}""");
         Assert.StartsWith("""{"type":"acquire-many","uuid":"U1","keys":["a","b"],"acquired":true,"lockUuid":""", granted.GetRawText());
         Assert.Equal(2, granted.GetProperty("fencingTokens").EnumerateObject().Count());
         Assert.False((await _b.AskAsync("""{"type":"lock","uuid":"U2","key":"a"}""")).GetProperty("acquired").GetBoolean());
-        var id = granted.GetProperty("lockUuid").GetString();
-        var released = await _a.AskAsync($$"""{"type":"release-many","uuid":"U6","lockUuid":"{{id}}"}""");
+        string? id = granted.GetProperty("lockUuid").GetString();
+        JsonElement released = await _a.AskAsync($$"""{"type":"release-many","uuid":"U6","lockUuid":"{{id}}"}""");
         Assert.Equal($$"""{"type":"release-many","uuid":"U6","lockUuid":"{{id}}","keys":["a","b"],"released":true}""",
             released.GetRawText());
         Assert.True((await _b.ReadAsync()).GetProperty("acquired").GetBoolean());
-        var again = await _a.AskAsync($$"""{"type":"release-many","uuid":"U7","lockUuid":"{{id}}"}""");
+        JsonElement again = await _a.AskAsync($$"""{"type":"release-many","uuid":"U7","lockUuid":"{{id}}"}""");
         Assert.Equal($"Unknown composite lockUuid=\"{id}\" (already released or never granted).", again.GetProperty("error").GetString());
     }
 
@@ -67,7 +69,7 @@ public sealed class ManyKeysWireTests : IAsyncLifetime
     [InlineData("[1]")]
     public async Task Bad_keys_are_refused(string keys)
     {
-        var refused = await _a.AskAsync($$"""{"type":"acquire-many","uuid":"U1","keys":{{keys}}}""");
+        JsonElement refused = await _a.AskAsync($$"""{"type":"acquire-many","uuid":"U1","keys":{{keys}}}""");
         Assert.False(refused.GetProperty("acquired").GetBoolean());
         Assert.Contains("1 to 64", refused.GetProperty("error").GetString());
     }
@@ -77,7 +79,7 @@ public sealed class ManyKeysWireTests : IAsyncLifetime
     {
         Assert.Equal(1,
             (await _a.AskAsync("""{"type":"increment-readers","uuid":"U1","key":"k"}""")).GetProperty("readersCount").GetInt32());
-        var writer = await _b.AskAsync("""{"type":"register-write-flag-and-readers-check","uuid":"U2","key":"k"}""");
+        JsonElement writer = await _b.AskAsync("""{"type":"register-write-flag-and-readers-check","uuid":"U2","key":"k"}""");
         Assert.Equal("register-write-flag-and-readers-check-success", writer.GetProperty("type").GetString());
         Assert.False(writer.GetProperty("writerFlag").GetBoolean());
         Assert.Equal(1, writer.GetProperty("readersCount").GetInt32());
@@ -91,7 +93,7 @@ public sealed class ManyKeysWireTests : IAsyncLifetime
             (await _b.AskAsync("""{"type":"set-write-flag-false-and-broadcast","uuid":"U5","key":"k"}""")).GetProperty("type").GetString());
 
         // The reader that waited counts since the broadcast, as at the original.
-        var reader = await _a.AskAsync("""{"type":"lock","uuid":"U6","key":"k","rwStatus":"begin_read"}""");
+        JsonElement reader = await _a.AskAsync("""{"type":"lock","uuid":"U6","key":"k","rwStatus":"begin_read"}""");
         Assert.Equal(2, reader.GetProperty("readersCount").GetInt32());
     }
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using Locking.Conformance;
 using Microsoft.Extensions.Time.Testing;
 
@@ -23,13 +24,13 @@ public sealed class PublishedWireTests : IAsyncLifetime
     public async Task A_lock_is_answered_at_once_with_the_fields_that_clients_read()
     {
         await _a.SendAsync("""{"type":"version","value":"0.2.25","max":null,"pid":4242,"keepLocksAfterDeath":false}""");
-        var granted = await _a.AskAsync(Lock("k", "U1"));
+        JsonElement granted = await _a.AskAsync(Lock("k", "U1"));
         Assert.Equal(
             ["readersCount", "uuid", "lockRequestCount", "key", "type", "acquired", "fencingToken"],
             granted.EnumerateObject().Select(property => property.Name));
         Assert.StartsWith("""{"readersCount":0,"uuid":"U1","lockRequestCount":0,"key":"k","type":"lock","acquired":true,""",
             granted.GetRawText());
-        var queued = await _b.AskAsync(Lock("k", "U2"));
+        JsonElement queued = await _b.AskAsync(Lock("k", "U2"));
         Assert.Equal("""{"readersCount":0,"uuid":"U2","lockRequestCount":0,"key":"k","type":"lock","acquired":false}""",
             queued.GetRawText());
     }
@@ -37,12 +38,12 @@ public sealed class PublishedWireTests : IAsyncLifetime
     [Fact]
     public async Task The_unlock_is_answered_before_the_grant_that_it_causes()
     {
-        var first = await _a.AskAsync(Lock("k", "U1"));
+        JsonElement first = await _a.AskAsync(Lock("k", "U1"));
         await _a.AskAsync(Lock("k", "U2"));
         await _a.SendAsync(Unlock("k", "U1", "U9"));
-        var unlocked = await _a.ReadAsync();
+        JsonElement unlocked = await _a.ReadAsync();
         Assert.Equal("""{"uuid":"U9","key":"k","lockRequestCount":1,"type":"unlock","unlocked":true}""", unlocked.GetRawText());
-        var granted = await _a.ReadAsync();
+        JsonElement granted = await _a.ReadAsync();
         Assert.Equal("U2", granted.GetProperty("uuid").GetString());
         Assert.True(granted.GetProperty("acquired").GetBoolean());
         Assert.True(Token(granted) > Token(first));
@@ -69,8 +70,8 @@ public sealed class PublishedWireTests : IAsyncLifetime
     [Fact]
     public async Task A_repeated_request_keeps_its_place_and_a_holder_its_token()
     {
-        var granted = await _a.AskAsync(Lock("k", "U1"));
-        var again = await _a.AskAsync(Lock("k", "U1", retry: 1));
+        JsonElement granted = await _a.AskAsync(Lock("k", "U1"));
+        JsonElement again = await _a.AskAsync(Lock("k", "U1", retry: 1));
         Assert.True(again.GetProperty("acquired").GetBoolean());
         Assert.Equal(Token(granted), Token(again));
         await _b.AskAsync(Lock("k", "U2"));
@@ -119,7 +120,7 @@ public sealed class PublishedWireTests : IAsyncLifetime
         Assert.Equal(
             $$$"""{"type":"version-mismatch","versions":{"clientVersion":{{{version}}},"brokerVersion":"0.2.25"}}""",
             await _a.ReadLineAsync());
-        var began = TimeProvider.System.GetTimestamp();
+        long began = TimeProvider.System.GetTimestamp();
         await _a.SendAsync("""{"type":"version-mismatch-confirmed"}""");
         await _a.SendAsync(Lock("k", "U1"));
         Assert.Null(await _a.ReadLineAsync());
@@ -130,15 +131,15 @@ public sealed class PublishedWireTests : IAsyncLifetime
     public async Task Errors_carry_the_texts_and_ids_that_clients_know()
     {
         await _a.AskAsync(Lock("k", "U1"));
-        var wrong = await _b.AskAsync(Unlock("k", "nobody", "U2"));
+        JsonElement wrong = await _b.AskAsync(Unlock("k", "nobody", "U2"));
         Assert.Equal("You need to pass the correct uuid, or use force.", wrong.GetProperty("error").GetString());
         Assert.False(wrong.GetProperty("unlocked").GetBoolean());
         Assert.Equal("U2", wrong.GetProperty("uuid").GetString());
-        var without = await _b.AskAsync("""{"type":"unlock","uuid":"U3","key":"k"}""");
+        JsonElement without = await _b.AskAsync("""{"type":"unlock","uuid":"U3","key":"k"}""");
         Assert.False(without.GetProperty("unlocked").GetBoolean());
-        var unknown = await _b.AskAsync("""{"type":"bogus","uuid":"U4","key":"k"}""");
+        JsonElement unknown = await _b.AskAsync("""{"type":"bogus","uuid":"U4","key":"k"}""");
         Assert.Equal("""{"key":"k","uuid":"U4","error":"Malformed data sent to Live-Mutex broker."}""", unknown.GetRawText());
-        var never = await _b.AskAsync(Unlock("never", "x", "U5"));
+        JsonElement never = await _b.AskAsync(Unlock("never", "x", "U5"));
         Assert.Equal("no lock with key => \"never\".", never.GetProperty("warning").GetString());
         Assert.True(never.GetProperty("unlocked").GetBoolean());
         Assert.False(never.TryGetProperty("error", out _));
@@ -151,7 +152,7 @@ public sealed class PublishedWireTests : IAsyncLifetime
     [InlineData("1.5")]
     public async Task A_bad_max_is_refused_and_not_queued(string max)
     {
-        var refused = await _a.AskAsync($$"""{"type":"lock","uuid":"U","key":"z","max":{{max}}}""");
+        JsonElement refused = await _a.AskAsync($$"""{"type":"lock","uuid":"U","key":"z","max":{{max}}}""");
         Assert.Equal("`max` must be a positive integer (>= 1) when provided; omit the field to keep the default.",
             refused.GetProperty("error").GetString());
         Assert.Equal("U", refused.GetProperty("uuid").GetString());
@@ -174,8 +175,8 @@ public sealed class PublishedWireTests : IAsyncLifetime
     [Fact]
     public async Task A_character_may_arrive_in_pieces()
     {
-        var line = Encoding.UTF8.GetBytes(Lock("schlüssel/鍵", "U1") + "\n");
-        foreach (var one in line)
+        byte[] line = Encoding.UTF8.GetBytes(Lock("schlüssel/鍵", "U1") + "\n");
+        foreach (byte one in line)
             await _a.SendBytesAsync(new[] { one });
         Assert.Equal("schlüssel/鍵", (await _a.ReadAsync()).GetProperty("key").GetString());
         Assert.False((await _b.AskAsync(Lock("schlüssel/鍵", "U2"))).GetProperty("acquired").GetBoolean());
@@ -189,7 +190,7 @@ public sealed class PublishedWireTests : IAsyncLifetime
     [InlineData("true")]
     public async Task Json_that_is_no_object_is_answered_and_harms_nothing(string line)
     {
-        var answer = await _a.AskAsync(line);
+        JsonElement answer = await _a.AskAsync(line);
         Assert.Equal("Malformed data sent to Live-Mutex broker.", answer.GetProperty("error").GetString());
         await _a.ExpectNothingAsync();
     }
@@ -205,7 +206,7 @@ public sealed class PublishedWireTests : IAsyncLifetime
     public async Task The_missing_acknowledgement_takes_the_lock_from_that_client_alone()
     {
         await _broker.DisposeAsync();
-        var (clock, limit) = (new TestClock(), TimeSpan.FromSeconds(5));
+        (TestClock clock, TimeSpan limit) = (new TestClock(), TimeSpan.FromSeconds(5));
         _broker = new TestBroker(options => options with { AcknowledgeTimeout = limit }, clock);
         _a = await _broker.RawAsync();
         _b = await _broker.RawAsync();
@@ -259,8 +260,8 @@ public sealed class PublishedWireTests : IAsyncLifetime
     {
         var time = new FakeTimeProvider();
         await using var broker = new TestBroker(clock: time);
-        var late = await broker.RawAsync(tcp: true);
-        var others = await broker.RawAsync();
+        RawClient late = await broker.RawAsync(tcp: true);
+        RawClient others = await broker.RawAsync();
         await late.AskAsync(Lock("k", "U1", ttl: "50"));
         Assert.False((await others.AskAsync(Lock("k", "U2"))).GetProperty("acquired").GetBoolean());
         time.Advance(TimeSpan.FromMilliseconds(51));
@@ -281,7 +282,7 @@ public sealed class PublishedWireTests : IAsyncLifetime
     public async Task A_ttl_means_what_it_says(string ttl, long milliseconds)
     {
         await _a.AskAsync(Lock("k", "U1", ttl: ttl));
-        var info = await _broker.Store().GetAsync("k", default);
+        LockInfo? info = await _broker.Store().GetAsync("k", default);
         if (milliseconds < 0)
             Assert.Equal(TimeSpan.MaxValue, info!.Remaining);
         else
@@ -320,7 +321,7 @@ public sealed class PublishedWireTests : IAsyncLifetime
         Assert.Equal("""{"inspectResult":1}""", (await _b.AskAsync("""{"inspectCommand":"lockcount"}""")).GetRawText());
         Assert.Equal("""{"inspectResult":2}""", (await _b.AskAsync("""{"inspectCommand":"clientcount"}""")).GetRawText());
         Assert.Equal("""{"error":"inspectCommand was not a string"}""", (await _b.AskAsync("""{"inspectCommand":5}""")).GetRawText());
-        var pong = await _b.AskAsync("""{"type":"ping","uuid":"U","timestamp":1234}""");
+        JsonElement pong = await _b.AskAsync("""{"type":"ping","uuid":"U","timestamp":1234}""");
         Assert.Equal(1234, pong.GetProperty("timestamp").GetInt32());
         Assert.Equal(2,
             (await _b.AskAsync("""{"type":"system-stats-request","uuid":"U"}""")).GetProperty("stats")

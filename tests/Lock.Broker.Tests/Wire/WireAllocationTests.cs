@@ -12,7 +12,7 @@ public sealed class WireAllocationTests
     [Fact]
     public Task Taking_a_line_apart_allocates_nothing() => AssertNothingAsync(static () =>
     {
-        Assert.True(WireMessage.Parse(s_line, out var message) == WireLine.Message && message.Type.TextEquals("lock"u8)
+        Assert.True(WireMessage.Parse(s_line, out WireMessage message) == WireLine.Message && message.Type.TextEquals("lock"u8)
             && message.Ttl.TryGetInteger(out _));
     });
 
@@ -34,7 +34,7 @@ public sealed class WireAllocationTests
             lines.Added(s_line.Length);
             lines.Room().Span[0] = (byte)'\n';
             lines.Added(1);
-            Assert.True(lines.TryTake(out var line) && line.Length == s_line.Length);
+            Assert.True(lines.TryTake(out ReadOnlySpan<byte> line) && line.Length == s_line.Length);
         });
         lines.Close();
     }
@@ -42,13 +42,13 @@ public sealed class WireAllocationTests
     private static async Task AssertNothingAsync(Action step)
     {
         // Until the runtime has compiled it for good, which it does when it has time, what it allocates is not ours.
-        var began = TimeProvider.System.GetTimestamp();
+        long began = TimeProvider.System.GetTimestamp();
         while (true)
         {
-            var before = GC.GetAllocatedBytesForCurrentThread();
-            for (var j = 0; j < 1_000; j++)
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int j = 0; j < 1_000; j++)
                 step();
-            var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             if (allocated == 0)
                 return;
             Assert.True(TimeProvider.System.GetElapsedTime(began) < Eventually.Patience, $"A thousand times allocate {allocated} bytes.");

@@ -38,7 +38,7 @@ public sealed class FaultyLockStoreTests : IAsyncDisposable
     public async Task A_lost_request_does_nothing_and_a_lost_reply_has_done_it()
     {
         _store.Next(StoreStep.Acquire, StoreFault.LostRequest, StoreFault.LostReply);
-        var lost = await Assert.ThrowsAsync<LockStoreException>(() => AcquireAsync("k", "a"));
+        LockStoreException lost = await Assert.ThrowsAsync<LockStoreException>(() => AcquireAsync("k", "a"));
         Assert.True(lost.IsTransient && lost.MayHaveBeenApplied);
         Assert.Null(await HolderAsync("k"));
         await Assert.ThrowsAsync<LockStoreException>(() => AcquireAsync("k", "a"));
@@ -62,14 +62,14 @@ public sealed class FaultyLockStoreTests : IAsyncDisposable
     public async Task A_late_reply_arrives_when_it_is_told_to_or_never_when_cancelled()
     {
         _store.Next(StoreStep.Acquire, StoreFault.LateReply, StoreFault.LateReply);
-        var late = AcquireAsync("k", "a");
+        Task<AcquireReply> late = AcquireAsync("k", "a");
         await Eventually.TrueAsync(() => _store.LateReplies == 1, "an answer is late");
         Assert.Equal("a", await HolderAsync("k"));
         _store.DeliverLateReplies();
         Assert.True((await Eventually.DoneAsync(late, "the late answer")).IsGranted);
 
         using var stop = new CancellationTokenSource();
-        var cancelled = _store.TryAcquireAsync(new AcquireRequest("k2", "a", "o", s_ttl), stop.Token).AsTask();
+        Task<AcquireReply> cancelled = _store.TryAcquireAsync(new AcquireRequest("k2", "a", "o", s_ttl), stop.Token).AsTask();
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Eventually.DoneAsync(cancelled, "cancellation"));
         Assert.Equal("a", await HolderAsync("k2"));
@@ -80,8 +80,8 @@ public sealed class FaultyLockStoreTests : IAsyncDisposable
     {
         _store.Next(StoreStep.Release, StoreFault.Hang, StoreFault.Hang with { IgnoresCancellation = true });
         using var stop = new CancellationTokenSource();
-        var hangs = _store.TryReleaseAsync("k", "a", stop.Token).AsTask();
-        var ignores = _store.TryReleaseAsync("k", "a", stop.Token).AsTask();
+        Task<StoreReply> hangs = _store.TryReleaseAsync("k", "a", stop.Token).AsTask();
+        Task<StoreReply> ignores = _store.TryReleaseAsync("k", "a", stop.Token).AsTask();
         Assert.Equal(2, _store.Hanging);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Eventually.DoneAsync(hangs, "cancellation"));
@@ -95,7 +95,8 @@ public sealed class FaultyLockStoreTests : IAsyncDisposable
     public async Task A_refusal_says_what_it_is_told_to_say()
     {
         _store.Next(StoreStep.Get, StoreFault.Refused(isTransient: false), StoreFault.Throws(() => new IOException("driver")));
-        var refused = await Assert.ThrowsAsync<LockStoreException>(async () => await _store.GetAsync("k", CancellationToken.None));
+        LockStoreException refused =
+            await Assert.ThrowsAsync<LockStoreException>(async () => await _store.GetAsync("k", CancellationToken.None));
         Assert.False(refused.IsTransient || refused.MayHaveBeenApplied);
         await Assert.ThrowsAsync<IOException>(async () => await _store.GetAsync("k", CancellationToken.None));
     }
@@ -113,7 +114,7 @@ public sealed class FaultyLockStoreTests : IAsyncDisposable
         await Eventually.DoneAsync(
             Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Task.Run(async () =>
             {
-                await using var handle = await locks.LockAsync("k");
+                await using ILockHandle handle = await locks.LockAsync("k");
                 await Task.Yield();
             }))),
             "everybody's turn");

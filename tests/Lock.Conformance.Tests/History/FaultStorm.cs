@@ -36,15 +36,15 @@ internal sealed class FaultStorm(int seed)
         await stopPost.CancelAsync();
         await Eventually.DoneAsync(postman, "the postman's end");
         _calm = true;
-        foreach (var network in _network)
+        foreach (FaultyLockStore network in _network)
         {
             network.DeliverLateReplies();
             await network.DeliverLateRequestsAsync();
         }
 
-        foreach (var key in s_keys)
+        foreach (string key in s_keys)
             await (await Eventually.DoneAsync(locks[0].LockAsync(key).AsTask(), $"'{key}' can be had again")).DisposeAsync();
-        foreach (var each in locks)
+        foreach (StoreLock? each in locks)
             await each.DisposeAsync();
     }
 
@@ -69,7 +69,7 @@ internal sealed class FaultStorm(int seed)
         int roll;
         lock (random)
             roll = random.Next(100);
-        var fault = roll switch
+        StoreFault? fault = roll switch
         {
             < 4 => StoreFault.LostRequest,
             < 8 => StoreFault.LateRequest,
@@ -89,7 +89,7 @@ internal sealed class FaultStorm(int seed)
         while (!stop.IsCancellationRequested)
         {
             await Task.Delay(random.Next(5, 60), CancellationToken.None);
-            foreach (var network in _network)
+            foreach (FaultyLockStore network in _network)
             {
                 network.DeliverLateReplies();
                 await network.DeliverLateRequestsAsync();
@@ -101,12 +101,12 @@ internal sealed class FaultStorm(int seed)
     {
         while (!stop.IsCancellationRequested)
         {
-            var key = s_keys[random.Next(s_keys.Length)];
-            var options = random.Next(3) == 0 ? new LockOptions { AutoRenew = false } : null; // a fixed lease, or a renewed one
+            string key = s_keys[random.Next(s_keys.Length)];
+            LockOptions? options = random.Next(3) == 0 ? new LockOptions { AutoRenew = false } : null; // a fixed lease, or a renewed one
             using var patience = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
             try
             {
-                var handle = await locks.LockAsync(key, options, patience.Token);
+                ILockHandle handle = await locks.LockAsync(key, options, patience.Token);
                 await HoldAsync(handle, random);
             }
             catch (Exception fault) when (fault is OperationCanceledException or LockStoreException)
@@ -118,7 +118,7 @@ internal sealed class FaultStorm(int seed)
 
     private async Task HoldAsync(ILockHandle handle, Random random)
     {
-        for (var i = random.Next(1, 4); i > 0; i--)
+        for (int i = random.Next(1, 4); i > 0; i--)
         {
             Handles.Promised(handle);
             await Task.Delay(random.Next(0, 40), CancellationToken.None);

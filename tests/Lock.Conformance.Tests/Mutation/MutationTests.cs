@@ -12,8 +12,8 @@ public sealed class MutationTests
     public async Task The_guarantee_that_a_store_breaks_is_the_one_that_fails(Mistake mistake)
     {
         Eventually.HavePatience(TimeSpan.FromMilliseconds(1500));
-        var guarantee = mistake.ToString()[..3];
-        var failures = guarantee == "S35"
+        string guarantee = mistake.ToString()[..3];
+        IReadOnlyList<(string Fact, Exception Fault)> failures = guarantee == "S35"
             ? await SuiteRunner.FailuresAsync(() => new Model(mistake), guarantee)
             : await SuiteRunner.FailuresAsync(() => new Store(mistake), guarantee);
         Assert.NotEmpty(failures);
@@ -51,7 +51,7 @@ public sealed class MutationTests
     [Fact]
     public async Task A_broken_model_run_tells_its_seed_and_its_steps()
     {
-        var (_, fault) = Assert.Single(
+        (string _, Exception fault) = Assert.Single(
             await SuiteRunner.FailuresAsync(() => new Model(Mistake.S35_A_lease_that_was_extended_twice_cannot_be_released), "S35"));
         Assert.Contains("seed", fault.ToString(), StringComparison.OrdinalIgnoreCase);
         Assert.Contains(nameof(ModelStep.What.Extend), fault.ToString(), StringComparison.Ordinal);

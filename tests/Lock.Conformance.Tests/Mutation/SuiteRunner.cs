@@ -12,7 +12,7 @@ internal static class SuiteRunner
         var failures = new List<(string, Exception)>();
         var facts = FactsOf(suite().GetType(), prefix).ToList();
         Assert.NotEmpty(facts);
-        foreach (var (fact, arguments) in facts)
+        foreach ((MethodInfo fact, object?[]? arguments) in facts)
         {
             if (await RunAsync(suite(), fact, arguments) is { } fault)
                 failures.Add((fact.Name, fault));
@@ -23,12 +23,12 @@ internal static class SuiteRunner
 
     private static IEnumerable<(MethodInfo Fact, object?[] Arguments)> FactsOf(Type suite, string prefix)
     {
-        foreach (var fact in suite.GetMethods(BindingFlags.Public | BindingFlags.Instance)
+        foreach (MethodInfo? fact in suite.GetMethods(BindingFlags.Public | BindingFlags.Instance)
             .Where(method => method.Name.StartsWith(prefix, StringComparison.Ordinal)))
         {
             if (fact.GetCustomAttribute<TheoryAttribute>() is not null)
             {
-                foreach (var row in fact.GetCustomAttributes<DataAttribute>().SelectMany(data => data.GetData(fact)))
+                foreach (object[]? row in fact.GetCustomAttributes<DataAttribute>().SelectMany(data => data.GetData(fact)))
                     yield return (fact, row);
             }
             else if (fact.GetCustomAttribute<FactAttribute>() is not null)
@@ -41,7 +41,7 @@ internal static class SuiteRunner
     private static async Task<Exception?> RunAsync(ConformanceSuite suite, MethodInfo fact, object?[] arguments)
     {
         await suite.InitializeAsync();
-        var fault = await Record.ExceptionAsync(async () =>
+        Exception fault = await Record.ExceptionAsync(async () =>
         {
             if (fact.Invoke(suite, arguments) is Task task)
                 await Eventually.DoneAsync(task, "the fact", TimeSpan.FromSeconds(60));

@@ -37,12 +37,12 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
 
     public async ValueTask<AcquireReply> AcquireAsync(AcquireRequest request, TimeSpan atMost, CancellationToken cancellationToken)
     {
-        var arrived = _table.Now;
-        var end = atMost == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : arrived + atMost;
+        TimeSpan arrived = _table.Now;
+        TimeSpan end = atMost == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : arrived + atMost;
         while (true)
         {
-            var last = _table.Now >= end || (Is(Mistake.S22_The_wait_ends_too_early) && atMost > TimeSpan.Zero);
-            var reply = Is(Mistake.S10_Checks_then_acts)
+            bool last = _table.Now >= end || (Is(Mistake.S22_The_wait_ends_too_early) && atMost > TimeSpan.Zero);
+            AcquireReply reply = Is(Mistake.S10_Checks_then_acts)
                 ? await CheckThenActAsync(request, cancellationToken)
                 : await StepAsync(() => Acquire(request, arrived, queue: true), cancellationToken);
             if (reply.IsGranted)
@@ -71,21 +71,21 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
         StepAsync(
         () =>
         {
-            var row = Find(key);
+            TinyTable.Row? row = Find(key);
             if (row is null && Is(Mistake.S04_Extending_creates))
             {
                 Acquire(new AcquireRequest(key, holderId, "", ttl), _table.Now, queue: false);
                 return StoreReply.Done;
             }
 
-            var isLive = row?.IsLive(Now) == true || (Is(Mistake.S07_Extending_revives) && row is { Released: false });
+            bool isLive = row?.IsLive(Now) == true || (Is(Mistake.S07_Extending_revives) && row is { Released: false });
             if (!isLive)
                 return StoreReply.NotHeld;
             if (row!.Id != holderId && !Is(Mistake.S04_Extends_by_key_alone))
                 return StoreReply.HeldByAnother;
             if (Is(Mistake.S18_Infinite_cannot_be_ended) && row.Ttl == Timeout.InfiniteTimeSpan)
                 return StoreReply.Done;
-            var remaining = row.Remaining(Now);
+            TimeSpan remaining = row.Remaining(Now);
             if (Is(Mistake.S04_Extending_never_shortens) && ttl != Timeout.InfiniteTimeSpan && ttl < remaining)
                 return StoreReply.Done;
             row.Ttl = Is(Mistake.S04_Extending_adds_to_the_ttl) && ttl != Timeout.InfiniteTimeSpan ? ttl + remaining : Stored(ttl);
@@ -100,7 +100,7 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
         {
             if (!Is(Mistake.S17_Release_leaves_the_place_in_the_queue))
                 Leave(key, holderId);
-            var row = Find(key);
+            TinyTable.Row? row = Find(key);
             if (row?.IsLive(Now) != true)
                 return Is(Mistake.S05_A_second_release_is_done_too) && row?.Id == holderId ? StoreReply.Done : StoreReply.NotHeld;
             if (row.Id != holderId && !Is(Mistake.S05_Releases_by_key_alone))
@@ -116,10 +116,10 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
 
     public async ValueTask<bool> ForceReleaseAsync(string key, CancellationToken cancellationToken)
     {
-        var ended = await StepAsync(
+        TinyTable.Row? ended = await StepAsync(
             () =>
             {
-                var row = Find(key);
+                TinyTable.Row? row = Find(key);
                 if (row?.IsLive(Now) != true
                     || (Is(Mistake.S20_Force_cannot_end_a_lease_without_expiry) && row.Ttl == Timeout.InfiniteTimeSpan))
                     return null;
@@ -145,11 +145,11 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
 
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var infos = await StepAsync(
+        List<LockInfo> infos = await StepAsync(
             () => _table.Rows.Values.Where(row => row.IsLive(Now) || (Is(Mistake.S15_List_shows_expired_leases) && !row.Released))
                 .Where(row => Matches(row.Key, prefix)).Select(row => Info(row, row.Key)).ToList(),
             cancellationToken);
-        foreach (var info in infos)
+        foreach (LockInfo? info in infos)
             yield return info;
     }
 
@@ -168,7 +168,7 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
         {
             _disposed = !Is(Mistake.S30_Works_on_after_disposal);
             _table.Stores.Remove(this);
-            foreach (var row in _table.Rows.Values.Where(row => !row.Released))
+            foreach (TinyTable.Row? row in _table.Rows.Values.Where(row => !row.Released))
                 row.Released = Is(Mistake.S30_Disposing_releases_the_leases_of_others)
                     || (Is(Mistake.S31_Disposing_releases_leases_to_be_kept) && row.Keep);
         }
@@ -221,7 +221,8 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
 
         if (_backend == TinyBackend.IsSilent)
         {
-            var token = Is(Mistake.S12_Ignores_cancellation_while_the_backend_is_silent) ? CancellationToken.None : cancellationToken;
+            CancellationToken token =
+                Is(Mistake.S12_Ignores_cancellation_while_the_backend_is_silent) ? CancellationToken.None : cancellationToken;
             await Task.Delay(Is(Mistake.S13_Waits_for_ever) ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(500), token);
             throw new LockStoreException("no answer", isTransient: true);
         }
@@ -229,19 +230,19 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
 
     private AcquireReply Acquire(AcquireRequest request, TimeSpan arrived, bool queue)
     {
-        var (key, id, ttl) = (request.Key, request.HolderId, request.Ttl);
+        (string key, string id, TimeSpan ttl) = (request.Key, request.HolderId, request.Ttl);
         if (Is(Mistake.S25_Control_characters_are_refused) && key.Any(char.IsControl))
             throw new LockStoreException("bad key", isTransient: false);
-        var now = Now;
-        var row = Find(key);
-        var isLive = row?.IsLive(now) == true;
+        TimeSpan now = Now;
+        TinyTable.Row? row = Find(key);
+        bool isLive = row?.IsLive(now) == true;
         if (isLive && row!.Id != id && !(Is(Mistake.S26_The_owner_is_compared) && row.Owner == request.Owner && row.Owner != "tester"))
             return Refuse(request, row, queue);
         if (row is not null && Is(Mistake.S22_A_waiter_is_forgotten_when_the_lease_expires) && queue && !isLive && !row.Released)
             return AcquireReply.Busy(null);
-        if (_table.Queues.TryGetValue(Name(key), out var waiters) && waiters.Count > 0)
+        if (_table.Queues.TryGetValue(Name(key), out List<(string Id, TimeSpan Since)>? waiters) && waiters.Count > 0)
         {
-            var next = Is(Mistake.S23_Last_come_first_served) ? waiters[^1] : waiters[0];
+            (string Id, TimeSpan Since) next = Is(Mistake.S23_Last_come_first_served) ? waiters[^1] : waiters[0];
             if (next.Id != id)
                 return Refuse(request, null, queue);
         }
@@ -251,7 +252,7 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
         if (row is null && Is(Mistake.S28_A_race_for_a_fresh_key_is_a_fault) && ++_count % 16 == 0)
             throw new LockStoreException("duplicate key", isTransient: true);
         Leave(key, id);
-        var token = isLive && !Is(Mistake.S03_A_new_token_for_the_same_holder) ? row!.Token : NextToken(row, id);
+        long token = isLive && !Is(Mistake.S03_A_new_token_for_the_same_holder) ? row!.Token : NextToken(row, id);
         if (Is(Mistake.S01_Forgets_the_grant))
             return AcquireReply.Granted(token);
         var fresh = new TinyTable.Row(key, id, request.Owner, token, Now, Stored(ttl)) { Keep = request.KeepOnDisconnect };
@@ -271,8 +272,8 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
     {
         if (queue)
         {
-            var name = Name(request.Key);
-            if (!_table.Queues.TryGetValue(name, out var waiters))
+            string name = Name(request.Key);
+            if (!_table.Queues.TryGetValue(name, out List<(string Id, TimeSpan Since)>? waiters))
                 _table.Queues.Add(name, waiters = []);
             if (!waiters.Exists(waiter => waiter.Id == request.HolderId))
                 waiters.Add((request.HolderId, _table.Now));
@@ -292,7 +293,7 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
         row.Released = true;
         if (forget)
             _table.Rows.Remove(Name(row.Key));
-        foreach (var watch in _table.Watches.Where(watch => notify && watch.Name == Name(row.Key)))
+        foreach (TinyTable.TinyWatch? watch in _table.Watches.Where(watch => notify && watch.Name == Name(row.Key)))
         {
             if (!Is(Mistake.S21_A_notice_that_nobody_waits_for_is_dropped) || watch.IsWaiting)
                 watch.Notify();
@@ -303,7 +304,7 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
 
     private void Leave(string key, string id)
     {
-        if (_table.Queues.TryGetValue(Name(key), out var waiters))
+        if (_table.Queues.TryGetValue(Name(key), out List<(string Id, TimeSpan Since)>? waiters))
             waiters.RemoveAll(waiter => waiter.Id == id);
     }
 
@@ -315,7 +316,7 @@ internal sealed class TinyLockStore : ILockStore, IReleaseSignal, IWaitingStore,
             return row.Token;
         if (Is(Mistake.S08_Each_instance_counts_by_itself))
             return ++_count;
-        var time = Is(Mistake.S19_Tokens_in_ticks_of_100_ns) ? _table.Clock.GetUtcNow().Ticks : 0;
+        long time = Is(Mistake.S19_Tokens_in_ticks_of_100_ns) ? _table.Clock.GetUtcNow().Ticks : 0;
         return Math.Max(time, (row?.Token ?? 0) + 1);
     }
 

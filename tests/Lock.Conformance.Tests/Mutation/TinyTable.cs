@@ -54,7 +54,7 @@ internal sealed class TinyTable(TimeProvider clock)
 
         public async ValueTask<bool> WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
         {
-            var end = atMost == Timeout.InfiniteTimeSpan || ignoresLimit ? TimeSpan.MaxValue : table.Now + atMost;
+            TimeSpan end = atMost == Timeout.InfiniteTimeSpan || ignoresLimit ? TimeSpan.MaxValue : table.Now + atMost;
             while (true)
             {
                 cancellationToken.ThrowIfCancellationRequested();

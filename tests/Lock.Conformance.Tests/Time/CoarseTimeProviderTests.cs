@@ -17,11 +17,11 @@ public sealed class CoarseTimeProviderTests
         var time = new FakeTimeProvider();
         time.Advance(TimeSpan.FromMilliseconds(setAt)); // it starts at the beginning of a tick
         var coarse = new CoarseTimeProvider(time, s_tick);
-        var since = coarse.GetTimestamp();
+        long since = coarse.GetTimestamp();
         TimeSpan? rang = null;
-        using var timer =
+        using ITimer timer =
             coarse.CreateTimer(_ => rang = coarse.GetElapsedTime(since), null, TimeSpan.FromMilliseconds(due), Timeout.InfiniteTimeSpan);
-        for (var i = 0; i < ringsAfter + 10; i++)
+        for (int i = 0; i < ringsAfter + 10; i++)
             time.Advance(TimeSpan.FromMilliseconds(1));
         Assert.Equal(TimeSpan.FromMilliseconds(ringsAfter), rang);
         Assert.Equal(time.GetUtcNow(), coarse.GetUtcNow());
@@ -32,8 +32,8 @@ public sealed class CoarseTimeProviderTests
     {
         var time = new FakeTimeProvider();
         var coarse = new CoarseTimeProvider(time, s_tick);
-        var rang = 0;
-        await using var timer =
+        int rang = 0;
+        await using ITimer timer =
             coarse.CreateTimer(_ => Interlocked.Increment(ref rang), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         time.Advance(TimeSpan.FromDays(1));
         Assert.Equal(0, rang);

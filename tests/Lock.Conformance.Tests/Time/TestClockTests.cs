@@ -7,7 +7,7 @@ public sealed class TestClockTests
     [Fact]
     public void Each_clock_advances_alone()
     {
-        var (stamp, now) = (_time.GetTimestamp(), _time.GetUtcNow());
+        (long stamp, DateTimeOffset now) = (_time.GetTimestamp(), _time.GetUtcNow());
         _time.AdvanceWallClock(TimeSpan.FromSeconds(-9));
         Assert.Equal(TimeSpan.Zero, _time.GetElapsedTime(stamp));
         _time.Advance(TimeSpan.FromSeconds(2));
@@ -18,9 +18,9 @@ public sealed class TestClockTests
     [Fact]
     public void A_suspended_machine_keeps_time_and_fires_nothing()
     {
-        var fired = 0;
-        var (stamp, now) = (_time.GetTimestamp(), _time.GetUtcNow());
-        using var timer = _time.CreateTimer(_ => fired++, null, TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
+        int fired = 0;
+        (long stamp, DateTimeOffset now) = (_time.GetTimestamp(), _time.GetUtcNow());
+        using ITimer timer = _time.CreateTimer(_ => fired++, null, TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
         _time.Suspend(TimeSpan.FromSeconds(9));
         Assert.Equal((TimeSpan.FromSeconds(9), now.AddSeconds(9), 0), (_time.GetElapsedTime(stamp), _time.GetUtcNow(), fired));
         _time.Advance(TimeSpan.FromSeconds(1));
@@ -30,9 +30,9 @@ public sealed class TestClockTests
     [Fact]
     public void Armed_timers_are_counted_until_they_have_fired_for_the_last_time()
     {
-        using var once = _time.CreateTimer(_ => { }, null, TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
-        using var often = _time.CreateTimer(_ => { }, null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
-        var idle = _time.CreateTimer(_ => { }, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        using ITimer once = _time.CreateTimer(_ => { }, null, TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
+        using ITimer often = _time.CreateTimer(_ => { }, null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
+        ITimer idle = _time.CreateTimer(_ => { }, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         Assert.Equal(2, _time.ArmedTimers);
         _time.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(1, _time.ArmedTimers);

@@ -14,13 +14,13 @@ public sealed class BlockedPool : IDisposable
     /// <summary>Blocks the pool.</summary>
     public BlockedPool()
     {
-        ThreadPool.GetMinThreads(out var least, out _);
-        ThreadPool.GetMaxThreads(out var workers, out var ports);
+        ThreadPool.GetMinThreads(out int least, out _);
+        ThreadPool.GetMaxThreads(out int workers, out int ports);
         _most = (workers, ports);
         // One more than there are: those may all be the test host's, which never come back, and then nothing here would ever begin.
         ThreadPool.SetMaxThreads(Math.Max(Math.Max(least, Environment.ProcessorCount), ThreadPool.ThreadCount) + 1, ports);
-        var started = 0;
-        for (var i = 0; i < Items; i++)
+        int started = 0;
+        for (int i = 0; i < Items; i++)
         {
             ThreadPool.UnsafeQueueUserWorkItem(
                 _ =>

@@ -42,10 +42,10 @@ public abstract class DelegatingLockStore : ILockStore
     public static T Over<T>(ILockStore inner, params object[] rest)
         where T : DelegatingLockStore
     {
-        var mask = 0;
-        for (var i = 0; i < s_abilities.Length; i++)
+        int mask = 0;
+        for (int i = 0; i < s_abilities.Length; i++)
             mask |= s_abilities[i].IsInstanceOfType(inner) ? 1 << i : 0;
-        var type = s_made.GetOrAdd((typeof(T), mask), static made => new Lazy<Type>(() => Derive(made.Base, made.Abilities))).Value;
+        Type type = s_made.GetOrAdd((typeof(T), mask), static made => new Lazy<Type>(() => Derive(made.Base, made.Abilities))).Value;
         return (T)Activator.CreateInstance(type, [inner, .. rest])!;
     }
 
@@ -94,19 +94,20 @@ public abstract class DelegatingLockStore : ILockStore
     {
         lock (s_module)
         {
-            var type = s_module.DefineType($"{baseType.FullName}+{mask}", TypeAttributes.Public | TypeAttributes.Sealed, baseType);
-            for (var i = 0; i < s_abilities.Length; i++)
+            TypeBuilder type = s_module.DefineType($"{baseType.FullName}+{mask}", TypeAttributes.Public | TypeAttributes.Sealed, baseType);
+            for (int i = 0; i < s_abilities.Length; i++)
             {
                 if ((mask & (1 << i)) != 0)
                     type.AddInterfaceImplementation(s_abilities[i]);
             }
 
-            foreach (var constructor in baseType.GetConstructors(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance))
+            foreach (ConstructorInfo constructor
+                in baseType.GetConstructors(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance))
             {
-                var parameters = constructor.GetParameters();
-                var il = type.DefineConstructor(
+                ParameterInfo[] parameters = constructor.GetParameters();
+                ILGenerator il = type.DefineConstructor(
                     MethodAttributes.Public, CallingConventions.Standard, [.. parameters.Select(p => p.ParameterType)]).GetILGenerator();
-                for (var i = 0; i <= parameters.Length; i++)
+                for (int i = 0; i <= parameters.Length; i++)
                     il.Emit(OpCodes.Ldarg, (short)i);
                 il.Emit(OpCodes.Call, constructor);
                 il.Emit(OpCodes.Ret);

@@ -46,8 +46,8 @@ public class FaultyLockStore : DelegatingLockStore
     public void Next(StoreStep step, params StoreFault[] faults)
     {
         ArgumentNullException.ThrowIfNull(faults);
-        var queue = _script.GetOrAdd(step, static _ => new ConcurrentQueue<StoreFault>());
-        foreach (var fault in faults)
+        ConcurrentQueue<StoreFault> queue = _script.GetOrAdd(step, static _ => new ConcurrentQueue<StoreFault>());
+        foreach (StoreFault fault in faults)
             queue.Enqueue(fault);
     }
 
@@ -58,14 +58,14 @@ public class FaultyLockStore : DelegatingLockStore
     public int MostContenders(string key)
     {
         lock (_contenders)
-            return _contenders.TryGetValue(key, out var count) ? count.Most : 0;
+            return _contenders.TryGetValue(key, out (int Now, int Most) count) ? count.Most : 0;
     }
 
     /// <summary>Lets the requests that are late arrive, in the order they were sent. Their answers go nowhere; one that waits in the
     /// backend's queue is left there, at most until this store is disposed.</summary>
     public async Task DeliverLateRequestsAsync()
     {
-        while (_lateRequests.TryDequeue(out var request))
+        while (_lateRequests.TryDequeue(out Func<Task>? request))
             await request().ConfigureAwait(false);
     }
 
@@ -110,7 +110,7 @@ public class FaultyLockStore : DelegatingLockStore
     {
         await RunAsync(new StoreCall(StoreStep.List, prefix), static _ => ValueTask.FromResult(true), cancellationToken)
             .ConfigureAwait(false);
-        await foreach (var info in Inner.ListAsync(prefix, cancellationToken).ConfigureAwait(false))
+        await foreach (LockInfo? info in Inner.ListAsync(prefix, cancellationToken).ConfigureAwait(false))
             yield return info;
     }
 
@@ -136,7 +136,7 @@ public class FaultyLockStore : DelegatingLockStore
     {
         lock (_contenders)
         {
-            var (now, most) = _contenders.GetValueOrDefault(call.Key);
+            (int now, int most) = _contenders.GetValueOrDefault(call.Key);
             _contenders[call.Key] = (now + 1, Math.Max(most, now + 1));
         }
 
@@ -155,10 +155,11 @@ public class FaultyLockStore : DelegatingLockStore
         CancellationToken cancellationToken)
     {
         _calls.Enqueue(call);
-        var scripted = _script.TryGetValue(call.Step, out var queue) && queue.TryDequeue(out var next) ? next : null;
+        StoreFault? scripted =
+            _script.TryGetValue(call.Step, out ConcurrentQueue<StoreFault>? queue) && queue.TryDequeue(out StoreFault? next) ? next : null;
         if ((scripted ?? Policy?.Invoke(call)) is not { } fault)
             return await forward(cancellationToken).ConfigureAwait(false);
-        var limit = fault.IgnoresCancellation ? CancellationToken.None : cancellationToken;
+        CancellationToken limit = fault.IgnoresCancellation ? CancellationToken.None : cancellationToken;
         switch (fault.Kind)
         {
             case StoreFault.FaultKind.LostRequest:
@@ -170,8 +171,8 @@ public class FaultyLockStore : DelegatingLockStore
                 await forward(cancellationToken).ConfigureAwait(false);
                 throw fault.Exception();
             case StoreFault.FaultKind.LateReply:
-                var reply = await forward(cancellationToken).ConfigureAwait(false);
-                var delivery = Volatile.Read(ref _lateReplies).Task;
+                T? reply = await forward(cancellationToken).ConfigureAwait(false);
+                Task delivery = Volatile.Read(ref _lateReplies).Task;
                 await CountedAsync(delivery, () => ref _waitingReplies, limit).ConfigureAwait(false);
                 return reply;
             case StoreFault.FaultKind.Hang:
@@ -190,7 +191,7 @@ public class FaultyLockStore : DelegatingLockStore
             return;
         }
 
-        var waiting = Task.Run(async () => await forward(_ended.Token).ConfigureAwait(false));
+        Task<T> waiting = Task.Run(async () => await forward(_ended.Token).ConfigureAwait(false));
         _ = waiting.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
             TaskScheduler.Default);
         await Eventually.SettleAsync().ConfigureAwait(false);

@@ -14,7 +14,7 @@ public sealed class SilentServer : IDisposable
     public SilentServer()
     {
         _listener.Start();
-        var stop = _stop.Token; // before anybody can dispose of it
+        CancellationToken stop = _stop.Token; // before anybody can dispose of it
         _ = Task.Run(() => AcceptAsync(stop));
     }
 
@@ -46,7 +46,7 @@ public sealed class SilentServer : IDisposable
         {
             while (true)
             {
-                var client = await _listener.AcceptSocketAsync(stop).ConfigureAwait(false);
+                Socket client = await _listener.AcceptSocketAsync(stop).ConfigureAwait(false);
                 Interlocked.Increment(ref _accepted);
                 _ = Task.Run(() => SwallowAsync(client, stop), CancellationToken.None);
             }
@@ -61,7 +61,7 @@ public sealed class SilentServer : IDisposable
     {
         using (client)
         {
-            var bytes = new byte[4096];
+            byte[] bytes = new byte[4096];
             try
             {
                 while (await client.ReceiveAsync(bytes, stop).ConfigureAwait(false) > 0)

@@ -27,8 +27,8 @@ public sealed class LockHistory(TimeProvider clock)
     {
         lock (_gate)
         {
-            var now = Now;
-            if (_spans.TryGetValue((key, id, token), out var span))
+            TimeSpan now = Now;
+            if (_spans.TryGetValue((key, id, token), out Span? span))
                 span.Until = now < until && until > span.Until && !span.IsOver ? until : span.Until;
             else if (now < until)
                 _spans.Add((key, id, token), new Span(key, id, token, now) { Until = until });
@@ -40,7 +40,7 @@ public sealed class LockHistory(TimeProvider clock)
     {
         lock (_gate)
         {
-            foreach (var span in _spans.Values.Where(span => span.Key == key && span.Id == id))
+            foreach (Span? span in _spans.Values.Where(span => span.Key == key && span.Id == id))
             {
                 span.Until = span.Until < at ? span.Until : at;
                 span.IsOver |= forGood;
@@ -52,8 +52,8 @@ public sealed class LockHistory(TimeProvider clock)
     public void Promised(ILockHandle handle)
     {
         ArgumentNullException.ThrowIfNull(handle);
-        var now = Now;
-        var remaining = handle.Remaining;
+        TimeSpan now = Now;
+        TimeSpan remaining = handle.Remaining;
         if (remaining == Timeout.InfiniteTimeSpan || remaining > TimeSpan.Zero)
             Granted(handle.Key, handle.Id, handle.FencingToken,
                 remaining == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : now + remaining);
@@ -66,10 +66,10 @@ public sealed class LockHistory(TimeProvider clock)
         var faults = new List<string>();
         lock (_gate)
         {
-            foreach (var key in _spans.Values.GroupBy(span => span.Key, StringComparer.Ordinal))
+            foreach (IGrouping<string, Span> key in _spans.Values.GroupBy(span => span.Key, StringComparer.Ordinal))
             {
                 Span? last = null;
-                foreach (var span in key.OrderBy(span => span.From))
+                foreach (Span? span in key.OrderBy(span => span.From))
                 {
                     if (last is not null && span.From < last.Until && span.From < span.Until)
                         faults.Add($"overlap: {last} and {span}");

@@ -21,7 +21,7 @@ public class RecordingLockStore : DelegatingLockStore
     public override async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var sent = _history.Now;
+        TimeSpan sent = _history.Now;
         return Record(request, sent, await base.TryAcquireAsync(request, cancellationToken).ConfigureAwait(false));
     }
 
@@ -29,7 +29,7 @@ public class RecordingLockStore : DelegatingLockStore
     public override async ValueTask<AcquireReply> AcquireAsync(AcquireRequest request, TimeSpan atMost, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var sent = _history.Now;
+        TimeSpan sent = _history.Now;
         return Record(request, sent, await base.AcquireAsync(request, atMost, cancellationToken).ConfigureAwait(false));
     }
 
@@ -37,11 +37,11 @@ public class RecordingLockStore : DelegatingLockStore
     public override async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl,
         CancellationToken cancellationToken)
     {
-        var sent = _history.Now;
-        var before = Tokens.TryGetValue((key, holderId), out var token);
+        TimeSpan sent = _history.Now;
+        bool before = Tokens.TryGetValue((key, holderId), out long? token);
         // A shorter lease may be applied even if its answer never comes. A longer one counts only when it is confirmed.
         _history.Ends(key, holderId, End(sent, ttl), forGood: false);
-        var reply = await base.TryExtendAsync(key, holderId, ttl, cancellationToken).ConfigureAwait(false);
+        StoreReply reply = await base.TryExtendAsync(key, holderId, ttl, cancellationToken).ConfigureAwait(false);
         if (reply == StoreReply.Done && before)
             _history.Granted(key, holderId, token, End(sent, ttl));
         else if (reply != StoreReply.Done)

@@ -7,13 +7,13 @@ public abstract partial class LockConformance
     [Fact]
     public async Task L22_Disposing_gives_back_what_is_still_held_and_its_holder_is_told()
     {
-        var (first, second) = (NewKey(), NewKey());
-        var locks = CreateLock(new LockOptions { Ttl = LongTtl }, null);
-        var handle = await TakeAsync(locks, first);
+        (string first, string second) = (NewKey(), NewKey());
+        ILock locks = CreateLock(new LockOptions { Ttl = LongTtl }, null);
+        ILockHandle handle = await TakeAsync(locks, first);
         await TakeAsync(locks, second, Fixed(LongTtl));
         await Eventually.DoneAsync(locks.DisposeAsync().AsTask(), "disposal");
-        await using var one = await TakeAsync(Locks, first);
-        await using var two = await TakeAsync(Locks, second);
+        await using ILockHandle one = await TakeAsync(Locks, first);
+        await using ILockHandle two = await TakeAsync(Locks, second);
         await Eventually.TrueAsync(() => handle.LostToken.IsCancellationRequested, "the holder's loss");
         Assert.Equal(LostReason.LockDisposed, handle.LostReason);
         Assert.Throws<LockLostException>(handle.ThrowIfLost);
@@ -24,9 +24,9 @@ public abstract partial class LockConformance
     [Fact]
     public async Task L22_Disposing_keeps_the_locks_that_are_to_be_kept()
     {
-        var key = NewKey();
-        var locks = CreateLock(new LockOptions { Ttl = LongTtl, KeepOnDisconnect = true }, null);
-        var handle = await TakeAsync(locks, key);
+        string key = NewKey();
+        ILock locks = CreateLock(new LockOptions { Ttl = LongTtl, KeepOnDisconnect = true }, null);
+        ILockHandle handle = await TakeAsync(locks, key);
         await Eventually.DoneAsync(locks.DisposeAsync().AsTask(), "disposal");
         await AssertBusyAsync(Locks, key);
         Assert.Equal(UnlockOutcome.Released, await Locks.UnlockAsync(key, handle.Id));
@@ -35,15 +35,15 @@ public abstract partial class LockConformance
     [Fact]
     public async Task L22_Disposing_ends_every_wait_and_refuses_every_later_call()
     {
-        var key = NewKey();
-        await using var handle = await TakeAsync(Locks, key);
-        var locks = CreateLock(null, "ns");
+        string key = NewKey();
+        await using ILockHandle handle = await TakeAsync(Locks, key);
+        ILock locks = CreateLock(null, "ns");
         var waiting = Enumerable.Range(0, 3).Select(_ => locks.LockAsync(key).AsTask())
             .Append(locks.TryLockAsync(key, new LockOptions { WaitTimeout = Timeout.InfiniteTimeSpan }).AsTask()!)
             .ToList();
         await Eventually.SettleAsync();
         await Eventually.DoneAsync(locks.DisposeAsync().AsTask(), "disposal");
-        foreach (var wait in waiting)
+        foreach (Task<ILockHandle>? wait in waiting)
             await Assert.ThrowsAsync<ObjectDisposedException>(() => Eventually.DoneAsync(wait, "a wait"));
         await locks.DisposeAsync();
 
@@ -57,22 +57,22 @@ public abstract partial class LockConformance
         Assert.Throws<ObjectDisposedException>(() => locks.ListAsync());
         handle.ThrowIfLost();
         await handle.UnlockAsync();
-        await using var next = await TakeAsync(Locks, key);
+        await using ILockHandle next = await TakeAsync(Locks, key);
     }
 
     [Fact]
     public async Task L28_A_namespace_goes_before_the_key_with_a_colon()
     {
-        var (ns, key) = (NewKey(), NewKey());
-        var locks = NewLocks(ns: ns);
+        (string ns, string key) = (NewKey(), NewKey());
+        ILock locks = NewLocks(ns: ns);
         Assert.Equal(ns, locks.Namespace);
-        await using var handle = await locks.LockNsAsync(key);
+        await using ILockHandle handle = await locks.LockNsAsync(key);
         Assert.Equal($"{ns}:{key}", handle.Key);
         Assert.Null(await locks.TryLockNsAsync(key));
         await AssertBusyAsync(Locks, $"{ns}:{key}");
         Assert.Equal(handle.Id, (await Locks.GetAsync($"{ns}:{key}"))?.Id);
-        await using var bare = await TakeAsync(locks, key);
-        await using var elsewhere = await NewLocks(ns: ns + "2").TryLockNsAsync(key);
+        await using ILockHandle bare = await TakeAsync(locks, key);
+        await using ILockHandle? elsewhere = await NewLocks(ns: ns + "2").TryLockNsAsync(key);
         Assert.NotNull(elsewhere);
     }
 
@@ -87,9 +87,9 @@ public abstract partial class LockConformance
     [Fact]
     public async Task L29_A_bound_lock_is_a_mutex_with_a_boolean_answer()
     {
-        var key = NewKey();
-        await using var mutex = Locks.Bind(key, new LockOptions { WaitTimeout = TimeSpan.Zero });
-        await using var rival = NewLocks().Bind(key, new LockOptions { WaitTimeout = TimeSpan.Zero });
+        string key = NewKey();
+        await using BoundLock mutex = Locks.Bind(key, new LockOptions { WaitTimeout = TimeSpan.Zero });
+        await using BoundLock rival = NewLocks().Bind(key, new LockOptions { WaitTimeout = TimeSpan.Zero });
         Assert.Null(mutex.Handle);
         Assert.Equal(UnlockOutcome.AlreadyExpired, await mutex.UnlockAsync());
         Assert.True(await mutex.LockAsync());
@@ -108,10 +108,10 @@ public abstract partial class LockConformance
     public async Task L51_Nothing_that_lives_on_keeps_the_flow_of_the_caller_that_came_first()
     {
         // What a request, a tenant or a trace is to a program: an object that flows with its calls.
-        var key = NewKey();
-        var locks = NewLocks(new LockOptions { Ttl = LongTtl });
-        var (flowed, held) = await CallInAFlowOfItsOwnAsync(locks, key);
-        await using var still = held;
+        string key = NewKey();
+        ILock locks = NewLocks(new LockOptions { Ttl = LongTtl });
+        (WeakReference flowed, ILockHandle held) = await CallInAFlowOfItsOwnAsync(locks, key);
+        await using ILockHandle still = held;
         await Eventually.TrueAsync(
             () =>
             {
@@ -129,14 +129,14 @@ public abstract partial class LockConformance
         var flow = new AsyncLocal<object?>();
         return Task.Run(async () =>
         {
-            var value = new object();
+            object value = new object();
             flow.Value = value;
-            var held = await locks.LockAsync(key);
+            ILockHandle held = await locks.LockAsync(key);
             Assert.Null(await locks.TryLockAsync(key));
             Assert.True(await held.TryExtendAsync(TimeSpan.FromMinutes(2)));
             using (var stop = new CancellationTokenSource())
             {
-                var waiting = locks.LockAsync(key, null, stop.Token).AsTask();
+                Task<ILockHandle> waiting = locks.LockAsync(key, null, stop.Token).AsTask();
                 await Eventually.SettleAsync();
                 await stop.CancelAsync();
                 await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);

@@ -41,7 +41,7 @@ public abstract partial class LockConformance : ConformanceSuite
     /// <inheritdoc/>
     protected override async Task AskBackendAsync()
     {
-        var locks = CreateLock(new LockOptions { Ttl = LongTtl }, null);
+        ILock locks = CreateLock(new LockOptions { Ttl = LongTtl }, null);
         await using (locks.ConfigureAwait(false))
             await locks.GetAsync(NewKey()).ConfigureAwait(false);
     }
@@ -54,7 +54,7 @@ public abstract partial class LockConformance : ConformanceSuite
 
     private static async Task<ILockHandle> TakeAsync(ILock locks, string key, LockOptions? options = null)
     {
-        var asked = TimeProvider.System.GetTimestamp();
+        long asked = TimeProvider.System.GetTimestamp();
         ILockHandle? handle;
         try
         {
@@ -77,7 +77,7 @@ public abstract partial class LockConformance : ConformanceSuite
     private async Task AfterTimeAsync(Func<bool> condition, TimeSpan atMost, string what)
     {
         // The limit is in real time, also on a fake clock: a busy machine may need long for what a clock passes in a moment.
-        var since = TimeProvider.System.GetTimestamp();
+        long since = TimeProvider.System.GetTimestamp();
         while (true)
         {
             await Eventually.SettleAsync();

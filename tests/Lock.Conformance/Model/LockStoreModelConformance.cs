@@ -22,12 +22,12 @@ public abstract class LockStoreModelConformance : LockStoreSuite
     [Fact]
     public async Task S35_Random_steps_are_answered_as_a_dictionary_would()
     {
-        var config = Config.QuickThrowOnFailure.WithMaxTest(Runs).WithQuietOnSuccess(true);
+        Config config = Config.QuickThrowOnFailure.WithMaxTest(Runs).WithQuietOnSuccess(true);
         if (Replay is { } replay)
             config = config.WithReplay(replay.Seed, replay.Gamma);
-        var stores = Enumerable.Range(0, ModelStep.Stores).Select(_ => NewStore()).ToArray();
+        ILockStore[] stores = Enumerable.Range(0, ModelStep.Stores).Select(_ => NewStore()).ToArray();
         _ = Store; // whatever is left in the backend is removed at the end
-        var property = Prop.ForAll(ModelStep.Sequences(StepsPerRun), steps => RunAsync(steps, stores).GetAwaiter().GetResult());
+        Property property = Prop.ForAll(ModelStep.Sequences(StepsPerRun), steps => RunAsync(steps, stores).GetAwaiter().GetResult());
         await Task.Run(() => Check.One(config, property));
         Assert.True(_inconclusive <= Runs / 2, $"{_inconclusive} of {Runs} sequences were held up by the machine: nothing is proved.");
     }
@@ -35,10 +35,10 @@ public abstract class LockStoreModelConformance : LockStoreSuite
     private async Task RunAsync(ModelStep[] steps, ILockStore[] stores)
     {
         var model = new StoreModel();
-        var root = NewKey() + "/";
-        var keys = Enumerable.Range(0, ModelStep.Keys).Select(i => root + i).ToArray();
-        var holders = Enumerable.Range(0, ModelStep.Holders).Select(_ => NewId()).ToArray();
-        foreach (var step in steps)
+        string root = NewKey() + "/";
+        string[] keys = Enumerable.Range(0, ModelStep.Keys).Select(i => root + i).ToArray();
+        string[] holders = Enumerable.Range(0, ModelStep.Holders).Select(_ => NewId()).ToArray();
+        foreach (ModelStep step in steps)
         {
             await PassUncertainTimeAsync(model);
             model.Expire(Now);
@@ -55,17 +55,17 @@ public abstract class LockStoreModelConformance : LockStoreSuite
 
     private async Task RunAsync(ModelStep step, StoreModel model, ILockStore store, string root, string key, string id)
     {
-        var ttl = TtlOf(step.Ttl);
-        var sent = Now;
+        TimeSpan ttl = TtlOf(step.Ttl);
+        TimeSpan sent = Now;
         switch (step.Kind)
         {
             case ModelStep.What.Acquire:
-                var reply = await AskAsync(store, key, id, ttl, id);
+                AcquireReply reply = await AskAsync(store, key, id, ttl, id);
                 Judge(() => Assert.Equal(model.MayAcquire(key, id), reply.IsGranted), model);
                 if (reply.IsGranted)
                 {
-                    var (same, last) = model.Expected(key);
-                    var token = TokenOf(reply);
+                    (bool same, long last) = model.Expected(key);
+                    long token = TokenOf(reply);
                     Judge(() => Assert.True(!Abilities.IssuesFencingTokens || (same ? token == last : token > last),
                         $"token {token} after {last}"), model);
                     model.Acquired(key, new StoreModel.Row(id, id, token, End(sent, ttl), End(Now + Margin, RoundedUp(ttl))));
@@ -73,30 +73,30 @@ public abstract class LockStoreModelConformance : LockStoreSuite
 
                 break;
             case ModelStep.What.Extend:
-                var extended = await store.TryExtendAsync(key, id, ttl, CancellationToken.None);
+                StoreReply extended = await store.TryExtendAsync(key, id, ttl, CancellationToken.None);
                 Judge(() => Assert.Equal(model.Reply(key, id), extended), model);
                 if (extended == StoreReply.Done)
                     model.Extended(key, End(sent, ttl), End(Now + Margin, RoundedUp(ttl)));
                 break;
             case ModelStep.What.Release:
-                var released = await store.TryReleaseAsync(key, id, CancellationToken.None);
+                StoreReply released = await store.TryReleaseAsync(key, id, CancellationToken.None);
                 Judge(() => Assert.Equal(model.Reply(key, id), released), model);
                 if (released == StoreReply.Done)
                     model.Released(key);
                 break;
             case ModelStep.What.Force:
-                var forced = await ForceAsync(store, key);
+                bool forced = await ForceAsync(store, key);
                 Judge(() => Assert.Equal(model.Holder(key) is not null, forced), model);
                 model.Released(key);
                 break;
             case ModelStep.What.Get:
-                var info = await store.GetAsync(key, CancellationToken.None);
+                LockInfo? info = await store.GetAsync(key, CancellationToken.None);
                 Judge(() => AssertShows(key, model.Holder(key), info), model);
                 break;
             case ModelStep.What.List:
                 var infos = (await ListAsync(store, root)).ToDictionary(i => i.Key, StringComparer.Ordinal);
                 Judge(() => Assert.Equal(model.Live.Keys.Order(StringComparer.Ordinal), infos.Keys.Order(StringComparer.Ordinal)), model);
-                foreach (var (name, row) in model.Live)
+                foreach ((string name, StoreModel.Row row) in model.Live)
                     Judge(() => AssertShows(name, row, infos[name]), model);
                 break;
             case ModelStep.What.Advance:
@@ -115,7 +115,7 @@ public abstract class LockStoreModelConformance : LockStoreSuite
     /// <summary>An answer that differs counts only if no lease can have ended while it was on its way.</summary>
     private void Judge(Action assertion, StoreModel model)
     {
-        var now = Now;
+        TimeSpan now = Now;
         if (model.Live.Values.All(row => now < row.Earliest))
             assertion();
     }

@@ -37,7 +37,7 @@ internal sealed record ModelStep(ModelStep.What Kind, int Key, int Holder, Model
     /// <summary>Sequences of so many steps, shrunk by leaving steps out.</summary>
     public static Arbitrary<ModelStep[]> Sequences(int length)
     {
-        var kinds = Gen.Frequency(
+        Gen<What> kinds = Gen.Frequency(
             (30, Gen.Constant(What.Acquire)),
             (15, Gen.Constant(What.Extend)),
             (15, Gen.Constant(What.Release)),
@@ -46,8 +46,8 @@ internal sealed record ModelStep(ModelStep.What Kind, int Key, int Holder, Model
             (4, Gen.Constant(What.Force)),
             (4, Gen.Constant(What.Advance)),
             (5, Gen.Constant(What.Outlive)));
-        var leases = Gen.Frequency((5, Gen.Constant(Lease.Short)), (3, Gen.Constant(Lease.Long)), (1, Gen.Constant(Lease.Never)));
-        var steps =
+        Gen<Lease> leases = Gen.Frequency((5, Gen.Constant(Lease.Short)), (3, Gen.Constant(Lease.Long)), (1, Gen.Constant(Lease.Never)));
+        Gen<ModelStep> steps =
             from kind in kinds
             from key in Gen.Choose(0, Keys - 1)
             from holder in Gen.Choose(0, Holders - 1)
@@ -59,9 +59,9 @@ internal sealed record ModelStep(ModelStep.What Kind, int Key, int Holder, Model
 
     private static IEnumerable<ModelStep[]> Shrink(ModelStep[] steps)
     {
-        for (var part = steps.Length / 2; part >= 1; part /= 2)
+        for (int part = steps.Length / 2; part >= 1; part /= 2)
         {
-            for (var from = 0; from + part <= steps.Length; from += part)
+            for (int from = 0; from + part <= steps.Length; from += part)
                 yield return [.. steps[..from], .. steps[(from + part)..]];
         }
     }

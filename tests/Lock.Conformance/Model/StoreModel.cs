@@ -16,7 +16,7 @@ internal sealed class StoreModel
     /// <summary>Ends what has expired by now.</summary>
     public void Expire(TimeSpan now)
     {
-        foreach (var (key, row) in _live.ToList())
+        foreach ((string key, Row row) in _live.ToList())
         {
             if (row.Latest <= now)
                 _live.Remove(key);

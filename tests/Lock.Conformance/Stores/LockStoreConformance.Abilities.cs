@@ -6,7 +6,7 @@ public abstract partial class LockStoreConformance
     public void S34_The_store_has_the_abilities_it_declares_and_no_others()
     {
         Assert.NotEmpty(Store.Type);
-        var actual = Abilities with
+        StoreAbilities actual = Abilities with
         {
             QueuesWaiters = Store is IWaitingStore,
             SignalsRelease = Store is IReleaseSignal,
@@ -19,7 +19,7 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S18_A_lease_without_expiry_stays_until_it_is_released()
     {
-        var (key, id) = (NewKey(), NewId());
+        (string key, string id) = (NewKey(), NewId());
         if (!Abilities.SupportsNoExpiry)
         {
             await AssertRefusesNoExpiryAsync(key, id);
@@ -30,7 +30,7 @@ public abstract partial class LockStoreConformance
         Assert.Equal(TimeSpan.MaxValue, (await Store.GetAsync(key, CancellationToken.None))!.Remaining);
         Assert.Equal(TimeSpan.MaxValue, Assert.Single(await ListAsync(Store, key)).Remaining);
         await OutliveAsync(ShortTtl);
-        var busy = await AskAsync(Store, key, NewId());
+        AcquireReply busy = await AskAsync(Store, key, NewId());
         Assert.False(busy.IsGranted);
         Assert.Equal(Abilities.TellsHolderRemaining ? Timeout.InfiniteTimeSpan : null, busy.HolderRemaining);
         Assert.Equal(StoreReply.HeldByAnother, await Store.TryReleaseAsync(key, NewId(), CancellationToken.None));
@@ -42,7 +42,7 @@ public abstract partial class LockStoreConformance
     [Fact]
     public Task S18_A_lease_loses_or_gains_its_expiry_by_extending() => TimelyAsync(async ttl =>
     {
-        var (gains, loses, id) = (NewKey(), NewKey(), NewId());
+        (string gains, string loses, string id) = (NewKey(), NewKey(), NewId());
         await TakeAsync(Store, loses, id, ttl);
         if (!Abilities.SupportsNoExpiry)
         {
@@ -65,9 +65,9 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S20_Force_ends_the_lease_of_whoever_holds_the_lock()
     {
-        var (key, id, next) = (NewKey(), NewId(), NewId());
+        (string key, string id, string next) = (NewKey(), NewId(), NewId());
         Assert.False(await ForceAsync(key));
-        var earlier = await TakeAsync(Store, key, id);
+        long earlier = await TakeAsync(Store, key, id);
         Assert.True(await ForceAsync(key));
         await AssertFreeAsync(Store, key);
         Assert.Equal(StoreReply.NotHeld, await Store.TryExtendAsync(key, id, LongTtl, CancellationToken.None));
@@ -80,7 +80,7 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S20_Force_ends_a_lease_without_expiry_too_and_no_other_key()
     {
-        var (key, bystander, id) = (NewKey(), NewKey(), NewId());
+        (string key, string bystander, string id) = (NewKey(), NewKey(), NewId());
         await TakeAsync(Store, key, id, Abilities.SupportsNoExpiry ? Timeout.InfiniteTimeSpan : LongTtl);
         await TakeAsync(Store, bystander, id);
         Assert.True(await ForceAsync(key));
@@ -92,7 +92,7 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S29_A_holder_whose_lock_is_taken_by_force_is_told()
     {
-        var (key, id) = (NewKey(), NewId());
+        (string key, string id) = (NewKey(), NewId());
         var told = new List<StoreLoss>();
         if (Store is ILossSignal signal)
             signal.LeaseLost += loss => { lock (told) told.Add(loss); };
@@ -108,8 +108,8 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S29_Nobody_is_told_of_a_loss_when_a_holder_extends_or_releases()
     {
-        var (key, id) = (NewKey(), NewId());
-        var told = 0;
+        (string key, string id) = (NewKey(), NewId());
+        int told = 0;
         if (Store is ILossSignal signal)
             signal.LeaseLost += _ => Interlocked.Increment(ref told);
         await TakeAsync(Store, key, id);

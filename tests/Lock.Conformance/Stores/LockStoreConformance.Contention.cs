@@ -5,16 +5,16 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S10_Of_many_contenders_one_wins()
     {
-        var stores = new[] { Store, NewStore(), NewStore() };
-        for (var round = 0; round < 5; round++)
+        ILockStore[] stores = new[] { Store, NewStore(), NewStore() };
+        for (int round = 0; round < 5; round++)
         {
-            var key = NewKey();
-            var replies = await Task.WhenAll(Enumerable.Range(0, 24).Select(i => Task.Run(async () =>
+            string key = NewKey();
+            (string Id, AcquireReply Reply)[] replies = await Task.WhenAll(Enumerable.Range(0, 24).Select(i => Task.Run(async () =>
             {
-                var id = NewId();
+                string id = NewId();
                 return (Id: id, Reply: await AskAsync(stores[i % stores.Length], key, id));
             })));
-            var winner = Assert.Single(replies, answer => answer.Reply.IsGranted);
+            (string Id, AcquireReply Reply) winner = Assert.Single(replies, answer => answer.Reply.IsGranted);
             await AssertHeldByAsync(Store, key, winner.Id);
         }
     }
@@ -22,15 +22,15 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S10_A_lock_that_changes_hands_under_contention_is_never_held_twice()
     {
-        var key = NewKey();
-        var stores = new[] { Store, NewStore() };
-        var holders = 0;
-        var grants = 0;
+        string key = NewKey();
+        ILockStore[] stores = new[] { Store, NewStore() };
+        int holders = 0;
+        int grants = 0;
         await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(async () =>
         {
-            for (var turn = 0; turn < 25; turn++)
+            for (int turn = 0; turn < 25; turn++)
             {
-                var id = NewId();
+                string id = NewId();
                 if (!(await AskAsync(stores[i % stores.Length], key, id)).IsGranted)
                     continue;
                 Assert.Equal(1, Interlocked.Increment(ref holders));
@@ -47,9 +47,9 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S11_Two_instances_share_the_locks()
     {
-        var other = NewStore();
-        var (key, id) = (NewKey(), NewId());
-        var token = await TakeAsync(Store, key, id);
+        ILockStore other = NewStore();
+        (string key, string id) = (NewKey(), NewId());
+        long token = await TakeAsync(Store, key, id);
         Assert.False((await AskAsync(other, key, NewId())).IsGranted);
         await AssertHeldByAsync(other, key, id);
         Assert.Equal(token, await TakeAsync(other, key, id));
@@ -64,10 +64,10 @@ public abstract partial class LockStoreConformance
     public async Task S28_Two_instances_racing_for_fresh_keys_have_one_winner_each_and_no_fault()
     {
         var keys = Enumerable.Range(0, 40).Select(_ => NewKey()).ToList();
-        var (left, right) = (Store, NewStore());
-        var races = await Task.WhenAll(keys.Select(key => Task.Run(async () =>
+        (ILockStore left, ILockStore right) = (Store, NewStore());
+        int[] races = await Task.WhenAll(keys.Select(key => Task.Run(async () =>
         {
-            var replies = await Task.WhenAll(AskAsync(left, key, NewId()), AskAsync(right, key, NewId()));
+            AcquireReply[] replies = await Task.WhenAll(AskAsync(left, key, NewId()), AskAsync(right, key, NewId()));
             return replies.Count(reply => reply.IsGranted);
         })));
         Assert.All(races, winners => Assert.Equal(1, winners));

@@ -5,21 +5,21 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S12_A_step_that_is_cancelled_beforehand_does_nothing()
     {
-        var (held, free, id) = (NewKey(), NewKey(), NewId());
+        (string held, string free, string id) = (NewKey(), NewKey(), NewId());
         // Shorter than what the steps ask for, so that one that was done all the same shows,
         // whatever a quorum's late votes make of what is left.
         await TakeAsync(Store, held, id, LongTtl / 2);
-        var before = await Store.GetAsync(held, CancellationToken.None);
+        LockInfo? before = await Store.GetAsync(held, CancellationToken.None);
         var cancelled = new CancellationToken(canceled: true);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Store.TryAcquireAsync(Request(free, id), cancelled));
-        foreach (var (name, call) in Steps(held, id))
+        foreach ((string name, Func<ILockStore, CancellationToken, Task> call) in Steps(held, id))
         {
-            var fault = await Record.ExceptionAsync(() => call(Store, cancelled));
+            Exception fault = await Record.ExceptionAsync(() => call(Store, cancelled));
             Assert.True(fault is OperationCanceledException, $"{name}: {fault?.GetType().Name ?? "no exception"}");
         }
 
         await AssertFreeAsync(Store, free);
-        var after = await Store.GetAsync(held, CancellationToken.None);
+        LockInfo? after = await Store.GetAsync(held, CancellationToken.None);
         Assert.NotNull(after);
         Assert.Equal(before! with { Remaining = after.Remaining }, after);
         Assert.True(after.Remaining <= LongTtl / 2, "a cancelled step restarted the ttl");
@@ -29,7 +29,7 @@ public abstract partial class LockStoreConformance
     public async Task S12_A_step_is_cancelled_promptly_while_the_backend_is_silent()
     {
         using var server = new SilentServer();
-        foreach (var (name, call) in Steps(NewKey(), NewId()))
+        foreach ((string name, Func<ILockStore, CancellationToken, Task> call) in Steps(NewKey(), NewId()))
         {
             // Far longer than anybody's patience: a step that ends has not waited for it.
             if (CreateSilentStore(server.Port, TimeSpan.FromMinutes(5)) is not { } store)
@@ -40,12 +40,12 @@ public abstract partial class LockStoreConformance
                 continue;
             }
 
-            await using var _ = store;
+            await using ILockStore _ = store;
             using var stop = new CancellationTokenSource();
             var step = Task.Run(() => call(store, stop.Token));
             await Eventually.SettleAsync();
             await stop.CancelAsync();
-            var fault = await Record.ExceptionAsync(() => Eventually.DoneAsync(step, $"cancelled {name}"));
+            Exception fault = await Record.ExceptionAsync(() => Eventually.DoneAsync(step, $"cancelled {name}"));
             Assert.True(fault is OperationCanceledException, $"{name}: {fault?.ToString() ?? "no exception"}");
         }
     }
@@ -61,9 +61,9 @@ public abstract partial class LockStoreConformance
         await using var locks = new StoreLock(store);
         var waits = new[] { NewKey(), NewKey() }.SelectMany(key => Enumerable.Range(0, 3).Select(_ =>
             Task.Run(async () => await locks.LockAsync(key, new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(200) })))).ToList();
-        foreach (var wait in waits)
+        foreach (Task<ILockHandle>? wait in waits)
         {
-            var end = await Record.ExceptionAsync(() => Eventually.DoneAsync(wait, "the wait"));
+            Exception end = await Record.ExceptionAsync(() => Eventually.DoneAsync(wait, "the wait"));
             Assert.True(end is LockStoreException { IsTransient: true } or LockTimeoutException, end?.ToString() ?? "granted");
         }
 
@@ -73,7 +73,7 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S13_A_backend_that_cannot_be_reached_is_a_transient_store_exception()
     {
-        foreach (var (name, call) in Steps(NewKey(), NewId()))
+        foreach ((string name, Func<ILockStore, CancellationToken, Task> call) in Steps(NewKey(), NewId()))
         {
             if (CreateUnreachableStore(SilentServer.ClosedPort()) is not { } store)
             {
@@ -82,7 +82,7 @@ public abstract partial class LockStoreConformance
                 continue;
             }
 
-            await using var _ = store;
+            await using ILockStore _ = store;
             await AssertFaultAsync(name, call(store, CancellationToken.None));
         }
     }
@@ -91,7 +91,7 @@ public abstract partial class LockStoreConformance
     public async Task S13_A_backend_that_does_not_answer_is_a_transient_store_exception_within_the_time_limit()
     {
         using var server = new SilentServer();
-        foreach (var (name, call) in Steps(NewKey(), NewId()))
+        foreach ((string name, Func<ILockStore, CancellationToken, Task> call) in Steps(NewKey(), NewId()))
         {
             if (CreateSilentStore(server.Port, TimeSpan.FromSeconds(1)) is not { } store)
             {
@@ -99,7 +99,7 @@ public abstract partial class LockStoreConformance
                 continue;
             }
 
-            await using var _ = store;
+            await using ILockStore _ = store;
             await AssertFaultAsync(name, call(store, CancellationToken.None));
         }
     }
@@ -107,13 +107,13 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S30_A_disposed_store_refuses_every_step()
     {
-        var store = CreateStore();
+        ILockStore store = CreateStore();
         await store.DisposeAsync();
         await store.DisposeAsync();
-        var key = NewKey();
-        foreach (var (name, call) in Steps(key, NewId()))
+        string key = NewKey();
+        foreach ((string name, Func<ILockStore, CancellationToken, Task> call) in Steps(key, NewId()))
         {
-            var fault = await Record.ExceptionAsync(() => call(store, CancellationToken.None));
+            Exception fault = await Record.ExceptionAsync(() => call(store, CancellationToken.None));
             Assert.True(fault is ObjectDisposedException, $"{name}: {fault?.GetType().Name ?? "no exception"}");
         }
 
@@ -123,9 +123,9 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S30_Disposing_one_instance_leaves_the_others_and_their_leases_alone()
     {
-        var (key, id) = (NewKey(), NewId());
+        (string key, string id) = (NewKey(), NewId());
         await TakeAsync(Store, key, id);
-        var other = CreateStore();
+        ILockStore other = CreateStore();
         Assert.False((await AskAsync(other, key, NewId())).IsGranted);
         await other.DisposeAsync();
         await AssertHeldByAsync(Store, key, id);
@@ -135,8 +135,8 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S31_A_lease_taken_to_be_kept_outlives_the_instance_it_was_taken_on()
     {
-        var (key, id) = (NewKey(), NewId());
-        var other = CreateStore();
+        (string key, string id) = (NewKey(), NewId());
+        ILockStore other = CreateStore();
         TokenOf(await other.TryAcquireAsync(new AcquireRequest(key, id, "tester", LongTtl) { KeepOnDisconnect = true },
             CancellationToken.None));
         await other.DisposeAsync();
@@ -146,7 +146,7 @@ public abstract partial class LockStoreConformance
 
     private static async Task AssertFaultAsync(string name, Task step)
     {
-        var fault = await Record.ExceptionAsync(() => Eventually.DoneAsync(step, name));
+        Exception fault = await Record.ExceptionAsync(() => Eventually.DoneAsync(step, name));
         Assert.True(fault is LockStoreException { IsTransient: true }, $"{name}: {fault?.ToString() ?? "no exception"}");
     }
 }

@@ -12,9 +12,9 @@ public abstract partial class LockStoreConformance
         var keys = ConfusableKeys().ToList();
         Assert.Equal(keys.Count, keys.Distinct(StringComparer.Ordinal).Count());
         var held = new List<(string Key, string Id)>();
-        foreach (var key in keys)
+        foreach (string? key in keys)
         {
-            var id = NewId();
+            string id = NewId();
             Assert.True((await AskAsync(Store, key, id)).IsGranted, $"'{Shown(key)}' is taken for a key that is held");
             held.Add((key, id));
         }
@@ -22,9 +22,9 @@ public abstract partial class LockStoreConformance
         // Given back one after the other: each release must free its own key and no other.
         while (held.Count > 0)
         {
-            foreach (var (key, id) in held)
+            foreach ((string key, string id) in held)
                 Assert.True((await Store.GetAsync(key, CancellationToken.None))?.Id == id, $"'{Shown(key)}' lost its holder");
-            var (last, lastId) = held[^1];
+            (string last, string lastId) = held[^1];
             held.RemoveAt(held.Count - 1);
             Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(last, lastId, CancellationToken.None));
             await AssertFreeAsync(Store, last);
@@ -34,10 +34,10 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S25_Any_characters_make_a_key()
     {
-        foreach (var key in StrangeKeys())
+        foreach (string key in StrangeKeys())
         {
-            var id = NewId();
-            var first = await TakeAsync(Store, key, id);
+            string id = NewId();
+            long first = await TakeAsync(Store, key, id);
             Assert.False((await AskAsync(NewStore(), key, NewId())).IsGranted, $"'{Shown(key)}' was granted twice");
             Assert.Equal(StoreReply.Done, await Store.TryExtendAsync(key, id, LongTtl, CancellationToken.None));
             Assert.Equal(key, (await Store.GetAsync(key, CancellationToken.None))!.Key);
@@ -50,8 +50,8 @@ public abstract partial class LockStoreConformance
     /// <summary>Keys that a careless backend takes for one another, or for a record of its own beside another key.</summary>
     private IEnumerable<string> ConfusableKeys()
     {
-        var key = NewKey();
-        var full = key.PadRight(LongestKey, 'x');
+        string key = NewKey();
+        string full = key.PadRight(LongestKey, 'x');
         string[] suffixes =
         [
             "", "a", "A", "aa", "a ", "a\t", "a/b", "a_b", "a\\b", "a%2Fb", "a:b", "a.b", "a*", "a?", "a[a]", "{a}", "a}", "a{",
@@ -71,9 +71,9 @@ public abstract partial class LockStoreConformance
             "$where", "a.b",
             "../up", "/", "\\", "*", "?[a-z]", "\u0001\u001f\u007f", "line\nbreak\r\n", "\0", "<&>", "‮right to left", "\u200b",
         ];
-        foreach (var part in parts)
+        foreach (string part in parts)
             yield return NewKey() + part;
-        foreach (var filler in new[] { "x", "é", "語", "🔒" })
+        foreach (string? filler in new[] { "x", "é", "語", "🔒" })
         {
             var key = new StringBuilder(NewKey());
             while (Encoding.UTF8.GetByteCount(key.ToString()) + Encoding.UTF8.GetByteCount(filler) <= LongestKey)

@@ -1,3 +1,4 @@
+
 namespace Locking.Conformance;
 
 public abstract partial class LockStoreConformance
@@ -5,9 +6,9 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S01_A_free_lock_is_granted()
     {
-        var (key, id) = (NewKey(), NewId());
+        (string key, string id) = (NewKey(), NewId());
         await AssertFreeAsync(Store, key);
-        var reply = await AskAsync(Store, key, id);
+        AcquireReply reply = await AskAsync(Store, key, id);
         TokenOf(reply);
         Assert.Equal(TimeSpan.Zero, reply.QueuedFor);
         await AssertHeldByAsync(Store, key, id);
@@ -16,17 +17,17 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S02_A_live_lease_refuses_others_and_stays_as_it_was()
     {
-        var (key, id) = (NewKey(), NewId());
+        (string key, string id) = (NewKey(), NewId());
         await TakeAsync(Store, key, id, owner: "first");
-        var before = await Store.GetAsync(key, CancellationToken.None);
-        for (var i = 0; i < 3; i++)
+        LockInfo? before = await Store.GetAsync(key, CancellationToken.None);
+        for (int i = 0; i < 3; i++)
         {
-            var refused = await AskAsync(Store, key, NewId(), TimeSpan.FromHours(1), "second");
+            AcquireReply refused = await AskAsync(Store, key, NewId(), TimeSpan.FromHours(1), "second");
             Assert.False(refused.IsGranted);
             Assert.Null(refused.FencingToken);
         }
 
-        var after = await Store.GetAsync(key, CancellationToken.None);
+        LockInfo? after = await Store.GetAsync(key, CancellationToken.None);
         Assert.NotNull(after);
         Assert.Equal(before! with { Remaining = after.Remaining }, after);
         // No more than was asked for. A quorum may say more than before: it answers with what a majority of the nodes says that answered
@@ -37,9 +38,9 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S02_A_busy_answer_tells_what_is_left_of_the_holders_lease()
     {
-        var key = NewKey();
+        string key = NewKey();
         await TakeAsync(Store, key, NewId());
-        var busy = await AskAsync(Store, key, NewId());
+        AcquireReply busy = await AskAsync(Store, key, NewId());
         if (Abilities.TellsHolderRemaining)
             Assert.InRange(busy.HolderRemaining!.Value, LongTtl / 2, RoundedUp(LongTtl));
         else
@@ -49,8 +50,8 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S03_The_same_holder_asking_again_gets_the_same_token()
     {
-        var (key, id) = (NewKey(), NewId());
-        var first = await TakeAsync(Store, key, id);
+        (string key, string id) = (NewKey(), NewId());
+        long first = await TakeAsync(Store, key, id);
         Assert.Equal(first, await TakeAsync(Store, key, id));
         Assert.Equal(first, await TakeAsync(NewStore(), key, id));
         await AssertHeldByAsync(Store, key, id);
@@ -61,7 +62,7 @@ public abstract partial class LockStoreConformance
     [Fact]
     public Task S03_The_same_holder_asking_again_gets_a_fresh_ttl() => TimelyAsync(async ttl =>
     {
-        var (grows, shrinks, id) = (NewKey(), NewKey(), NewId());
+        (string grows, string shrinks, string id) = (NewKey(), NewKey(), NewId());
         await TakeAsync(Store, grows, id, ttl);
         await TakeAsync(Store, grows, id, LongTtl);
         await TakeAsync(Store, shrinks, id, LongTtl);
@@ -74,14 +75,14 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S04_Only_the_holder_extends()
     {
-        var (key, id) = (NewKey(), NewId());
-        var token = await TakeAsync(Store, key, id);
-        var before = await Store.GetAsync(key, CancellationToken.None);
+        (string key, string id) = (NewKey(), NewId());
+        long token = await TakeAsync(Store, key, id);
+        LockInfo? before = await Store.GetAsync(key, CancellationToken.None);
         Assert.Equal(StoreReply.HeldByAnother, await Store.TryExtendAsync(key, NewId(), TimeSpan.FromHours(1), CancellationToken.None));
         Assert.InRange((await Store.GetAsync(key, CancellationToken.None))!.Remaining, TimeSpan.FromMilliseconds(1), RoundedUp(LongTtl));
 
         Assert.Equal(StoreReply.Done, await Store.TryExtendAsync(key, id, LongTtl * 2, CancellationToken.None));
-        var extended = await Store.GetAsync(key, CancellationToken.None);
+        LockInfo? extended = await Store.GetAsync(key, CancellationToken.None);
         Assert.Equal(before! with { Remaining = extended!.Remaining }, extended);
         Assert.InRange(extended.Remaining, LongTtl, RoundedUp(LongTtl * 2));
         Assert.Equal(token, await TakeAsync(Store, key, id));
@@ -90,7 +91,7 @@ public abstract partial class LockStoreConformance
     [Fact]
     public Task S04_Extending_restarts_the_ttl_longer_or_shorter() => TimelyAsync(async ttl =>
     {
-        var (grows, shrinks, id) = (NewKey(), NewKey(), NewId());
+        (string grows, string shrinks, string id) = (NewKey(), NewKey(), NewId());
         await TakeAsync(Store, grows, id, ttl);
         Assert.Equal(StoreReply.Done, await Store.TryExtendAsync(grows, id, LongTtl, CancellationToken.None));
         await TakeAsync(Store, shrinks, id, LongTtl);
@@ -105,7 +106,7 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S04_Extending_never_creates_a_lease()
     {
-        var (key, id) = (NewKey(), NewId());
+        (string key, string id) = (NewKey(), NewId());
         Assert.Equal(StoreReply.NotHeld, await Store.TryExtendAsync(key, id, LongTtl, CancellationToken.None));
         await AssertFreeAsync(Store, key);
         await TakeAsync(Store, key, id);
@@ -118,7 +119,7 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S05_Only_the_holder_releases()
     {
-        var (key, id) = (NewKey(), NewId());
+        (string key, string id) = (NewKey(), NewId());
         await TakeAsync(Store, key, id);
         Assert.Equal(StoreReply.HeldByAnother, await Store.TryReleaseAsync(key, NewId(), CancellationToken.None));
         await AssertHeldByAsync(Store, key, id);
@@ -131,7 +132,7 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S05_Releasing_twice_is_refused_the_second_time()
     {
-        var (key, first, second) = (NewKey(), NewId(), NewId());
+        (string key, string first, string second) = (NewKey(), NewId(), NewId());
         await TakeAsync(Store, key, first);
         Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, first, CancellationToken.None));
         Assert.Equal(StoreReply.NotHeld, await Store.TryReleaseAsync(key, first, CancellationToken.None));
@@ -143,7 +144,7 @@ public abstract partial class LockStoreConformance
     [Fact]
     public Task S06_An_expired_lease_leaves_the_lock_free() => TimelyAsync(async ttl =>
     {
-        var (key, next) = (NewKey(), NewId());
+        (string key, string next) = (NewKey(), NewId());
         await TakeAsync(Store, key, NewId(), ttl);
         Assert.False((await AskAsync(Store, key, NewId())).IsGranted);
         await OutliveAsync(ttl);
@@ -156,8 +157,8 @@ public abstract partial class LockStoreConformance
     public async Task S06_A_lease_lasts_for_its_whole_ttl()
     {
         // A slow machine only makes it last longer as measured here, so this holds whatever else runs.
-        var key = NewKey();
-        var sent = Clock.GetTimestamp();
+        string key = NewKey();
+        long sent = Clock.GetTimestamp();
         await TakeAsync(Store, key, NewId(), ShortTtl);
         while (!(await AskAsync(Store, key, NewId())).IsGranted)
         {
@@ -172,8 +173,8 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S07_An_expired_lease_cannot_be_extended_even_if_nobody_took_the_lock()
     {
-        var (key, id) = (NewKey(), NewId());
-        var earlier = await TakeAsync(Store, key, id, ShortTtl);
+        (string key, string id) = (NewKey(), NewId());
+        long earlier = await TakeAsync(Store, key, id, ShortTtl);
         await OutliveAsync(ShortTtl);
         Assert.Equal(StoreReply.NotHeld, await Store.TryExtendAsync(key, id, LongTtl, CancellationToken.None));
         await AssertFreeAsync(Store, key);
@@ -183,7 +184,7 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S07_An_expired_lease_that_another_has_now_cannot_be_extended_or_released()
     {
-        var (key, first, second) = (NewKey(), NewId(), NewId());
+        (string key, string first, string second) = (NewKey(), NewId(), NewId());
         await TakeAsync(Store, key, first, ShortTtl);
         await OutliveAsync(ShortTtl);
         await TakeAsync(Store, key, second);
@@ -195,7 +196,7 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S16_Release_tells_released_not_held_and_held_by_another_apart()
     {
-        var (key, id) = (NewKey(), NewId());
+        (string key, string id) = (NewKey(), NewId());
         Assert.Equal(StoreReply.NotHeld, await Store.TryReleaseAsync(key, id, CancellationToken.None));
         await TakeAsync(Store, key, id, ShortTtl);
         await OutliveAsync(ShortTtl);
@@ -208,8 +209,8 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S27_A_late_duplicate_of_an_acquire_leaves_nothing_beyond_its_ttl()
     {
-        var key = NewKey();
-        var request = Request(key, NewId(), ShortTtl);
+        string key = NewKey();
+        AcquireRequest request = Request(key, NewId(), ShortTtl);
         TokenOf(await Store.TryAcquireAsync(request, CancellationToken.None));
         Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, request.HolderId, CancellationToken.None));
         await Store.TryAcquireAsync(request, CancellationToken.None);
@@ -221,7 +222,7 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S32_The_shortest_and_the_longest_ttl_are_kept()
     {
-        var (shortest, longest, id) = (NewKey(), NewKey(), NewId());
+        (string shortest, string longest, string id) = (NewKey(), NewKey(), NewId());
         await TakeAsync(Store, shortest, id, TimeSpan.FromMilliseconds(1));
         await OutliveAsync(TimeSpan.FromMilliseconds(1));
         await AssertFreeAsync(Store, shortest);
@@ -237,15 +238,15 @@ public abstract partial class LockStoreConformance
     [InlineData(1)]
     public async Task S33_The_clock_of_the_callers_process_decides_nothing(int days)
     {
-        var wrong = NewSkewedStore(TimeSpan.FromDays(days));
-        var (key, id, other) = (NewKey(), NewId(), NewId());
-        var first = await TakeAsync(Store, key, id);
+        ILockStore wrong = NewSkewedStore(TimeSpan.FromDays(days));
+        (string key, string id, string other) = (NewKey(), NewId(), NewId());
+        long first = await TakeAsync(Store, key, id);
         Assert.False((await AskAsync(wrong, key, other)).IsGranted);
         Assert.Equal(StoreReply.HeldByAnother, await wrong.TryExtendAsync(key, other, LongTtl, CancellationToken.None));
         Assert.InRange((await wrong.GetAsync(key, CancellationToken.None))!.Remaining, LongTtl / 2, RoundedUp(LongTtl));
         Assert.Equal(StoreReply.Done, await wrong.TryReleaseAsync(key, id, CancellationToken.None));
 
-        var second = await TakeAsync(wrong, key, other);
+        long second = await TakeAsync(wrong, key, other);
         AssertRises(first, second);
         Assert.False((await AskAsync(Store, key, id)).IsGranted);
         Assert.InRange((await Store.GetAsync(key, CancellationToken.None))!.Remaining, LongTtl / 2, RoundedUp(LongTtl));

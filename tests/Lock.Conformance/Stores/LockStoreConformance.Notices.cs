@@ -5,9 +5,9 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S21_A_watch_misses_no_release_that_comes_after_a_busy_answer()
     {
-        var (key, id, waiter) = (NewKey(), NewId(), NewId());
+        (string key, string id, string waiter) = (NewKey(), NewId(), NewId());
         await TakeAsync(Store, key, id);
-        var store = NewStore();
+        ILockStore store = NewStore();
         if (store is not IReleaseSignal signal)
         {
             await AssertPollingSeesTheReleaseAsync(key, id);
@@ -15,7 +15,7 @@ public abstract partial class LockStoreConformance
         }
 
         // Released before anybody waits: the notice is latched.
-        await using (var watch = await signal.WatchAsync(key, CancellationToken.None))
+        await using (IReleaseWatch watch = await signal.WatchAsync(key, CancellationToken.None))
         {
             Assert.False((await AskAsync(store, key, waiter)).IsGranted);
             Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, id, CancellationToken.None));
@@ -27,10 +27,10 @@ public abstract partial class LockStoreConformance
 
         // Released while somebody waits.
         await TakeAsync(Store, key, id);
-        await using (var watch = await signal.WatchAsync(key, CancellationToken.None))
+        await using (IReleaseWatch watch = await signal.WatchAsync(key, CancellationToken.None))
         {
             Assert.False((await AskAsync(store, key, waiter)).IsGranted);
-            var waiting = await WaitInSilenceAsync(watch);
+            Task<bool> waiting = await WaitInSilenceAsync(watch);
             Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, id, CancellationToken.None));
             Assert.True(await waiting);
         }
@@ -39,8 +39,8 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S21_Every_watcher_that_was_answered_busy_is_told_of_every_release()
     {
-        var (key, id) = (NewKey(), NewId());
-        var (store, other) = (NewStore(), NewStore());
+        (string key, string id) = (NewKey(), NewId());
+        (ILockStore store, ILockStore other) = (NewStore(), NewStore());
         if (store is not IReleaseSignal signal)
         {
             await TakeAsync(Store, key, id);
@@ -48,24 +48,24 @@ public abstract partial class LockStoreConformance
             return;
         }
 
-        for (var i = 0; i < 3; i++)
+        for (int i = 0; i < 3; i++)
         {
             await TakeAsync(Store, key, id);
             var watchers = new List<(ILockStore Store, IReleaseWatch Watch, string Id)>();
-            foreach (var asking in new[] { store, store, other })
+            foreach (ILockStore? asking in new[] { store, store, other })
             {
                 watchers.Add((asking, await ((IReleaseSignal)asking).WatchAsync(key, CancellationToken.None), NewId()));
                 Assert.False((await AskAsync(asking, key, watchers[^1].Id)).IsGranted);
             }
 
-            foreach (var (_, watch, _) in watchers)
+            foreach ((ILockStore _, IReleaseWatch watch, string _) in watchers)
                 await DrainAsync(watch);
             Assert.Equal(StoreReply.Done, await Store.TryReleaseAsync(key, id, CancellationToken.None));
-            foreach (var (_, watch, _) in watchers)
+            foreach ((ILockStore _, IReleaseWatch watch, string _) in watchers)
                 Assert.True(await WaitAsync(watch), $"no notice of release {i + 1}");
 
             // Each of them gives up, and with it whatever the store has given it.
-            foreach (var (asking, watch, waiter) in watchers)
+            foreach ((ILockStore asking, IReleaseWatch watch, string waiter) in watchers)
             {
                 await watch.DisposeAsync();
                 await asking.TryReleaseAsync(key, waiter, CancellationToken.None);
@@ -76,7 +76,7 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S21_A_watch_waits_no_longer_than_it_is_told_and_is_cancelled_promptly()
     {
-        var (key, id) = (NewKey(), NewId());
+        (string key, string id) = (NewKey(), NewId());
         await TakeAsync(Store, key, id);
         if (Store is not IReleaseSignal signal)
         {
@@ -84,16 +84,16 @@ public abstract partial class LockStoreConformance
             return;
         }
 
-        await using var watch = await signal.WatchAsync(key, CancellationToken.None);
+        await using IReleaseWatch watch = await signal.WatchAsync(key, CancellationToken.None);
         await UntilSilentAsync(async () =>
         {
-            var waiting = watch.WaitAsync(ShortTtl, CancellationToken.None).AsTask();
+            Task<bool> waiting = watch.WaitAsync(ShortTtl, CancellationToken.None).AsTask();
             await OutliveAsync(ShortTtl);
             return !await Eventually.DoneAsync(waiting, "the wait's end");
         });
 
         using var stop = new CancellationTokenSource();
-        var cancelled = await WaitInSilenceAsync(watch, stop.Token);
+        Task<bool> cancelled = await WaitInSilenceAsync(watch, stop.Token);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Eventually.DoneAsync(cancelled, "the cancelled wait"));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
@@ -103,16 +103,16 @@ public abstract partial class LockStoreConformance
     [Fact]
     public async Task S21_Force_gives_notice_as_a_release_does()
     {
-        var (key, id) = (NewKey(), NewId());
+        (string key, string id) = (NewKey(), NewId());
         await TakeAsync(Store, key, id);
-        var store = NewStore();
+        ILockStore store = NewStore();
         if (store is not IReleaseSignal signal)
         {
             await AssertPollingSeesTheReleaseAsync(key, id);
             return;
         }
 
-        await using var watch = await signal.WatchAsync(key, CancellationToken.None);
+        await using IReleaseWatch watch = await signal.WatchAsync(key, CancellationToken.None);
         Assert.False((await AskAsync(store, key, NewId())).IsGranted);
         await DrainAsync(watch);
         Assert.True(await ForceAsync(key));
@@ -140,7 +140,7 @@ public abstract partial class LockStoreConformance
     /// but not again and again.</summary>
     private static async Task UntilSilentAsync(Func<Task<bool>> isSilent)
     {
-        for (var notices = 0; !await isSilent(); notices++)
+        for (int notices = 0; !await isSilent(); notices++)
             Assert.True(notices < 10, "told again and again of releases that have not happened");
     }
 

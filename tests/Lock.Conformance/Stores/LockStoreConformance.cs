@@ -1,3 +1,4 @@
+
 namespace Locking.Conformance;
 
 /// <summary>The guarantees of <see cref="ILockStore"/>, one fact or more for each (numbers as in docs/guarantees.md).</summary>
@@ -27,7 +28,7 @@ public abstract partial class LockStoreConformance : LockStoreSuite
         yield return ("get", async (store, stop) => await store.GetAsync(key, stop).ConfigureAwait(false));
         yield return ("list", async (store, stop) =>
         {
-            await foreach (var _ in store.ListAsync(key, stop).ConfigureAwait(false))
+            await foreach (LockInfo? _ in store.ListAsync(key, stop).ConfigureAwait(false))
             {
                 // Only that it ends counts.
             }

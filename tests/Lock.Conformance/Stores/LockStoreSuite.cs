@@ -22,9 +22,9 @@ public abstract class LockStoreSuite : ConformanceSuite
         {
             // A lease without expiry would stay on a shared server for ever.
             var left = new List<LockInfo>();
-            await foreach (var info in _store.ListAsync(KeyPrefix, CancellationToken.None).ConfigureAwait(false))
+            await foreach (LockInfo? info in _store.ListAsync(KeyPrefix, CancellationToken.None).ConfigureAwait(false))
                 left.Add(info);
-            foreach (var info in left)
+            foreach (LockInfo info in left)
                 await _store.TryReleaseAsync(info.Key, info.Id, CancellationToken.None).ConfigureAwait(false);
         }
 
@@ -44,7 +44,7 @@ public abstract class LockStoreSuite : ConformanceSuite
     /// <inheritdoc/>
     protected override async Task AskBackendAsync()
     {
-        var store = CreateStore();
+        ILockStore store = CreateStore();
         await using (store.ConfigureAwait(false))
             await store.GetAsync(NewKey(), CancellationToken.None).ConfigureAwait(false);
     }
@@ -90,7 +90,7 @@ public abstract class LockStoreSuite : ConformanceSuite
     protected static async Task AssertHeldByAsync(ILockStore store, string key, string id)
     {
         ArgumentNullException.ThrowIfNull(store);
-        var info = await store.GetAsync(key, CancellationToken.None).ConfigureAwait(false);
+        LockInfo? info = await store.GetAsync(key, CancellationToken.None).ConfigureAwait(false);
         Assert.Equal(id, info?.Id);
     }
 
@@ -116,7 +116,7 @@ public abstract class LockStoreSuite : ConformanceSuite
     {
         ArgumentNullException.ThrowIfNull(store);
         var infos = new List<LockInfo>();
-        await foreach (var info in store.ListAsync(prefix, CancellationToken.None).ConfigureAwait(false))
+        await foreach (LockInfo? info in store.ListAsync(prefix, CancellationToken.None).ConfigureAwait(false))
             infos.Add(info);
         return infos;
     }

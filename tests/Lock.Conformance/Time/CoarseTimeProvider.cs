@@ -31,8 +31,8 @@ public sealed class CoarseTimeProvider(TimeProvider inner, TimeSpan tick) : Time
     {
         if (due <= TimeSpan.Zero || due == Timeout.InfiniteTimeSpan)
             return due;
-        var intoTick = inner.SinceZero().Ticks % tick.Ticks;
-        var ticks = (due.Ticks + tick.Ticks - 1) / tick.Ticks;
+        long intoTick = inner.SinceZero().Ticks % tick.Ticks;
+        long ticks = (due.Ticks + tick.Ticks - 1) / tick.Ticks;
         return new TimeSpan((ticks * tick.Ticks) - intoTick);
     }
 

@@ -30,9 +30,9 @@ public static class Eventually
     public static async Task TrueAsync(Func<Task<bool>> condition, string what, TimeSpan? within = null)
     {
         ArgumentNullException.ThrowIfNull(condition);
-        var limit = within ?? Patience;
-        var since = TimeProvider.System.GetTimestamp();
-        for (var pause = 1; !await condition().ConfigureAwait(false); pause = Math.Min(pause * 2, 16))
+        TimeSpan limit = within ?? Patience;
+        long since = TimeProvider.System.GetTimestamp();
+        for (int pause = 1; !await condition().ConfigureAwait(false); pause = Math.Min(pause * 2, 16))
         {
             if (TimeProvider.System.GetElapsedTime(since) > limit)
                 throw new XunitException($"Did not happen within {limit.TotalMilliseconds:0} ms: {what}.");
@@ -63,7 +63,7 @@ public static class Eventually
     public static async Task DoneAsync(Task task, string what, TimeSpan? within = null)
     {
         ArgumentNullException.ThrowIfNull(task);
-        var limit = within ?? Patience;
+        TimeSpan limit = within ?? Patience;
         using var stop = new CancellationTokenSource();
         if (await Task.WhenAny(task, Task.Delay(limit, TimeProvider.System, stop.Token)).ConfigureAwait(false) != task)
             throw new XunitException($"Did not end within {limit.TotalMilliseconds:0} ms: {what}.");
@@ -77,10 +77,10 @@ public static class Eventually
     {
         // On the pool, whatever context the test runs in: each turn comes after what has been queued there before it,
         // however long that takes.
-        for (var i = 0; i < 8; i++)
+        for (int i = 0; i < 8; i++)
             await Task.Yield();
         await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System).ConfigureAwait(false);
-        for (var i = 0; i < 8; i++)
+        for (int i = 0; i < 8; i++)
             await Task.Yield();
     });
 }

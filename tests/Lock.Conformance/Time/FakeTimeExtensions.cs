@@ -18,7 +18,7 @@ public static class FakeTimeExtensions
         ArgumentNullException.ThrowIfNull(time);
         ArgumentNullException.ThrowIfNull(condition);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(step, TimeSpan.Zero);
-        for (var moved = TimeSpan.Zero; moved < atMost; moved += step)
+        for (TimeSpan moved = TimeSpan.Zero; moved < atMost; moved += step)
         {
             await Eventually.SettleAsync().ConfigureAwait(false);
             if (condition())

@@ -28,7 +28,7 @@ internal sealed class StallMeter : IAsyncDisposable
         while (!_stop.IsCancellationRequested)
         {
             await Task.Delay(s_beat, TimeProvider.System, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            var gap = TimeProvider.System.GetElapsedTime(_lastBeat).Ticks;
+            long gap = TimeProvider.System.GetElapsedTime(_lastBeat).Ticks;
             Volatile.Write(ref _longest, Math.Max(_longest, gap));
             Volatile.Write(ref _lastBeat, TimeProvider.System.GetTimestamp());
         }

@@ -28,7 +28,7 @@ public sealed class TestClock : FakeTimeProvider
     /// <inheritdoc/>
     public override long GetTimestamp()
     {
-        var now = base.GetUtcNow();
+        DateTimeOffset now = base.GetUtcNow();
         lock (_gate)
             return (now + _suspended).Ticks;
     }
@@ -36,7 +36,7 @@ public sealed class TestClock : FakeTimeProvider
     /// <inheritdoc/>
     public override DateTimeOffset GetUtcNow()
     {
-        var now = base.GetUtcNow();
+        DateTimeOffset now = base.GetUtcNow();
         lock (_gate)
             return now + _suspended + _wallClockAhead;
     }

@@ -5,7 +5,7 @@ public sealed class HolderIdTests
     [Fact]
     public async Task Ids_are_random_UUIDs_and_none_comes_twice_whatever_thread_makes_them()
     {
-        var made = await Task.WhenAll(Enumerable.Range(0, 8)
+        List<string>[] made = await Task.WhenAll(Enumerable.Range(0, 8)
             .Select(_ => Task.Run(() => Enumerable.Range(0, 1000).Select(_ => HolderIds.New()).ToList())));
         var ids = made.SelectMany(static some => some).ToList();
         Assert.Equal(8000, ids.Distinct(StringComparer.Ordinal).Count());

@@ -12,10 +12,10 @@ public sealed class LongSpansTests : EngineTest
     {
         Store.HoldElsewhere("k", s_longest);
         using var stop = new CancellationTokenSource();
-        var head = Locks.LockAsync("k", new LockOptions { RetryDelay = TimeSpan.FromDays(60) }, stop.Token).AsTask();
+        Task<ILockHandle> head = Locks.LockAsync("k", new LockOptions { RetryDelay = TimeSpan.FromDays(60) }, stop.Token).AsTask();
         await Eventually.TrueAsync(() => Store.Acquires == 1 && Time.ArmedTimers > 0, "the head waits");
-        var queued = Locks.TryLockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromDays(60) }).AsTask();
-        for (var day = 0; day < 55; day += 5)
+        Task<ILockHandle?> queued = Locks.TryLockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromDays(60) }).AsTask();
+        for (int day = 0; day < 55; day += 5)
         {
             Time.Advance(TimeSpan.FromDays(5));
             await Eventually.SettleAsync();
@@ -34,9 +34,9 @@ public sealed class LongSpansTests : EngineTest
     {
         var options = new LockOptions { RetryCount = int.MaxValue, RetryDelay = s_longest, RetryJitter = TimeSpan.Zero };
         Store.HoldElsewhere("k", s_longest);
-        var head = Locks.LockAsync("k", options).AsTask();
+        Task<ILockHandle> head = Locks.LockAsync("k", options).AsTask();
         await Eventually.TrueAsync(() => Store.Acquires == 1, "the head contends");
-        var queued = Locks.LockAsync("k", options).AsTask();
+        Task<ILockHandle> queued = Locks.LockAsync("k", options).AsTask();
         await Eventually.SettleAsync();
         Assert.False(head.IsCompleted);
         Assert.False(queued.IsCompleted);
@@ -44,13 +44,13 @@ public sealed class LongSpansTests : EngineTest
         Locks.Turns.Nudge("k");
         await using (await Eventually.DoneAsync(head, "the head has it"))
             Assert.False(queued.IsCompleted);
-        await using var last = await Eventually.DoneAsync(queued, "the next has it");
+        await using ILockHandle last = await Eventually.DoneAsync(queued, "the next has it");
     }
 
     [Fact]
     public async Task The_longest_release_timeout_releases()
     {
-        var handle = await Locks.LockAsync("k", new LockOptions { ReleaseTimeout = s_longest });
+        ILockHandle handle = await Locks.LockAsync("k", new LockOptions { ReleaseTimeout = s_longest });
         Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
         Assert.Null(Store.HolderOf("k"));
     }
@@ -59,7 +59,7 @@ public sealed class LongSpansTests : EngineTest
     public async Task The_longest_lease_and_the_longest_wait_are_taken()
     {
         var options = new LockOptions { Ttl = s_longest, MaxHold = s_longest, WaitTimeout = s_longest, PollInterval = s_longest };
-        await using var handle = await Locks.LockAsync("k", options);
+        await using ILockHandle handle = await Locks.LockAsync("k", options);
         Assert.InRange(handle.Remaining, s_longest * 0.98, s_longest);
         await handle.ExtendAsync(s_longest);
         Assert.False(handle.LostToken.IsCancellationRequested);
@@ -68,13 +68,13 @@ public sealed class LongSpansTests : EngineTest
     [Fact]
     public async Task A_lease_that_its_drift_leaves_nothing_of_is_refused_and_not_asked_for_in_vain_for_ever()
     {
-        var error = await Assert.ThrowsAsync<ArgumentException>(async () =>
+        ArgumentException error = await Assert.ThrowsAsync<ArgumentException>(async () =>
             await Locks.LockAsync("k", Fixed(TimeSpan.FromMilliseconds(2))));
         Assert.Contains("lockOptions.ttl", error.Message, StringComparison.Ordinal);
         Assert.Contains("2 ms", error.Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<ArgumentException>(
             async () => await Locks.TryLockAsync("k", new LockOptions { MaxHold = TimeSpan.FromMilliseconds(1) }));
         Assert.Empty(Store.Steps);
-        await using var shortest = await Locks.LockAsync("k", Fixed(TimeSpan.FromMilliseconds(3)));
+        await using ILockHandle shortest = await Locks.LockAsync("k", Fixed(TimeSpan.FromMilliseconds(3)));
     }
 }

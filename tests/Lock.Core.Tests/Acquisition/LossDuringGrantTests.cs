@@ -9,10 +9,10 @@ public sealed class LossDuringGrantTests : EngineTest
     public async Task Of_a_loss_and_a_grant_that_cross_either_the_grant_is_not_believed_or_its_lease_is_lost()
     {
         const int Rounds = 20_000;
-        var id = "";
-        var go = 0;
-        var over = 0;
-        var told = 0;
+        string id = "";
+        int go = 0;
+        int over = 0;
+        int told = 0;
         Store.OnAcquire = (request, _, _) =>
         {
             // One loss per round: when it is not believed the contender asks again, with another id.
@@ -35,11 +35,11 @@ public sealed class LossDuringGrantTests : EngineTest
             }
         });
         teller.Start();
-        var missed = 0;
-        for (var i = 0; i < Rounds; i++)
+        int missed = 0;
+        for (int i = 0; i < Rounds; i++)
         {
             ILockHandle? handle = await UnlessTakenAwayAsync();
-            var told1 = SpinWait.SpinUntil(() => Volatile.Read(ref told) == Volatile.Read(ref go), Eventually.Patience);
+            bool told1 = SpinWait.SpinUntil(() => Volatile.Read(ref told) == Volatile.Read(ref go), Eventually.Patience);
             Assert.True(told1);
             if (handle is null)
                 continue;

@@ -10,10 +10,10 @@ public sealed class SelfWaitTests : EngineTest
     [Fact]
     public async Task The_timeout_names_the_holder()
     {
-        var held = await Locks.LockAsync("k", s_named);
-        var call = Locks.LockAsync("k", new LockOptions { WaitTimeout = Seconds(1) }).AsTask();
+        ILockHandle held = await Locks.LockAsync("k", s_named);
+        Task<ILockHandle> call = Locks.LockAsync("k", new LockOptions { WaitTimeout = Seconds(1) }).AsTask();
         await Time.AdvanceUntilAsync(() => call.IsCompleted, Seconds(0.25), Seconds(10), "the call ends");
-        var busy = await Assert.ThrowsAsync<LockTimeoutException>(() => call);
+        LockTimeoutException busy = await Assert.ThrowsAsync<LockTimeoutException>(() => call);
         Assert.Contains("the same ILock object holds it (owner 'tester', id " + held.Id, busy.Message, StringComparison.Ordinal);
         Assert.Contains("not re-entrant", busy.Message, StringComparison.Ordinal);
     }
@@ -23,7 +23,7 @@ public sealed class SelfWaitTests : EngineTest
     {
         await Locks.LockAsync("other", s_named);
         Store.HoldElsewhere("k", Seconds(600));
-        var busy = await Assert.ThrowsAsync<LockTimeoutException>(
+        LockTimeoutException busy = await Assert.ThrowsAsync<LockTimeoutException>(
             async () => await Locks.LockAsync("k", new LockOptions { WaitTimeout = TimeSpan.Zero }));
         Assert.Contains("somebody else holds it", busy.Message, StringComparison.Ordinal);
     }
@@ -31,16 +31,16 @@ public sealed class SelfWaitTests : EngineTest
     [Fact]
     public async Task A_long_wait_is_told_in_the_log_once_and_after_a_while()
     {
-        var held = await Locks.LockAsync("k", s_named);
+        ILockHandle held = await Locks.LockAsync("k", s_named);
         Store.HoldElsewhere("elsewhere", Seconds(600));
-        var calls = new[] { Locks.LockAsync("k").AsTask(), Locks.LockAsync("elsewhere").AsTask() };
+        Task<ILockHandle>[] calls = new[] { Locks.LockAsync("k").AsTask(), Locks.LockAsync("elsewhere").AsTask() };
         await Eventually.TrueAsync(() => Store.Acquires >= 3, "both have asked");
         Time.Advance(SelfWaits.Patience - Seconds(0.1));
         await Eventually.SettleAsync();
         Assert.Empty(Told());
         await Time.AdvanceUntilAsync(() => Told().Count > 0, Seconds(1), Seconds(20), "the log line");
         Assert.Contains("owner 'tester', id " + held.Id, Told().Single(), StringComparison.Ordinal);
-        for (var i = 0; i < 12; i++)
+        for (int i = 0; i < 12; i++)
         {
             Time.Advance(Seconds(1));
             await Eventually.SettleAsync();

@@ -18,13 +18,13 @@ public sealed class TimedWaitTests : EngineTest
             late = step;
             return hang.DeafAsync();
         };
-        var call = Locks.LockAsync("k", s_wait).AsTask();
+        Task<ILockHandle> call = Locks.LockAsync("k", s_wait).AsTask();
         await hang.Begun;
         Time.Advance(Seconds(0.3));
         await Eventually.SettleAsync();
         Assert.False(call.IsCompleted);
         Time.Advance(TimedCall.LastWord);
-        var fault = await Eventually.DoneAsync(Assert.ThrowsAsync<LockStoreException>(() => call), "the call ends");
+        LockStoreException fault = await Eventually.DoneAsync(Assert.ThrowsAsync<LockStoreException>(() => call), "the call ends");
         Assert.True(fault.IsTransient);
         Assert.Contains("300 ms", fault.Message, StringComparison.Ordinal);
 
@@ -41,7 +41,7 @@ public sealed class TimedWaitTests : EngineTest
         Store.HoldElsewhere("k", Seconds(600));
         var hang = new Hang<AcquireReply>();
         Store.OnAcquire = (_, step, _) => Store.Acquires == 1 ? ValueTask.FromResult(step()) : hang.DeafAsync();
-        var call = isTry ? Locks.TryLockAsync("k", s_wait).AsTask() : WaitAsync();
+        Task<ILockHandle?> call = isTry ? Locks.TryLockAsync("k", s_wait).AsTask() : WaitAsync();
         await Eventually.TrueAsync(() => Store.Acquires == 1, "an answer");
         await Time.AdvanceUntilAsync(() => Store.Acquires == 2, TimeSpan.FromMilliseconds(5), Seconds(0.29), "asked again");
         Time.Advance(s_end);
@@ -59,23 +59,23 @@ public sealed class TimedWaitTests : EngineTest
     {
         var hang = new Hang<AcquireReply>();
         Store.OnAcquire = (_, step, _) => Store.Acquires == 1 ? hang.DeafAsync() : ValueTask.FromResult(step());
-        var first = Locks.LockAsync("k", s_wait).AsTask();
+        Task<ILockHandle> first = Locks.LockAsync("k", s_wait).AsTask();
         await hang.Begun;
-        var second = Locks.LockAsync("k", s_wait).AsTask();
-        var patient = Locks.LockAsync("k").AsTask();
+        Task<ILockHandle> second = Locks.LockAsync("k", s_wait).AsTask();
+        Task<ILockHandle> patient = Locks.LockAsync("k").AsTask();
         Time.Advance(s_end);
         await Eventually.DoneAsync(Assert.ThrowsAsync<LockStoreException>(() => first), "the first ends");
         await Eventually.DoneAsync(Assert.ThrowsAsync<LockTimeoutException>(() => second), "the second ends");
-        await using var handle = await Eventually.DoneAsync(patient, "the next one in line");
+        await using ILockHandle handle = await Eventually.DoneAsync(patient, "the next one in line");
     }
 
     [Fact]
     public async Task L03_A_caller_in_line_behind_one_whose_backend_fails_hears_of_the_fault()
     {
         Store.OnAcquire = (_, _, _) => throw Transient();
-        var first = Locks.LockAsync("k").AsTask();
+        Task<ILockHandle> first = Locks.LockAsync("k").AsTask();
         await Eventually.TrueAsync(() => Store.Acquires >= 1, "the first one fails");
-        var second = Locks.LockAsync("k", s_wait).AsTask();
+        Task<ILockHandle> second = Locks.LockAsync("k", s_wait).AsTask();
         Time.Advance(s_end);
         await Eventually.DoneAsync(Assert.ThrowsAsync<LockStoreException>(() => second), "the second ends");
         Store.OnAcquire = null;
@@ -95,8 +95,8 @@ public sealed class TimedWaitTests : EngineTest
                 return hang.DeafAsync();
             }),
             null, "ns", new LockProviderContext(Time, Logs));
-        var busy = locks.LockAsync("busy", s_wait).AsTask();
-        var silent = locks.LockAsync("silent", s_wait).AsTask();
+        Task<ILockHandle> busy = locks.LockAsync("busy", s_wait).AsTask();
+        Task<ILockHandle> silent = locks.LockAsync("silent", s_wait).AsTask();
         await hang.Begun;
         Time.Advance(s_end);
         await Eventually.DoneAsync(Assert.ThrowsAsync<LockTimeoutException>(() => busy), "busy");
@@ -116,11 +116,11 @@ public sealed class TimedWaitTests : EngineTest
             }),
             null, "ns", new LockProviderContext(Time, Logs));
         var few = new LockOptions { RetryCount = 3, RetryDelay = Seconds(0.1), RetryJitter = TimeSpan.Zero };
-        var first = locks.LockAsync("k", few).AsTask();
-        var behind = locks.LockAsync("k", few).AsTask(); // in the line of this process
+        Task<ILockHandle> first = locks.LockAsync("k", few).AsTask();
+        Task<ILockHandle> behind = locks.LockAsync("k", few).AsTask(); // in the line of this process
         await hang.Begun;
         Time.Advance(s_end);
-        foreach (var call in new[] { first, behind })
+        foreach (Task<ILockHandle>? call in new[] { first, behind })
             Assert.Equal(4, (await Eventually.DoneAsync(Assert.ThrowsAsync<LockTimeoutException>(() => call), "the call ends")).Attempts);
     }
 
@@ -129,7 +129,7 @@ public sealed class TimedWaitTests : EngineTest
     {
         var hang = new Hang<AcquireReply>();
         Store.OnAcquire = (_, _, _) => hang.DeafAsync();
-        var call = Locks.TryLockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(1) }).AsTask();
+        Task<ILockHandle?> call = Locks.TryLockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(1) }).AsTask();
         await hang.Begun;
         Time.Advance(TimedCall.FirstAnswer - TimeSpan.FromMilliseconds(1));
         await Eventually.SettleAsync();

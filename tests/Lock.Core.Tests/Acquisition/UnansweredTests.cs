@@ -12,10 +12,10 @@ public sealed class UnansweredTests : EngineTest
         Store.OnAcquire = (request, step, _) =>
         {
             ids.Add(request.HolderId);
-            var reply = step();
+            AcquireReply reply = step();
             return ids.Count == 1 ? throw Transient() : ValueTask.FromResult(reply);
         };
-        var handle = await Locks.TryLockAsync("k");
+        ILockHandle? handle = await Locks.TryLockAsync("k");
         Assert.NotNull(handle);
         Assert.Equal(2, ids.Count);
         Assert.Equal(ids[0], ids[1]);
@@ -31,7 +31,7 @@ public sealed class UnansweredTests : EngineTest
             step();
             throw Transient();
         };
-        var error = await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.TryLockAsync("k"));
+        LockStoreException error = await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.TryLockAsync("k"));
         Assert.True(error.IsTransient);
         Assert.Equal(2, Store.Acquires);
         await Eventually.TrueAsync(() => Store.HolderOf("k") is null, "the lock is given back");
@@ -47,7 +47,7 @@ public sealed class UnansweredTests : EngineTest
             await mayAnswer.Task;
             return step();
         };
-        var call = Locks.LockAsync("k", new LockOptions { Ttl = Timeout.InfiniteTimeSpan }).AsTask();
+        Task<ILockHandle> call = Locks.LockAsync("k", new LockOptions { Ttl = Timeout.InfiniteTimeSpan }).AsTask();
         await Eventually.TrueAsync(() => Store.Releases == 1, "the try is taken back");
         Assert.False(call.IsCompleted);
         mayAnswer.SetResult();
@@ -74,10 +74,10 @@ public sealed class UnansweredTests : EngineTest
             return hang.UntilCancelledAsync(token);
         };
         using var stop = new CancellationTokenSource();
-        var call = Locks.LockAsync("k", stop.Token).AsTask();
+        Task<ILockHandle> call = Locks.LockAsync("k", stop.Token).AsTask();
         await hang.Begun;
         await stop.CancelAsync();
-        var cancelled = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        OperationCanceledException cancelled = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
         Assert.Equal(stop.Token, cancelled.CancellationToken);
         await Eventually.TrueAsync(() => Store.HolderOf("k") is null, "the lock is given back");
     }
@@ -87,7 +87,7 @@ public sealed class UnansweredTests : EngineTest
     {
         using var open = new ManualResetEventSlim();
         using var stop = new CancellationTokenSource();
-        var handle = await Locks.LockAsync("held");
+        ILockHandle handle = await Locks.LockAsync("held");
         Store.OnAcquire = (_, _, token) =>
         {
             token.Register(open.Wait);
@@ -98,9 +98,9 @@ public sealed class UnansweredTests : EngineTest
             token.Register(open.Wait);
             return new Hang<StoreReply>().DeafAsync();
         };
-        var call = Locks.LockAsync("k", null, stop.Token).AsTask();
+        Task<ILockHandle> call = Locks.LockAsync("k", null, stop.Token).AsTask();
         using var stopExtension = new CancellationTokenSource();
-        var extension = handle.TryExtendAsync(Seconds(20), stopExtension.Token).AsTask();
+        Task<bool> extension = handle.TryExtendAsync(Seconds(20), stopExtension.Token).AsTask();
         var cancellations = Task.WhenAll(Task.Run(stop.Cancel), Task.Run(stopExtension.Cancel));
         try
         {
@@ -128,7 +128,7 @@ public sealed class UnansweredTests : EngineTest
             return hang.DeafAsync();
         };
         using var stop = new CancellationTokenSource();
-        var call = Locks.LockAsync("k", stop.Token).AsTask();
+        Task<ILockHandle> call = Locks.LockAsync("k", stop.Token).AsTask();
         await hang.Begun;
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
@@ -146,7 +146,7 @@ public sealed class UnansweredTests : EngineTest
         await using var locks = new StoreLock(
             new QueueingStore(Store, (_, _, _) => hang.DeafAsync()), null, "ns", new LockProviderContext(Time, Logs));
         using var stop = new CancellationTokenSource();
-        var call = locks.LockAsync("k", stop.Token).AsTask();
+        Task<ILockHandle> call = locks.LockAsync("k", stop.Token).AsTask();
         await hang.Begun;
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
@@ -163,23 +163,23 @@ public sealed class UnansweredTests : EngineTest
     [Fact]
     public async Task What_may_have_been_taken_is_taken_back_beyond_the_ttl_too_since_a_place_in_a_queue_outlives_it_but_not_for_ever()
     {
-        var ttl = Seconds(1);
+        TimeSpan ttl = Seconds(1);
         Store.OnAcquire = (_, _, _) => throw Transient();
         Store.OnRelease = (_, _, _) => throw Transient();
         await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.TryLockAsync("k", Fixed(ttl)));
         await Eventually.TrueAsync(() => Store.Releases >= 1, "the first release");
         await StepAsync(ttl * 2);
-        var within = Store.Releases;
-        for (var i = 0; i < 40 && Store.Releases < within + 2; i++)
+        int within = Store.Releases;
+        for (int i = 0; i < 40 && Store.Releases < within + 2; i++)
             await StepAsync(Seconds(0.5));
         Assert.True(Store.Releases >= within + 2, "not asked again after the ttl");
 
         // It ends: from some look on, nothing is asked any more, however long one waits (in steps longer than the longest pause).
         await StepAsync(Seconds(40));
-        var quiet = 0;
-        for (var i = 0; i < 200 && quiet < 10; i++)
+        int quiet = 0;
+        for (int i = 0; i < 200 && quiet < 10; i++)
         {
-            var before = Store.Releases;
+            int before = Store.Releases;
             await StepAsync(Seconds(6));
             quiet = Store.Releases == before ? quiet + 1 : 0;
         }
@@ -216,7 +216,7 @@ public sealed class UnansweredTests : EngineTest
     {
         Store.OnAcquire = (_, step, _) =>
         {
-            var reply = step();
+            AcquireReply reply = step();
             Time.Advance(Seconds(4));
             return ValueTask.FromResult(reply);
         };
@@ -265,14 +265,14 @@ public sealed class UnansweredTests : EngineTest
         Store.OnAcquire = (request, step, _) =>
         {
             ids.Add(request.HolderId);
-            var reply = step();
+            AcquireReply reply = step();
             if (ids.Count == 1)
                 Time.Advance(Seconds(4));
             return ValueTask.FromResult(reply);
         };
-        var call = Locks.LockAsync("k", Fixed(Seconds(4))).AsTask();
+        Task<ILockHandle> call = Locks.LockAsync("k", Fixed(Seconds(4))).AsTask();
         await Time.AdvanceUntilAsync(() => call.IsCompleted, TimeSpan.FromMilliseconds(10), Seconds(5), "granted");
-        var handle = await call;
+        ILockHandle handle = await call;
         Assert.Equal(2, ids.Distinct().Count());
         Assert.Equal(ids[^1], handle.Id);
         Assert.Equal(handle.Id, Store.HolderOf("k"));
@@ -282,7 +282,7 @@ public sealed class UnansweredTests : EngineTest
     public async Task A_waiter_survives_failures_of_a_backend_that_has_answered_it()
     {
         Store.HoldElsewhere("k", Seconds(3600));
-        var call = Locks.LockAsync("k").AsTask();
+        Task<ILockHandle> call = Locks.LockAsync("k").AsTask();
         await Eventually.TrueAsync(() => Store.Acquires == 1, "an answer");
         Store.OnAcquire = (_, _, _) => throw Transient();
         await Time.AdvanceUntilAsync(() => Store.Acquires > 60, Seconds(0.2), Seconds(300), "a minute of failures");
@@ -297,7 +297,7 @@ public sealed class UnansweredTests : EngineTest
     public async Task A_backend_that_is_silent_from_the_start_is_reported()
     {
         Store.OnAcquire = (_, _, _) => throw Transient();
-        var call = Locks.LockAsync("k").AsTask();
+        Task<ILockHandle> call = Locks.LockAsync("k").AsTask();
         await Time.AdvanceUntilAsync(() => call.IsCompleted, Seconds(0.1), Attempts.Patience + Seconds(2), "reported");
         Assert.True((await Assert.ThrowsAsync<LockStoreException>(() => call)).IsTransient);
         Assert.True(Store.Acquires > 3);
@@ -315,7 +315,7 @@ public sealed class UnansweredTests : EngineTest
     public async Task A_drivers_own_exception_is_wrapped()
     {
         Store.OnAcquire = (_, _, _) => ValueTask.FromException<AcquireReply>(new InvalidDataException("odd"));
-        var error = await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.LockAsync("k"));
+        LockStoreException error = await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.LockAsync("k"));
         Assert.IsType<InvalidDataException>(error.InnerException);
         Store.OnAcquire = (_, _, _) => throw new InvalidDataException("odd, before the first await");
         error = await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.LockAsync("k"));
@@ -325,15 +325,15 @@ public sealed class UnansweredTests : EngineTest
     [Fact]
     public async Task The_second_step_of_a_lock_without_expiry_is_repeated_and_never_half_done()
     {
-        var calls = 0;
+        int calls = 0;
         Store.OnExtend = (_, ttl, step, _) =>
         {
             Assert.Equal(Timeout.InfiniteTimeSpan, ttl);
             return ++calls == 1 ? throw Transient() : ValueTask.FromResult(step());
         };
-        var call = Locks.LockAsync("k", Fixed(Timeout.InfiniteTimeSpan)).AsTask();
+        Task<ILockHandle> call = Locks.LockAsync("k", Fixed(Timeout.InfiniteTimeSpan)).AsTask();
         await Time.AdvanceUntilAsync(() => call.IsCompleted, TimeSpan.FromMilliseconds(10), Seconds(2), "granted");
-        var handle = await call;
+        ILockHandle handle = await call;
         Assert.Equal(Timeout.InfiniteTimeSpan, Store.RemainingOf("k"));
         Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
     }

@@ -16,20 +16,20 @@ public sealed class WaitingTests : EngineTest
     [Fact]
     public async Task A_bare_time_is_the_wait_and_never_the_ttl()
     {
-        foreach (var take in BareTime(Seconds(5)))
+        foreach (Func<string, Task<ILockHandle?>> take in BareTime(Seconds(5)))
         {
-            await using var handle = await take("free");
+            await using ILockHandle? handle = await take("free");
             Assert.InRange(handle!.Remaining, Seconds(25), Seconds(30));
         }
 
         Store.HoldElsewhere("busy", Seconds(600));
         Store.HoldElsewhere("ns:busy", Seconds(600));
-        await using (var bound = Locks.Bind("busy", new LockOptions { RetryCount = 1_000_000 }))
+        await using (BoundLock bound = Locks.Bind("busy", new LockOptions { RetryCount = 1_000_000 }))
             Assert.False(await WithTimeAsync(bound.LockAsync(Seconds(5)).AsTask()));
-        foreach (var take in BareTime(Seconds(5)))
+        foreach (Func<string, Task<ILockHandle?>> take in BareTime(Seconds(5)))
         {
-            var began = Time.GetTimestamp();
-            var outcome = await WithTimeAsync(Record.ExceptionAsync(async () => Assert.Null(await take("busy"))));
+            long began = Time.GetTimestamp();
+            Exception? outcome = await WithTimeAsync(Record.ExceptionAsync(async () => Assert.Null(await take("busy"))));
             Assert.True(outcome is null or LockTimeoutException { Waited.TotalSeconds: >= 5 }, $"{outcome}");
             Assert.InRange(Time.GetElapsedTime(began), Seconds(5), Seconds(30));
         }
@@ -44,7 +44,7 @@ public sealed class WaitingTests : EngineTest
     [Fact]
     public async Task A_wait_out_of_range_is_refused()
     {
-        foreach (var take in BareTime(Seconds(-5)))
+        foreach (Func<string, Task<ILockHandle?>> take in BareTime(Seconds(-5)))
             await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => take("k"));
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await Locks.Bind("k").LockAsync(Seconds(-5)));
         Assert.Empty(Store.Steps);
@@ -53,7 +53,7 @@ public sealed class WaitingTests : EngineTest
     [Fact]
     public async Task A_bound_lock_can_stand_in_the_namespace()
     {
-        await using var bound = Locks.BindNs("k");
+        await using BoundLock bound = Locks.BindNs("k");
         Assert.True(await bound.LockAsync(Seconds(1)));
         Assert.Equal("ns:k", bound.Handle!.Key);
         await using var without = new StoreLock(new ScriptedStore(Time), context: new LockProviderContext(Time, Logs));
@@ -63,17 +63,17 @@ public sealed class WaitingTests : EngineTest
     [Fact]
     public async Task Who_asks_for_notices_that_the_backend_does_not_give_is_refused()
     {
-        var error = await Assert.ThrowsAsync<ArgumentException>(async () =>
+        ArgumentException error = await Assert.ThrowsAsync<ArgumentException>(async () =>
             await Locks.LockAsync("k", new LockOptions { Wait = WaitMode.Notify }));
         Assert.Contains("lockOptions.wait", error.Message, StringComparison.Ordinal);
-        await using var handle = await Locks.LockAsync("k", new LockOptions { Wait = WaitMode.Poll });
+        await using ILockHandle handle = await Locks.LockAsync("k", new LockOptions { Wait = WaitMode.Poll });
     }
 
     [Fact]
     public async Task Lock_without_a_wait_throws_the_timeout_with_its_figures()
     {
         Store.HoldElsewhere("k", Seconds(60));
-        var timeout = await Assert.ThrowsAsync<LockTimeoutException>(
+        LockTimeoutException timeout = await Assert.ThrowsAsync<LockTimeoutException>(
             async () => await Locks.LockAsync("k", new LockOptions { WaitTimeout = TimeSpan.Zero }));
         Assert.Equal("k", timeout.Key);
         Assert.Equal(1, timeout.Attempts);
@@ -85,10 +85,10 @@ public sealed class WaitingTests : EngineTest
     {
         Store.HoldElsewhere("k", Seconds(60));
         var options = new LockOptions { RetryCount = 3, RetryDelay = Seconds(0.2), RetryJitter = TimeSpan.Zero };
-        var call = Locks.TryLockAsync("k", options).AsTask();
-        for (var attempt = 1; attempt <= 3; attempt++)
+        Task<ILockHandle?> call = Locks.TryLockAsync("k", options).AsTask();
+        for (int attempt = 1; attempt <= 3; attempt++)
         {
-            var made = attempt;
+            int made = attempt;
             await Eventually.TrueAsync(() => Store.Acquires == made && Time.ArmedTimers > 1, $"attempt {attempt}");
             Time.Advance(Seconds(0.199));
             await Eventually.SettleAsync();
@@ -105,9 +105,9 @@ public sealed class WaitingTests : EngineTest
     {
         Store.HoldElsewhere("k", Seconds(0.3));
         var options = new LockOptions { RetryCount = 9, RetryDelay = Seconds(0.2), RetryJitter = TimeSpan.Zero };
-        var call = Locks.LockAsync("k", options).AsTask();
+        Task<ILockHandle> call = Locks.LockAsync("k", options).AsTask();
         await Time.AdvanceUntilAsync(() => call.IsCompleted, TimeSpan.FromMilliseconds(1), Seconds(2), "granted");
-        var handle = await call;
+        ILockHandle handle = await call;
 
         // Granted when the holder's lease ran out, at 300 ms: within the second attempt, and without waiting for its end.
         Assert.Equal(2, handle.AcquiredOnAttempt);
@@ -118,7 +118,7 @@ public sealed class WaitingTests : EngineTest
     public async Task WaitTimeout_ends_the_wait_by_the_monotonic_clock()
     {
         Store.HoldElsewhere("k", Seconds(60));
-        var call = Locks.TryLockAsync("k", new LockOptions { WaitTimeout = Seconds(1) }).AsTask();
+        Task<ILockHandle?> call = Locks.TryLockAsync("k", new LockOptions { WaitTimeout = Seconds(1) }).AsTask();
         await Time.AdvanceUntilAsync(() => Store.Acquires >= 2, TimeSpan.FromMilliseconds(10), Seconds(0.9), "polling");
         Assert.False(call.IsCompleted);
         await Time.AdvanceUntilAsync(() => call.IsCompleted, TimeSpan.FromMilliseconds(10), Seconds(1), "the end");
@@ -129,8 +129,8 @@ public sealed class WaitingTests : EngineTest
     public async Task L07_Callers_of_one_process_are_served_in_order_with_one_contender_towards_the_store()
     {
         Store.HoldElsewhere("k", Seconds(600));
-        var atOnce = 0;
-        var most = 0;
+        int atOnce = 0;
+        int most = 0;
         var ids = new HashSet<string>();
         Store.OnAcquire = async (request, step, _) =>
         {
@@ -138,12 +138,12 @@ public sealed class WaitingTests : EngineTest
             await Task.Yield();
             lock (ids)
                 ids.Add(request.HolderId);
-            var reply = step();
+            AcquireReply reply = step();
             Interlocked.Decrement(ref atOnce);
             return reply;
         };
         var order = new List<int>();
-        var calls = Enumerable.Range(0, 20).Select(i => UseAsync(i)).ToArray();
+        Task[] calls = Enumerable.Range(0, 20).Select(i => UseAsync(i)).ToArray();
         await Time.AdvanceUntilAsync(() => Store.Acquires >= 5, TimeSpan.FromMilliseconds(50), Seconds(10), "polling");
         lock (ids)
             Assert.Single(ids); // twenty wait, the head alone asks
@@ -155,7 +155,7 @@ public sealed class WaitingTests : EngineTest
 
         async Task UseAsync(int number)
         {
-            await using var handle = await Locks.LockAsync("k");
+            await using ILockHandle handle = await Locks.LockAsync("k");
             lock (order)
                 order.Add(number);
         }
@@ -166,7 +166,7 @@ public sealed class WaitingTests : EngineTest
     {
         Store.HoldElsewhere("k", Seconds(600));
         using var stop = new CancellationTokenSource();
-        var waiter = Locks.LockAsync("k", stop.Token).AsTask();
+        Task<ILockHandle> waiter = Locks.LockAsync("k", stop.Token).AsTask();
         await Eventually.TrueAsync(() => Store.Acquires == 1 && Time.ArmedTimers > 0, "the first waits");
         Assert.Null(await Locks.TryLockAsync("k"));
         Assert.Equal(1, Store.Acquires);
@@ -179,9 +179,9 @@ public sealed class WaitingTests : EngineTest
     {
         Store.HoldElsewhere("k", Seconds(600));
         using var stop = new CancellationTokenSource();
-        var first = Locks.LockAsync("k", stop.Token).AsTask();
-        var second = Locks.LockAsync("k", stop.Token).AsTask();
-        var third = Locks.LockAsync("k").AsTask();
+        Task<ILockHandle> first = Locks.LockAsync("k", stop.Token).AsTask();
+        Task<ILockHandle> second = Locks.LockAsync("k", stop.Token).AsTask();
+        Task<ILockHandle> third = Locks.LockAsync("k").AsTask();
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => second);
@@ -193,8 +193,8 @@ public sealed class WaitingTests : EngineTest
     [Fact]
     public async Task A_release_in_this_process_wakes_the_next_one_without_a_poll()
     {
-        var handle = await Locks.LockAsync("k");
-        var next = Locks.LockAsync("k").AsTask();
+        ILockHandle handle = await Locks.LockAsync("k");
+        Task<ILockHandle> next = Locks.LockAsync("k").AsTask();
         await Eventually.TrueAsync(() => Store.Acquires == 2, "the next contends");
         await handle.UnlockAsync();
         await Eventually.TrueAsync(() => next.IsCompleted, "no clock was moved");
@@ -204,11 +204,11 @@ public sealed class WaitingTests : EngineTest
     [Fact]
     public async Task Disposing_the_lock_ends_waits_and_releases_what_is_held()
     {
-        var held = await Locks.LockAsync("held");
-        var kept = await Locks.LockAsync("kept", new LockOptions { KeepOnDisconnect = true });
+        ILockHandle held = await Locks.LockAsync("held");
+        ILockHandle kept = await Locks.LockAsync("kept", new LockOptions { KeepOnDisconnect = true });
         Store.HoldElsewhere("k", Seconds(600));
-        var head = Locks.LockAsync("k").AsTask();
-        var queued = Locks.LockAsync("k").AsTask();
+        Task<ILockHandle> head = Locks.LockAsync("k").AsTask();
+        Task<ILockHandle> queued = Locks.LockAsync("k").AsTask();
         await Eventually.TrueAsync(() => Store.Acquires == 3, "the head contends");
 
         await Locks.DisposeAsync();
@@ -228,7 +228,7 @@ public sealed class WaitingTests : EngineTest
     {
         await Locks.LockAsync("held");
         Store.OnRelease = (_, _, _) => new Hang<StoreReply>().DeafAsync();
-        var disposal = Locks.DisposeAsync().AsTask();
+        Task disposal = Locks.DisposeAsync().AsTask();
         await Eventually.TimersArmedAsync(Time);
         Assert.False(disposal.IsCompleted);
         await Time.AdvanceUntilAsync(() => disposal.IsCompleted, Seconds(0.5), Seconds(5), "the disposal ends");
@@ -240,7 +240,7 @@ public sealed class WaitingTests : EngineTest
     {
         await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.LockAsync(string.Empty));
         await Assert.ThrowsAsync<ArgumentNullException>(async () => await Locks.LockAsync(null!));
-        var error = await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.LockAsync(new string('ä', 513)));
+        ArgumentException error = await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.LockAsync(new string('ä', 513)));
         Assert.Contains("1026 bytes", error.Message, StringComparison.Ordinal);
         Assert.Contains("1024", error.Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<ArgumentException>(async () => await Locks.LockNsAsync(new string('x', 1024)));
@@ -250,13 +250,13 @@ public sealed class WaitingTests : EngineTest
         await Assert.ThrowsAsync<ArgumentException>(
             async () => await Locks.LockAsync("k", new LockOptions { Ttl = Seconds(1), RenewInterval = Seconds(0.6) }));
         Assert.Empty(Store.Steps);
-        await using var longest = await Locks.LockAsync(new string('x', 1024));
+        await using ILockHandle longest = await Locks.LockAsync(new string('x', 1024));
     }
 
     [Fact]
     public async Task The_namespace_stands_before_the_key()
     {
-        await using var handle = await Locks.LockNsAsync("k");
+        await using ILockHandle handle = await Locks.LockNsAsync("k");
         Assert.Equal("ns:k", handle.Key);
         Assert.Equal("ns:k", (await Locks.GetAsync("ns:k"))?.Key);
         await using var without = new StoreLock(new ScriptedStore(Time), context: new LockProviderContext(Time, Logs));

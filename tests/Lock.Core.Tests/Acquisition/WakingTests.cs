@@ -11,27 +11,27 @@ public sealed class WakingTests : EngineTest
     [Fact]
     public async Task A_release_between_the_busy_answer_and_the_pause_is_not_missed()
     {
-        var handle = await Locks.LockAsync("k");
+        ILockHandle handle = await Locks.LockAsync("k");
         Store.OnAcquire = async (_, step, _) =>
         {
-            var busy = step();
+            AcquireReply busy = step();
             Store.OnAcquire = null;
             await handle.UnlockAsync();
             return busy;
         };
-        var next = Locks.LockAsync("k", new LockOptions { RetryDelay = TimeSpan.FromHours(1) }).AsTask();
-        await using var granted = await Eventually.DoneAsync(next, "no clock was moved");
+        Task<ILockHandle> next = Locks.LockAsync("k", new LockOptions { RetryDelay = TimeSpan.FromHours(1) }).AsTask();
+        await using ILockHandle granted = await Eventually.DoneAsync(next, "no clock was moved");
     }
 
     [Fact]
     public async Task A_release_in_this_process_costs_no_attempt()
     {
-        var handle = await Locks.LockAsync("k");
-        var next = Locks.LockAsync("k", s_hourly).AsTask();
+        ILockHandle handle = await Locks.LockAsync("k");
+        Task<ILockHandle> next = Locks.LockAsync("k", s_hourly).AsTask();
         await Eventually.TrueAsync(() => Store.Acquires == 2 && Time.ArmedTimers > 1, "the next pauses");
         Store.OnRelease = (_, step, _) =>
         {
-            var reply = step();
+            StoreReply reply = step();
             Store.HoldElsewhere("k", Timeout.InfiniteTimeSpan);
             return ValueTask.FromResult(reply);
         };
@@ -40,7 +40,7 @@ public sealed class WakingTests : EngineTest
         Store.OnRelease = null;
         Store.Remove("k");
         Locks.Turns.Nudge("k");
-        await using var granted = await Eventually.DoneAsync(next, "woken again");
+        await using ILockHandle granted = await Eventually.DoneAsync(next, "woken again");
         Assert.Equal(1, granted.AcquiredOnAttempt);
     }
 
@@ -53,7 +53,7 @@ public sealed class WakingTests : EngineTest
             return ValueTask.FromResult(AcquireReply.Granted(null));
         };
         await using var fair = new StoreLock(new Queueing(Store), context: new LockProviderContext(Time, Logs));
-        var handle = await fair.LockAsync("k");
+        ILockHandle handle = await fair.LockAsync("k");
         Assert.Null(handle.FencingToken);
         await Eventually.SettleAsync();
         Assert.Equal(0, Store.Releases);
@@ -64,10 +64,10 @@ public sealed class WakingTests : EngineTest
     public async Task A_watch_that_comes_after_its_caller_has_left_is_closed()
     {
         var late = new Hang<IReleaseWatch>();
-        await using var locks = Watched(_ => late.DeafAsync());
+        await using StoreLock locks = Watched(_ => late.DeafAsync());
         Store.HoldElsewhere("k", Seconds(600));
         using var stop = new CancellationTokenSource();
-        var call = locks.LockAsync("k", stop.Token).AsTask();
+        Task<ILockHandle> call = locks.LockAsync("k", stop.Token).AsTask();
         await late.Begun;
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
@@ -80,10 +80,10 @@ public sealed class WakingTests : EngineTest
     public async Task A_watch_that_fails_is_closed_and_the_call_polls()
     {
         var watch = new ScriptedWatch { OnWait = (_, _) => throw new InvalidDataException("the connection is gone") };
-        var watches = 0;
-        await using var locks = Watched(_ => ++watches == 1 ? ValueTask.FromResult<IReleaseWatch>(watch) : throw Transient());
+        int watches = 0;
+        await using StoreLock locks = Watched(_ => ++watches == 1 ? ValueTask.FromResult<IReleaseWatch>(watch) : throw Transient());
         Store.HoldElsewhere("k", Seconds(600));
-        var call = locks.LockAsync("k").AsTask();
+        Task<ILockHandle> call = locks.LockAsync("k").AsTask();
         await Time.AdvanceUntilAsync(() => Store.Acquires > 3, TimeSpan.FromMilliseconds(50), Seconds(10), "polling");
         Assert.True(watch.IsDisposed);
         Store.Remove("k");
@@ -105,9 +105,9 @@ public sealed class WakingTests : EngineTest
             },
             OnDispose = () => hangs ? new ValueTask(new TaskCompletionSource().Task) : throw new InvalidDataException("odd"),
         };
-        await using var locks = Watched(_ => ValueTask.FromResult<IReleaseWatch>(watch));
+        await using StoreLock locks = Watched(_ => ValueTask.FromResult<IReleaseWatch>(watch));
         Store.HoldElsewhere("k", Seconds(600));
-        var handle = await Eventually.DoneAsync(locks.LockAsync("k").AsTask(), "granted");
+        ILockHandle handle = await Eventually.DoneAsync(locks.LockAsync("k").AsTask(), "granted");
         Assert.Equal(handle.Id, Store.HolderOf("k"));
         await handle.DisposeAsync();
     }

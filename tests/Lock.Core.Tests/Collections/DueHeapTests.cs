@@ -13,9 +13,9 @@ public sealed class DueHeapTests
         var heap = new DueHeap<Item>();
         Item[] items = [.. Enumerable.Range(0, 200).Select(static _ => new Item())];
         var due = new Dictionary<Item, long>();
-        for (var i = 0; i < 5_000; i++)
+        for (int i = 0; i < 5_000; i++)
         {
-            var item = items[random.Next(items.Length)];
+            Item item = items[random.Next(items.Length)];
             if (random.Next(3) == 0)
             {
                 heap.Remove(item);

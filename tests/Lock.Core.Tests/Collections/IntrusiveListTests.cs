@@ -11,7 +11,7 @@ public sealed class IntrusiveListTests
         var random = new Random(seed);
         var list = default(IntrusiveList<Item>);
         var expected = new List<Item>();
-        for (var i = 0; i < 2_000; i++)
+        for (int i = 0; i < 2_000; i++)
         {
             var item = new Item();
             switch (random.Next(4))
@@ -35,7 +35,7 @@ public sealed class IntrusiveListTests
             }
 
             var found = new List<Item>();
-            for (var at = list.First; at is not null; at = (Item?)at.After)
+            for (Item? at = list.First; at is not null; at = (Item?)at.After)
                 found.Add(at);
             Assert.Equal(expected, found);
             Assert.Same(expected.LastOrDefault(), list.Last);

@@ -58,7 +58,7 @@ internal sealed class ScriptedStore(TimeProvider time) : ILockStore, ILossSignal
             {
                 if (Live(request.Key) is { } held && held.Id != request.HolderId)
                     return AcquireReply.Busy(Left(held));
-                var token = Live(request.Key)?.Token ?? ++_token;
+                long token = Live(request.Key)?.Token ?? ++_token;
                 _leases[request.Key] = (request.HolderId, request.Owner, token, time.GetTimestamp(), request.Ttl);
                 return AcquireReply.Granted(token);
             }
@@ -113,7 +113,7 @@ internal sealed class ScriptedStore(TimeProvider time) : ILockStore, ILossSignal
         string[] keys;
         lock (_gate)
             keys = [.. _leases.Keys];
-        foreach (var key in keys)
+        foreach (string key in keys)
         {
             if (key.StartsWith(prefix, StringComparison.Ordinal) && await GetAsync(key, cancellationToken) is { } info)
                 yield return info;
@@ -129,14 +129,15 @@ internal sealed class ScriptedStore(TimeProvider time) : ILockStore, ILossSignal
     private (string Id, string Owner, long Token, long GrantedAt, TimeSpan Ttl)? Live(string key)
     {
         lock (_gate)
-            return _leases.TryGetValue(key, out var held) && Left(held) != TimeSpan.Zero ? held : null;
+            return _leases.TryGetValue(key, out (string Id, string Owner, long Token, long GrantedAt, TimeSpan Ttl) held)
+                && Left(held) != TimeSpan.Zero ? held : null;
     }
 
     private TimeSpan Left((string Id, string Owner, long Token, long GrantedAt, TimeSpan Ttl) held)
     {
         if (held.Ttl == Timeout.InfiniteTimeSpan)
             return held.Ttl;
-        var left = held.Ttl - time.GetElapsedTime(held.GrantedAt);
+        TimeSpan left = held.Ttl - time.GetElapsedTime(held.GrantedAt);
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 

@@ -15,8 +15,8 @@ public sealed class ClockStepTests : EngineTest
     [InlineData(1, true)]
     public async Task A_step_ends_no_lease_that_the_backend_still_knows(int seconds, bool renews)
     {
-        var handle = await Locks.LockAsync("k", s_twenty with { AutoRenew = renews });
-        var token = handle.LostToken;
+        ILockHandle handle = await Locks.LockAsync("k", s_twenty with { AutoRenew = renews });
+        CancellationToken token = handle.LostToken;
         Time.Advance(Seconds(1));
         Assert.Equal(0, Store.Extends);
         Time.AdvanceWallClock(Seconds(seconds));
@@ -43,8 +43,8 @@ public sealed class ClockStepTests : EngineTest
     [InlineData(false)]
     public async Task A_paused_machine_whose_lease_is_gone_is_told_by_the_backend(bool renews)
     {
-        var handle = await Locks.LockAsync("k", s_twenty with { AutoRenew = renews });
-        var token = handle.LostToken;
+        ILockHandle handle = await Locks.LockAsync("k", s_twenty with { AutoRenew = renews });
+        CancellationToken token = handle.LostToken;
         Store.HoldElsewhere("k", Seconds(600)); // the backend's clock went on
         Time.AdvanceWallClock(Seconds(60));
         Time.Advance(Seconds(1));
@@ -56,7 +56,7 @@ public sealed class ClockStepTests : EngineTest
     public async Task A_paused_machine_whose_backend_is_silent_believes_its_lease_for_a_short_time_only()
     {
         Store.OnExtend = (_, _, _, _) => throw Transient();
-        var handle = await Locks.LockAsync("k", s_twenty);
+        ILockHandle handle = await Locks.LockAsync("k", s_twenty);
         Time.AdvanceWallClock(Seconds(60));
         Time.Advance(Seconds(1));
         await Eventually.TrueAsync(() => Store.Extends >= 1, "the backend is asked");
@@ -69,9 +69,9 @@ public sealed class ClockStepTests : EngineTest
     public async Task A_step_that_leaves_something_of_the_lease_and_a_silent_backend_end_it_at_its_time()
     {
         Store.OnExtend = (_, _, _, _) => throw Transient();
-        var handle = await Locks.LockAsync("k", s_twenty);
+        ILockHandle handle = await Locks.LockAsync("k", s_twenty);
         Time.AdvanceWallClock(Seconds(5));
-        for (var i = 0; i < 18; i++)
+        for (int i = 0; i < 18; i++)
         {
             Time.Advance(Seconds(1));
             handle.ThrowIfLost();
@@ -87,14 +87,14 @@ public sealed class ClockStepTests : EngineTest
         var context = new LockProviderContext(TimeProvider.System, Logs);
         Assert.Same(SystemClock.Instance, context.TimeProvider);
         Assert.Same(Time, new LockProviderContext(Time, Logs).TimeProvider);
-        var start = context.TimeProvider.GetTimestamp();
+        long start = context.TimeProvider.GetTimestamp();
         Assert.True(start > 0);
         Assert.True(
             SpinWait.SpinUntil(() => context.TimeProvider.GetElapsedTime(start) > TimeSpan.FromMilliseconds(1), Eventually.Patience));
         if (!OperatingSystem.IsLinux())
             return;
-        var up = double.Parse(File.ReadAllText("/proc/uptime").Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
-        var told = context.TimeProvider.GetTimestamp() / (double)context.TimeProvider.TimestampFrequency;
+        double up = double.Parse(File.ReadAllText("/proc/uptime").Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+        double told = context.TimeProvider.GetTimestamp() / (double)context.TimeProvider.TimestampFrequency;
         Assert.True(told >= up - 0.011, $"{told} s, but the machine is up for {up} s: suspensions are not counted");
     }
 }

@@ -11,8 +11,8 @@ public sealed class LostMarginTests : EngineTest
     [Fact]
     public async Task L11_The_margin_is_kept_between_the_announcement_and_the_end_in_the_backend()
     {
-        var handle = await Locks.LockAsync("k", With(margin: 4));
-        var token = handle.LostToken;
+        ILockHandle handle = await Locks.LockAsync("k", With(margin: 4));
+        CancellationToken token = handle.LostToken;
         Assert.Equal(Seconds(6), handle.Remaining);
         Time.Advance(Seconds(5.99));
         Assert.False(token.IsCancellationRequested);
@@ -24,16 +24,17 @@ public sealed class LostMarginTests : EngineTest
     [Fact]
     public async Task A_margin_below_the_allowance_for_drift_does_not_weaken_the_lock()
     {
-        var handle = await Locks.LockAsync("k", With(margin: 0));
+        ILockHandle handle = await Locks.LockAsync("k", With(margin: 0));
         Assert.Equal(TimeSpan.FromMilliseconds(9898), handle.Remaining);
     }
 
     [Fact]
     public async Task A_margin_that_leaves_nothing_is_refused_by_name()
     {
-        var refused = await Assert.ThrowsAnyAsync<ArgumentException>(async () => await Locks.LockAsync("k", With(margin: 10)));
+        ArgumentException refused =
+            await Assert.ThrowsAnyAsync<ArgumentException>(async () => await Locks.LockAsync("k", With(margin: 10)));
         Assert.Contains("lockOptions.lostMargin of 10000 ms must be below the ttl", refused.Message, StringComparison.Ordinal);
-        var handle = await Locks.LockAsync("k", With(margin: 4));
+        ILockHandle handle = await Locks.LockAsync("k", With(margin: 4));
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await handle.TryExtendAsync(Seconds(4)));
         Assert.Equal(0, Store.Extends);
         handle.ThrowIfLost();
@@ -43,8 +44,8 @@ public sealed class LostMarginTests : EngineTest
     [Fact]
     public async Task A_wide_margin_is_renewed_in_time()
     {
-        await using var handle = await Locks.LockAsync("k", With(margin: 8) with { AutoRenew = true });
-        for (var i = 1; i <= 20; i++)
+        await using ILockHandle handle = await Locks.LockAsync("k", With(margin: 8) with { AutoRenew = true });
+        for (int i = 1; i <= 20; i++)
         {
             Time.Advance(Seconds(1)); // half of what is left
             await Eventually.TrueAsync(() => Store.Extends == i, "renewed");

@@ -15,9 +15,9 @@ public sealed class DisposalTests : EngineTest
             step();
             return hang.UntilCancelledAsync(token);
         };
-        var call = Locks.LockAsync("k").AsTask();
+        Task<ILockHandle> call = Locks.LockAsync("k").AsTask();
         await hang.Begun;
-        var disposal = Locks.DisposeAsync().AsTask();
+        Task disposal = Locks.DisposeAsync().AsTask();
         await Eventually.DoneAsync(Assert.ThrowsAsync<ObjectDisposedException>(() => call), "the call ends, no clock was moved");
         await Eventually.DoneAsync(disposal, "the disposal ends, no clock was moved");
         Assert.Null(Store.HolderOf("k"));
@@ -27,8 +27,8 @@ public sealed class DisposalTests : EngineTest
     [Fact]
     public async Task A_call_that_leaves_while_the_disposal_looks_for_it_is_not_waited_for()
     {
-        var contender = Locks.NewCall("k", EffectiveOptions.Resolve(new LockOptions(), null, isTry: true, "owner"));
-        await using var handle = await contender.RunAsync(CancellationToken.None);
+        Contender contender = Locks.NewCall("k", EffectiveOptions.Resolve(new LockOptions(), null, isTry: true, "owner"));
+        await using ILockHandle? handle = await contender.RunAsync(CancellationToken.None);
         Assert.True(contender.WhenLeft().IsCompletedSuccessfully);
     }
 
@@ -38,8 +38,8 @@ public sealed class DisposalTests : EngineTest
         using var open = new ManualResetEventSlim();
         Store.HoldElsewhere("a", Seconds(600));
         Store.HoldElsewhere("b", Seconds(600));
-        var ended = 0;
-        var calls = new[] { BlockAsync("a"), BlockAsync("a"), BlockAsync("b") };
+        int ended = 0;
+        Task[] calls = new[] { BlockAsync("a"), BlockAsync("a"), BlockAsync("b") };
         await Eventually.TrueAsync(() => Store.Acquires == 2, "both heads contend");
         try
         {
@@ -70,7 +70,7 @@ public sealed class DisposalTests : EngineTest
     public async Task A_store_that_fails_in_its_own_disposal_does_not_make_ours_fail()
     {
         var locks = new StoreLock(new BadlyEndingStore(Store), context: new LockProviderContext(Time, Logs));
-        var held = await locks.LockAsync("k");
+        ILockHandle held = await locks.LockAsync("k");
         await locks.DisposeAsync();
         Assert.Null(Store.HolderOf("k"));
         Assert.Equal(LostReason.LockDisposed, held.LostReason);
@@ -79,7 +79,7 @@ public sealed class DisposalTests : EngineTest
     [Fact]
     public async Task An_exception_that_no_store_should_throw_from_a_release_is_an_unknown_outcome_and_does_not_reach_the_disposal()
     {
-        var handle = await Locks.LockAsync("k");
+        ILockHandle handle = await Locks.LockAsync("k");
         Store.OnRelease = (_, _, _) => throw new ArgumentException("odd");
         Assert.Equal(UnlockOutcome.Unknown, await handle.UnlockAsync());
         await Eventually.TrueAsync(() => Logs.Messages.Any(m => m.Contains("'release'", StringComparison.Ordinal)), "the log line");
@@ -90,9 +90,9 @@ public sealed class DisposalTests : EngineTest
     public async Task A_failing_listing_is_a_store_exception()
     {
         await using var locks = new StoreLock(new BadlyEndingStore(Store), context: new LockProviderContext(Time, Logs));
-        var error = await Assert.ThrowsAsync<LockStoreException>(async () =>
+        LockStoreException error = await Assert.ThrowsAsync<LockStoreException>(async () =>
         {
-            await foreach (var info in locks.ListAsync())
+            await foreach (LockInfo info in locks.ListAsync())
                 Assert.Fail(info.Key);
         });
         Assert.IsType<InvalidDataException>(error.InnerException);
@@ -105,7 +105,7 @@ public sealed class DisposalTests : EngineTest
         using var stop = new CancellationTokenSource();
         var listing = Task.Run(async () =>
         {
-            await foreach (var info in locks.ListAsync(cancellationToken: stop.Token))
+            await foreach (LockInfo info in locks.ListAsync(cancellationToken: stop.Token))
                 Assert.Fail(info.Key);
         });
         await Eventually.SettleAsync();
@@ -122,9 +122,9 @@ public sealed class DisposalTests : EngineTest
             token.Register(open.Wait);
             return new Hang<AcquireReply>().DeafAsync();
         };
-        var call = Locks.LockAsync("k").AsTask();
+        Task<ILockHandle> call = Locks.LockAsync("k").AsTask();
         await Eventually.TrueAsync(() => Store.Acquires == 1, "the request");
-        var disposal = Locks.DisposeAsync().AsTask();
+        Task disposal = Locks.DisposeAsync().AsTask();
         try
         {
             await Time.AdvanceUntilAsync(() => disposal.IsCompleted, Seconds(0.5), Seconds(60), "the disposal ends");
@@ -163,10 +163,10 @@ public sealed class DisposalTests : EngineTest
             release = step;
             return hang.DeafAsync();
         };
-        var handle = await Locks.LockAsync("k");
-        var unlock = handle.UnlockAsync().AsTask();
+        ILockHandle handle = await Locks.LockAsync("k");
+        Task<UnlockOutcome> unlock = handle.UnlockAsync().AsTask();
         await hang.Begun;
-        var disposal = Locks.DisposeAsync().AsTask();
+        Task disposal = Locks.DisposeAsync().AsTask();
         await Eventually.SettleAsync();
         Assert.False(disposal.IsCompleted, "the store was disposed under the unlock");
         Assert.False(Store.IsDisposed);

@@ -16,7 +16,7 @@ public sealed class LostSignalTests
         using (new BlockedPool())
         {
             // Not an await: the test must not need the pool either.
-            var granted = locks.LockAsync("k", EngineTest.Fixed(s_ttl));
+            ValueTask<ILockHandle> granted = locks.LockAsync("k", EngineTest.Fixed(s_ttl));
             Assert.True(granted.IsCompleted);
             Assert.True(FlagIsSet(granted.Result.LostToken), "the flag waits for the pool");
         }
@@ -27,9 +27,9 @@ public sealed class LostSignalTests
     {
         await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
         var open = new ManualResetEventSlim(); // not disposed: the pool may still look at it
-        var blocked = await locks.LockAsync("a", EngineTest.Fixed(s_ttl));
+        ILockHandle blocked = await locks.LockAsync("a", EngineTest.Fixed(s_ttl));
         using var begun = new ManualResetEventSlim();
-        using var registration = blocked.LostToken.Register(() =>
+        using CancellationTokenRegistration registration = blocked.LostToken.Register(() =>
         {
             begun.Set();
             open.Wait();
@@ -51,10 +51,10 @@ public sealed class LostSignalTests
         var extension = new Hang<StoreReply>();
         var store = new ScriptedStore(TimeProvider.System) { OnExtend = (_, _, _, _) => extension.DeafAsync() };
         await using var locks = new StoreLock(store);
-        for (var ttl = s_ttl; ; ttl *= 2)
+        for (TimeSpan ttl = s_ttl; ; ttl *= 2)
         {
-            await using var handle = await locks.LockAsync("k", EngineTest.Fixed(ttl));
-            var extending = handle.TryExtendAsync(ttl).AsTask();
+            await using ILockHandle handle = await locks.LockAsync("k", EngineTest.Fixed(ttl));
+            Task<bool> extending = handle.TryExtendAsync(ttl).AsTask();
             Assert.True(FlagIsSet(handle.LostToken), "the flag waits for the store");
             if (extension.Begun.IsCompleted)
             {
@@ -72,9 +72,10 @@ public sealed class LostSignalTests
     public async Task Callbacks_run_on_the_pool()
     {
         await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
-        var handle = await locks.LockAsync("k", EngineTest.Fixed(s_ttl));
+        ILockHandle handle = await locks.LockAsync("k", EngineTest.Fixed(s_ttl));
         var thread = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var registration = handle.LostToken.Register(() => thread.SetResult(Thread.CurrentThread.IsThreadPoolThread));
+        using CancellationTokenRegistration registration =
+            handle.LostToken.Register(() => thread.SetResult(Thread.CurrentThread.IsThreadPoolThread));
         Assert.True(await thread.Task.WaitAsync(Eventually.Patience));
     }
 
@@ -83,28 +84,28 @@ public sealed class LostSignalTests
     {
         await using var locks = new StoreLock(new ScriptedStore(TimeProvider.System));
         var handles = new List<ILockHandle>();
-        for (var i = 0; i < 3000; i++)
+        for (int i = 0; i < 3000; i++)
             handles.Add(await locks.LockAsync($"k{i}", EngineTest.Fixed(TimeSpan.FromMinutes(10))));
-        for (var i = 0; i < handles.Count; i += 3)
+        for (int i = 0; i < handles.Count; i += 3)
             await handles[i].DisposeAsync();
 
         // The others end soon, in another order than they were taken in.
         var ends = new List<Task<TimeSpan>>();
-        for (var i = handles.Count - 1; i >= 0; i--)
+        for (int i = handles.Count - 1; i >= 0; i--)
         {
             if (i % 3 == 0)
                 continue;
-            var ttl = s_ttl + TimeSpan.FromMilliseconds(i % 100);
+            TimeSpan ttl = s_ttl + TimeSpan.FromMilliseconds(i % 100);
             var lost = new TaskCompletionSource<TimeSpan>(TaskCreationOptions.RunContinuationsAsynchronously);
-            var sent = TimeProvider.System.GetTimestamp();
+            long sent = TimeProvider.System.GetTimestamp();
             Assert.True(await handles[i].TryExtendAsync(ttl));
             handles[i].LostToken.Register(() => lost.SetResult(TimeProvider.System.GetElapsedTime(sent) - (ttl * 0.99)));
             ends.Add(lost.Task);
         }
 
-        foreach (var late in await Eventually.DoneAsync(Task.WhenAll(ends), "the end of every lease"))
+        foreach (TimeSpan late in await Eventually.DoneAsync(Task.WhenAll(ends), "the end of every lease"))
             Assert.True(late > TimeSpan.FromMilliseconds(-2), $"ended {-late.TotalMilliseconds} ms too early");
-        for (var i = 0; i < handles.Count; i++)
+        for (int i = 0; i < handles.Count; i++)
             Assert.Equal(i % 3 == 0 ? null : LostReason.Expired, handles[i].LostReason);
     }
 

@@ -7,7 +7,7 @@ public sealed class EffectiveOptionsTests
     [Fact]
     public void Defaults_are_those_of_the_documentation()
     {
-        var options = Resolve(s_none, null);
+        EffectiveOptions options = Resolve(s_none, null);
         Assert.Equal(TimeSpan.FromSeconds(30), options.Ttl);
         Assert.True(options.Renews);
         Assert.Equal(Timeout.InfiniteTimeSpan, options.WaitTimeout);
@@ -28,7 +28,7 @@ public sealed class EffectiveOptionsTests
     [Fact]
     public void A_configured_retryCount_rules_a_try_as_well()
     {
-        var options = Resolve(new LockOptions { RetryCount = 5 }, null, isTry: true);
+        EffectiveOptions options = Resolve(new LockOptions { RetryCount = 5 }, null, isTry: true);
         Assert.False(options.IsSingleAttempt);
         Assert.Equal(5, options.RetryCount);
         Assert.Equal(Timeout.InfiniteTimeSpan, options.WaitTimeout);
@@ -39,7 +39,7 @@ public sealed class EffectiveOptionsTests
     [InlineData(false)]
     public void An_endless_wait_of_the_configuration_does_not_make_a_try_hang(bool byRetries)
     {
-        var defaults = byRetries ? new LockOptions { RetryCount = -1 } : new LockOptions { WaitTimeout = Timeout.InfiniteTimeSpan };
+        LockOptions defaults = byRetries ? new LockOptions { RetryCount = -1 } : new LockOptions { WaitTimeout = Timeout.InfiniteTimeSpan };
         Assert.True(Resolve(defaults, null, isTry: true).IsSingleAttempt);
         Assert.False(Resolve(defaults, null, isTry: false).IsSingleAttempt);
         Assert.Equal(Timeout.InfiniteTimeSpan, Resolve(s_none, defaults, isTry: true).WaitTimeout);
@@ -48,7 +48,7 @@ public sealed class EffectiveOptionsTests
     [Fact]
     public void What_a_call_says_of_waiting_replaces_what_the_configuration_says()
     {
-        var options = Resolve(new LockOptions { RetryCount = 0 }, new LockOptions { WaitTimeout = TimeSpan.FromSeconds(10) });
+        EffectiveOptions options = Resolve(new LockOptions { RetryCount = 0 }, new LockOptions { WaitTimeout = TimeSpan.FromSeconds(10) });
         Assert.False(options.IsSingleAttempt);
         Assert.Null(options.RetryCount);
     }

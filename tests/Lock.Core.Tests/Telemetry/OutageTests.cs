@@ -10,11 +10,11 @@ public sealed class OutageTests : EngineTest
     {
         const int Held = 200;
         var handles = new List<ILockHandle>();
-        for (var i = 0; i < Held; i++)
+        for (int i = 0; i < Held; i++)
             handles.Add(await Locks.LockAsync($"k{i}", new LockOptions { Ttl = Seconds(6), AutoRenew = true }));
         Store.OnExtend = (_, _, _, _) => throw Transient();
         Store.OnAcquire = (_, _, _) => throw Transient();
-        for (var i = 0; i < 14; i++)
+        for (int i = 0; i < 14; i++)
         {
             Time.Advance(Seconds(0.5));
             await Eventually.SettleAsync();
@@ -28,11 +28,11 @@ public sealed class OutageTests : EngineTest
 
         Store.OnExtend = null;
         Store.OnAcquire = null;
-        await using var again = await Locks.LockAsync("again");
+        await using ILockHandle again = await Locks.LockAsync("again");
         await Time.AdvanceUntilAsync(
             () => Logs.Messages.Any(m => m.Contains("backend answers again", StringComparison.Ordinal)), Seconds(0.5), Seconds(10),
             "the end of it");
-        var end = Logs.Messages.Single(m => m.Contains("backend answers again", StringComparison.Ordinal));
+        string end = Logs.Messages.Single(m => m.Contains("backend answers again", StringComparison.Ordinal));
         Assert.Contains($"{Held} lease(s) were lost", end, StringComparison.Ordinal);
         Assert.Equal(2 + Outage.ToldLosses, Logs.Messages.Count);
     }
@@ -40,7 +40,7 @@ public sealed class OutageTests : EngineTest
     [Fact]
     public async Task Answers_and_failures_that_cross_are_one_outage()
     {
-        for (var i = 0; i < 10; i++)
+        for (int i = 0; i < 10; i++)
         {
             Store.OnAcquire = (_, _, _) => throw Transient(mayHaveBeenApplied: false);
             await Assert.ThrowsAsync<LockStoreException>(async () => await Locks.TryLockAsync("k"));
@@ -59,7 +59,7 @@ public sealed class OutageTests : EngineTest
     [Fact]
     public async Task Leases_that_end_with_their_object_on_purpose_are_no_warnings()
     {
-        var handle = await Locks.LockAsync("k");
+        ILockHandle handle = await Locks.LockAsync("k");
         await Locks.DisposeAsync();
         Assert.Equal(LostReason.LockDisposed, handle.LostReason);
         await Eventually.SettleAsync();

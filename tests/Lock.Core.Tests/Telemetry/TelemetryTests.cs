@@ -41,12 +41,12 @@ public sealed class TelemetryTests : EngineTest
         meters.SetMeasurementEventCallback<long>((i, v, tags, _) => measures.Enqueue((i.Name, i.Unit, v, Text(tags))));
         meters.Start();
 
-        var handle = await locks.LockAsync("telemetry-key", EngineTest.Fixed(Seconds(3)));
+        ILockHandle handle = await locks.LockAsync("telemetry-key", EngineTest.Fixed(Seconds(3)));
         store.HoldElsewhere("telemetry-busy", Seconds(60));
         Assert.Null(await locks.TryLockAsync("telemetry-busy"));
         using (var stop = new CancellationTokenSource())
         {
-            var waiting = locks.LockAsync("telemetry-busy", stop.Token).AsTask();
+            Task<ILockHandle> waiting = locks.LockAsync("telemetry-busy", stop.Token).AsTask();
             await Eventually.TrueAsync(() => Waiters() == 1, "the waiter is counted");
             await stop.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
@@ -60,7 +60,7 @@ public sealed class TelemetryTests : EngineTest
 
 
         // Both are written on the pool, one after the other.
-        foreach (var name in (string[])["locking.losses", "locking.held.duration"])
+        foreach (string name in (string[])["locking.losses", "locking.held.duration"])
         {
             await Eventually.TrueAsync(
                 () => measures.Any(m => m.Name == name && m.Tags.Contains(BackendTag, StringComparison.Ordinal)), $"{name} is counted");
@@ -113,13 +113,13 @@ public sealed class TelemetryTests : EngineTest
         meters.SetMeasurementEventCallback<long>((_, _, tags, _) => Throw(BackendOf(tags)));
         meters.Start();
 
-        var handle = await locks.LockAsync("k");
+        ILockHandle handle = await locks.LockAsync("k");
         Assert.Null(await locks.TryLockAsync("k"));
-        var waiting = locks.LockAsync("k").AsTask();
+        Task<ILockHandle> waiting = locks.LockAsync("k").AsTask();
         await Eventually.TrueAsync(() => store.Acquires == 3, "it waits");
         Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
         Assert.Equal(1, store.Releases);
-        var next = await Eventually.DoneAsync(waiting, "the waiter's grant");
+        ILockHandle next = await Eventually.DoneAsync(waiting, "the waiter's grant");
         store.OnExtend = (_, _, _, _) => throw Transient();
         Time.Advance(Seconds(10));
         await Eventually.TrueAsync(() => store.Extends >= 1, "a renewal fails");
@@ -141,8 +141,8 @@ public sealed class TelemetryTests : EngineTest
 
     private static string Text(ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
-        var text = string.Empty;
-        foreach (var (key, value) in tags)
+        string text = string.Empty;
+        foreach ((string key, object? value) in tags)
             text += $"{key}={value};";
         return text;
     }

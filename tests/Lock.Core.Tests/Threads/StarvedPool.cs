@@ -13,14 +13,14 @@ public abstract class StarvedPool
     public void Waits_of_callers_that_block_end_while_the_pool_is_blocked_and_name_their_own_holder()
     {
         const int Callers = 60;
-        var locks = NewLocks();
-        var held = locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromMinutes(5), Owner = "tester" }).AsTask()
+        ILock locks = NewLocks();
+        ILockHandle held = locks.LockAsync("k", new LockOptions { Ttl = TimeSpan.FromMinutes(5), Owner = "tester" }).AsTask()
             .GetAwaiter().GetResult();
         var ended = new ConcurrentQueue<Exception?>();
         using var all = new CountdownEvent(Callers);
         using (new BlockedPool())
         {
-            for (var i = 0; i < Callers; i++)
+            for (int i = 0; i < Callers; i++)
             {
                 new Thread(() =>
                 {

@@ -23,7 +23,7 @@ public sealed class StarvedPoolTests : StarvedPool
         };
         using (new BlockedPool())
         {
-            var call = locks.LockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(200) }).AsTask();
+            Task<ILockHandle> call = locks.LockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromMilliseconds(200) }).AsTask();
             grant.SetResult(default); // its continuation waits for the pool
             Assert.True(((IAsyncResult)call).AsyncWaitHandle.WaitOne(Eventually.Patience),
                 "the wait did not end while the pool was blocked");
@@ -51,7 +51,7 @@ public sealed class StarvedPoolTests : StarvedPool
             Assert.All(handles, handle => Assert.Null(handle.LostReason));
         }
 
-        foreach (var handle in handles)
+        foreach (ILockHandle? handle in handles)
             handle.DisposeAsync().AsTask().Wait(Eventually.Patience);
         locks.DisposeAsync().AsTask().Wait(Eventually.Patience);
     }
@@ -62,10 +62,10 @@ public sealed class StarvedPoolTests : StarvedPool
         var hang = new Hang<StoreReply>();
         var store = new ScriptedStore(TimeProvider.System) { OnRelease = (_, _, _) => hang.DeafAsync() };
         var locks = new StoreLock(store, new LockOptions { ReleaseTimeout = TimeSpan.FromMilliseconds(200) });
-        var handle = locks.LockAsync("k").AsTask().GetAwaiter().GetResult();
+        ILockHandle handle = locks.LockAsync("k").AsTask().GetAwaiter().GetResult();
         using (new BlockedPool())
         {
-            var unlock = handle.UnlockAsync().AsTask();
+            Task<UnlockOutcome> unlock = handle.UnlockAsync().AsTask();
             Assert.True(unlock.Wait(Eventually.Patience), "the unlock did not end while the pool was blocked");
             Assert.Equal(UnlockOutcome.Unknown, unlock.Result);
         }

@@ -9,10 +9,10 @@ public sealed class BackoffTests
     public void Pauses_double_up_to_the_longest(int first, int longest, string pauses)
     {
         var backoff = new Backoff(TimeSpan.FromMilliseconds(first), TimeSpan.FromMilliseconds(longest));
-        var expected = pauses.Split(' ');
-        for (var i = 0; i < expected.Length; i++)
+        string[] expected = pauses.Split(' ');
+        for (int i = 0; i < expected.Length; i++)
         {
-            var pause = backoff.Next().TotalMilliseconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            string pause = backoff.Next().TotalMilliseconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
             Assert.Equal(expected[i], pause);
             Assert.Equal(
                 expected[i],

@@ -12,7 +12,7 @@ public sealed class CallLimitTests
     public async Task The_token_is_cancelled_when_the_time_is_up_and_not_before()
     {
         using var limit = new CallLimit(TimeSpan.FromSeconds(2), _time, default);
-        var cancelled = WhenCancelled(limit);
+        Task cancelled = WhenCancelled(limit);
         _time.Advance(TimeSpan.FromSeconds(1.999));
         Assert.False(limit.Token.IsCancellationRequested);
         _time.Advance(TimeSpan.FromMilliseconds(1));
@@ -33,7 +33,7 @@ public sealed class CallLimitTests
     public async Task A_call_that_is_over_is_not_cancelled_any_more()
     {
         using var other = new CallLimit(TimeSpan.FromSeconds(5), _time, default);
-        var otherCancelled = WhenCancelled(other);
+        Task otherCancelled = WhenCancelled(other);
         var limit = new CallLimit(TimeSpan.FromSeconds(2), _time, default);
         limit.Dispose();
         _time.Advance(TimeSpan.FromSeconds(5));

@@ -11,9 +11,9 @@ public sealed class QueuedForTests
         var time = new FakeTimeProvider();
         await using var store = new InMemoryLockStore(time);
         await store.TryAcquireAsync(Request("holder"), default);
-        var lost = store.AcquireAsync(Request("waiter"), Timeout.InfiniteTimeSpan, default).AsTask();
+        Task<AcquireReply> lost = store.AcquireAsync(Request("waiter"), Timeout.InfiniteTimeSpan, default).AsTask();
         time.Advance(TimeSpan.FromSeconds(5));
-        var again = store.AcquireAsync(Request("waiter"), Timeout.InfiniteTimeSpan, default).AsTask();
+        Task<AcquireReply> again = store.AcquireAsync(Request("waiter"), Timeout.InfiniteTimeSpan, default).AsTask();
         time.Advance(TimeSpan.FromSeconds(1));
         await store.TryReleaseAsync("k", "holder", default);
 

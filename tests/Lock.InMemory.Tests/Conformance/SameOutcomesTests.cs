@@ -14,7 +14,8 @@ public sealed class SameOutcomesTests
         ["retries run out"] = async s =>
         {
             await s.Locks.LockAsync("k");
-            var call = s.Locks.LockAsync("k", new LockOptions { RetryCount = 4, RetryDelay = Seconds(1), RetryJitter = TimeSpan.Zero })
+            Task<ILockHandle> call =
+                s.Locks.LockAsync("k", new LockOptions { RetryCount = 4, RetryDelay = Seconds(1), RetryJitter = TimeSpan.Zero })
                 .AsTask();
             await s.AdvanceAsync(4.5);
             await s.SayAsync(() => call);
@@ -26,37 +27,38 @@ public sealed class SameOutcomesTests
         },
         ["granted within the third attempt"] = async s =>
         {
-            var holder = await s.Locks.LockAsync("k");
-            var call = s.Locks.LockAsync("k", new LockOptions { RetryCount = 9, RetryDelay = Seconds(1), RetryJitter = TimeSpan.Zero })
+            ILockHandle holder = await s.Locks.LockAsync("k");
+            Task<ILockHandle> call =
+                s.Locks.LockAsync("k", new LockOptions { RetryCount = 9, RetryDelay = Seconds(1), RetryJitter = TimeSpan.Zero })
                 .AsTask();
             await s.AdvanceAsync(2.5);
             s.Say(await holder.UnlockAsync());
-            await using var handle = await Eventually.DoneAsync(call, "granted");
+            await using ILockHandle handle = await Eventually.DoneAsync(call, "granted");
             s.Say($"{handle.AcquiredOnAttempt} {handle.AcquireDelay}");
         },
         ["the largest retry count and the longest spans"] = async s =>
         {
-            var holder = await s.Locks.LockAsync("k");
+            ILockHandle holder = await s.Locks.LockAsync("k");
             var options = new LockOptions
             {
                 RetryCount = int.MaxValue, RetryDelay = s_longest, WaitTimeout = s_longest, Ttl = s_longest, MaxHold = s_longest,
                 ReleaseTimeout = s_longest,
             };
-            var calls = new[] { s.Locks.LockAsync("k", options).AsTask(), s.Locks.LockAsync("k", options).AsTask() };
+            Task<ILockHandle>[] calls = new[] { s.Locks.LockAsync("k", options).AsTask(), s.Locks.LockAsync("k", options).AsTask() };
             await Eventually.SettleAsync();
             s.Say($"{calls[0].IsCompleted} {calls[1].IsCompleted}");
             await holder.UnlockAsync();
-            foreach (var call in calls)
+            foreach (Task<ILockHandle>? call in calls)
             {
-                var handle = await Eventually.DoneAsync(call, "granted");
+                ILockHandle handle = await Eventually.DoneAsync(call, "granted");
                 s.Say($"{handle.AcquiredOnAttempt} {await handle.TryExtendAsync(s_longest)} {await handle.UnlockAsync()}");
             }
         },
         ["the wait runs out"] = async s =>
         {
             await s.Locks.LockAsync("k");
-            var attempt = s.Locks.TryLockAsync("k", new LockOptions { WaitTimeout = Seconds(2) }).AsTask();
-            var call = s.Locks.LockAsync("k", new LockOptions { WaitTimeout = Seconds(3) }).AsTask();
+            Task<ILockHandle?> attempt = s.Locks.TryLockAsync("k", new LockOptions { WaitTimeout = Seconds(2) }).AsTask();
+            Task<ILockHandle> call = s.Locks.LockAsync("k", new LockOptions { WaitTimeout = Seconds(3) }).AsTask();
             await s.SayAsync(() => s.Locks.TryLockAsync("k").AsTask());
             await s.SayAsync(() => s.Locks.LockAsync("k", new LockOptions { WaitTimeout = TimeSpan.Zero }).AsTask());
             // No time passes while a call ends: its last step has a limit by the same clock.
@@ -67,10 +69,10 @@ public sealed class SameOutcomesTests
         },
         ["cancelled while it waits"] = async s =>
         {
-            var holder = await s.Locks.LockAsync("k");
+            ILockHandle holder = await s.Locks.LockAsync("k");
             using var stop = new CancellationTokenSource();
-            var cancelled = s.Locks.LockAsync("k", stop.Token).AsTask();
-            var next = s.Locks.LockAsync("k").AsTask();
+            Task<ILockHandle> cancelled = s.Locks.LockAsync("k", stop.Token).AsTask();
+            Task<ILockHandle> next = s.Locks.LockAsync("k").AsTask();
             await Eventually.SettleAsync();
             await stop.CancelAsync();
             await s.SayAsync(() => cancelled);
@@ -81,16 +83,16 @@ public sealed class SameOutcomesTests
         },
         ["a fixed lease runs out"] = async s =>
         {
-            var first = await s.Locks.LockAsync("k", Fixed(3));
-            var second = await s.Locks.LockAsync("l", Fixed(3));
+            ILockHandle first = await s.Locks.LockAsync("k", Fixed(3));
+            ILockHandle second = await s.Locks.LockAsync("l", Fixed(3));
             await s.AdvanceAsync(3);
             await s.SayAllAsync(first);
-            await using var thief = await s.Other.LockAsync("l");
+            await using ILockHandle thief = await s.Other.LockAsync("l");
             await s.SayAllAsync(second);
         },
         ["maxHold against extending"] = async s =>
         {
-            var handle = await s.Locks.LockAsync("k", new LockOptions { MaxHold = Seconds(5) });
+            ILockHandle handle = await s.Locks.LockAsync("k", new LockOptions { MaxHold = Seconds(5) });
             await s.AdvanceAsync(2);
             s.Say(await handle.TryExtendAsync(Seconds(600)));
             s.Say(handle.Remaining <= Seconds(3));
@@ -99,7 +101,7 @@ public sealed class SameOutcomesTests
         },
         ["without expiry, then with one"] = async s =>
         {
-            var handle = await s.Locks.LockAsync("k", new LockOptions { Ttl = Timeout.InfiniteTimeSpan });
+            ILockHandle handle = await s.Locks.LockAsync("k", new LockOptions { Ttl = Timeout.InfiniteTimeSpan });
             await s.AdvanceAsync(100);
             s.Say(handle.Remaining);
             s.Say(await handle.TryExtendAsync(Seconds(3)));
@@ -108,26 +110,26 @@ public sealed class SameOutcomesTests
         },
         ["given back, then used"] = async s =>
         {
-            var handle = await s.Locks.LockAsync("k");
+            ILockHandle handle = await s.Locks.LockAsync("k");
             s.Say(await handle.UnlockAsync());
             await s.SayAllAsync(handle);
             s.Say(await s.Locks.TryExtendAsync("k", handle.Id, Seconds(5)));
             s.Say(await s.Locks.UnlockAsync("k", handle.Id));
-            await using var next = await s.Locks.LockAsync("k");
+            await using ILockHandle next = await s.Locks.LockAsync("k");
             s.Say(await s.Locks.UnlockAsync("k", handle.Id));
             s.Say(await s.Locks.TryExtendAsync("k", handle.Id, Seconds(5)));
             s.Say(await s.Other.TryExtendAsync("k", next.Id, Seconds(5)));
         },
         ["given back by id"] = async s =>
         {
-            var handle = await s.Locks.LockAsync("k");
+            ILockHandle handle = await s.Locks.LockAsync("k");
             s.Say(await s.Locks.UnlockAsync("k", handle.Id));
             await s.SayAllAsync(handle);
         },
         ["taken by force"] = async s =>
         {
-            var handle = await s.Locks.LockAsync("k");
-            var waiter = s.Locks.LockAsync("k").AsTask();
+            ILockHandle handle = await s.Locks.LockAsync("k");
+            Task<ILockHandle> waiter = s.Locks.LockAsync("k").AsTask();
             await Eventually.SettleAsync();
             s.Say(await s.Other.ForceUnlockAsync("k"));
             await using (await Eventually.DoneAsync(waiter, "granted"))
@@ -136,9 +138,9 @@ public sealed class SameOutcomesTests
         },
         ["disposed"] = async s =>
         {
-            var held = await s.Locks.LockAsync("k");
-            var token = held.LostToken;
-            var waiter = s.Locks.LockAsync("k").AsTask();
+            ILockHandle held = await s.Locks.LockAsync("k");
+            CancellationToken token = held.LostToken;
+            Task<ILockHandle> waiter = s.Locks.LockAsync("k").AsTask();
             await Eventually.SettleAsync();
             await s.Locks.DisposeAsync();
             await s.SayAsync(() => waiter);
@@ -149,7 +151,8 @@ public sealed class SameOutcomesTests
         },
         ["disposed, but to be kept"] = async s =>
         {
-            var held = await s.Locks.LockAsync("k", new LockOptions { KeepOnDisconnect = true, AutoRenew = true, Ttl = Seconds(5) });
+            ILockHandle held = await s.Locks.LockAsync("k",
+                new LockOptions { KeepOnDisconnect = true, AutoRenew = true, Ttl = Seconds(5) });
             await s.Locks.DisposeAsync();
             s.Say($"{held.LostReason} {await s.Other.GetAsync("k") is null}");
             await s.AdvanceAsync(6);
@@ -171,8 +174,9 @@ public sealed class SameOutcomesTests
     [MemberData(nameof(Names))]
     public async Task Both_ways_tell_the_same(string scene)
     {
-        var fast = await RunAsync(scene, static (table, context) => new InMemoryLock(null, null, context, table));
-        var general = await RunAsync(scene, static (table, context) => new StoreLock(new InMemoryLockStore(table), null, null, context));
+        IReadOnlyList<string> fast = await RunAsync(scene, static (table, context) => new InMemoryLock(null, null, context, table));
+        IReadOnlyList<string> general =
+            await RunAsync(scene, static (table, context) => new StoreLock(new InMemoryLockStore(table), null, null, context));
         Assert.NotEmpty(fast);
         Assert.Equal(general, fast);
     }
@@ -185,9 +189,9 @@ public sealed class SameOutcomesTests
     {
         var time = new FakeTimeProvider();
         using var table = new InMemoryLockTable(time);
-        var context = LockProviderContext.Default with { TimeProvider = time };
-        await using var locks = create(table, context);
-        await using var other = create(table, context);
+        LockProviderContext context = LockProviderContext.Default with { TimeProvider = time };
+        await using ILock locks = create(table, context);
+        await using ILock other = create(table, context);
         var stage = new Scene(locks, other, time);
         await s_scenes[scene](stage);
         return stage.Said;
@@ -204,7 +208,7 @@ public sealed class SameOutcomesTests
         /// <summary>In steps, as renewals and timers one after the other need it.</summary>
         public async Task AdvanceAsync(double seconds)
         {
-            for (var left = seconds; left > 0; left -= 0.5)
+            for (double left = seconds; left > 0; left -= 0.5)
             {
                 await Eventually.SettleAsync();
                 time.Advance(Seconds(Math.Min(left, 0.5)));
@@ -220,7 +224,7 @@ public sealed class SameOutcomesTests
         {
             try
             {
-                var handle = await Eventually.DoneAsync(call(), "the call ends");
+                T? handle = await Eventually.DoneAsync(call(), "the call ends");
                 Say(handle is null ? "null" : "a handle");
             }
             catch (LockTimeoutException busy)

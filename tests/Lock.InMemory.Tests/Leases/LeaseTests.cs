@@ -31,9 +31,9 @@ public sealed class LeaseTests : IAsyncLifetime
     [Fact]
     public async Task A_renewing_lease_lasts_as_long_as_its_handle_and_a_waiter_waits_for_it()
     {
-        var handle = await _locks.LockAsync("k");
-        var waiting = _locks.LockAsync("k").AsTask();
-        for (var i = 0; i < 100; i++)
+        ILockHandle handle = await _locks.LockAsync("k");
+        Task<ILockHandle> waiting = _locks.LockAsync("k").AsTask();
+        for (int i = 0; i < 100; i++)
         {
             _time.Advance(s_ttl);
             handle.ThrowIfLost();
@@ -43,7 +43,7 @@ public sealed class LeaseTests : IAsyncLifetime
         Assert.False(waiting.IsCompleted);
         Assert.False(handle.LostToken.IsCancellationRequested);
         Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
-        var next = await waiting;
+        ILockHandle next = await waiting;
         Assert.Equal(100 * s_ttl, next.AcquireDelay);
         Assert.True(next.FencingToken > handle.FencingToken);
         await next.DisposeAsync();
@@ -64,27 +64,27 @@ public sealed class LeaseTests : IAsyncLifetime
             "the log line");
         _time.Advance(s_ttl);
         Assert.Null(await _locks.GetAsync("k"));
-        await using var next = await _locks.TryLockAsync("k");
+        await using ILockHandle? next = await _locks.TryLockAsync("k");
         Assert.NotNull(next);
     }
 
     [Fact]
     public async Task A_waiter_behind_a_dropped_handle_is_granted_and_the_lost_token_that_was_kept_fires()
     {
-        var lost = await DropAsync("k");
-        var waiting = _locks.LockAsync("k").AsTask();
+        CancellationToken lost = await DropAsync("k");
+        Task<ILockHandle> waiting = _locks.LockAsync("k").AsTask();
         _time.Advance(s_ttl);
         Assert.False(lost.IsCancellationRequested);
         Collect();
         _time.Advance(2 * s_ttl);
         Assert.True(lost.IsCancellationRequested);
-        await using var next = await waiting;
+        await using ILockHandle next = await waiting;
     }
 
     [Fact]
     public async Task A_dropped_handle_that_had_waited_is_found_out_too()
     {
-        var first = await _locks.LockAsync("k");
+        ILockHandle first = await _locks.LockAsync("k");
         await DropQueuedAsync("k", first);
         _time.Advance(s_ttl);
         Collect();
@@ -107,9 +107,9 @@ public sealed class LeaseTests : IAsyncLifetime
     [Fact]
     public async Task MaxHold_ends_a_renewing_lease_exactly_there()
     {
-        var handle = await _locks.LockAsync("k", new LockOptions { MaxHold = TimeSpan.FromSeconds(100) });
-        var lost = handle.LostToken;
-        var waiting = _locks.LockAsync("k").AsTask();
+        ILockHandle handle = await _locks.LockAsync("k", new LockOptions { MaxHold = TimeSpan.FromSeconds(100) });
+        CancellationToken lost = handle.LostToken;
+        Task<ILockHandle> waiting = _locks.LockAsync("k").AsTask();
         _time.Advance(TimeSpan.FromSeconds(100) - TimeSpan.FromMilliseconds(1));
         handle.ThrowIfLost();
         Assert.False(lost.IsCancellationRequested);
@@ -125,12 +125,12 @@ public sealed class LeaseTests : IAsyncLifetime
     [Fact]
     public async Task The_lost_flag_is_set_before_anybody_gets_the_lock()
     {
-        var handle = await _locks.LockAsync("k", Fixed(s_ttl));
-        var lost = handle.LostToken;
+        ILockHandle handle = await _locks.LockAsync("k", Fixed(s_ttl));
+        CancellationToken lost = handle.LostToken;
         bool? flagAtGrant = null;
         var waiting = Task.Run(async () =>
         {
-            await using var next = await _locks.LockAsync("k");
+            await using ILockHandle next = await _locks.LockAsync("k");
             flagAtGrant = lost.IsCancellationRequested;
         });
         await Eventually.TrueAsync(() => _table.Table.Report("k").Waiters == 1, "the waiter waits");
@@ -144,10 +144,10 @@ public sealed class LeaseTests : IAsyncLifetime
     public async Task A_callback_of_the_lost_token_that_blocks_delays_nobody()
     {
         using var release = new ManualResetEventSlim();
-        var handle = await _locks.LockAsync("k", Fixed(s_ttl));
-        await using var registration = handle.LostToken.Register(() => release.Wait());
+        ILockHandle handle = await _locks.LockAsync("k", Fixed(s_ttl));
+        await using CancellationTokenRegistration registration = handle.LostToken.Register(() => release.Wait());
         _time.Advance(s_ttl);
-        await using (var next = await _locks.TryLockAsync("k"))
+        await using (ILockHandle? next = await _locks.TryLockAsync("k"))
             Assert.NotNull(next);
         release.Set();
     }
@@ -155,28 +155,28 @@ public sealed class LeaseTests : IAsyncLifetime
     [Fact]
     public async Task Once_said_to_be_lost_a_lease_stays_lost()
     {
-        var handle = await _locks.LockAsync("k", Fixed(s_ttl));
+        ILockHandle handle = await _locks.LockAsync("k", Fixed(s_ttl));
         _time.Advance(s_ttl);
         Assert.Equal(LostReason.Expired, handle.LostReason);
         Assert.False(await handle.TryExtendAsync(s_ttl));
-        var lost = await Assert.ThrowsAsync<LockLostException>(async () => await handle.ExtendAsync(s_ttl));
+        LockLostException lost = await Assert.ThrowsAsync<LockLostException>(async () => await handle.ExtendAsync(s_ttl));
         Assert.Equal(LostReason.Expired, lost.Reason);
         Assert.Equal(UnlockOutcome.AlreadyExpired, await handle.UnlockAsync());
-        await using var next = await _locks.LockAsync("k");
+        await using ILockHandle next = await _locks.LockAsync("k");
         Assert.Equal(UnlockOutcome.AlreadyExpired, await handle.UnlockAsync());
     }
 
     [Fact]
     public async Task A_grant_that_came_too_late_is_not_given_out()
     {
-        var holder = await _locks.LockAsync("k");
-        var late = _locks.LockAsync("k", Fixed(TimeSpan.FromSeconds(1)));
+        ILockHandle holder = await _locks.LockAsync("k");
+        ValueTask<ILockHandle> late = _locks.LockAsync("k", Fixed(TimeSpan.FromSeconds(1)));
 
         // Granted, but told only when the lease has run out.
-        _table.Table.End(_table.Table.Find("k", holder.Id)!, out _, out var notices);
+        _table.Table.End(_table.Table.Find("k", holder.Id)!, out _, out ClaimNotices notices);
         _time.Advance(TimeSpan.FromSeconds(1));
         notices.Deliver();
-        await using var handle = await late;
+        await using ILockHandle handle = await late;
         Assert.Null(handle.LostReason);
         Assert.Equal((TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)), (handle.AcquireDelay, handle.Remaining));
         Assert.Equal(1, _log.Messages.Count(message => message.Contains("too late", StringComparison.Ordinal)));
@@ -185,12 +185,12 @@ public sealed class LeaseTests : IAsyncLifetime
     [Fact]
     public async Task Disposing_the_locks_ends_waits_and_leases()
     {
-        var other = NewLocks();
-        var handle = await other.LockAsync("k");
-        var lost = handle.LostToken;
-        var waiting = other.LockAsync("k").AsTask();
-        await using var bystander = await _locks.LockAsync("bystander");
-        var patient = _locks.LockAsync("k").AsTask();
+        InMemoryLock other = NewLocks();
+        ILockHandle handle = await other.LockAsync("k");
+        CancellationToken lost = handle.LostToken;
+        Task<ILockHandle> waiting = other.LockAsync("k").AsTask();
+        await using ILockHandle bystander = await _locks.LockAsync("bystander");
+        Task<ILockHandle> patient = _locks.LockAsync("k").AsTask();
         await other.DisposeAsync();
         await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting);
         Assert.True(lost.IsCancellationRequested);
@@ -204,22 +204,22 @@ public sealed class LeaseTests : IAsyncLifetime
     [Fact]
     public async Task KeepOnDisconnect_keeps_the_lock_until_its_ttl()
     {
-        var other = NewLocks(new LockOptions { KeepOnDisconnect = true });
-        var handle = await other.LockAsync("k");
+        InMemoryLock other = NewLocks(new LockOptions { KeepOnDisconnect = true });
+        ILockHandle handle = await other.LockAsync("k");
         await other.DisposeAsync();
         Assert.Equal(LostReason.LockDisposed, handle.LostReason);
         Assert.Null(await _locks.TryLockAsync("k"));
         _time.Advance(s_ttl);
-        await using var next = await _locks.TryLockAsync("k");
+        await using ILockHandle? next = await _locks.TryLockAsync("k");
         Assert.NotNull(next);
     }
 
     [Fact]
     public async Task The_id_is_made_once_by_whoever_asks_first_and_works_from_elsewhere()
     {
-        var other = NewLocks();
-        var handle = await _locks.LockAsync("k");
-        var seen = (await other.GetAsync("k"))!.Id;
+        InMemoryLock other = NewLocks();
+        ILockHandle handle = await _locks.LockAsync("k");
+        string seen = (await other.GetAsync("k"))!.Id;
         Assert.Equal(seen, handle.Id);
         Assert.True(Guid.TryParseExact(seen, "D", out _));
         Assert.True(await other.TryExtendAsync("k", seen, TimeSpan.FromHours(1)));
@@ -233,21 +233,21 @@ public sealed class LeaseTests : IAsyncLifetime
     [Fact]
     public async Task Two_unlocks_at_once_say_the_same()
     {
-        var handle = await _locks.LockAsync("k");
-        var outcomes = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(async () => await handle.UnlockAsync())));
+        ILockHandle handle = await _locks.LockAsync("k");
+        UnlockOutcome[] outcomes = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(async () => await handle.UnlockAsync())));
         Assert.All(outcomes, outcome => Assert.Equal(UnlockOutcome.Released, outcome));
     }
 
     [Fact]
     public async Task Retries_end_the_wait_after_their_spacing()
     {
-        await using var holder = await _locks.LockAsync("k");
+        await using ILockHandle holder = await _locks.LockAsync("k");
         var options = new LockOptions { RetryCount = 4, RetryDelay = TimeSpan.FromSeconds(1) };
-        var waiting = _locks.LockAsync("k", options).AsTask();
+        Task<ILockHandle> waiting = _locks.LockAsync("k", options).AsTask();
         _time.Advance(TimeSpan.FromSeconds(3.9));
         Assert.False(waiting.IsCompleted);
         _time.Advance(TimeSpan.FromSeconds(0.1));
-        var timeout = await Assert.ThrowsAsync<LockTimeoutException>(() => waiting);
+        LockTimeoutException timeout = await Assert.ThrowsAsync<LockTimeoutException>(() => waiting);
         Assert.Equal((5, TimeSpan.FromSeconds(4)), (timeout.Attempts, timeout.Waited));
         Assert.Equal(0, _table.Table.Report("k").Waiters);
     }
@@ -255,8 +255,8 @@ public sealed class LeaseTests : IAsyncLifetime
     [Fact]
     public async Task A_wait_longer_than_timers_can_count_is_waited_out()
     {
-        await using var holder = await _locks.LockAsync("k");
-        var waiting = _locks.TryLockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromDays(60) }).AsTask();
+        await using ILockHandle holder = await _locks.LockAsync("k");
+        Task<ILockHandle?> waiting = _locks.TryLockAsync("k", new LockOptions { WaitTimeout = TimeSpan.FromDays(60) }).AsTask();
         _time.Advance(TimeSpan.FromDays(59));
         Assert.False(waiting.IsCompleted);
         _time.Advance(TimeSpan.FromDays(1));
@@ -270,8 +270,8 @@ public sealed class LeaseTests : IAsyncLifetime
         using var other = new InMemoryLockTable();
         await using var one = new InMemoryLock(table: table);
         await using var two = new InMemoryLock(table: other);
-        await using var first = await one.TryLockAsync("k");
-        await using var second = await two.TryLockAsync("k");
+        await using ILockHandle? first = await one.TryLockAsync("k");
+        await using ILockHandle? second = await two.TryLockAsync("k");
         Assert.NotNull(first);
         Assert.NotNull(second);
     }
@@ -288,8 +288,8 @@ public sealed class LeaseTests : IAsyncLifetime
     [Fact]
     public async Task A_kept_lease_that_ran_out_after_the_disposal_is_not_called_released()
     {
-        var other = NewLocks(new LockOptions { KeepOnDisconnect = true });
-        var handle = await other.LockAsync("k");
+        InMemoryLock other = NewLocks(new LockOptions { KeepOnDisconnect = true });
+        ILockHandle handle = await other.LockAsync("k");
         await other.DisposeAsync();
         _time.Advance(s_ttl);
         Assert.Equal(UnlockOutcome.AlreadyExpired, await handle.UnlockAsync());
@@ -300,8 +300,8 @@ public sealed class LeaseTests : IAsyncLifetime
     public async Task The_holder_is_told_when_a_store_of_the_same_table_gives_its_lock_back()
     {
         await using var store = new StoreLock(new InMemoryLockStore(_table), context: Context());
-        var handle = await _locks.LockAsync("k");
-        var lost = handle.LostToken;
+        ILockHandle handle = await _locks.LockAsync("k");
+        CancellationToken lost = handle.LostToken;
         Assert.Equal(UnlockOutcome.Released, await store.UnlockAsync("k", handle.Id));
         Assert.True(lost.IsCancellationRequested);
         Assert.Equal(LostReason.Removed, handle.LostReason);
@@ -314,21 +314,21 @@ public sealed class LeaseTests : IAsyncLifetime
     [MethodImpl(MethodImplOptions.NoInlining)]
     private async Task<CancellationToken> DropAsync(string key, LockOptions? options = null)
     {
-        var handle = await _locks.LockAsync(key, options);
+        ILockHandle handle = await _locks.LockAsync(key, options);
         return handle.LostToken;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private async Task DropQueuedAsync(string key, ILockHandle holder)
     {
-        var waiting = _locks.LockAsync(key);
+        ValueTask<ILockHandle> waiting = _locks.LockAsync(key);
         await holder.DisposeAsync();
         await waiting;
     }
 
     private static void Collect()
     {
-        for (var i = 0; i < 3; i++)
+        for (int i = 0; i < 3; i++)
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();

@@ -29,8 +29,8 @@ public sealed class LostMarginTests : IAsyncDisposable
     [Fact]
     public async Task L11_The_margin_is_kept_between_the_announcement_and_the_next_grant()
     {
-        var handle = await _locks.LockAsync("k", With(margin: 4));
-        var token = handle.LostToken;
+        ILockHandle handle = await _locks.LockAsync("k", With(margin: 4));
+        CancellationToken token = handle.LostToken;
         Assert.Equal(Seconds(6), handle.Remaining);
         _time.Advance(Seconds(5.99));
         Assert.False(token.IsCancellationRequested);
@@ -40,30 +40,30 @@ public sealed class LostMarginTests : IAsyncDisposable
         Assert.Equal(TimeSpan.Zero, handle.Remaining);
         Assert.False(await handle.TryExtendAsync(Seconds(10)));
         Assert.Null(await _locks.TryLockAsync("k"));
-        var waiter = _locks.LockAsync("k").AsTask();
+        Task<ILockHandle> waiter = _locks.LockAsync("k").AsTask();
         _time.Advance(Seconds(3.99));
         Assert.False(waiter.IsCompleted);
         _time.Advance(Seconds(0.02));
-        await using var next = await Eventually.DoneAsync(waiter, "granted at its end in the table");
+        await using ILockHandle next = await Eventually.DoneAsync(waiter, "granted at its end in the table");
     }
 
     [Fact]
     public async Task Who_looks_without_a_token_sees_it_lost_and_can_give_it_back_early()
     {
-        var handle = await _locks.LockAsync("k", With(margin: 4));
+        ILockHandle handle = await _locks.LockAsync("k", With(margin: 4));
         _time.Advance(Seconds(6));
         Assert.Throws<LockLostException>(handle.ThrowIfLost);
         Assert.Equal(UnlockOutcome.Released, await handle.UnlockAsync());
-        await using var next = await _locks.TryLockAsync("k");
+        await using ILockHandle? next = await _locks.TryLockAsync("k");
         Assert.NotNull(next);
     }
 
     [Fact]
     public async Task A_wide_margin_is_renewed_in_time()
     {
-        await using var handle = await _locks.LockAsync("k", With(margin: 8) with { AutoRenew = true });
-        var token = handle.LostToken;
-        for (var i = 1; i <= 20; i++)
+        await using ILockHandle handle = await _locks.LockAsync("k", With(margin: 8) with { AutoRenew = true });
+        CancellationToken token = handle.LostToken;
+        for (int i = 1; i <= 20; i++)
         {
             _time.Advance(Seconds(1));
             Assert.True(handle.Remaining > Seconds(1), $"{handle.Remaining}");
@@ -76,9 +76,9 @@ public sealed class LostMarginTests : IAsyncDisposable
     [Fact]
     public async Task MaxHold_is_announced_before_it_is_reached()
     {
-        await using var handle =
+        await using ILockHandle handle =
             await _locks.LockAsync("k", new LockOptions { Ttl = Seconds(10), MaxHold = Seconds(25), LostMargin = Seconds(3) });
-        var token = handle.LostToken;
+        CancellationToken token = handle.LostToken;
         _time.Advance(Seconds(21.9));
         Assert.False(token.IsCancellationRequested);
         _time.Advance(Seconds(0.1));
@@ -90,9 +90,10 @@ public sealed class LostMarginTests : IAsyncDisposable
     [Fact]
     public async Task A_margin_that_leaves_nothing_is_refused_by_name()
     {
-        var refused = await Assert.ThrowsAnyAsync<ArgumentException>(async () => await _locks.LockAsync("k", With(margin: 10)));
+        ArgumentException refused =
+            await Assert.ThrowsAnyAsync<ArgumentException>(async () => await _locks.LockAsync("k", With(margin: 10)));
         Assert.Contains("lockOptions.lostMargin of 10000 ms must be below the ttl", refused.Message, StringComparison.Ordinal);
-        await using var handle = await _locks.LockAsync("k", With(margin: 4));
+        await using ILockHandle handle = await _locks.LockAsync("k", With(margin: 4));
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await handle.TryExtendAsync(Seconds(4)));
         handle.ThrowIfLost();
     }
@@ -100,7 +101,7 @@ public sealed class LostMarginTests : IAsyncDisposable
     [Fact]
     public async Task A_disposal_of_a_lease_that_was_lost_before_tells_no_second_loss()
     {
-        var handle = await _locks.LockAsync("k", With(margin: 4));
+        ILockHandle handle = await _locks.LockAsync("k", With(margin: 4));
         _ = handle.LostToken;
         _time.Advance(Seconds(6));
         await _locks.DisposeAsync();

@@ -12,17 +12,17 @@ public sealed class MemoryTests
     {
         using var table = new InMemoryLockTable();
         await using var locks = new InMemoryLock(table: table);
-        var keys = Enumerable.Range(0, Keys).Select(i => $"key/{i}").ToArray();
+        string[] keys = Enumerable.Range(0, Keys).Select(i => $"key/{i}").ToArray();
         var handles = new ILockHandle?[Keys];
         await HoldAllAsync(locks, keys, handles); // code, tables and pools of the first time
         await ReleaseAllAsync(handles);
 
-        var before = HeapSize();
+        long before = HeapSize();
         await HoldAllAsync(locks, keys, handles);
         Assert.Equal(Keys, locks.Table.KeyCount);
-        var held = HeapSize() - before;
+        long held = HeapSize() - before;
         await ReleaseAllAsync(handles);
-        var left = HeapSize() - before;
+        long left = HeapSize() - before;
 
         Assert.InRange((double)held / Keys, 100, 300);
         Assert.Equal(0, locks.Table.KeyCount);
@@ -37,7 +37,7 @@ public sealed class MemoryTests
         using var table = new InMemoryLockTable();
         await using var locks = new InMemoryLock(table: table);
         await UseOnceAsync(locks, "warm");
-        var before = HeapSize();
+        long before = HeapSize();
         await UseOnceAsync(locks, "used");
         Assert.Equal(0, locks.Table.KeyCount);
         Assert.InRange((double)(HeapSize() - before) / Keys, -5, 5);
@@ -45,19 +45,19 @@ public sealed class MemoryTests
 
     private static async Task UseOnceAsync(InMemoryLock locks, string name)
     {
-        for (var i = 0; i < Keys; i++)
+        for (int i = 0; i < Keys; i++)
             await (await locks.LockAsync($"{name}/{i}")).DisposeAsync();
     }
 
     private static async Task HoldAllAsync(InMemoryLock locks, string[] keys, ILockHandle?[] handles)
     {
-        for (var i = 0; i < handles.Length; i++)
+        for (int i = 0; i < handles.Length; i++)
             handles[i] = await locks.LockAsync(keys[i]);
     }
 
     private static async Task ReleaseAllAsync(ILockHandle?[] handles)
     {
-        foreach (var handle in handles)
+        foreach (ILockHandle? handle in handles)
             await handle!.DisposeAsync();
         Array.Clear(handles);
     }
@@ -65,7 +65,7 @@ public sealed class MemoryTests
     private static long HeapSize()
     {
         // Twice: what has a finalizer goes with the second one.
-        for (var i = 0; i < 2; i++)
+        for (int i = 0; i < 2; i++)
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();

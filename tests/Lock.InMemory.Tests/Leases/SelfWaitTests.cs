@@ -13,12 +13,12 @@ public sealed class SelfWaitTests
         using var table = new InMemoryLockTable(time);
         await using var locks = new InMemoryLock(context: new LockProviderContext(time, logs), table: table);
         await using var other = new InMemoryLock(context: new LockProviderContext(time, logs), table: table);
-        var held = await locks.LockAsync("k", new LockOptions { Owner = "tester" });
-        var elsewhere = await other.LockAsync("elsewhere");
-        var waits = new[] { locks.LockAsync("k").AsTask(), locks.LockAsync("elsewhere").AsTask() };
+        ILockHandle held = await locks.LockAsync("k", new LockOptions { Owner = "tester" });
+        ILockHandle elsewhere = await other.LockAsync("elsewhere");
+        Task<ILockHandle>[] waits = new[] { locks.LockAsync("k").AsTask(), locks.LockAsync("elsewhere").AsTask() };
         await time.AdvanceUntilAsync(() => !logs.Told.IsEmpty, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30), "the log line");
         Assert.Contains($"owner 'tester', id {held.Id}", Assert.Single(logs.Told), StringComparison.Ordinal);
-        for (var i = 0; i < 12; i++)
+        for (int i = 0; i < 12; i++)
         {
             time.Advance(TimeSpan.FromSeconds(1));
             await Eventually.SettleAsync();
@@ -27,7 +27,7 @@ public sealed class SelfWaitTests
         Assert.Single(logs.Told);
         await held.DisposeAsync();
         await elsewhere.DisposeAsync();
-        foreach (var wait in waits)
+        foreach (Task<ILockHandle>? wait in waits)
             await (await wait).DisposeAsync();
     }
 

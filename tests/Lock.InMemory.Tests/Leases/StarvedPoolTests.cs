@@ -16,9 +16,9 @@ public sealed class StarvedPoolTests : StarvedPool
         using var table = new InMemoryLockTable();
         var ttl = TimeSpan.FromMilliseconds(500);
         var locks = new InMemoryLock(new LockOptions { Ttl = ttl }, table: table);
-        var held = locks.LockAsync("k").AsTask().GetAwaiter().GetResult();
-        var token = held.LostToken;
-        var since = TimeProvider.System.GetTimestamp();
+        ILockHandle held = locks.LockAsync("k").AsTask().GetAwaiter().GetResult();
+        CancellationToken token = held.LostToken;
+        long since = TimeProvider.System.GetTimestamp();
         using (new BlockedPool())
         {
             while (TimeProvider.System.GetElapsedTime(since) < ttl * 6)
@@ -40,14 +40,14 @@ public sealed class StarvedPoolTests : StarvedPool
     {
         using var table = new InMemoryLockTable();
         await using var locks = new InMemoryLock(table: table);
-        var holder = await locks.LockAsync("k");
+        ILockHandle holder = await locks.LockAsync("k");
         var open = new ManualResetEventSlim(); // not disposed: the pool may still look at it
-        for (var i = 0; i < 1_000; i++)
+        for (int i = 0; i < 1_000; i++)
             ThreadPool.UnsafeQueueUserWorkItem(_ => open.Wait(Eventually.Patience * 4), null);
         try
         {
-            var tried = locks.TryLockAsync("k", TimeSpan.FromMilliseconds(300)).AsTask();
-            var waited = locks.LockAsync("k", TimeSpan.FromMilliseconds(300)).AsTask();
+            Task<ILockHandle?> tried = locks.TryLockAsync("k", TimeSpan.FromMilliseconds(300)).AsTask();
+            Task<ILockHandle> waited = locks.LockAsync("k", TimeSpan.FromMilliseconds(300)).AsTask();
 
             // Not an await: the test must not need the pool either.
             Assert.True(SpinWait.SpinUntil(() => table.Table.Report("k").Waiters == 0, Eventually.Patience), "the waits went on");

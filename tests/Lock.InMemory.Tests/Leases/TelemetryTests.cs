@@ -42,16 +42,16 @@ public sealed class TelemetryTests
 
         var time = new FakeTimeProvider();
         await using var locks = new InMemoryLock(context: LockProviderContext.Default with { TimeProvider = time });
-        var handle = await locks.LockAsync("fast-telemetry");
+        ILockHandle handle = await locks.LockAsync("fast-telemetry");
         Assert.Null(await locks.TryLockAsync("fast-telemetry"));
         using var stop = new CancellationTokenSource();
-        var cancelled = locks.LockAsync("fast-telemetry", stop.Token).AsTask();
-        var waiting = locks.LockAsync("fast-telemetry", new LockOptions { Ttl = s_ttl, AutoRenew = false }).AsTask();
+        Task<ILockHandle> cancelled = locks.LockAsync("fast-telemetry", stop.Token).AsTask();
+        Task<ILockHandle> waiting = locks.LockAsync("fast-telemetry", new LockOptions { Ttl = s_ttl, AutoRenew = false }).AsTask();
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
         time.Advance(TimeSpan.FromSeconds(1.25));
         await handle.DisposeAsync();
-        var second = await waiting;
+        ILockHandle second = await waiting;
         time.Advance(s_ttl);
         Assert.Equal(LostReason.Expired, second.LostReason);
         await second.DisposeAsync();
@@ -76,8 +76,8 @@ public sealed class TelemetryTests
 
     private static string Text(ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
-        var text = string.Empty;
-        foreach (var (key, value) in tags)
+        string text = string.Empty;
+        foreach ((string key, object? value) in tags)
             text += $"{key}={value};";
         return text;
     }

@@ -16,15 +16,15 @@ public sealed class SharedTablesTests
     {
         var provider = new InMemoryLockProvider();
         await using var direct = new InMemoryLock(context: Context);
-        await using var made = provider.CreateLock(new LockConfig(), Context);
+        await using ILock made = provider.CreateLock(new LockConfig(), Context);
         await using var overStore = new StoreLock(new InMemoryLockStore(_time), context: Context);
         var shared = new LockConfig { Connection = new LockSettings { ["isolated"] = false } };
         await using var overMade = new StoreLock(provider.CreateStore(shared, Context), context: Context);
         ILock[] all = [direct, made, overStore, overMade];
-        foreach (var holding in all)
+        foreach (ILock holding in all)
         {
-            await using var handle = await holding.LockAsync("k");
-            foreach (var other in all)
+            await using ILockHandle handle = await holding.LockAsync("k");
+            foreach (ILock other in all)
                 Assert.Null(await other.TryLockAsync("k"));
         }
     }
@@ -39,33 +39,33 @@ public sealed class SharedTablesTests
             new InMemoryLock(context: Context, table: table),
             new InMemoryLock(context: LockProviderContext.Default with { TimeProvider = new FakeTimeProvider() }),
         ];
-        foreach (var locks in apart)
+        foreach (ILock locks in apart)
             Assert.NotNull(await locks.TryLockAsync("k"));
-        await using (var again = Named("a", isolated: false))
+        await using (ILock again = Named("a", isolated: false))
             Assert.Null(await again.TryLockAsync("k"));
-        foreach (var locks in apart)
+        foreach (ILock locks in apart)
             await locks.DisposeAsync();
     }
 
     [Fact]
     public void A_name_for_a_table_of_ones_own_is_refused()
     {
-        var refused = Assert.Throws<LockConfigException>(() => Named("a", isolated: true));
+        LockConfigException refused = Assert.Throws<LockConfigException>(() => Named("a", isolated: true));
         Assert.Equal("connection.isolated", refused.Path);
     }
 
     [Fact]
     public async Task A_lease_that_outlives_its_locks_meets_whoever_comes_next()
     {
-        await using (var first = Named("kept", null))
+        await using (ILock first = Named("kept", null))
             await first.LockAsync("k", new LockOptions { KeepOnDisconnect = true, Ttl = TimeSpan.FromHours(1) });
         GC.Collect();
         GC.WaitForPendingFinalizers();
         GC.Collect();
-        await using var second = Named("kept", null);
+        await using ILock second = Named("kept", null);
         Assert.Null(await second.TryLockAsync("k"));
         _time.Advance(TimeSpan.FromHours(1));
-        await using var handle = await second.TryLockAsync("k");
+        await using ILockHandle? handle = await second.TryLockAsync("k");
         Assert.NotNull(handle);
     }
 
@@ -73,8 +73,8 @@ public sealed class SharedTablesTests
     public async Task A_name_that_nobody_uses_is_forgotten_but_its_last_token_is_not()
     {
         var shared = SharedTables.Of(_time);
-        var last = 0L;
-        for (var round = 0; round < 3; round++)
+        long last = 0L;
+        for (int round = 0; round < 3; round++)
         {
             await using var locks = (InMemoryLock)Named("once", null);
             Assert.Equal(1, shared.Count);
@@ -82,7 +82,7 @@ public sealed class SharedTablesTests
             // As after more than a grant a microsecond: the clock alone would seed the next table below this.
             if (round == 0)
                 locks.Table.RaiseTokens(locks.Table.LastToken + 1_000_000_000);
-            await using var handle = await locks.LockAsync("k");
+            await using ILockHandle handle = await locks.LockAsync("k");
             Assert.True(handle.FencingToken > last);
             last = handle.FencingToken!.Value;
         }
@@ -93,7 +93,7 @@ public sealed class SharedTablesTests
     [Fact]
     public async Task Nothing_keeps_the_tables_of_a_clock_alive_that_is_gone()
     {
-        var (clock, table) = await UseOnceAsync();
+        (WeakReference clock, WeakReference table) = await UseOnceAsync();
         await Eventually.TrueAsync(
             () =>
             {
@@ -119,7 +119,7 @@ public sealed class SharedTablesTests
     public async Task The_shared_table_keeps_no_context_of_whoever_came_first()
     {
         await using var locks = new InMemoryLock(context: Context);
-        var request = await UseAsync(locks);
+        WeakReference request = await UseAsync(locks);
         await Eventually.TrueAsync(
             () =>
             {
@@ -137,10 +137,10 @@ public sealed class SharedTablesTests
             var request = new WeakReference(current.Value);
 
             // The first of everything: the table's timers, a wait with a limit, a lost signal.
-            var handle = await locks.LockAsync("k");
+            ILockHandle handle = await locks.LockAsync("k");
             _ = handle.LostToken;
             Assert.Null(await locks.TryLockAsync("k", TimeSpan.Zero));
-            var waiting = locks.LockAsync("k", TimeSpan.FromMinutes(1)).AsTask();
+            Task<ILockHandle> waiting = locks.LockAsync("k", TimeSpan.FromMinutes(1)).AsTask();
             await handle.UnlockAsync();
             await (await waiting).DisposeAsync();
             current.Value = null;

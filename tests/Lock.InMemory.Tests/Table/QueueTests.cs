@@ -5,10 +5,10 @@ public sealed class QueueTests : TableTest
     [Fact]
     public void Waiters_are_granted_first_in_first_out()
     {
-        var holder = Held();
+        TestClaim holder = Held();
         var waiters = Enumerable.Range(0, 100).Select(_ => Waiting()).ToList();
         Table.End(holder);
-        foreach (var waiter in waiters)
+        foreach (TestClaim? waiter in waiters)
         {
             Assert.Equal(ClaimState.Held, waiter.State);
             Table.End(waiter);
@@ -21,9 +21,9 @@ public sealed class QueueTests : TableTest
     [Fact]
     public void Front_goes_before_all_others()
     {
-        var holder = Held();
-        var second = Waiting();
-        var first = Waiting(front: true);
+        TestClaim holder = Held();
+        TestClaim second = Waiting();
+        TestClaim first = Waiting(front: true);
         Table.End(holder);
         Assert.Equal(ClaimState.Held, first.State);
         Assert.Equal(ClaimState.Waiting, second.State);
@@ -32,10 +32,10 @@ public sealed class QueueTests : TableTest
     [Fact]
     public void A_waiter_that_asks_again_keeps_its_place_unless_it_asks_for_the_front()
     {
-        var holder = Held();
-        var first = Waiting();
-        var second = Waiting();
-        var again = Table.Acquire(Claim(id: first.Id), new AcquireTerms { Queue = true });
+        TestClaim holder = Held();
+        TestClaim first = Waiting();
+        TestClaim second = Waiting();
+        AcquireResult again = Table.Acquire(Claim(id: first.Id), new AcquireTerms { Queue = true });
         Assert.Equal((AcquireStatus.AlreadyQueued, 2), (again.Status, again.Waiters));
         Assert.Same(first, again.Claim);
         again = Table.Acquire(Claim(id: second.Id), new AcquireTerms { Queue = true, Front = true });
@@ -51,14 +51,14 @@ public sealed class QueueTests : TableTest
     [InlineData(2)]
     public void A_waiter_may_leave_from_any_place(int leaver)
     {
-        var holder = Held();
+        TestClaim holder = Held();
         List<TestClaim> waiters = [Waiting(), Waiting(), Waiting()];
         Assert.True(Table.Withdraw(waiters[leaver]));
         Assert.False(Table.Withdraw(waiters[leaver]));
         Assert.Equal(ClaimState.Withdrawn, waiters[leaver].State);
         Table.End(holder);
         waiters.RemoveAt(leaver);
-        foreach (var waiter in waiters)
+        foreach (TestClaim waiter in waiters)
             Assert.Equal(ClaimState.Held, Table.End(waiter));
         Assert.Equal(0, Table.KeyCount);
     }
@@ -66,8 +66,8 @@ public sealed class QueueTests : TableTest
     [Fact]
     public void A_waiter_that_was_granted_cannot_be_withdrawn()
     {
-        var holder = Held();
-        var waiter = Waiting();
+        TestClaim holder = Held();
+        TestClaim waiter = Waiting();
         Table.End(holder);
         Assert.False(Table.Withdraw(waiter));
         Assert.Equal(ClaimState.Held, waiter.State);
@@ -76,10 +76,10 @@ public sealed class QueueTests : TableTest
     [Fact]
     public void Nobody_overtakes_the_queue()
     {
-        var holder = Held();
-        var waiter = Waiting();
+        TestClaim holder = Held();
+        TestClaim waiter = Waiting();
         Assert.Equal(AcquireStatus.Busy, Try());
-        Table.End(holder, out var waiters, out var notices);
+        Table.End(holder, out int waiters, out ClaimNotices notices);
         Assert.Equal(1, waiters);
 
         // The grant stands although it has not been told yet.
@@ -94,14 +94,14 @@ public sealed class QueueTests : TableTest
     {
         Held();
         Waiting();
-        var result = Table.Acquire(Claim(), new AcquireTerms { Queue = true, MaxWaiters = 1 });
+        AcquireResult result = Table.Acquire(Claim(), new AcquireTerms { Queue = true, MaxWaiters = 1 });
         Assert.Equal((AcquireStatus.Busy, 1, 1), (result.Status, result.Holders, result.Waiters));
     }
 
     [Fact]
     public void A_long_queue_finds_its_claims_by_id()
     {
-        var holder = Held();
+        TestClaim holder = Held();
         var waiters = Enumerable.Range(0, 1000).Select(_ => Waiting()).ToList();
         Assert.Same(waiters[777], Table.Find("k", waiters[777].Id));
         Assert.Equal(StoreReply.Done, Table.Release("k", waiters[777].Id));
@@ -109,7 +109,7 @@ public sealed class QueueTests : TableTest
         Assert.Same(holder, Table.Find("k", holder.Id));
         Table.End(holder);
         Assert.Equal(StoreReply.Done, Table.TryExtend("k", waiters[0].Id, Ttl));
-        foreach (var waiter in waiters)
+        foreach (TestClaim? waiter in waiters)
             Table.End(waiter);
         Assert.Equal(0, Table.KeyCount);
         Assert.Null(Table.Find("k", waiters[0].Id));
@@ -118,8 +118,8 @@ public sealed class QueueTests : TableTest
     [Fact]
     public void The_time_in_the_queue_is_known_at_the_grant()
     {
-        var holder = Held();
-        var waiter = Waiting();
+        TestClaim holder = Held();
+        TestClaim waiter = Waiting();
         Time.Advance(TimeSpan.FromSeconds(5));
         Table.End(holder);
         Assert.Equal(TimeSpan.FromSeconds(5), Table.Clock.ToSpan(waiter.GrantedAt - waiter.ArrivedAt));

@@ -5,14 +5,14 @@ public sealed class SemaphoreTests : TableTest
     [Fact]
     public void As_many_hold_as_the_limit_says()
     {
-        var first = Held(max: 3);
+        TestClaim first = Held(max: 3);
         Held();
         Held();
         Assert.Equal(AcquireStatus.Busy, Try());
-        var waiter = Waiting();
+        TestClaim waiter = Waiting();
         Table.End(first);
         Assert.Equal(ClaimState.Held, waiter.State);
-        var report = Table.Report("k");
+        KeyReport report = Table.Report("k");
         Assert.Equal((3, 0, 3), (report.Max, report.Waiters, report.HolderIds.Count));
     }
 
@@ -20,8 +20,8 @@ public sealed class SemaphoreTests : TableTest
     public void Raising_the_limit_grants_waiters_before_whoever_raises_it()
     {
         Held();
-        var waiter = Waiting();
-        var result = Table.Acquire(Claim(), new AcquireTerms { Max = 2 });
+        TestClaim waiter = Waiting();
+        AcquireResult result = Table.Acquire(Claim(), new AcquireTerms { Max = 2 });
         Assert.Equal(AcquireStatus.Busy, result.Status);
         Assert.Equal(ClaimState.Held, waiter.State);
         Assert.Equal(AcquireStatus.Granted, Table.Acquire(Claim(), new AcquireTerms { Max = 3 }).Status);
@@ -41,9 +41,9 @@ public sealed class SemaphoreTests : TableTest
     [Fact]
     public void Each_holder_has_its_own_deadline()
     {
-        var brief = Held(ttl: TimeSpan.FromSeconds(1), max: 2);
-        var lasting = Held(ttl: TimeSpan.FromSeconds(100));
-        var waiter = Waiting();
+        TestClaim brief = Held(ttl: TimeSpan.FromSeconds(1), max: 2);
+        TestClaim lasting = Held(ttl: TimeSpan.FromSeconds(100));
+        TestClaim waiter = Waiting();
         Time.Advance(TimeSpan.FromSeconds(1));
         Assert.Equal(ClaimState.Expired, brief.State);
         Assert.Equal(ClaimState.Held, lasting.State);
@@ -54,7 +54,7 @@ public sealed class SemaphoreTests : TableTest
     [Fact]
     public void The_limit_is_forgotten_with_the_key()
     {
-        var holder = Held(max: 5);
+        TestClaim holder = Held(max: 5);
         Table.End(holder);
         Assert.Equal(0, Table.KeyCount);
         Held();
@@ -64,7 +64,7 @@ public sealed class SemaphoreTests : TableTest
     [Fact]
     public void Get_tells_the_holder_that_came_first()
     {
-        var first = Held(max: 2);
+        TestClaim first = Held(max: 2);
         Held();
         Assert.Equal(first.Id, Table.Get("k")!.Id);
         Assert.Equal(2, Table.List("").Count());

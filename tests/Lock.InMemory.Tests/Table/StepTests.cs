@@ -1,3 +1,4 @@
+
 namespace Locking.InMemory.Tests.Table;
 
 public sealed class StepTests : TableTest
@@ -5,9 +6,9 @@ public sealed class StepTests : TableTest
     [Fact]
     public void The_same_id_asking_again_has_the_same_token_and_a_fresh_ttl()
     {
-        var holder = Held();
+        TestClaim holder = Held();
         Time.Advance(TimeSpan.FromSeconds(20));
-        var again = Table.Acquire(Claim(id: holder.Id), default);
+        AcquireResult again = Table.Acquire(Claim(id: holder.Id), default);
         Assert.Equal(AcquireStatus.AlreadyHeld, again.Status);
         Assert.Same(holder, again.Claim);
         Assert.Equal(Ttl, Table.Remaining(holder));
@@ -17,7 +18,7 @@ public sealed class StepTests : TableTest
     [Fact]
     public void Tokens_rise_over_all_keys_from_the_wall_clock_and_can_be_raised()
     {
-        var start = (Time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        long start = (Time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
         Assert.Equal(start + 1, Held("a").FencingToken);
         Assert.Equal(start + 2, Held("b").FencingToken);
         Table.RaiseTokens(start + 1_000_000);
@@ -30,7 +31,7 @@ public sealed class StepTests : TableTest
     [Fact]
     public void Releasing_by_id_touches_nobody_else()
     {
-        var holder = Held();
+        TestClaim holder = Held();
         Assert.Equal(StoreReply.HeldByAnother, Table.Release("k", "other"));
         Assert.Equal(StoreReply.NotHeld, Table.Release("other", holder.Id));
         Assert.Equal(ClaimState.Held, holder.State);
@@ -43,7 +44,7 @@ public sealed class StepTests : TableTest
     public void Force_tells_the_holders_then_grants_the_next()
     {
         List<TestClaim> holders = [Held(max: 2), Held()];
-        var waiter = Waiting();
+        TestClaim waiter = Waiting();
         Assert.Equal(2, Table.Force("k"));
         Assert.All(holders, holder => Assert.Equal(ClaimState.Forced, holder.State));
         Assert.Equal(ClaimState.Held, waiter.State);
@@ -64,13 +65,13 @@ public sealed class StepTests : TableTest
     [Fact]
     public void A_claim_that_was_granted_before_a_restart_comes_back_with_its_token()
     {
-        var old = Claim();
+        TestClaim old = Claim();
         Assert.True(Table.Reclaim(old, Table.LastToken + 500));
         Assert.Equal(ClaimState.Held, old.State);
         Assert.Equal(Table.LastToken, old.FencingToken);
         Assert.True(Table.Reclaim(Claim(id: old.Id), old.FencingToken));
         Assert.False(Table.Reclaim(Claim(), old.FencingToken - 1));
-        var waiter = Waiting();
+        TestClaim waiter = Waiting();
         Time.Advance(Ttl);
         Assert.Equal(ClaimState.Held, waiter.State);
         Assert.True(waiter.FencingToken > old.FencingToken);
@@ -79,9 +80,9 @@ public sealed class StepTests : TableTest
     [Fact]
     public void Nothing_is_given_to_anyone_before_the_end_is_announced()
     {
-        var holder = Held(ttl: TimeSpan.FromSeconds(1));
-        var waiter = Waiting();
-        var stateAtAnnouncement = ClaimState.New;
+        TestClaim holder = Held(ttl: TimeSpan.FromSeconds(1));
+        TestClaim waiter = Waiting();
+        ClaimState stateAtAnnouncement = ClaimState.New;
         holder.Announce = () =>
         {
             stateAtAnnouncement = waiter.State;
@@ -95,10 +96,10 @@ public sealed class StepTests : TableTest
     [Fact]
     public async Task While_one_thread_announces_an_end_nobody_else_gets_the_place_without_announcing_it_too()
     {
-        var holder = Held(ttl: TimeSpan.FromSeconds(1));
+        TestClaim holder = Held(ttl: TimeSpan.FromSeconds(1));
         using var entered = new SemaphoreSlim(0);
         using var leave = new ManualResetEventSlim();
-        var announcements = 0;
+        int announcements = 0;
         holder.Announce = () =>
         {
             if (Interlocked.Increment(ref announcements) > 1)
@@ -110,7 +111,7 @@ public sealed class StepTests : TableTest
         // In two steps, so that the sweep, which comes three times in a lease, sees it alive: its end is for the acquirers to announce.
         Time.Advance(TimeSpan.FromMilliseconds(999));
         Time.Advance(TimeSpan.FromMilliseconds(1));
-        var first = Task.Run(() => Try());
+        Task<AcquireStatus> first = Task.Run(() => Try());
         await entered.WaitAsync();
 
         // The first acquirer hangs in its announcement; the second announces for itself and takes the place.
@@ -129,7 +130,7 @@ public sealed class StepTests : TableTest
         Held("b");
         Assert.Equal(["a/1", "a/2"], Table.List("a/").Select(info => info.Key).Order(StringComparer.Ordinal));
         Assert.Equal(4, Table.List("").Count());
-        var info = Table.Get("b")!;
+        LockInfo info = Table.Get("b")!;
         Assert.Equal(("b", "tester", Ttl), (info.Key, info.Owner, info.Remaining));
         Assert.Null(Table.Get("c"));
     }
@@ -139,7 +140,7 @@ public sealed class StepTests : TableTest
     {
         var claims = Enumerable.Range(0, 100_000).Select(i => Held($"key{i}")).ToList();
         Assert.Equal(100_000, Table.KeyCount);
-        foreach (var claim in claims)
+        foreach (TestClaim? claim in claims)
             Table.End(claim);
         Assert.Equal(0, Table.KeyCount);
         Assert.InRange(Table.Capacity, 1, 100_000 / 4);
@@ -150,14 +151,14 @@ public sealed class StepTests : TableTest
     {
         const int Rounds = 3000;
         var table = new LockTable(TimeProvider.System);
-        var inside = new int[3];
-        var overlaps = 0;
+        int[] inside = new int[3];
+        int overlaps = 0;
         long[] lastToken = new long[3];
         await Task.WhenAll(Enumerable.Range(0, 6).Select(n => Task.Run(async () =>
         {
-            for (var i = 0; i < Rounds; i++)
+            for (int i = 0; i < Rounds; i++)
             {
-                var key = (n + i) % 3;
+                int key = (n + i) % 3;
                 var claim = new SignalClaim($"key{key}");
                 if (table.Acquire(claim, new AcquireTerms { Queue = true }).Status == AcquireStatus.Queued)
                 {

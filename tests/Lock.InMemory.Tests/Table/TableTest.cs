@@ -28,14 +28,14 @@ public abstract class TableTest : IDisposable
 
     private protected TestClaim Held(string key = "k", TimeSpan? ttl = null, int max = 0)
     {
-        var claim = Claim(key, ttl);
+        TestClaim claim = Claim(key, ttl);
         Assert.Equal(AcquireStatus.Granted, Table.Acquire(claim, new AcquireTerms { Max = max }).Status);
         return claim;
     }
 
     private protected TestClaim Waiting(string key = "k", TimeSpan? ttl = null, bool front = false)
     {
-        var claim = Claim(key, ttl);
+        TestClaim claim = Claim(key, ttl);
         Assert.Equal(AcquireStatus.Queued, Table.Acquire(claim, new AcquireTerms { Queue = true, Front = front }).Status);
         return claim;
     }

@@ -5,11 +5,11 @@ public sealed class TimeTests : TableTest
     [Fact]
     public void An_expired_holder_is_taken_over_at_once_by_whoever_comes()
     {
-        var holder = Held(ttl: TimeSpan.FromSeconds(1));
+        TestClaim holder = Held(ttl: TimeSpan.FromSeconds(1));
         Time.Advance(TimeSpan.FromSeconds(1) - TimeSpan.FromTicks(1));
         Assert.Equal(AcquireStatus.Busy, Try());
         Time.Advance(TimeSpan.FromTicks(1));
-        var next = Held();
+        TestClaim next = Held();
         Assert.Equal(ClaimState.Expired, holder.State);
         Assert.True(next.FencingToken > holder.FencingToken);
         Assert.Equal([$"{holder.Id} expired"], Heard);
@@ -18,8 +18,8 @@ public sealed class TimeTests : TableTest
     [Fact]
     public void A_waiter_is_granted_when_the_holder_expires_and_not_before()
     {
-        var holder = Held();
-        var waiter = Waiting();
+        TestClaim holder = Held();
+        TestClaim waiter = Waiting();
         Time.Advance(Ttl - TimeSpan.FromMilliseconds(1));
         Assert.Equal(ClaimState.Waiting, waiter.State);
         Time.Advance(TimeSpan.FromMilliseconds(1));
@@ -32,7 +32,7 @@ public sealed class TimeTests : TableTest
     {
         Held(ttl: TimeSpan.FromSeconds(1));
         var waiters = Enumerable.Range(0, 10).Select(_ => Waiting(ttl: TimeSpan.FromSeconds(1))).ToList();
-        foreach (var waiter in waiters)
+        foreach (TestClaim? waiter in waiters)
         {
             Assert.Equal(ClaimState.Waiting, waiter.State);
             Time.Advance(TimeSpan.FromSeconds(1));
@@ -43,8 +43,8 @@ public sealed class TimeTests : TableTest
     [Fact]
     public void Extending_moves_the_deadline_for_waiters_too_both_ways()
     {
-        var holder = Held();
-        var waiter = Waiting();
+        TestClaim holder = Held();
+        TestClaim waiter = Waiting();
         Assert.True(Table.TryExtend(holder, TimeSpan.FromHours(1)));
         Time.Advance(TimeSpan.FromMinutes(30));
         Assert.Equal(ClaimState.Waiting, waiter.State);
@@ -57,7 +57,7 @@ public sealed class TimeTests : TableTest
     [Fact]
     public void An_expired_lease_is_not_extended_even_if_nobody_took_it()
     {
-        var holder = Held(ttl: TimeSpan.FromSeconds(1));
+        TestClaim holder = Held(ttl: TimeSpan.FromSeconds(1));
         Time.Advance(TimeSpan.FromSeconds(1));
         Assert.False(Table.TryExtend(holder, Ttl));
         Assert.Equal(StoreReply.NotHeld, Table.TryExtend("k", holder.Id, Ttl));
@@ -68,8 +68,8 @@ public sealed class TimeTests : TableTest
     [Fact]
     public void A_lease_of_many_years_and_one_without_end_keep_their_waiters_waiting()
     {
-        var years = Held("years", TimeSpan.FromDays(10_000));
-        var endless = Held("endless", Timeout.InfiniteTimeSpan);
+        TestClaim years = Held("years", TimeSpan.FromDays(10_000));
+        TestClaim endless = Held("endless", Timeout.InfiniteTimeSpan);
         List<TestClaim> waiters = [Waiting("years"), Waiting("endless")];
         Time.Advance(TimeSpan.FromDays(10));
         Assert.All(waiters, waiter => Assert.Equal(ClaimState.Waiting, waiter.State));
@@ -93,7 +93,7 @@ public sealed class TimeTests : TableTest
     [Fact]
     public void Leases_that_nobody_asks_for_are_swept_and_then_no_timer_is_left()
     {
-        for (var i = 0; i < 1000; i++)
+        for (int i = 0; i < 1000; i++)
             Held($"key{i}", TimeSpan.FromSeconds(1 + (i % 40)));
         Assert.Equal(1000, Table.KeyCount);
         Time.Advance(TimeSpan.FromSeconds(80));
@@ -122,7 +122,7 @@ public sealed class TimeTests : TableTest
     public void A_disposed_table_wakes_nobody()
     {
         Held();
-        var waiter = Waiting();
+        TestClaim waiter = Waiting();
         Table.Dispose();
         Time.Advance(Ttl * 2);
         Assert.Equal(ClaimState.Waiting, waiter.State);

@@ -10,7 +10,7 @@ public sealed class TimerTests
         using var table = new InMemoryLockTable(clock);
         var locks = new InMemoryLock(new LockOptions { Ttl = TimeSpan.FromMilliseconds(5) },
             context: LockProviderContext.Default with { TimeProvider = clock }, table: table);
-        var granted = locks.LockAsync("k");
+        ValueTask<ILockHandle> granted = locks.LockAsync("k");
         Assert.True(granted.IsCompletedSuccessfully);
         Assert.NotEmpty(clock.Dues);
         Assert.All(clock.Dues, static due => Assert.True(due >= TimeSpan.FromMilliseconds(1), $"{due}"));

@@ -20,15 +20,15 @@ public sealed class MigrationPageTests
     [InlineData("migration-distributedlock.md", "MedallionSnippets.cs")]
     public void The_code_of_the_page_is_the_code_that_is_run_word_for_word(string page, string file)
     {
-        var blocks = Page.Blocks(Page.Read("docs", page), "csharp");
+        IReadOnlyList<string> blocks = Page.Blocks(Page.Read("docs", page), "csharp");
         Assert.Equal([Snippet(file, "before"), Snippet(file, "now")], blocks);
     }
 
     [Fact]
     public async Task The_code_of_RedLock_net_and_ours_keep_each_other_out_on_a_quorum()
     {
-        await using var redis = await PeerServers.StartAsync(3);
-        var config = Json("migration-redlock-net.md", connection =>
+        await using PeerServers redis = await PeerServers.StartAsync(3);
+        LockConfig config = Json("migration-redlock-net.md", connection =>
         {
             connection["endpoints"] = new JsonArray([.. redis.Ports.Select(static port => new JsonObject { ["port"] = port })]);
             // As the page's servers have them, and these do not.
@@ -55,10 +55,10 @@ public sealed class MigrationPageTests
     [Fact]
     public async Task The_code_of_DistributedLock_and_ours_keep_each_other_out()
     {
-        await using var redis = await PeerServers.StartAsync(1);
-        await using var connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{redis.Ports[0]}");
+        await using PeerServers redis = await PeerServers.StartAsync(1);
+        await using ConnectionMultiplexer connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{redis.Ports[0]}");
         // The code lends its connection.
-        var config = Json("migration-distributedlock.md", static connection => connection.Clear());
+        LockConfig config = Json("migration-distributedlock.md", static connection => connection.Clear());
         Task<bool> BeforeAsync(Func<Task> work) =>
             MedallionSnippets.BeforeAsync(connection, Key, s_expiry, s_wait, _ => work(), CancellationToken.None);
         Task<bool> NowAsync(Func<Task> work) => MedallionSnippets.NowAsync(
@@ -86,7 +86,7 @@ public sealed class MigrationPageTests
     /// <summary>A busy machine may take longer to connect than the wait is: that is a fault that passes, and no answer.</summary>
     private static async Task<bool> AnsweredAsync(Func<Task<bool>> ask)
     {
-        for (var attempt = 1; ; attempt++)
+        for (int attempt = 1; ; attempt++)
         {
             try
             {
@@ -102,18 +102,18 @@ public sealed class MigrationPageTests
     /// <summary>The configuration of a page, with other servers.</summary>
     private static LockConfig Json(string page, Action<JsonObject> change)
     {
-        var json = JsonNode.Parse(Assert.Single(Page.Blocks(Page.Read("docs", page), "json")))!;
+        JsonNode json = JsonNode.Parse(Assert.Single(Page.Blocks(Page.Read("docs", page), "json")))!;
         change(json["connection"]!.AsObject());
         return LockConfig.Parse(json.ToJsonString());
     }
 
     private static string Snippet(string file, string mark)
     {
-        var lines = Page.Read("tests", "Lock.Peers.Tests", "Migration", file).Split('\n');
-        var start = Array.FindIndex(lines, line => line.Trim() == $"// <{mark}>");
-        var end = Array.FindIndex(lines, line => line.Trim() == $"// </{mark}>");
+        string[] lines = Page.Read("tests", "Lock.Peers.Tests", "Migration", file).Split('\n');
+        int start = Array.FindIndex(lines, line => line.Trim() == $"// <{mark}>");
+        int end = Array.FindIndex(lines, line => line.Trim() == $"// </{mark}>");
         Assert.True(start >= 0 && end > start, $"{file} has no marks for {mark}.");
-        var indent = lines[start].Length - lines[start].TrimStart().Length;
+        int indent = lines[start].Length - lines[start].TrimStart().Length;
         return string.Concat(lines[(start + 1)..end].Select(line => (line.Length > indent ? line[indent..] : line.Trim()) + "\n"));
     }
 }

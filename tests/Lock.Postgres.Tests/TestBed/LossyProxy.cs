@@ -72,7 +72,7 @@ internal sealed class LossyProxy : IAsyncDisposable
 
     private static async Task PumpAsync(NetworkStream from, NetworkStream to, Action onData, Func<bool> loses)
     {
-        var buffer = new byte[65536];
+        byte[] buffer = new byte[65536];
         try
         {
             int read;

@@ -48,7 +48,7 @@ public sealed class PostgresNoticeTests(SharedServer shared) : IClassFixture<Sha
     public async Task A_waiter_behind_a_pooler_that_loses_notices_is_served_and_the_diagnosis_says_so()
     {
         await using PgBouncer bouncer = await PgBouncer.StartAsync(shared.Server);
-        var store = TestStore.Create(bouncer.ConnectionString,
+        PostgresLockStore store = TestStore.Create(bouncer.ConnectionString,
             change: static settings => settings with { StepTimeout = TimeSpan.FromSeconds(5) });
         await using var locks = new StoreLock(store);
         await using var others = new StoreLock(TestStore.Create(bouncer.ConnectionString));
@@ -121,7 +121,7 @@ public sealed class PostgresNoticeTests(SharedServer shared) : IClassFixture<Sha
     [MethodImpl(MethodImplOptions.NoInlining)]
     private async Task<(WeakReference First, IReleaseWatch Watch)> WatchOnceAsync(PostgresLockStore store)
     {
-        var tenant = new object();
+        object tenant = new object();
         IReleaseWatch watch = await Task.Run(async () =>
         {
             s_ambient.Value = tenant;

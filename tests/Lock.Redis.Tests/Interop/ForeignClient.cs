@@ -11,7 +11,7 @@ internal static class ForeignClient
 
     public static Process Start(string client, int port, string key, int turns, string marker)
     {
-        var isPython = client == "redis-py";
+        bool isPython = client == "redis-py";
         var start = new ProcessStartInfo(isPython ? s_python.Value : "node")
         {
             RedirectStandardOutput = true,
@@ -19,7 +19,8 @@ internal static class ForeignClient
         };
         if (!isPython)
             start.Environment["NODE_PATH"] = s_modules.Value;
-        foreach (var argument in new[] { Path.Combine(Here(), isPython ? "turns.py" : "turns.js"), client, $"{port}", key, $"{turns}", marker })
+        foreach (string? argument in new[] { Path.Combine(Here(), isPython ? "turns.py" : "turns.js"), client, $"{port}", key, $"{turns}",
+            marker })
             start.ArgumentList.Add(argument);
         return Process.Start(start)!;
     }
@@ -27,13 +28,14 @@ internal static class ForeignClient
     /// <summary>Where the packages are; installs them when they are not there yet.</summary>
     private static string FindModules()
     {
-        var root = Path.GetFullPath(Path.Combine(Here(), "..", "..", ".."));
-        var modules = Path.Combine(root, ".testbed", "node", "node_modules");
+        string root = Path.GetFullPath(Path.Combine(Here(), "..", "..", ".."));
+        string modules = Path.Combine(root, ".testbed", "node", "node_modules");
         if (Directory.Exists(Path.Combine(modules, "simple-redis-mutex")))
             return modules;
-        using var install = Process.Start(new ProcessStartInfo(Path.Combine(root, "eng", "node-clients.sh")) { RedirectStandardError = true })
+        using Process install =
+            Process.Start(new ProcessStartInfo(Path.Combine(root, "eng", "node-clients.sh")) { RedirectStandardError = true })
             ?? throw new InvalidOperationException("eng/node-clients.sh could not be started.");
-        var errors = install.StandardError.ReadToEnd();
+        string errors = install.StandardError.ReadToEnd();
         install.WaitForExit();
         return install.ExitCode == 0
             ? modules
@@ -43,13 +45,14 @@ internal static class ForeignClient
     /// <summary>A Python that has redis-py: Debian's has it from python3-redis.</summary>
     private static string FindPython()
     {
-        foreach (var python in new[] { Environment.GetEnvironmentVariable("LOCK_TEST_PYTHON"), "/usr/bin/python3", "python3" })
+        foreach (string? python in new[] { Environment.GetEnvironmentVariable("LOCK_TEST_PYTHON"), "/usr/bin/python3", "python3" })
         {
             if (python is null)
                 continue;
             try
             {
-                using var process = Process.Start(new ProcessStartInfo(python, ["-c", "import redis"]) { RedirectStandardError = true })!;
+                using Process process =
+                    Process.Start(new ProcessStartInfo(python, ["-c", "import redis"]) { RedirectStandardError = true })!;
                 process.StandardError.ReadToEnd();
                 process.WaitForExit();
                 if (process.ExitCode == 0)

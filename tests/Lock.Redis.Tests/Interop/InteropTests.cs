@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Locking.Conformance;
+using Locking.Testing;
 
 namespace Locking;
 
@@ -15,21 +17,21 @@ public sealed class InteropTests(RedisFixture redis) : RedisTests(redis), IClass
     [InlineData("dist-lock", LockFormats.DistLock)]
     public async Task Takes_turns_with(string client, string format)
     {
-        var key = NewKey();
-        var marker = Path.Combine(Path.GetTempPath(), $"{key}.held");
+        string key = NewKey();
+        string marker = Path.Combine(Path.GetTempPath(), $"{key}.held");
         await using var locks = new StoreLock(NewStore(new RedisLockSettings { Format = format }), new LockOptions
         {
             RetryDelay = TimeSpan.FromMilliseconds(5), RetryJitter = TimeSpan.FromMilliseconds(3), Ttl = TimeSpan.FromSeconds(10),
         });
-        using var other = ForeignClient.Start(client, Server.Port, key, Turns, marker);
+        using Process other = ForeignClient.Start(client, Server.Port, key, Turns, marker);
         try
         {
             Assert.Equal("ready", await other.StandardOutput.ReadLineAsync());
-            var ended = EndAsync(other);
+            Task<(int Code, string Output)> ended = EndAsync(other);
             var tokens = new List<long>();
-            for (var turn = 0; turn < Turns; turn++)
+            for (int turn = 0; turn < Turns; turn++)
             {
-                await using var handle = await Eventually.DoneAsync(locks.LockAsync(key).AsTask(), "our turn");
+                await using ILockHandle handle = await Eventually.DoneAsync(locks.LockAsync(key).AsTask(), "our turn");
                 tokens.Add(handle.FencingToken!.Value);
                 await using (new FileStream(marker, FileMode.CreateNew, FileAccess.Write))
                     await Task.Delay(3);
@@ -40,7 +42,7 @@ public sealed class InteropTests(RedisFixture redis) : RedisTests(redis), IClass
 
             Assert.Equal(tokens.Order(), tokens);
             Assert.Equal(Turns, tokens.Distinct().Count());
-            var (code, output) = await Eventually.DoneAsync(ended, "the other client's turns", TimeSpan.FromSeconds(60));
+            (int code, string output) = await Eventually.DoneAsync(ended, "the other client's turns", TimeSpan.FromSeconds(60));
             Assert.True(code == 0, $"{client} ended with {code}: {output}");
         }
         finally
@@ -54,21 +56,22 @@ public sealed class InteropTests(RedisFixture redis) : RedisTests(redis), IClass
     [Fact]
     public async Task Our_release_wakes_a_waiter_of_simple_redis_mutex_that_does_not_poll()
     {
-        var key = NewKey();
-        var marker = Path.Combine(Path.GetTempPath(), $"{key}.held");
-        var store = NewStore(new RedisLockSettings { Format = LockFormats.SimpleRedisMutex });
-        var id = NewId();
+        string key = NewKey();
+        string marker = Path.Combine(Path.GetTempPath(), $"{key}.held");
+        RedisLockStore store = NewStore(new RedisLockSettings { Format = LockFormats.SimpleRedisMutex });
+        string id = NewId();
         await TakeAsync(store, key, id);
-        using var other = ForeignClient.Start("simple-redis-mutex-notified", Server.Port, key, 1, marker);
+        using Process other = ForeignClient.Start("simple-redis-mutex-notified", Server.Port, key, 1, marker);
         try
         {
-            var ended = EndAsync(other);
+            Task<(int Code, string Output)> ended = EndAsync(other);
             await Eventually.TrueAsync(
-                async () => (long)((object?[])(await CommandAsync("PUBSUB", "NUMSUB", "@simple-redis-mutex:locks-releases"))!)[1]! >= 1, "its subscription");
+                async () => (long)((object?[])(await CommandAsync("PUBSUB", "NUMSUB",
+                    "@simple-redis-mutex:locks-releases"))!)[1]! >= 1, "its subscription");
             // Its first try comes right behind its subscription: it must have found the lock held.
             await Eventually.TrueAsync(async () => (await CommandCountsAsync()).GetValueOrDefault("set") >= 2, "its first try");
             Assert.Equal(StoreReply.Done, await ReleaseAsync(store, key, id));
-            var (code, output) = await Eventually.DoneAsync(ended, "its turn");
+            (int code, string output) = await Eventually.DoneAsync(ended, "its turn");
             Assert.True(code == 0, $"ended with {code}: {output}");
         }
         finally
@@ -82,14 +85,16 @@ public sealed class InteropTests(RedisFixture redis) : RedisTests(redis), IClass
     [Fact]
     public async Task A_release_of_simple_redis_mutex_wakes_our_waiter_and_its_holder_is_no_stranger()
     {
-        var store = NewStore(new RedisLockSettings { Format = LockFormats.SimpleRedisMutex });
-        var key = NewKey();
+        RedisLockStore store = NewStore(new RedisLockSettings { Format = LockFormats.SimpleRedisMutex });
+        string key = NewKey();
         await CommandAsync("SET", "@simple-redis-mutex:lock-" + key, "0.123", "NX", "PX", "60000");
         Assert.False((await AskAsync(store, key, NewId())).IsStranger);
-        await using var watch = await store.WatchAsync(key, CancellationToken.None);
+        await using IReleaseWatch watch = await store.WatchAsync(key, CancellationToken.None);
         // Word for word what its release script sends.
         await CommandAsync(
-            "EVAL", "redis.call('DEL', KEYS[1]) return redis.call('PUBLISH', KEYS[2], string.format('{ \"key\": \"%s\", \"value\": \"%s\" }', KEYS[1], ARGV[1]))",
+            "EVAL",
+            "redis.call('DEL', KEYS[1]) "
+                + "return redis.call('PUBLISH', KEYS[2], string.format('{ \"key\": \"%s\", \"value\": \"%s\" }', KEYS[1], ARGV[1]))",
             "2", "@simple-redis-mutex:lock-" + key, "@simple-redis-mutex:locks-releases", "0.123");
         Assert.True(await watch.WaitAsync(Eventually.Patience, CancellationToken.None));
         Assert.True((await AskAsync(store, key, NewId())).IsGranted);
@@ -98,18 +103,18 @@ public sealed class InteropTests(RedisFixture redis) : RedisTests(redis), IClass
     [Fact]
     public async Task Everything_on_the_channel_of_simple_redis_mutex_is_json_with_a_key()
     {
-        await using var listener = await Server.RawAsync();
+        await using RawRedis listener = await Server.RawAsync();
         await listener.CommandAsync("SUBSCRIBE", "@simple-redis-mutex:locks-releases");
-        var store = NewStore(new RedisLockSettings { Format = LockFormats.SimpleRedisMutex });
-        var (key, id) = ($"say \"{NewKey()}\" ü", NewId());
-        await using var watch = await store.WatchAsync(key, CancellationToken.None);
+        RedisLockStore store = NewStore(new RedisLockSettings { Format = LockFormats.SimpleRedisMutex });
+        (string key, string id) = ($"say \"{NewKey()}\" ü", NewId());
+        await using IReleaseWatch watch = await store.WatchAsync(key, CancellationToken.None);
         await TakeAsync(store, key, id);
         await ReleaseAsync(store, key, id);
         // Our own probe of the subscription is on it too: a message that is no JSON ends their processes.
         string? last;
         do
         {
-            var message = (object?[])(await listener.ReadAsync())!;
+            object?[] message = (object?[])(await listener.ReadAsync())!;
             using var json = System.Text.Json.JsonDocument.Parse((string)message[2]!);
             last = json.RootElement.GetProperty("key").GetString();
         }
@@ -118,8 +123,8 @@ public sealed class InteropTests(RedisFixture redis) : RedisTests(redis), IClass
 
     private static async Task<(int Code, string Output)> EndAsync(System.Diagnostics.Process process)
     {
-        var output = process.StandardOutput.ReadToEndAsync();
-        var errors = process.StandardError.ReadToEndAsync();
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> errors = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
         return (process.ExitCode, await output + await errors);
     }

@@ -17,11 +17,13 @@ public class RedisFixture : IAsyncLifetime
 
     protected virtual Task<RedisServer> StartAsync() => RedisServer.StartAsync();
 
-    public ILockStore NewStore(RedisLockSettings? settings = null, TimeSpan? commandTimeout = null) => StoreAt(Server.Port, settings, commandTimeout);
+    public ILockStore NewStore(RedisLockSettings? settings = null, TimeSpan? commandTimeout = null) =>
+        StoreAt(Server.Port, settings, commandTimeout);
 
     public static ILockStore StoreAt(int port, RedisLockSettings? settings = null, TimeSpan? commandTimeout = null) =>
         new RedisLockProvider().CreateStore(SettingsAt(port, settings, commandTimeout));
 
     public static RedisLockSettings SettingsAt(int port, RedisLockSettings? settings = null, TimeSpan? commandTimeout = null) =>
-        (settings ?? new RedisLockSettings()) with { Host = "127.0.0.1", Port = port, CommandTimeout = commandTimeout, ConnectTimeout = commandTimeout };
+        (settings ?? new RedisLockSettings()) with { Host = "127.0.0.1", Port = port, CommandTimeout = commandTimeout,
+            ConnectTimeout = commandTimeout };
 }

@@ -93,7 +93,8 @@ public sealed class RedisProxy : IAsyncDisposable
             await server.ConnectAsync(IPAddress.Loopback, _target, _stopping.Token);
             // Who closes first closes both.
             await FirstAsync(
-                PumpAsync(client.GetStream(), server.GetStream(), answers: false), PumpAsync(server.GetStream(), client.GetStream(), answers: true));
+                PumpAsync(client.GetStream(), server.GetStream(), answers: false),
+                PumpAsync(server.GetStream(), client.GetStream(), answers: true));
         }
     }
 
@@ -107,7 +108,11 @@ public sealed class RedisProxy : IAsyncDisposable
             byte[] buffer = new byte[64 * 1024];
             int read;
             while ((read = await from.ReadAsync(buffer, _stopping.Token)) > 0)
-                pieces.Writer.TryWrite((TimeProvider.System.GetTimestamp() + (long)(Delay.TotalSeconds * TimeProvider.System.TimestampFrequency), buffer[..read]));
+            {
+                long delay = (long)(Delay.TotalSeconds * TimeProvider.System.TimestampFrequency);
+                pieces.Writer.TryWrite((TimeProvider.System.GetTimestamp() + delay, buffer[..read]));
+            }
+
             pieces.Writer.TryComplete();
             // What is on its way still arrives.
             await pieces.Reader.Completion;
@@ -118,7 +123,8 @@ public sealed class RedisProxy : IAsyncDisposable
             bool swallowed = false;
             await foreach ((long due, byte[]? bytes) in pieces.Reader.ReadAllAsync(_stopping.Token))
             {
-                TimeSpan left = TimeSpan.FromSeconds((double)(due - TimeProvider.System.GetTimestamp()) / TimeProvider.System.TimestampFrequency);
+                TimeSpan left = TimeSpan.FromSeconds(
+                    (double)(due - TimeProvider.System.GetTimestamp()) / TimeProvider.System.TimestampFrequency);
                 if (left > TimeSpan.Zero)
                     await Task.Delay(left, _stopping.Token);
                 await PassAsync();
@@ -131,7 +137,8 @@ public sealed class RedisProxy : IAsyncDisposable
                 // No network loses a piece and delivers the next: this connection is over.
                 if (swallowed)
                     return;
-                byte[] passed = answers && Rewrite is { } rewrite ? System.Text.Encoding.Latin1.GetBytes(rewrite(System.Text.Encoding.Latin1.GetString(bytes))) : bytes;
+                byte[] passed = answers && Rewrite is { } rewrite
+                    ? System.Text.Encoding.Latin1.GetBytes(rewrite(System.Text.Encoding.Latin1.GetString(bytes))) : bytes;
                 await to.WriteAsync(passed, _stopping.Token);
             }
         }

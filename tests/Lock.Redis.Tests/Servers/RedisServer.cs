@@ -6,7 +6,8 @@ using System.Text;
 
 namespace Locking.Testing;
 
-/// <summary>A real Redis server of a test's own: a free port, a temporary directory, no persistence. Killed and removed at the end.</summary>
+/// <summary>A real Redis server of a test's own: a free port, a temporary directory, no persistence. Killed and removed at the
+/// end.</summary>
 /// <remarks><c>LOCK_TEST_REDIS_SERVER</c> names another binary (Valkey, an older Redis). Without any the tests fail, and say so.</remarks>
 public sealed class RedisServer : IAsyncDisposable
 {
@@ -67,8 +68,10 @@ public sealed class RedisServer : IAsyncDisposable
     /// <param name="untilLoaded">Whether to wait until it has loaded its data, or only until it answers.</param>
     public async Task StartAgainAsync(bool untilLoaded = true)
     {
-        ProcessStartInfo start = new ProcessStartInfo(_binary) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _directory };
-        foreach (string argument in (string[])[.. _program, "--port", $"{Port}", "--bind", "127.0.0.1", "--daemonize", "no", "--save", "", .. _arguments])
+        ProcessStartInfo start =
+            new ProcessStartInfo(_binary) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _directory };
+        foreach (string argument in (string[])[.. _program, "--port", $"{Port}", "--bind", "127.0.0.1", "--daemonize", "no", "--save", "",
+            .. _arguments])
             start.ArgumentList.Add(argument);
         try
         {
@@ -77,7 +80,8 @@ public sealed class RedisServer : IAsyncDisposable
         catch (System.ComponentModel.Win32Exception exception)
         {
             throw new FileNotFoundException(
-                $"These tests need a Redis server: '{_binary}' could not be started. Install redis-server (Debian: apt install redis-server), " +
+                $"These tests need a Redis server: '{_binary}' could not be started. "
+                + "Install redis-server (Debian: apt install redis-server), " +
                 "or name a binary in LOCK_TEST_REDIS_SERVER.", _binary, exception);
         }
 

@@ -15,7 +15,7 @@ public abstract class RedisTests(RedisFixture redis) : IAsyncLifetime
 
     public virtual async Task DisposeAsync()
     {
-        while (_made.TryPop(out var made))
+        while (_made.TryPop(out IAsyncDisposable? made))
             await made.DisposeAsync();
     }
 
@@ -41,7 +41,7 @@ public abstract class RedisTests(RedisFixture redis) : IAsyncLifetime
 
     protected static async Task<long> TakeAsync(ILockStore store, string key, string id, TimeSpan? ttl = null)
     {
-        var reply = await AskAsync(store, key, id, ttl);
+        AcquireReply reply = await AskAsync(store, key, id, ttl);
         Assert.True(reply.IsGranted, "expected to be granted the lock");
         return reply.FencingToken!.Value;
     }
@@ -49,7 +49,7 @@ public abstract class RedisTests(RedisFixture redis) : IAsyncLifetime
     /// <summary>The server learns the scripts, so that steps which are sent right behind each other are done in that order.</summary>
     protected static async Task LearnAsync(RedisLockStore store)
     {
-        var (key, id) = (NewKey(), NewId());
+        (string key, string id) = (NewKey(), NewId());
         await TakeAsync(store, key, id);
         await store.GetAsync(key, CancellationToken.None);
         await ReleaseAsync(store, key, id);
@@ -66,7 +66,8 @@ public abstract class RedisTests(RedisFixture redis) : IAsyncLifetime
         "EVAL", @"local line = redis.call('keys', ARGV[1] .. '\255l*')[1] return line and redis.call('zcard', line) or 0", "0", key))!;
 
     /// <summary>The id in a record; null when there is none.</summary>
-    internal static async Task<string?> HolderAsync(RedisServer server, string record) => (await server.CommandAsync("GET", record) as string)?.Split(' ')[0];
+    internal static async Task<string?> HolderAsync(RedisServer server, string record) =>
+        (await server.CommandAsync("GET", record) as string)?.Split(' ')[0];
 
     protected Task<object?> CommandAsync(params string[] words) => Server.CommandAsync(words);
 

@@ -20,10 +20,11 @@ public sealed class SentinelServer : IAsyncDisposable
     public static async Task<SentinelServer> StartAsync(int? master = null)
     {
         var sentinel = new SentinelServer();
-        var file = Path.Combine(sentinel._directory, "sentinel.conf");
-        await File.WriteAllTextAsync(file, $"port {sentinel.Port}\nbind 127.0.0.1\nsentinel monitor mymaster 127.0.0.1 {master ?? RedisServer.FreePort()} 1\n" +
+        string file = Path.Combine(sentinel._directory, "sentinel.conf");
+        await File.WriteAllTextAsync(file,
+            $"port {sentinel.Port}\nbind 127.0.0.1\nsentinel monitor mymaster 127.0.0.1 {master ?? RedisServer.FreePort()} 1\n" +
             "sentinel down-after-milliseconds mymaster 1500\nsentinel failover-timeout mymaster 5000\n");
-        var binary = Environment.GetEnvironmentVariable("LOCK_TEST_REDIS_SERVER") ?? "redis-server";
+        string binary = Environment.GetEnvironmentVariable("LOCK_TEST_REDIS_SERVER") ?? "redis-server";
         sentinel._process = Process.Start(
             new ProcessStartInfo(binary, [file, "--sentinel"]) { RedirectStandardOutput = true, WorkingDirectory = sentinel._directory })!;
         sentinel._process.BeginOutputReadLine();
@@ -34,7 +35,7 @@ public sealed class SentinelServer : IAsyncDisposable
     /// <summary>Runs one command.</summary>
     public async Task<object?> CommandAsync(params string[] words)
     {
-        await using var raw = await RawRedis.ConnectAsync(Port, password: null);
+        await using RawRedis raw = await RawRedis.ConnectAsync(Port, password: null);
         return await raw.CommandAsync(words);
     }
 
@@ -54,7 +55,7 @@ public sealed class SentinelServer : IAsyncDisposable
     {
         try
         {
-            await using var raw = await RawRedis.ConnectAsync(Port, password: null);
+            await using RawRedis raw = await RawRedis.ConnectAsync(Port, password: null);
             return await raw.CommandAsync("PING") is "PONG";
         }
         catch (Exception exception) when (exception is SocketException or IOException)

@@ -3,7 +3,8 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Locking.Testing;
 
-/// <summary>A Redis server that speaks TLS on one port, and plainly on another, with a certificate for <c>localhost</c> of an authority of its own.</summary>
+/// <summary>A Redis server that speaks TLS on one port, and plainly on another, with a certificate for <c>localhost</c> of an authority of
+/// its own.</summary>
 public sealed class TlsServer : IAsyncDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("lock-tls-").FullName;
@@ -51,7 +52,7 @@ public sealed class TlsServer : IAsyncDisposable
 
     private void WriteCertificates()
     {
-        var (from, to) = (DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
+        (DateTimeOffset from, DateTimeOffset to) = (DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
         using var authorityKey = RSA.Create(2048);
         var authority = new CertificateRequest("CN=Authority of a test", authorityKey, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
         authority.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
@@ -59,7 +60,7 @@ public sealed class TlsServer : IAsyncDisposable
 
         using var clientKey = RSA.Create(2048);
         var client = new CertificateRequest("CN=client", clientKey, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
-        using var clientCertificate = client.Create(Authority, from, to, [5, 6, 7, 8]);
+        using X509Certificate2 clientCertificate = client.Create(Authority, from, to, [5, 6, 7, 8]);
         File.WriteAllText(At("client.pem"), clientCertificate.ExportCertificatePem());
         File.WriteAllText(At("client.key"), clientKey.ExportPkcs8PrivateKeyPem());
 
@@ -68,7 +69,7 @@ public sealed class TlsServer : IAsyncDisposable
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName("localhost");
         request.CertificateExtensions.Add(names.Build());
-        using var certificate = request.Create(Authority, from, to, [1, 2, 3, 4]);
+        using X509Certificate2 certificate = request.Create(Authority, from, to, [1, 2, 3, 4]);
         File.WriteAllText(AuthorityFile, Authority.ExportCertificatePem());
         File.WriteAllText(At("server.pem"), certificate.ExportCertificatePem());
         File.WriteAllText(At("server.key"), key.ExportPkcs8PrivateKeyPem());

@@ -23,7 +23,7 @@ public class ToldClient : DispatchProxy
         _tell(targetMethod!.Name, args ?? []);
         try
         {
-            var result = targetMethod.Invoke(_inner, args);
+            object? result = targetMethod.Invoke(_inner, args);
             _done?.Invoke(targetMethod.Name, args ?? [], result);
             return result is ISubscriber subscriber ? Wrap(subscriber, _tell, _done) : result;
         }
@@ -37,7 +37,7 @@ public class ToldClient : DispatchProxy
     private static T Wrap<T>(T inner, Action<string, object?[]> tell, Action<string, object?[], object?>? done)
         where T : class
     {
-        var proxy = Create<T, ToldClient>();
+        T proxy = Create<T, ToldClient>();
         var told = (ToldClient)(object)proxy;
         (told._inner, told._tell, told._done) = (inner, tell, done);
         return proxy;

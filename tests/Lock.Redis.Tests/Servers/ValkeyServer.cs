@@ -4,7 +4,8 @@ using System.Runtime.CompilerServices;
 namespace Locking.Testing;
 
 /// <summary>A real Valkey server of a test's own.</summary>
-/// <remarks><c>LOCK_TEST_VALKEY_SERVER</c> names a binary; else <c>eng/valkey.sh</c> finds one. Without any the tests fail, and say so.</remarks>
+/// <remarks><c>LOCK_TEST_VALKEY_SERVER</c> names a binary; else <c>eng/valkey.sh</c> finds one. Without any the tests fail, and say
+/// so.</remarks>
 public static class ValkeyServer
 {
     private static readonly Lazy<string> s_binary = new(Find);
@@ -16,7 +17,8 @@ public static class ValkeyServer
         if (Environment.GetEnvironmentVariable("LOCK_TEST_VALKEY_SERVER") is { Length: > 0 } named)
             return named;
         using Process find = Process.Start(
-            new ProcessStartInfo(Path.Combine(Here(), "..", "..", "..", "eng", "valkey.sh")) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            new ProcessStartInfo(Path.Combine(Here(), "..", "..", "..", "eng", "valkey.sh")) { RedirectStandardOutput = true,
+                RedirectStandardError = true })!;
         Task<string> errors = find.StandardError.ReadToEndAsync();
         string binary = find.StandardOutput.ReadToEnd().Trim();
         find.WaitForExit();

@@ -5,9 +5,9 @@ public sealed class NightlyReport(ILock locks)
 {
     public async Task RunAsync(Func<int, CancellationToken, Task> writePageAsync, CancellationToken stop = default)
     {
-        await using var handle = await locks.LockAsync("nightly-report", TimeSpan.FromMinutes(5), stop);
+        await using ILockHandle handle = await locks.LockAsync("nightly-report", TimeSpan.FromMinutes(5), stop);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(stop, handle.LostToken);
-        for (var page = 1; page <= 3; page++)
+        for (int page = 1; page <= 3; page++)
             await writePageAsync(page, both.Token);
         handle.ThrowIfLost();
     }

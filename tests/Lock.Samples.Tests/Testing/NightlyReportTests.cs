@@ -10,7 +10,7 @@ public sealed class NightlyReportTests : IAsyncDisposable
 
     public NightlyReportTests()
     {
-        var context = LockProviderContext.Default with { TimeProvider = _time };
+        LockProviderContext context = LockProviderContext.Default with { TimeProvider = _time };
         _locks = Lock.Create(new LockConfig { Type = "inMemory", LockOptions = new LockOptions { AutoRenew = false } }, context: context);
         _report = new NightlyReport(_locks);
     }
@@ -20,7 +20,7 @@ public sealed class NightlyReportTests : IAsyncDisposable
     [Fact]
     public async Task It_stops_when_its_lease_runs_out()
     {
-        var pages = 0;
+        int pages = 0;
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _report.RunAsync(async (_, stop) =>
         {
             pages++;
@@ -33,7 +33,7 @@ public sealed class NightlyReportTests : IAsyncDisposable
     [Fact]
     public async Task It_stops_when_the_lock_is_taken_away()
     {
-        var pages = 0;
+        int pages = 0;
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _report.RunAsync(async (_, stop) =>
         {
             pages++;
@@ -46,7 +46,7 @@ public sealed class NightlyReportTests : IAsyncDisposable
     [Fact]
     public async Task It_does_not_call_the_report_done_when_the_lock_was_lost_at_the_last_page()
     {
-        var lost = await Assert.ThrowsAsync<LockLostException>(() => _report.RunAsync(async (page, _) =>
+        LockLostException lost = await Assert.ThrowsAsync<LockLostException>(() => _report.RunAsync(async (page, _) =>
         {
             if (page == 3)
                 await _locks.ForceUnlockAsync("nightly-report");
@@ -57,8 +57,8 @@ public sealed class NightlyReportTests : IAsyncDisposable
     [Fact]
     public async Task It_waits_its_turn_for_five_minutes()
     {
-        await using var other = await _locks.LockAsync("nightly-report", new LockOptions { Ttl = TimeSpan.FromHours(1) });
-        var run = _report.RunAsync((_, _) => Task.CompletedTask);
+        await using ILockHandle other = await _locks.LockAsync("nightly-report", new LockOptions { Ttl = TimeSpan.FromHours(1) });
+        Task run = _report.RunAsync((_, _) => Task.CompletedTask);
         _time.Advance(TimeSpan.FromMinutes(4));
         Assert.False(run.IsCompleted);
         _time.Advance(TimeSpan.FromMinutes(1));

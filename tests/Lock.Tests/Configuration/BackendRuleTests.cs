@@ -25,9 +25,9 @@ public sealed class BackendRuleTests
               "format": "native"
             }
             """;
-        var json = $$"""{"type":"{{type}}",{{connection}}{{(connection.Length > 0 ? "," : "")}}{{Rest}}}""";
+        string json = $$"""{"type":"{{type}}",{{connection}}{{(connection.Length > 0 ? "," : "")}}{{Rest}}}""";
 
-        var config = await CapturingProvider.ResolveAsync(json);
+        LockConfig config = await CapturingProvider.ResolveAsync(json);
 
         Assert.Equal(type, config.Type);
         Assert.Equal(LockConfig.Parse(json).LockOptions, config.LockOptions);
@@ -59,7 +59,7 @@ public sealed class BackendRuleTests
     [InlineData("broker", "\"keyPrefix\":\"p\"", "lockOptions.keyPrefix", "Use namespace")]
     public void What_a_backend_cannot_give_is_an_error_that_says_who_can(string type, string option, string path, string part)
     {
-        var problem = Refused($$$"""{"type":"{{{type}}}",{{{Endpoints(type)}}}"lockOptions":{{{{option}}}}}""");
+        LockConfigException problem = Refused($$$"""{"type":"{{{type}}}",{{{Endpoints(type)}}}"lockOptions":{{{{option}}}}}""");
 
         Assert.Equal(path, problem.Path);
         Assert.Contains(part, problem.Message, StringComparison.Ordinal);
@@ -85,7 +85,7 @@ public sealed class BackendRuleTests
     [InlineData("redLock", "\"endpoints\":[{\"host\":\"a\",\"url\":\"redis://h\"}]", "connection.endpoints[0]", "more than once")]
     public void A_connection_that_is_not_the_backends_is_an_error(string type, string connection, string path, string part)
     {
-        var problem = Refused($$$"""{"type":"{{{type}}}","connection":{{{{connection}}}}}""");
+        LockConfigException problem = Refused($$$"""{"type":"{{{type}}}","connection":{{{{connection}}}}}""");
 
         Assert.Equal(path, problem.Path);
         Assert.Contains(part, problem.Message, StringComparison.Ordinal);
@@ -95,7 +95,7 @@ public sealed class BackendRuleTests
     [Fact]
     public async Task In_memory_ignores_a_connection_when_it_is_asked_for()
     {
-        var config = await CapturingProvider.ResolveAsync("""{"type":"inMemory","connection":{"host":"h","password":"p"}}""");
+        LockConfig config = await CapturingProvider.ResolveAsync("""{"type":"inMemory","connection":{"host":"h","password":"p"}}""");
 
         Assert.Equal(new LockSettings(), config.Connection);
     }
@@ -103,7 +103,7 @@ public sealed class BackendRuleTests
     [Fact]
     public void A_connection_without_a_type_is_an_error_and_not_in_memory()
     {
-        var problem = Refused("""{"connection":{"host":"h"}}""");
+        LockConfigException problem = Refused("""{"connection":{"host":"h"}}""");
 
         Assert.Equal("type", problem.Path);
         Assert.Contains("No backend is chosen", problem.Message, StringComparison.Ordinal);
@@ -119,7 +119,7 @@ public sealed class BackendRuleTests
     [InlineData("redis", "host:port", "is not a host", "a host name or an address")]
     public void A_host_is_a_host_and_nothing_else(string type, string host, string problem, string allowed)
     {
-        var refused = Refused($$$"""{"type":"{{{type}}}","connection":{"host":"{{{host}}}"}}""");
+        LockConfigException refused = Refused($$$"""{"type":"{{{type}}}","connection":{"host":"{{{host}}}"}}""");
 
         Assert.Equal("connection.host", refused.Path);
         Assert.Contains($"\"{host}\" {problem}", refused.Message, StringComparison.Ordinal);
@@ -139,7 +139,7 @@ public sealed class BackendRuleTests
     [Fact]
     public void A_host_with_a_password_is_not_shown_and_one_of_an_endpoint_is_named()
     {
-        var refused = Refused("""{"type":"redLock","connection":{"endpoints":[{"host":"a"},{"host":"me:hunter2@b"}]}}""");
+        LockConfigException refused = Refused("""{"type":"redLock","connection":{"endpoints":[{"host":"a"},{"host":"me:hunter2@b"}]}}""");
 
         Assert.Equal("connection.endpoints[1].host", refused.Path);
         Assert.DoesNotContain("hunter2", refused.ToString(), StringComparison.Ordinal);
@@ -152,7 +152,7 @@ public sealed class BackendRuleTests
     [Fact]
     public void A_quorum_refuses_locks_without_expiry()
     {
-        var problem = Refused($$$"""{"type":"redLock",{{{Endpoints("redLock")}}}"lockOptions":{"ttl":null}}""");
+        LockConfigException problem = Refused($$$"""{"type":"redLock",{{{Endpoints("redLock")}}}"lockOptions":{"ttl":null}}""");
 
         Assert.Equal("lockOptions.ttl", problem.Path);
         Assert.Contains("must be a time for redLock", problem.Message, StringComparison.Ordinal);
@@ -165,14 +165,14 @@ public sealed class BackendRuleTests
     [InlineData(4, false)]
     public async Task A_quorum_is_a_majority_at_least(int quorum, bool allowed)
     {
-        var json = $$$"""{"type":"redLock",{{{Endpoints("redLock")}}}"lockOptions":{"quorum":{{{quorum}}}}}""";
+        string json = $$$"""{"type":"redLock",{{{Endpoints("redLock")}}}"lockOptions":{"quorum":{{{quorum}}}}}""";
         if (allowed)
         {
             Assert.Equal(quorum, (await CapturingProvider.ResolveAsync(json)).StoreOptions!["quorum"]);
             return;
         }
 
-        var problem = Refused(json);
+        LockConfigException problem = Refused(json);
         Assert.Equal("lockOptions.quorum", problem.Path);
         Assert.Contains("2 to 3 with 3 endpoints", problem.Message, StringComparison.Ordinal);
     }
@@ -183,7 +183,7 @@ public sealed class BackendRuleTests
     [InlineData("""{"type":"inMemory","preset":"live-mutex","lockOptions":{"renewInterval":2001}}""", "1 to 2000")]
     public void Renewals_come_at_least_twice_per_ttl(string json, string part)
     {
-        var problem = Refused(json);
+        LockConfigException problem = Refused(json);
 
         Assert.Equal("lockOptions.renewInterval", problem.Path);
         Assert.Contains(part, problem.Message, StringComparison.Ordinal);
@@ -193,13 +193,13 @@ public sealed class BackendRuleTests
     [Fact]
     public async Task What_is_said_once_for_all_endpoints_stays_where_it_was_said()
     {
-        var config = await CapturingProvider.ResolveAsync(
+        LockConfig config = await CapturingProvider.ResolveAsync(
             """
             {"type":"redLock","connection":{"password":"p","username":"u","tls":true,"commandTimeout":100,
               "endpoints":[{"host":"a"},{"host":"b","password":"own","tls":false},{"url":"redis://x:y@c"},{"url":"d,password=q"}]}}
             """);
 
-        var connection = config.Connection!;
+        LockSettings connection = config.Connection!;
         Assert.Equal(("u", "p", true, TimeSpan.FromMilliseconds(100)),
             (connection["username"], connection["password"], connection["tls"], connection["commandTimeout"]));
         Assert.Equal(
@@ -248,7 +248,7 @@ public sealed class BackendRuleTests
     [InlineData("""{"type":"library","lockOptions":{"fair":true}}""", "lockOptions.fair", "library does not have this; redis has.")]
     public void Errors_of_somebody_elses_type_are_made_of_its_table(string json, string path, string says)
     {
-        var problem = Assert.Throws<LockConfigException>(
+        LockConfigException problem = Assert.Throws<LockConfigException>(
             () => Lock.Create(json, providers: [new CapturingProvider("library", TheirSettings.Table)]));
 
         Assert.Equal(path, problem.Path);

@@ -69,7 +69,7 @@ public sealed class ConfigErrorTests
     [InlineData("5", "", "", "a configuration is an object")]
     public void A_bad_value_names_its_path_the_value_and_what_is_allowed(string json, string path, string value, string allowed)
     {
-        var problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
 
         Assert.Equal(path, problem.Path);
         Assert.StartsWith(path, problem.Message, StringComparison.Ordinal);
@@ -86,7 +86,7 @@ public sealed class ConfigErrorTests
     [InlineData("{\"namespace\":\"é\",\n\"type\":nul", 28)]
     public void Json_that_was_cut_off_is_said_to_end_early_whatever_it_was_about(string json, int position)
     {
-        var problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
 
         Assert.Equal("", problem.Path);
         Assert.StartsWith($"The JSON ended early, at position {position} (line ", problem.Message, StringComparison.Ordinal);
@@ -98,7 +98,7 @@ public sealed class ConfigErrorTests
     [InlineData("""{"type":"redis"} tail""", "")]
     public void Json_that_is_wrong_before_its_end_is_said_to_be_wrong_there(string json, string path)
     {
-        var problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
 
         Assert.Equal(path, problem.Path);
         Assert.Contains("The text is not JSON: line 1, byte ", problem.Message, StringComparison.Ordinal);
@@ -133,7 +133,7 @@ public sealed class ConfigErrorTests
     [InlineData("""{"connection":{"endpoints":[{"prot":1}]}}""", "connection.endpoints[0].prot", "Did you mean port?")]
     public void An_unknown_name_is_an_error_with_a_suggestion(string json, string path, string suggestion)
     {
-        var problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
 
         Assert.Equal(path, problem.Path);
         Assert.Contains(suggestion, problem.Message, StringComparison.Ordinal);
@@ -142,7 +142,7 @@ public sealed class ConfigErrorTests
     [Fact]
     public void A_name_like_no_other_gets_the_list_without_a_suggestion()
     {
-        var problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse("""{"lockOptions":{"banana":1}}"""));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse("""{"lockOptions":{"banana":1}}"""));
 
         Assert.DoesNotContain("Did you mean", problem.Message, StringComparison.Ordinal);
         Assert.Contains("ttl, timeoutMillis, autoRenew", problem.Message, StringComparison.Ordinal);
@@ -163,7 +163,7 @@ public sealed class ConfigErrorTests
         "lockConfig.connection.url")]
     public void A_setting_said_twice_differently_is_an_error(string json, string path, string other)
     {
-        var problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
 
         Assert.Equal(path, problem.Path);
         Assert.Contains($"says the same as {other}, differently", problem.Message, StringComparison.Ordinal);
@@ -180,7 +180,7 @@ public sealed class ConfigErrorTests
     [InlineData("""{"lockOptions":{"ttl":1,"TTL":2}}""", "lockOptions.TTL")]
     public void A_name_written_twice_in_one_object_is_an_error(string json, string path)
     {
-        var problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
 
         Assert.Equal(path, problem.Path);
         Assert.Contains("written twice", problem.Message, StringComparison.Ordinal);
@@ -191,7 +191,7 @@ public sealed class ConfigErrorTests
     [InlineData("""{"lockConfig":{},"lockOptions":{}}""", "lockOptions")]
     public void Beside_the_inner_object_only_the_namespace_can_stand(string json, string path)
     {
-        var problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
 
         Assert.Equal(path, problem.Path);
         Assert.Contains("only namespace can", problem.Message, StringComparison.Ordinal);
@@ -208,7 +208,7 @@ public sealed class ConfigErrorTests
     [InlineData("""{"namespace":"\ud800"}""", "namespace", "surrogate")]
     public void Text_that_is_not_json_says_where(string json, string path, string part)
     {
-        var problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
 
         Assert.Equal(path, problem.Path);
         Assert.Contains(part, problem.Message, StringComparison.Ordinal);
@@ -221,7 +221,7 @@ public sealed class ConfigErrorTests
     [Fact]
     public void A_long_value_is_shortened()
     {
-        var problem = Assert.Throws<LockConfigException>(
+        LockConfigException problem = Assert.Throws<LockConfigException>(
             () => LockConfig.Parse($$$"""{"lockOptions":{"wait":"{{{new string('x', 5000)}}}"}}"""));
 
         Assert.True(problem.Message.Length < 300, problem.Message);

@@ -30,7 +30,7 @@ public sealed class IConfigurationTests
     [Fact]
     public void Environment_variables_are_strings_and_arrive_with_their_types()
     {
-        var read = LockConfig.FromConfiguration(From(
+        LockConfig read = LockConfig.FromConfiguration(From(
             ("Lock:type", "Redis"),
             ("Lock:connection:port", "6380"),
             ("Lock:connection:tls", "True"),
@@ -58,9 +58,9 @@ public sealed class IConfigurationTests
     [Fact]
     public void The_section_itself_and_the_wrapper_are_read_too()
     {
-        var configuration = From(("Mine:namespace", "app"), ("Mine:lockConfig:type", "broker"));
+        IConfigurationRoot configuration = From(("Mine:namespace", "app"), ("Mine:lockConfig:type", "broker"));
 
-        var read = LockConfig.FromConfiguration(configuration.GetSection("Mine"))!;
+        LockConfig read = LockConfig.FromConfiguration(configuration.GetSection("Mine"))!;
 
         Assert.Equal(("broker", "app"), (read.Type, read.Namespace));
         Assert.Null(LockConfig.FromConfiguration(configuration));
@@ -80,7 +80,7 @@ public sealed class IConfigurationTests
     [InlineData("connection:endpoints", "hunter2", "connection.endpoints", "hidden")]
     public void An_error_has_the_same_path_and_names_the_section(string key, string value, string path, string part)
     {
-        var problem = Assert.Throws<LockConfigException>(() => LockConfig.FromConfiguration(From(($"Lock:{key}", value))));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => LockConfig.FromConfiguration(From(($"Lock:{key}", value))));
 
         Assert.Equal(path, problem.Path);
         Assert.Contains(part, problem.Message, StringComparison.Ordinal);
@@ -90,7 +90,7 @@ public sealed class IConfigurationTests
     [Fact]
     public void A_name_and_its_alias_from_two_sources_must_agree()
     {
-        var problem = Assert.Throws<LockConfigException>(
+        LockConfigException problem = Assert.Throws<LockConfigException>(
             () => LockConfig.FromConfiguration(From(("Lock:lockOptions:ttl", "1s"), ("Lock:lockOptions:timeoutMillis", "2000"))));
 
         Assert.Contains("differently", problem.Message, StringComparison.Ordinal);

@@ -94,7 +94,7 @@ public sealed class JsonReadingTests
     [Fact]
     public void Every_connection_setting_arrives()
     {
-        var connection = LockConfig.Parse(
+        LockSettings connection = LockConfig.Parse(
             """
             {"connection": {
               "host": "h", "port": 1, "path": "/p", "url": "redis://u", "username": "n", "password": "w", "tls": true, "db": 2,
@@ -105,7 +105,7 @@ public sealed class JsonReadingTests
             }}
             """).Connection!;
 
-        var endpoints = Assert.IsAssignableFrom<IReadOnlyList<LockSettings>>(connection["endpoints"]);
+        IReadOnlyList<LockSettings> endpoints = Assert.IsAssignableFrom<IReadOnlyList<LockSettings>>(connection["endpoints"]);
         Assert.Equal([new LockSettings { ["host"] = "a" }, new LockSettings { ["host"] = "b", ["port"] = 7 }], endpoints);
         Assert.Equal(
             new LockSettings
@@ -136,7 +136,8 @@ public sealed class JsonReadingTests
                 ["keyFile"] = "/key",
             },
             connection);
-        var known = BuiltInProviders.All.SelectMany(provider => provider.Settings.Rows).Where(row => row.Place == SettingPlace.Connection);
+        IEnumerable<Setting> known =
+            BuiltInProviders.All.SelectMany(provider => provider.Settings.Rows).Where(row => row.Place == SettingPlace.Connection);
         Assert.All(known, row => Assert.NotNull(connection[row.Name]));
     }
 
@@ -162,9 +163,9 @@ public sealed class JsonReadingTests
     [InlineData("failAfterMillis")]
     public void Null_and_minus_one_are_never_and_for_ever(string name)
     {
-        foreach (var value in (string[])["null", "-1"])
+        foreach (string value in (string[])["null", "-1"])
         {
-            var options = LockConfig.Parse($$$"""{"lockOptions":{"{{{name}}}":{{{value}}}}}""").LockOptions!;
+            LockOptions options = LockConfig.Parse($$$"""{"lockOptions":{"{{{name}}}":{{{value}}}}}""").LockOptions!;
             Assert.Equal(Timeout.InfiniteTimeSpan, name is "ttl" or "timeoutMillis" ? options.Ttl : options.WaitTimeout);
         }
     }
@@ -172,7 +173,7 @@ public sealed class JsonReadingTests
     [Fact]
     public void Null_is_no_limit_of_the_hold_the_wait_timeout_alone_and_a_majority()
     {
-        var options = LockConfig.Parse("""{"lockOptions":{"maxHold":null,"retryCount":null,"quorum":null,"owner":null}}""").LockOptions!;
+        LockOptions options = LockConfig.Parse("""{"lockOptions":{"maxHold":null,"retryCount":null,"quorum":null,"owner":null}}""").LockOptions!;
 
         Assert.Equal(new LockOptions { MaxHold = Timeout.InfiniteTimeSpan }, options);
     }

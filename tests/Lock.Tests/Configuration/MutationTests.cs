@@ -25,11 +25,11 @@ public sealed class MutationTests
     {
         const int Seed = 20261122;
         var random = new Random(Seed);
-        var refused = 0;
+        int refused = 0;
         await CapturingProvider.ResolveAsync(Sample);
-        for (var i = 0; i < 10_000; i++)
+        for (int i = 0; i < 10_000; i++)
         {
-            var text = Mutate(random);
+            string text = Mutate(random);
             try
             {
                 var config = LockConfig.Parse(text);
@@ -49,9 +49,9 @@ public sealed class MutationTests
     private static string Mutate(Random random)
     {
         var text = new StringBuilder(Sample);
-        for (var count = random.Next(1, 4); count > 0; count--)
+        for (int count = random.Next(1, 4); count > 0; count--)
         {
-            var at = random.Next(text.Length);
+            int at = random.Next(text.Length);
             switch (random.Next(8))
             {
                 case 0:
@@ -72,9 +72,9 @@ public sealed class MutationTests
     /// <summary>Puts another value behind the next colon, so that most mutations are JSON still.</summary>
     private static void ReplaceValue(Random random, StringBuilder text, int from)
     {
-        var all = text.ToString();
-        var colon = all.IndexOf("\":", from, StringComparison.Ordinal);
-        var end = colon < 0 ? -1 : all.IndexOfAny([',', '}', ']'], colon);
+        string all = text.ToString();
+        int colon = all.IndexOf("\":", from, StringComparison.Ordinal);
+        int end = colon < 0 ? -1 : all.IndexOfAny([',', '}', ']'], colon);
         if (end > 0)
             text.Remove(colon + 2, end - colon - 2).Insert(colon + 2, s_pieces[random.Next(s_pieces.Length)]);
     }

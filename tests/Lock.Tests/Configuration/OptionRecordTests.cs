@@ -42,9 +42,10 @@ public sealed class OptionRecordTests
     public void No_name_has_two_meanings()
     {
         AssertDistinct(OptionSettings.All.Concat(WaitingAliases.InOptions).SelectMany(setting => setting.Names));
-        foreach (var provider in BuiltInProviders.All)
+        foreach (ILockProvider provider in BuiltInProviders.All)
         {
-            var options = provider.Settings.Rows.Where(row => row.Place == SettingPlace.LockOptions).Concat(OptionSettings.All)
+            IEnumerable<Setting> options =
+                provider.Settings.Rows.Where(row => row.Place == SettingPlace.LockOptions).Concat(OptionSettings.All)
                 .Concat(WaitingAliases.InOptions);
             AssertDistinct(options.SelectMany(row => row.Names));
             AssertDistinct(provider.Settings.Rows.Where(row => row.Place == SettingPlace.Connection).SelectMany(row => row.Names));

@@ -6,7 +6,7 @@ public sealed class PresetTests
     [Fact]
     public async Task Kuzzle_is_5_s_never_renewed_waiting_for_ever_every_200_ms()
     {
-        var config = await CapturingProvider.ResolveAsync("""{"type":"redis","preset":"kuzzle"}""");
+        LockConfig config = await CapturingProvider.ResolveAsync("""{"type":"redis","preset":"kuzzle"}""");
 
         Assert.Equal(
             new LockOptions { Ttl = Ms(5000), AutoRenew = false, WaitTimeout = Timeout.InfiniteTimeSpan, RetryDelay = Ms(200),
@@ -20,7 +20,7 @@ public sealed class PresetTests
     [InlineData("inMemory", 100, 0)]
     public async Task Leverege_is_one_attempt_with_the_delays_of_its_two_backends(string type, int delay, int jitter)
     {
-        var config = await CapturingProvider.ResolveAsync($$$"""{"type":"{{{type}}}","preset":"Leverege"}""");
+        LockConfig config = await CapturingProvider.ResolveAsync($$$"""{"type":"{{{type}}}","preset":"Leverege"}""");
 
         Assert.Equal(
             new LockOptions
@@ -35,7 +35,7 @@ public sealed class PresetTests
     [Fact]
     public async Task Live_mutex_is_the_broker_and_three_requests_of_3_s()
     {
-        var config = await CapturingProvider.ResolveAsync("""{"preset":"live-mutex"}""");
+        LockConfig config = await CapturingProvider.ResolveAsync("""{"preset":"live-mutex"}""");
 
         Assert.Equal("broker", config.Type);
         Assert.Equal(new LockSettings { ["port"] = 6970, ["noDelay"] = true }, config.Connection);
@@ -57,7 +57,7 @@ public sealed class PresetTests
     [InlineData("""{"waitTimeout":700}""", 700, 3000)]
     public async Task Live_mutex_waits_for_so_many_requests_of_so_much_time(string options, int wait, int delay)
     {
-        var config = await CapturingProvider.ResolveAsync($$$"""{"preset":"live-mutex","lockOptions":{{{options}}}}""");
+        LockConfig config = await CapturingProvider.ResolveAsync($$$"""{"preset":"live-mutex","lockOptions":{{{options}}}}""");
 
         Assert.Equal(Ms(wait), config.LockOptions!.WaitTimeout);
         Assert.Equal(Ms(delay), config.LockOptions.RetryDelay);
@@ -67,7 +67,7 @@ public sealed class PresetTests
     [Fact]
     public void Live_mutex_requests_and_another_wait_contradict_each_other()
     {
-        var problem = Assert.Throws<LockConfigException>(
+        LockConfigException problem = Assert.Throws<LockConfigException>(
             () => LockConfig.Parse("""{"preset":"live-mutex","lockOptions":{"maxRetries":5,"waitTimeout":1000}}"""));
 
         Assert.Contains("differently", problem.Message, StringComparison.Ordinal);
@@ -76,7 +76,7 @@ public sealed class PresetTests
     [Fact]
     public async Task Simple_redis_mutex_never_expires_and_tries_every_100_ms_in_its_own_format()
     {
-        var config = await CapturingProvider.ResolveAsync("""{"preset":"simple-redis-mutex"}""");
+        LockConfig config = await CapturingProvider.ResolveAsync("""{"preset":"simple-redis-mutex"}""");
 
         Assert.Equal("redis", config.Type);
         Assert.Equal(
@@ -95,7 +95,7 @@ public sealed class PresetTests
     [Fact]
     public async Task Dist_lock_is_30_s_never_renewed_trying_without_end_in_its_own_format()
     {
-        var config = await CapturingProvider.ResolveAsync("""{"preset":"dist-lock"}""");
+        LockConfig config = await CapturingProvider.ResolveAsync("""{"preset":"dist-lock"}""");
 
         Assert.Equal("redis", config.Type);
         Assert.Equal(
@@ -119,9 +119,9 @@ public sealed class PresetTests
     [InlineData("dist-lock")]
     public async Task A_preset_moves_to_every_backend_without_what_that_does_not_have(string preset)
     {
-        foreach (var type in (string[])["inMemory", "broker", "redis", "mongo", "somebodyElses"])
+        foreach (string type in (string[])["inMemory", "broker", "redis", "mongo", "somebodyElses"])
         {
-            var config = await CapturingProvider.ResolveAsync($$$"""{"type":"{{{type}}}","preset":"{{{preset}}}"}""");
+            LockConfig config = await CapturingProvider.ResolveAsync($$$"""{"type":"{{{type}}}","preset":"{{{preset}}}"}""");
 
             Assert.Equal(type, config.Type);
             Assert.False(config.LockOptions!.AutoRenew); // none of those systems renews
@@ -133,7 +133,7 @@ public sealed class PresetTests
     [Fact]
     public async Task What_is_set_beside_a_preset_wins()
     {
-        var config = await CapturingProvider.ResolveAsync(
+        LockConfig config = await CapturingProvider.ResolveAsync(
             """{"type":"redis","preset":"dist-lock","lockOptions":{"ttl":1000,"autoRenew":true,"keyPrefix":"mine:","format":"native"}}""");
 
         Assert.Equal(Ms(1000), config.LockOptions!.Ttl);
@@ -150,7 +150,7 @@ public sealed class PresetTests
     [InlineData("kuzzle", """{"retryCount":3}""", null, 3)]
     public async Task A_wait_beside_a_preset_replaces_its_wait_as_a_whole(string preset, string options, int? wait, int? count)
     {
-        var config = await CapturingProvider.ResolveAsync($$$"""{"type":"redis","preset":"{{{preset}}}","lockOptions":{{{options}}}}""");
+        LockConfig config = await CapturingProvider.ResolveAsync($$$"""{"type":"redis","preset":"{{{preset}}}","lockOptions":{{{options}}}}""");
 
         Assert.Equal(wait is { } ms ? Ms(ms) : null, config.LockOptions!.WaitTimeout);
         Assert.Equal(count, config.LockOptions.RetryCount);
@@ -159,7 +159,7 @@ public sealed class PresetTests
     [Fact]
     public void Auto_beside_a_preset_that_never_renews_is_an_error()
     {
-        var problem = Assert.Throws<LockConfigException>(
+        LockConfigException problem = Assert.Throws<LockConfigException>(
             () => LockConfig.Parse("""{"preset":"kuzzle","lockOptions":{"autoRenew":"auto"}}"""));
 
         Assert.Equal("lockOptions.autoRenew", problem.Path);
@@ -169,7 +169,7 @@ public sealed class PresetTests
     [Fact]
     public void A_socket_path_beside_the_live_mutex_preset_takes_no_port()
     {
-        var config = LockConfig.Parse("""{"preset":"live-mutex","connection":{"udsPath":"/tmp/s"}}""").ApplyPreset();
+        LockConfig config = LockConfig.Parse("""{"preset":"live-mutex","connection":{"udsPath":"/tmp/s"}}""").ApplyPreset();
 
         Assert.Equal(new LockSettings { ["path"] = "/tmp/s", ["noDelay"] = true }, config.Connection);
     }
@@ -177,7 +177,7 @@ public sealed class PresetTests
     [Fact]
     public void Applying_a_preset_twice_changes_nothing_more()
     {
-        var once = new LockConfig { Preset = "Dist-Lock" }.ApplyPreset();
+        LockConfig once = new LockConfig { Preset = "Dist-Lock" }.ApplyPreset();
 
         Assert.Equal("dist-lock", once.Preset);
         Assert.Equal(once, once.ApplyPreset());
@@ -187,7 +187,7 @@ public sealed class PresetTests
     [Fact]
     public void An_unknown_preset_in_code_gets_a_suggestion()
     {
-        var problem = Assert.Throws<LockConfigException>(() => Lock.Create(new LockConfig { Preset = "distlock" }));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => Lock.Create(new LockConfig { Preset = "distlock" }));
 
         Assert.Equal("preset", problem.Path);
         Assert.Contains("Did you mean dist-lock?", problem.Message, StringComparison.Ordinal);

@@ -26,7 +26,7 @@ public sealed class SecretTests
     [InlineData("hunter2")]
     public void A_secret_is_in_no_error(string json)
     {
-        var problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse(json));
 
         Assert.DoesNotContain("hunter", problem.ToString(), StringComparison.Ordinal);
     }
@@ -34,7 +34,7 @@ public sealed class SecretTests
     [Fact]
     public void A_secret_number_is_hidden_too()
     {
-        var problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse("""{"connection":{"password":123456789}}"""));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse("""{"connection":{"password":123456789}}"""));
 
         Assert.Equal("connection.password", problem.Path);
         Assert.DoesNotContain("123456789", problem.ToString(), StringComparison.Ordinal);
@@ -43,7 +43,7 @@ public sealed class SecretTests
     [Fact]
     public void A_type_that_is_an_address_does_not_show_its_password()
     {
-        var problem = Assert.Throws<LockConfigException>(() => Lock.Create("""{"type":"redis://:hunter2@h"}"""));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => Lock.Create("""{"type":"redis://:hunter2@h"}"""));
 
         Assert.DoesNotContain(Secret, problem.ToString(), StringComparison.Ordinal);
     }

@@ -37,7 +37,7 @@ public sealed class SourceTests : IDisposable
     {
         Environment.SetEnvironmentVariable(_variable, """{"lockOptions":{"ttl":0}}""");
 
-        var problem = Assert.Throws<LockConfigException>(() => LockConfig.FromEnvironment(_variable));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => LockConfig.FromEnvironment(_variable));
 
         Assert.Equal("lockOptions.ttl", problem.Path);
         Assert.StartsWith("lockOptions.ttl: 0 is out of range.", problem.Message, StringComparison.Ordinal);
@@ -59,7 +59,7 @@ public sealed class SourceTests : IDisposable
     {
         File.WriteAllText(_file, """{"tpye":"mongo"}""");
 
-        var problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse($"@{_file}"));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => LockConfig.Parse($"@{_file}"));
 
         Assert.Equal("tpye", problem.Path);
         Assert.Contains(_file, problem.Message, StringComparison.Ordinal);

@@ -21,13 +21,13 @@ public sealed class AddLockTests : IDisposable
     [Fact]
     public async Task The_section_lock_configures_one_singleton_that_is_disposed_with_the_host()
     {
-        var host = Build(builder => builder.Services.AddLock(), ("Lock:type", "mine"), ("Lock:namespace", "app"));
+        IHost host = Build(builder => builder.Services.AddLock(), ("Lock:type", "mine"), ("Lock:namespace", "app"));
 
         await host.StartAsync();
-        var locks = host.Services.GetRequiredService<ILock>();
+        ILock locks = host.Services.GetRequiredService<ILock>();
         Assert.Same(locks, host.Services.GetRequiredService<ILock>());
         Assert.Equal("app", locks.Namespace);
-        await using (var handle = await locks.LockAsync("k"))
+        await using (ILockHandle handle = await locks.LockAsync("k"))
             Assert.Equal(1, handle.FencingToken);
         await host.StopAsync();
         Assert.False(_mine.Store!.IsDisposed);
@@ -41,7 +41,7 @@ public sealed class AddLockTests : IDisposable
     {
         Environment.SetEnvironmentVariable("LOCK_CONFIG", """{"type":"mine","namespace":"variable"}""");
 
-        using var host = Build(builder => builder.Services.AddLock(), ("Lock:type", "unknown"));
+        using IHost host = Build(builder => builder.Services.AddLock(), ("Lock:type", "unknown"));
         await host.StartAsync();
 
         Assert.Equal("variable", host.Services.GetRequiredService<ILock>().Namespace);
@@ -52,15 +52,16 @@ public sealed class AddLockTests : IDisposable
     {
         (string, string)[] settings = [("Lock:type", "mine"), ("Other:type", "mine"), ("Other:namespace", "other"), ("Ns", "computed")];
 
-        using var whole = Build(builder => builder.Services.AddLock(builder.Configuration), settings);
-        using var section = Build(builder => builder.Services.AddLock(builder.Configuration.GetSection("Other")), settings);
-        using var config = Build(builder => builder.Services.AddLock(new LockConfig { Type = "mine", Namespace = "code" }), settings);
-        using var callback = Build(
+        using IHost whole = Build(builder => builder.Services.AddLock(builder.Configuration), settings);
+        using IHost section = Build(builder => builder.Services.AddLock(builder.Configuration.GetSection("Other")), settings);
+        using IHost config = Build(builder => builder.Services.AddLock(new LockConfig { Type = "mine", Namespace = "code" }), settings);
+        using IHost callback = Build(
             builder => builder.Services.AddLock(_ => { }).AddOptions<LockBuilder>().Configure<IConfiguration>(
                 (locks, given) => locks.Use(new LockConfig { Type = "mine", Namespace = given["Ns"] })),
             settings);
 
-        foreach (var (host, ns) in ((IHost, string?)[])[(whole, null), (section, "other"), (config, "code"), (callback, "computed")])
+        foreach ((IHost host, string? ns) in ((IHost, string?)[])[(whole, null), (section, "other"), (config, "code"),
+            (callback, "computed")])
         {
             await host.StartAsync();
             Assert.Equal(ns, host.Services.GetRequiredService<ILock>().Namespace);
@@ -70,7 +71,7 @@ public sealed class AddLockTests : IDisposable
     [Fact]
     public async Task Locks_under_keys_stand_beside_each_other()
     {
-        using var host = Build(
+        using IHost host = Build(
             builder => builder.Services
                 .AddLock(new LockConfig { Type = "mine" })
                 .AddKeyedLock("a", new LockConfig { Type = "mine", Namespace = "a" })
@@ -81,7 +82,7 @@ public sealed class AddLockTests : IDisposable
         await host.StartAsync();
 
         Assert.Null(host.Services.GetRequiredService<ILock>().Namespace);
-        foreach (var key in (string[])["a", "b", "c"])
+        foreach (string key in (string[])["a", "b", "c"])
             Assert.Equal(key, host.Services.GetRequiredKeyedService<ILock>(key).Namespace);
     }
 
@@ -92,7 +93,7 @@ public sealed class AddLockTests : IDisposable
     public async Task A_bad_configuration_fails_the_start_before_any_service_runs(string key, string value, string part)
     {
         var service = new StartedService();
-        using var host = Build(
+        using IHost host = Build(
             builder =>
             {
                 builder.Services.AddSingleton<IHostedService>(service);
@@ -101,7 +102,7 @@ public sealed class AddLockTests : IDisposable
             ("Lock:connection", ""),
             (key, value));
 
-        var problem = await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync());
+        LockConfigException problem = await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync());
 
         Assert.Contains(part, problem.Message, StringComparison.Ordinal);
         Assert.False(service.IsStarted);
@@ -110,7 +111,7 @@ public sealed class AddLockTests : IDisposable
     [Fact]
     public async Task A_bad_configuration_under_a_key_fails_the_start_too()
     {
-        using var host = Build(
+        using IHost host = Build(
             builder => builder.Services.AddKeyedLock("a", new LockConfig { Type = "mine", Preset = "?" }));
 
         Assert.Equal("preset", (await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync())).Path);
@@ -138,9 +139,9 @@ public sealed class AddLockTests : IDisposable
     [Fact]
     public async Task A_section_that_does_not_exist_fails_the_start()
     {
-        using var host = Build(builder => builder.Services.AddLock(builder.Configuration.GetSection("Lokc")));
+        using IHost host = Build(builder => builder.Services.AddLock(builder.Configuration.GetSection("Lokc")));
 
-        var problem = await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync());
+        LockConfigException problem = await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync());
 
         Assert.Contains("no configuration section 'Lokc'", problem.Message, StringComparison.Ordinal);
     }
@@ -150,17 +151,18 @@ public sealed class AddLockTests : IDisposable
     [InlineData("Production")]
     public async Task Nothing_configured_fails_the_start_in_every_environment(string environment)
     {
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { EnvironmentName = environment });
+        HostApplicationBuilder builder =
+            Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { EnvironmentName = environment });
         builder.Services.AddLock();
-        using var host = builder.Build();
+        using IHost host = builder.Build();
 
-        var problem = await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync());
+        LockConfigException problem = await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync());
 
-        foreach (var way in (string[])["LOCK_CONFIG is not set (or blank)", "no section 'Lock'", "pass a configuration",
+        foreach (string way in (string[])["LOCK_CONFIG is not set (or blank)", "no section 'Lock'", "pass a configuration",
             "AddLock(fallback:"])
             Assert.Contains(way, problem.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("Lock.Create", problem.Message, StringComparison.Ordinal);
-        await using var bare = new ServiceCollection().AddLock().BuildServiceProvider();
+        await using ServiceProvider bare = new ServiceCollection().AddLock().BuildServiceProvider();
         Assert.Throws<LockConfigException>(() => bare.GetRequiredService<ILock>());
     }
 
@@ -168,8 +170,8 @@ public sealed class AddLockTests : IDisposable
     public async Task A_default_of_the_application_is_taken_when_nothing_is_configured()
     {
         var fallback = new LockConfig { Type = "mine", Namespace = "default" };
-        using var host = Build(builder => builder.Services.AddLock(fallback: fallback));
-        using var configured =
+        using IHost host = Build(builder => builder.Services.AddLock(fallback: fallback));
+        using IHost configured =
             Build(builder => builder.Services.AddLock(fallback: fallback), ("Lock:type", "mine"), ("Lock:namespace", "section"));
         await host.StartAsync();
 
@@ -180,7 +182,7 @@ public sealed class AddLockTests : IDisposable
     [Fact]
     public async Task A_registration_that_chooses_no_backend_fails_the_start()
     {
-        foreach (var add in (Action<IServiceCollection>[])
+        foreach (Action<IServiceCollection> add in (Action<IServiceCollection>[])
         [
             services => services.AddLock(new LockConfig { Namespace = "app" }),
             services => services.AddKeyedLock("a", new LockConfig()),
@@ -188,7 +190,7 @@ public sealed class AddLockTests : IDisposable
             services => services.AddKeyedLock("a", _ => { }),
         ])
         {
-            using var host = Build(builder => add(builder.Services));
+            using IHost host = Build(builder => add(builder.Services));
             await Assert.ThrowsAsync<LockConfigException>(() => host.StartAsync());
         }
     }
@@ -198,7 +200,7 @@ public sealed class AddLockTests : IDisposable
     {
         var logs = new RecordingLogs();
         var clock = new FakeTimeProvider();
-        await using var services = new ServiceCollection()
+        await using ServiceProvider services = new ServiceCollection()
             .AddSingleton<ILoggerFactory>(logs)
             .AddSingleton<TimeProvider>(clock)
             .AddSingleton<ILockProvider>(_mine)
@@ -214,19 +216,19 @@ public sealed class AddLockTests : IDisposable
     [Fact]
     public async Task A_bare_container_is_enough()
     {
-        await using var services = new ServiceCollection()
+        await using ServiceProvider services = new ServiceCollection()
             .AddSingleton<ILockProvider>(_mine)
             .AddLock(new LockConfig { Type = "mine" })
             .BuildServiceProvider();
 
-        await using var handle = await services.GetRequiredService<ILock>().LockAsync("k");
+        await using ILockHandle handle = await services.GetRequiredService<ILock>().LockAsync("k");
 
         Assert.Same(LockProviderContext.Default.TimeProvider, _mine.Context!.TimeProvider);
     }
 
     private IHost Build(Action<HostApplicationBuilder> configure, params (string Key, string Value)[] settings)
     {
-        var builder = Host.CreateEmptyApplicationBuilder(null);
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
         builder.Services.AddSingleton<ILockProvider>(_mine);
         configure(builder);

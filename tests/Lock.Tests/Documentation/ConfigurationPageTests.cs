@@ -26,7 +26,7 @@ public sealed class ConfigurationPageTests
     [Fact]
     public void Every_preset_is_documented_with_its_type()
     {
-        var rows = Page.Rows(Page.Section(_page, "Presets"));
+        IReadOnlyList<string[]> rows = Page.Rows(Page.Section(_page, "Presets"));
 
         AssertSame(Presets.Names, rows.SelectMany(row => Page.Names(row[0])));
         Assert.All(rows, row => Assert.Equal(Presets.TypeOf(Page.Names(row[0]).Single()), Page.Names(row[1]).SingleOrDefault()));
@@ -35,10 +35,10 @@ public sealed class ConfigurationPageTests
     [Fact]
     public async Task Every_json_of_the_page_is_a_configuration()
     {
-        var blocks = Page.Blocks(_page, "json");
+        IReadOnlyList<string> blocks = Page.Blocks(_page, "json");
 
         Assert.NotEmpty(blocks);
-        foreach (var block in blocks)
+        foreach (string block in blocks)
             await CapturingProvider.ResolveAsync(block);
     }
 

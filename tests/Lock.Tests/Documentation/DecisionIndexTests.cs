@@ -13,9 +13,9 @@ public sealed partial class DecisionIndexTests
     [Fact]
     public void The_index_lists_every_record_with_the_status_that_its_file_says()
     {
-        var page = Page.Read("docs", "decisions", "README.md");
+        string page = Page.Read("docs", "decisions", "README.md");
         var records = Files().Select(RowOf).ToList();
-        var start = page.IndexOf(Head, StringComparison.Ordinal) + Head.Length;
+        int start = page.IndexOf(Head, StringComparison.Ordinal) + Head.Length;
         if (Environment.GetEnvironmentVariable("LOCK_ACCEPT_INDEX") == "1")
             File.WriteAllText(Path.Combine(s_folder, "README.md"), page = page[..start] + string.Concat(records));
         Assert.Equal(records, page[start..].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static row => row + "\n"));
@@ -24,7 +24,7 @@ public sealed partial class DecisionIndexTests
     [Fact]
     public void A_record_that_is_superseded_names_one_that_is_there()
     {
-        foreach (var file in Files())
+        foreach (string file in Files())
         {
             foreach (Match link in Link().Matches(File.ReadAllText(file)))
                 Assert.True(File.Exists(Path.Combine(s_folder, link.Groups[2].Value)), $"{Path.GetFileName(file)}: {link.Value}");
@@ -36,9 +36,9 @@ public sealed partial class DecisionIndexTests
 
     private static string RowOf(string file)
     {
-        var lines = File.ReadAllLines(file);
-        var name = Path.GetFileName(file);
-        var title = Title().Match(lines[0]);
+        string[] lines = File.ReadAllLines(file);
+        string name = Path.GetFileName(file);
+        Match title = Title().Match(lines[0]);
         Assert.True(title.Success && name.StartsWith(title.Groups[1].Value + "-", StringComparison.Ordinal),
             $"{name} begins with: {lines[0]}");
         return $"| [{title.Groups[1].Value}]({name}) | {title.Groups[2].Value} | {StatusOf(name, lines)} |\n";
@@ -47,10 +47,10 @@ public sealed partial class DecisionIndexTests
     /// <summary>A record holds unless its third line says otherwise.</summary>
     private static string StatusOf(string name, string[] lines)
     {
-        var said = lines.FirstOrDefault(static line => line.Contains("**Superseded", StringComparison.Ordinal));
+        string? said = lines.FirstOrDefault(static line => line.Contains("**Superseded", StringComparison.Ordinal));
         if (said is null)
             return "accepted";
-        var superseded = Superseded().Match(said);
+        Match superseded = Superseded().Match(said);
         Assert.True(superseded.Success && lines[2] == said,
             $"{name} says '{said}'; the third line shall be: **Superseded** by [NNNN](NNNN-title.md)");
         return $"superseded{superseded.Groups[1].Value} by "

@@ -13,7 +13,7 @@ public sealed class MigrationPageTests
     [InlineData("dist-lock", "dist-lock")]
     public void The_code_of_each_system_is_compiled_word_for_word(string heading, string mark)
     {
-        var block = Assert.Single(Page.Blocks(Page.Section(_page, heading), "csharp"));
+        string block = Assert.Single(Page.Blocks(Page.Section(_page, heading), "csharp"));
 
         Assert.Equal(Snippet(mark), block);
     }
@@ -29,20 +29,20 @@ public sealed class MigrationPageTests
     [InlineData("dist-lock")]
     public async Task The_json_of_each_system_is_a_configuration(string heading)
     {
-        var blocks = Page.Blocks(Page.Section(_page, heading), "json");
+        IReadOnlyList<string> blocks = Page.Blocks(Page.Section(_page, heading), "json");
 
         Assert.NotEmpty(blocks);
-        foreach (var block in blocks)
+        foreach (string block in blocks)
             Assert.NotNull((await CapturingProvider.ResolveAsync(block)).Type);
     }
 
     private static string Snippet(string mark)
     {
-        var lines = Page.Read("tests", "Lock.Tests", "Migration", "Snippets.cs").Split('\n');
-        var start = Array.FindIndex(lines, line => line.Trim() == $"// <{mark}>");
-        var end = Array.FindIndex(lines, line => line.Trim() == $"// </{mark}>");
+        string[] lines = Page.Read("tests", "Lock.Tests", "Migration", "Snippets.cs").Split('\n');
+        int start = Array.FindIndex(lines, line => line.Trim() == $"// <{mark}>");
+        int end = Array.FindIndex(lines, line => line.Trim() == $"// </{mark}>");
         Assert.True(start >= 0 && end > start, $"Snippets.cs has no marks for {mark}.");
-        var indent = lines[start].Length - lines[start].TrimStart().Length;
+        int indent = lines[start].Length - lines[start].TrimStart().Length;
         return string.Concat(lines[(start + 1)..end].Select(line => (line.Length > indent ? line[indent..] : line.Trim()) + "\n"));
     }
 }

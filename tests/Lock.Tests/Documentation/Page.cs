@@ -17,9 +17,9 @@ internal static partial class Page
     /// <summary>The text under a heading of the second level.</summary>
     public static string Section(string page, string heading)
     {
-        var start = page.IndexOf($"\n## {heading}\n", StringComparison.Ordinal);
+        int start = page.IndexOf($"\n## {heading}\n", StringComparison.Ordinal);
         Assert.True(start >= 0, $"There is no heading '{heading}'.");
-        var end = page.IndexOf("\n## ", start + 1, StringComparison.Ordinal);
+        int end = page.IndexOf("\n## ", start + 1, StringComparison.Ordinal);
         return end < 0 ? page[start..] : page[start..end];
     }
 

@@ -30,12 +30,12 @@ public sealed class ReadmePageTests : IDisposable
             Assert.Equal("myApp:orders/42", handle.Key);
 
             // <more>
-            await using var maybe = await locks.TryLockAsync("k");       // null: somebody else holds it. A fault is an exception
-            await using var soon = await locks.LockAsync("k2", TimeSpan.FromSeconds(5));  // a bare time is the wait
-            await using var brief = await locks.LockAsync("k3", new LockOptions { Ttl = TimeSpan.FromMinutes(1) });
+            await using ILockHandle? maybe = await locks.TryLockAsync("k");       // null: somebody else holds it. A fault is an exception
+            await using ILockHandle soon = await locks.LockAsync("k2", TimeSpan.FromSeconds(5));  // a bare time is the wait
+            await using ILockHandle brief = await locks.LockAsync("k3", new LockOptions { Ttl = TimeSpan.FromMinutes(1) });
             handle.ThrowIfLost();                                        // right even after a pause of the process
             await handle.ExtendAsync(TimeSpan.FromMinutes(5));           // the lease from now on
-            var outcome = await handle.UnlockAsync();                    // Released, AlreadyExpired, HeldByAnother or Unknown: the truth
+            UnlockOutcome outcome = await handle.UnlockAsync();          // Released, AlreadyExpired, HeldByAnother or Unknown: the truth
             // </more>
             Assert.Equal(("k", "k2", UnlockOutcome.Released), (maybe?.Key, soon.Key, outcome));
         }
@@ -59,7 +59,7 @@ public sealed class ReadmePageTests : IDisposable
     public void The_configurations_of_the_page_are_ones()
     {
         var lines = s_readme.Split('\n').Where(static line => line.StartsWith("LOCK_CONFIG='", StringComparison.Ordinal)).ToList();
-        var configs = lines.ConvertAll(static line => LockConfig.Parse(line.Split('\'')[1]));
+        List<LockConfig> configs = lines.ConvertAll(static line => LockConfig.Parse(line.Split('\'')[1]));
         Assert.Equal<(string?, object?, string?)>(("inMemory", null, null),
             (configs[0].Type, configs[0].Connection?["port"], configs[0].Namespace));
         Assert.Equal<(string?, object?, string?)>(("redis", 6379, "myApp"),
@@ -71,10 +71,10 @@ public sealed class ReadmePageTests : IDisposable
 
     private static string Snippet(string mark, params string[] file)
     {
-        var lines = Page.Read(file).Split('\n');
-        var start = Array.FindIndex(lines, line => line.Trim() == $"// <{mark}>");
-        var end = Array.FindIndex(lines, line => line.Trim() == $"// </{mark}>");
-        var indent = lines[start].Length - lines[start].TrimStart().Length;
+        string[] lines = Page.Read(file).Split('\n');
+        int start = Array.FindIndex(lines, line => line.Trim() == $"// <{mark}>");
+        int end = Array.FindIndex(lines, line => line.Trim() == $"// </{mark}>");
+        int indent = lines[start].Length - lines[start].TrimStart().Length;
         return string.Concat(lines[(start + 1)..end].Select(line => line[indent..] + "\n"));
     }
 }

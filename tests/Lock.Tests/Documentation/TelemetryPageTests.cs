@@ -18,15 +18,15 @@ public sealed class TelemetryPageTests
             },
         };
         listener.Start();
-        await using (var locks = Lock.Create(new LockConfig { Type = "inMemory" }))
+        await using (ILock locks = Lock.Create(new LockConfig { Type = "inMemory" }))
             await (await locks.LockAsync("k")).DisposeAsync();
 
-        var rows = Page.Rows(Page.Section(Page.Read("docs", "telemetry.md"), "Metrics"));
+        IReadOnlyList<string[]> rows = Page.Rows(Page.Section(Page.Read("docs", "telemetry.md"), "Metrics"));
         Assert.Equal(published.Keys.Order(StringComparer.Ordinal),
             rows.Select(static row => Page.Names(row[0]).Single()).Order(StringComparer.Ordinal));
-        foreach (var row in rows)
+        foreach (string[] row in rows)
         {
-            var instrument = published[Page.Names(row[0]).Single()];
+            Instrument instrument = published[Page.Names(row[0]).Single()];
             Assert.Equal(instrument.Unit, Page.Names(row[2]).Single());
             Assert.Equal(KindOf(instrument), row[1]);
             Assert.StartsWith(row[4], instrument.Description!, StringComparison.OrdinalIgnoreCase);

@@ -23,15 +23,15 @@ public sealed class LockCreateTests : IDisposable
     {
         Environment.SetEnvironmentVariable("LOCK_CONFIG", variable);
 
-        foreach (var create in (Func<ILock>[])[() => Lock.Create(), () => Lock.Create(@namespace: "app", providers: [_mine]),
+        foreach (Func<ILock> create in (Func<ILock>[])[() => Lock.Create(), () => Lock.Create(@namespace: "app", providers: [_mine]),
             () => LockFactory.Create()])
         {
-            var problem = Assert.Throws<LockConfigException>(create);
-            foreach (var way in (string[])["LOCK_CONFIG is not set (or blank)", "pass a configuration", "Lock.Create(fallback:"])
+            LockConfigException problem = Assert.Throws<LockConfigException>(create);
+            foreach (string way in (string[])["LOCK_CONFIG is not set (or blank)", "pass a configuration", "Lock.Create(fallback:"])
                 Assert.Contains(way, problem.Message, StringComparison.Ordinal);
 
             // A program without a container has no such section, and calls no AddLock.
-            foreach (var other in (string[])["section", "AddLock"])
+            foreach (string other in (string[])["section", "AddLock"])
                 Assert.DoesNotContain(other, problem.Message, StringComparison.Ordinal);
         }
     }
@@ -42,7 +42,7 @@ public sealed class LockCreateTests : IDisposable
     {
         Environment.SetEnvironmentVariable("LOCK_CONFIG", variable);
 
-        await using var locks =
+        await using ILock locks =
             Lock.Create(@namespace: "code", providers: [_mine], fallback: new LockConfig { Type = "mine", Namespace = "default" });
 
         Assert.Equal(("mine", "code"), (_mine.Config!.Type, locks.Namespace));
@@ -54,8 +54,8 @@ public sealed class LockCreateTests : IDisposable
         var fallback = new LockConfig { Type = "mine", Namespace = "default" };
         Environment.SetEnvironmentVariable("LOCK_CONFIG", """{"type":"mine","namespace":"variable"}""");
 
-        await using var fromEnvironment = Lock.Create(providers: [_mine], fallback: fallback);
-        await using var fromCode =
+        await using ILock fromEnvironment = Lock.Create(providers: [_mine], fallback: fallback);
+        await using ILock fromCode =
             Lock.Create(new LockConfig { Type = "mine", Namespace = "given" }, providers: [_mine], fallback: fallback);
 
         Assert.Equal(("variable", "given"), (fromEnvironment.Namespace, fromCode.Namespace));
@@ -71,10 +71,10 @@ public sealed class LockCreateTests : IDisposable
     {
         Environment.SetEnvironmentVariable("LOCK_CONFIG", json);
 
-        foreach (var create in (Func<ILock>[])[() => Lock.Create(), () => Lock.Create(json),
+        foreach (Func<ILock> create in (Func<ILock>[])[() => Lock.Create(), () => Lock.Create(json),
             () => Lock.Create(fallback: new LockConfig { Type = "inMemory" })])
         {
-            var problem = Assert.Throws<LockConfigException>(create);
+            LockConfigException problem = Assert.Throws<LockConfigException>(create);
             Assert.Equal("type", problem.Path);
             Assert.Contains(part, problem.Message, StringComparison.Ordinal);
             Assert.Contains("inMemory, broker, redis", problem.Message, StringComparison.Ordinal);
@@ -84,7 +84,7 @@ public sealed class LockCreateTests : IDisposable
     [Fact]
     public async Task In_memory_that_was_asked_for_warns_of_nothing()
     {
-        await using var locks = Lock.Create("""{"type":"INMEMORY"}""", context: Context, providers: [new CapturingProvider("inMemory")]);
+        await using ILock locks = Lock.Create("""{"type":"INMEMORY"}""", context: Context, providers: [new CapturingProvider("inMemory")]);
 
         Assert.Empty(_logs.At(LogLevel.Warning));
     }
@@ -97,7 +97,7 @@ public sealed class LockCreateTests : IDisposable
     [InlineData("null", 0)]
     public async Task A_ttl_below_a_second_is_warned_of_once(string ttl, int warnings)
     {
-        await using var locks = Lock.Create($$$"""{"type":"mine","lockOptions":{"ttl":{{{ttl}}}}}""", context: Context, providers: [_mine]);
+        await using ILock locks = Lock.Create($$$"""{"type":"mine","lockOptions":{"ttl":{{{ttl}}}}}""", context: Context, providers: [_mine]);
 
         await (await locks.LockAsync("k")).DisposeAsync();
         await (await locks.LockAsync("k")).DisposeAsync();
@@ -112,9 +112,9 @@ public sealed class LockCreateTests : IDisposable
     {
         Environment.SetEnvironmentVariable("LOCK_CONFIG", """{"type":"Mine","namespace":"app"}""");
 
-        await using var locks = Lock.Create(context: Context, providers: [_mine]);
+        await using ILock locks = Lock.Create(context: Context, providers: [_mine]);
 
-        await using var handle = await locks.LockNsAsync("k");
+        await using ILockHandle handle = await locks.LockNsAsync("k");
         Assert.Equal("app:k", handle.Key);
         Assert.Equal("mine", _mine.Config!.Type);
         Assert.NotNull(_mine.Config.LockOptions);
@@ -127,9 +127,9 @@ public sealed class LockCreateTests : IDisposable
         const string Json = """{"namespace":"outer","lockConfig":{"type":"mine","namespace":"inner"}}""";
         Environment.SetEnvironmentVariable("LOCK_CONFIG", Json);
 
-        await using var fromEnvironment = Lock.Create(@namespace: "code", providers: [_mine]);
-        await using var fromJson = Lock.Create(Json, "code", providers: [_mine]);
-        await using var withoutOne = Lock.Create(Json, "", providers: [_mine]);
+        await using ILock fromEnvironment = Lock.Create(@namespace: "code", providers: [_mine]);
+        await using ILock fromJson = Lock.Create(Json, "code", providers: [_mine]);
+        await using ILock withoutOne = Lock.Create(Json, "", providers: [_mine]);
 
         Assert.Equal(("code", "code", "outer"), (fromEnvironment.Namespace, fromJson.Namespace, withoutOne.Namespace));
     }
@@ -137,7 +137,7 @@ public sealed class LockCreateTests : IDisposable
     [Fact]
     public async Task A_backend_of_ones_own_is_found_by_its_type_and_owned()
     {
-        var locks = Lock.Create(new LockConfig { Type = "mine" }, providers: [_mine]);
+        ILock locks = Lock.Create(new LockConfig { Type = "mine" }, providers: [_mine]);
         await locks.DisposeAsync();
 
         Assert.True(_mine.Store!.IsDisposed);
@@ -148,7 +148,7 @@ public sealed class LockCreateTests : IDisposable
     {
         var direct = new DirectProvider();
 
-        await using var locks = Lock.Create("""{"type":"direct","lockOptions":{"ttl":5}}""", providers: [_mine, direct]);
+        await using ILock locks = Lock.Create("""{"type":"direct","lockOptions":{"ttl":5}}""", providers: [_mine, direct]);
 
         Assert.Same(direct.Made, locks);
         Assert.Equal(TimeSpan.FromMilliseconds(5), direct.Config!.LockOptions!.Ttl);
@@ -157,7 +157,7 @@ public sealed class LockCreateTests : IDisposable
     [Fact]
     public void An_unknown_type_names_the_registered_ones()
     {
-        var problem = Assert.Throws<LockConfigException>(() => Lock.Create("""{"type":"mien"}""", providers: [_mine]));
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => Lock.Create("""{"type":"mien"}""", providers: [_mine]));
 
         Assert.Equal("type", problem.Path);
         Assert.Contains("There is no provider for \"mien\". Did you mean mine?", problem.Message, StringComparison.Ordinal);
@@ -168,7 +168,7 @@ public sealed class LockCreateTests : IDisposable
     {
         Environment.SetEnvironmentVariable("LOCK_CONFIG", """{"lockOptions":{"ttl":"x"}}""");
 
-        var problem = Assert.Throws<LockConfigException>(() => Lock.Create());
+        LockConfigException problem = Assert.Throws<LockConfigException>(() => Lock.Create());
 
         Assert.Contains("In the environment variable LOCK_CONFIG", problem.Message, StringComparison.Ordinal);
     }

@@ -30,7 +30,7 @@ public sealed class LeveregeConfigTests : IDisposable
     [InlineData($$"""{ "namespace": "myApp", "lockConfig": {{Redis}} }""", "myApp")]
     public async Task The_redis_object_works_as_it_stands_and_in_its_wrapper(string json, string? ns)
     {
-        var config = await CapturingProvider.ResolveAsync(json);
+        LockConfig config = await CapturingProvider.ResolveAsync(json);
 
         Assert.Equal(("redis", ns), (config.Type, config.Namespace));
         Assert.Equal(new LockSettings { ["host"] = "127.0.0.1", ["port"] = 6379 }, config.Connection);
@@ -51,7 +51,7 @@ public sealed class LeveregeConfigTests : IDisposable
     public async Task The_code_of_the_migration_page_runs_on_the_in_memory_object(string json)
     {
         Environment.SetEnvironmentVariable("LOCK_CONFIG", json);
-        var ran = 0;
+        int ran = 0;
 
         await Snippets.LeveregeAsync(new LockConfig { Type = "redis" }, () => Task.FromResult(ran++));
 

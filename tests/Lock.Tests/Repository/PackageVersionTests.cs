@@ -9,9 +9,9 @@ public sealed class PackageVersionTests
     public void Every_version_in_Directory_Packages_props_is_of_a_package_that_a_project_uses()
     {
         var used = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
-        foreach (var folder in new[] { "src", "tests", "samples", "bench" })
+        foreach (string? folder in new[] { "src", "tests", "samples", "bench" })
         {
-            foreach (var file in Directory.EnumerateFiles(Path.Combine(Page.Root, folder), "*.*", SearchOption.AllDirectories))
+            foreach (string file in Directory.EnumerateFiles(Path.Combine(Page.Root, folder), "*.*", SearchOption.AllDirectories))
             {
                 if (Path.GetExtension(file) is ".csproj" or ".fsproj" or ".props" or ".targets"
                     && !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))

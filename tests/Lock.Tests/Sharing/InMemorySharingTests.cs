@@ -18,8 +18,8 @@ public sealed class InMemorySharingTests : IDisposable
     [Fact]
     public async Task The_sample_of_README_in_a_method_that_is_called_twenty_times_at_once_has_one_holder_at_a_time()
     {
-        var key = $"orders/{Guid.NewGuid():N}";
-        var (holders, most, tokens) = (0, 0, new List<long?>());
+        string key = $"orders/{Guid.NewGuid():N}";
+        (int holders, int most, List<long?> tokens) = (0, 0, new List<long?>());
         await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Task.Run(UpdateAsync)));
 
         Assert.Equal(1, most);
@@ -40,10 +40,10 @@ public sealed class InMemorySharingTests : IDisposable
     [Fact]
     public async Task Of_twenty_that_try_at_once_one_has_it()
     {
-        var key = $"orders/{Guid.NewGuid():N}";
-        var asked = 0;
+        string key = $"orders/{Guid.NewGuid():N}";
+        int asked = 0;
         var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var had = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Task.Run(TryAsync)));
+        bool[] had = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Task.Run(TryAsync)));
 
         Assert.Equal(1, had.Count(static one => one));
 
@@ -61,11 +61,11 @@ public sealed class InMemorySharingTests : IDisposable
     [Fact]
     public async Task Locks_of_containers_and_of_keys_exclude_each_other_too()
     {
-        var key = $"orders/{Guid.NewGuid():N}";
-        await using var one = new ServiceCollection().AddLock().AddKeyedLock("keyed", s_inMemory).BuildServiceProvider();
-        await using var two = new ServiceCollection().AddLock(s_inMemory).BuildServiceProvider();
-        await using var locks = Lock.Create();
-        await using var handle = await one.GetRequiredService<ILock>().LockAsync(key);
+        string key = $"orders/{Guid.NewGuid():N}";
+        await using ServiceProvider one = new ServiceCollection().AddLock().AddKeyedLock("keyed", s_inMemory).BuildServiceProvider();
+        await using ServiceProvider two = new ServiceCollection().AddLock(s_inMemory).BuildServiceProvider();
+        await using ILock locks = Lock.Create();
+        await using ILockHandle handle = await one.GetRequiredService<ILock>().LockAsync(key);
 
         Assert.Null(await one.GetRequiredKeyedService<ILock>("keyed").TryLockAsync(key));
         Assert.Null(await two.GetRequiredService<ILock>().TryLockAsync(key));
@@ -77,8 +77,8 @@ public sealed class InMemorySharingTests : IDisposable
     [InlineData("""{"type":"inMemory","preset":"leverege"}""")]
     public async Task Locks_that_ask_for_it_have_a_table_of_their_own(string json)
     {
-        await using var one = Lock.Create(json);
-        await using var two = Lock.Create(json);
+        await using ILock one = Lock.Create(json);
+        await using ILock two = Lock.Create(json);
 
         Assert.NotNull(await one.TryLockAsync("k"));
         Assert.NotNull(await two.TryLockAsync("k"));
@@ -88,8 +88,8 @@ public sealed class InMemorySharingTests : IDisposable
     public async Task The_preset_leverege_shares_a_table_that_is_named()
     {
         const string Json = """{"type":"inMemory","preset":"leverege","connection":{"name":"leverege-shared"}}""";
-        await using var one = Lock.Create(Json);
-        await using var two = Lock.Create(Json);
+        await using ILock one = Lock.Create(Json);
+        await using ILock two = Lock.Create(Json);
 
         Assert.NotNull(await one.TryLockAsync("k"));
         Assert.Null(await two.TryLockAsync("k"));

@@ -27,7 +27,7 @@ public sealed class CapturingProvider(string type, ISettingsTable? settings = nu
     /// <summary>What a provider of this type is given for a configuration.</summary>
     public static async Task<LockConfig> ResolveAsync(LockConfig config)
     {
-        var type = config.ApplyPreset().Type ?? "inMemory";
+        string type = config.ApplyPreset().Type ?? "inMemory";
         var provider = new CapturingProvider(type);
         await Lock.Create(config, providers: [provider]).DisposeAsync();
         return provider.Config!;

@@ -18,9 +18,9 @@ public sealed class SmallestStore(string type) : ILockStore
         cancellationToken.ThrowIfCancellationRequested();
         lock (_gate)
         {
-            if (_held.TryGetValue(request.Key, out var held) && held.Request.HolderId != request.HolderId)
+            if (_held.TryGetValue(request.Key, out (AcquireRequest Request, long Token) held) && held.Request.HolderId != request.HolderId)
                 return ValueTask.FromResult(AcquireReply.Busy(Timeout.InfiniteTimeSpan));
-            var token = held.Request is null ? ++_last : held.Token;
+            long token = held.Request is null ? ++_last : held.Token;
             _held[request.Key] = (request, token);
             return ValueTask.FromResult(AcquireReply.Granted(token));
         }
@@ -36,7 +36,7 @@ public sealed class SmallestStore(string type) : ILockStore
     {
         lock (_gate)
         {
-            var reply = ReplyUnsynchronized(key, holderId);
+            StoreReply reply = ReplyUnsynchronized(key, holderId);
             if (reply == StoreReply.Done)
                 _held.Remove(key);
             return ValueTask.FromResult(reply);
@@ -46,7 +46,7 @@ public sealed class SmallestStore(string type) : ILockStore
     public ValueTask<LockInfo?> GetAsync(string key, CancellationToken cancellationToken)
     {
         lock (_gate)
-            return ValueTask.FromResult(_held.TryGetValue(key, out var held) ? Describe(held) : null);
+            return ValueTask.FromResult(_held.TryGetValue(key, out (AcquireRequest Request, long Token) held) ? Describe(held) : null);
     }
 
     public async IAsyncEnumerable<LockInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -55,7 +55,7 @@ public sealed class SmallestStore(string type) : ILockStore
         lock (_gate)
             all = [.. _held.Values.Select(Describe).Where(info => info.Key.StartsWith(prefix, StringComparison.Ordinal))];
         await Task.CompletedTask;
-        foreach (var info in all)
+        foreach (LockInfo info in all)
         {
             cancellationToken.ThrowIfCancellationRequested();
             yield return info;
@@ -72,7 +72,7 @@ public sealed class SmallestStore(string type) : ILockStore
         new(held.Request.Key, held.Request.HolderId, held.Request.Owner, held.Token, Timeout.InfiniteTimeSpan);
 
     private StoreReply ReplyUnsynchronized(string key, string holderId) =>
-        !_held.TryGetValue(key, out var held) ? StoreReply.NotHeld
+        !_held.TryGetValue(key, out (AcquireRequest Request, long Token) held) ? StoreReply.NotHeld
         : held.Request.HolderId == holderId ? StoreReply.Done
         : StoreReply.HeldByAnother;
 }

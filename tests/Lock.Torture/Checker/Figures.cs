@@ -73,14 +73,15 @@ public sealed record Figures(
     /// <summary>As a row of a table.</summary>
     public string ToRow() => string.Create(CultureInfo.InvariantCulture,
         $"| `{Backend}` | {Seconds / 60:0} min | {Seeds.Count} | {Faults.Values.Sum()} | {Grants:n0} | {Lost} | {Stale} | "
-        + $"{At(Late, 0.99):0.0}, {At(Late, 1):0.0} ms of {Late.Count} | {At(Recoveries, 0.5):0}, {At(Recoveries, 1):0} ms | {Violations} |");
+        + $"{At(Late, 0.99):0.0}, {At(Late, 1):0.0} ms of {Late.Count} | "
+        + $"{At(Recoveries, 0.5):0}, {At(Recoveries, 1):0} ms | {Violations} |");
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
         $"{Backend} seed {string.Join(' ', Seeds)}: {Seconds:0} s, {Attempts} attempts, {Grants} grants, {Lost} lost, {Stale} stale steps "
         + $"refused; announced late ({Late.Count}): p99 {At(Late, 0.99):0.0} ms, max {At(Late, 1):0.0} ms; all served again after "
         + $"{At(Recoveries, 1):0} ms; faults: "
-        + $"{string.Join(", ", Faults.OrderBy(static kind => kind.Key, StringComparer.Ordinal).Select(static kind => $"{kind.Key} {kind.Value}"))}");
+        + $"{string.Join(", ", Faults.Select(static kind => $"{kind.Key} {kind.Value}").Order(StringComparer.Ordinal))}");
 
     private static double Lateness(History history, Attempt hold)
     {
@@ -88,7 +89,8 @@ public sealed record Figures(
         return Ms(Math.Max(0, seen - hold.Due - history.Withheld(hold.Process, hold.Due - history.Promise.Margin, seen)));
     }
 
-    private static double At(IReadOnlyList<double> ordered, double share) => ordered.Count == 0 ? 0 : ordered[(int)((ordered.Count - 1) * share)];
+    private static double At(IReadOnlyList<double> ordered, double share) =>
+        ordered.Count == 0 ? 0 : ordered[(int)((ordered.Count - 1) * share)];
 
     private static double Ms(long ticks) => TimeSpan.FromTicks(ticks).TotalMilliseconds;
 }

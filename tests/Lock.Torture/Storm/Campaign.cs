@@ -4,15 +4,15 @@ namespace Locking.Torture;
 
 /// <summary>Many runs of one backend, one after the other, until there are enough of them.</summary>
 /// <remarks>
-/// Of four runs one is <i>dense</i>, as <c>run</c> is by default: few keys, long turns, a fault as soon as the last one has ended. The others are
-/// <i>fast</i>: more keys, short turns and some calm between the faults, so that many grants stand beside each. The figures of each
-/// run are a line of a file, to which every further campaign of any backend may add; <see cref="Print"/> makes a table of it.
+/// Of four runs one is <i>dense</i>, as <c>run</c> is by default: few keys, long turns, a fault as soon as the last one has ended. The
+/// others are <i>fast</i>: more keys, short turns and some calm between the faults, so that many grants stand beside each. The figures of
+/// each run are a line of a file, to which every further campaign of any backend may add; <see cref="Print"/> makes a table of it.
 /// </remarks>
 /// <param name="storm">What all runs have in common. Its seed is the first.</param>
 /// <param name="file">The file of figures. It is made where there is none.</param>
 public sealed class Campaign(StormOptions storm, string file)
 {
-    /// <summary>Runs until both are reached: the time, and the number of grants, counted with what the file has of the backend already.</summary>
+    /// <summary>Runs until both are reached: the time, and the number of grants. What the file has of the backend already counts.</summary>
     /// <param name="time">How long all runs together take at least.</param>
     /// <param name="grants">How many grants they have at least.</param>
     /// <param name="most">No further run begins after that time, reached or not.</param>

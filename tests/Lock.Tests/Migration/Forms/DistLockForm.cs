@@ -6,10 +6,10 @@ public abstract class DistLockForm : SystemForm
     [Fact]
     public async Task A_lock_has_id_key_owner_attempt_and_delay()
     {
-        await using var locks = Create("""{"preset":"dist-lock"}""");
-        var key = NewKey();
+        await using ILock locks = Create("""{"preset":"dist-lock"}""");
+        string key = NewKey();
 
-        await using var handle = await locks.LockAsync(key, new LockOptions { Owner = "owner-name" });
+        await using ILockHandle handle = await locks.LockAsync(key, new LockOptions { Owner = "owner-name" });
 
         Assert.Equal((key, "owner-name", 1), (handle.Key, handle.Owner, handle.AcquiredOnAttempt));
         Assert.NotEmpty(handle.Id);
@@ -20,12 +20,12 @@ public abstract class DistLockForm : SystemForm
     [Fact]
     public async Task A_limited_number_of_attempts_ends_without_a_lock()
     {
-        await using var locks = Create("""{"preset":"dist-lock","lockOptions":{"retryDelay":10,"maxRetries":2}}""");
-        var key = NewKey();
-        await using var held = await locks.LockAsync(key);
+        await using ILock locks = Create("""{"preset":"dist-lock","lockOptions":{"retryDelay":10,"maxRetries":2}}""");
+        string key = NewKey();
+        await using ILockHandle held = await locks.LockAsync(key);
 
         Assert.Null(await locks.TryLockAsync(key, new LockOptions { RetryCount = 2 }));
-        var problem = await Assert.ThrowsAsync<LockTimeoutException>(async () => await locks.LockAsync(key));
+        LockTimeoutException problem = await Assert.ThrowsAsync<LockTimeoutException>(async () => await locks.LockAsync(key));
 
         Assert.Equal(3, problem.Attempts);
     }
@@ -33,10 +33,10 @@ public abstract class DistLockForm : SystemForm
     [Fact]
     public async Task Release_and_extend_take_the_id_and_refuse_another()
     {
-        await using var locks = Create("""{"preset":"dist-lock"}""");
-        var key = NewKey();
-        var stranger = Guid.NewGuid().ToString();
-        await using var handle = await locks.LockAsync(key);
+        await using ILock locks = Create("""{"preset":"dist-lock"}""");
+        string key = NewKey();
+        string stranger = Guid.NewGuid().ToString();
+        await using ILockHandle handle = await locks.LockAsync(key);
 
         Assert.False(await locks.TryExtendAsync(key, stranger, TimeSpan.FromSeconds(5)));
         Assert.NotEqual(UnlockOutcome.Released, await locks.UnlockAsync(key, stranger));
@@ -49,12 +49,12 @@ public abstract class DistLockForm : SystemForm
     [Fact]
     public async Task Look_up_gives_the_holder_or_null()
     {
-        await using var locks = Create("""{"preset":"dist-lock"}""");
-        var key = NewKey();
+        await using ILock locks = Create("""{"preset":"dist-lock"}""");
+        string key = NewKey();
         Assert.Null(await locks.GetAsync(key));
-        await using var handle = await locks.LockAsync(key, new LockOptions { Owner = "me" });
+        await using ILockHandle handle = await locks.LockAsync(key, new LockOptions { Owner = "me" });
 
-        var info = (await locks.GetAsync(key))!;
+        LockInfo info = (await locks.GetAsync(key))!;
 
         Assert.Equal((key, handle.Id, "me"), (info.Key, info.Id, info.Owner));
     }
@@ -62,9 +62,9 @@ public abstract class DistLockForm : SystemForm
     [Fact]
     public async Task The_code_of_the_migration_page_runs()
     {
-        await using var locks = Create("""{"preset":"dist-lock"}""");
+        await using ILock locks = Create("""{"preset":"dist-lock"}""");
 
-        var (handle, extended, released, holder) = await Snippets.DistLockAsync(locks);
+        (ILockHandle handle, bool extended, UnlockOutcome released, LockInfo? holder) = await Snippets.DistLockAsync(locks);
 
         Assert.True(extended);
         Assert.Equal(UnlockOutcome.Released, released);

@@ -6,10 +6,10 @@ public abstract class KuzzleForm : SystemForm
     [Fact]
     public async Task Lock_is_true_then_false_for_the_other_then_true_after_unlock()
     {
-        await using var locks = Create("""{"preset":"kuzzle","lockOptions":{"attemptDelay":20,"timeout":0,"ttl":5000}}""");
-        var key = NewKey();
-        await using var mine = locks.Bind(key);
-        await using var other = locks.Bind(key);
+        await using ILock locks = Create("""{"preset":"kuzzle","lockOptions":{"attemptDelay":20,"timeout":0,"ttl":5000}}""");
+        string key = NewKey();
+        await using BoundLock mine = locks.Bind(key);
+        await using BoundLock other = locks.Bind(key);
 
         Assert.True(await mine.LockAsync());
         Assert.Equal(key, mine.Handle!.Key);
@@ -21,13 +21,13 @@ public abstract class KuzzleForm : SystemForm
     [Fact]
     public async Task With_a_timeout_of_minus_one_lock_waits_until_the_mutex_is_free()
     {
-        await using var locks = Create("""{"preset":"kuzzle","lockOptions":{"attemptDelay":20,"timeout":-1}}""");
-        var key = NewKey();
-        await using var mine = locks.Bind(key);
-        await using var other = locks.Bind(key);
+        await using ILock locks = Create("""{"preset":"kuzzle","lockOptions":{"attemptDelay":20,"timeout":-1}}""");
+        string key = NewKey();
+        await using BoundLock mine = locks.Bind(key);
+        await using BoundLock other = locks.Bind(key);
         Assert.True(await mine.LockAsync());
 
-        var waiting = other.LockAsync().AsTask();
+        Task<bool> waiting = other.LockAsync().AsTask();
         Assert.False(waiting.IsCompleted);
         await mine.UnlockAsync();
 
@@ -37,10 +37,10 @@ public abstract class KuzzleForm : SystemForm
     [Fact]
     public async Task With_a_timeout_lock_is_false_when_it_has_passed()
     {
-        await using var locks = Create("""{"preset":"kuzzle","lockOptions":{"attemptDelay":20,"timeout":60}}""");
-        var key = NewKey();
-        await using var mine = locks.Bind(key);
-        await using var other = locks.Bind(key);
+        await using ILock locks = Create("""{"preset":"kuzzle","lockOptions":{"attemptDelay":20,"timeout":60}}""");
+        string key = NewKey();
+        await using BoundLock mine = locks.Bind(key);
+        await using BoundLock other = locks.Bind(key);
         Assert.True(await mine.LockAsync());
 
         Assert.False(await other.LockAsync());
@@ -49,10 +49,10 @@ public abstract class KuzzleForm : SystemForm
     [Fact]
     public async Task The_ttl_frees_the_mutex_since_it_is_never_renewed()
     {
-        await using var locks = Create("""{"preset":"kuzzle","lockOptions":{"attemptDelay":20,"ttl":50}}""");
-        var key = NewKey();
-        await using var mine = locks.Bind(key);
-        await using var other = locks.Bind(key);
+        await using ILock locks = Create("""{"preset":"kuzzle","lockOptions":{"attemptDelay":20,"ttl":50}}""");
+        string key = NewKey();
+        await using BoundLock mine = locks.Bind(key);
+        await using BoundLock other = locks.Bind(key);
         Assert.True(await mine.LockAsync());
 
         Assert.True(await other.LockAsync());
@@ -64,8 +64,8 @@ public abstract class KuzzleForm : SystemForm
     [Fact]
     public async Task The_code_of_the_migration_page_runs()
     {
-        await using var locks = Create("""{"preset":"kuzzle"}""");
-        var ran = 0;
+        await using ILock locks = Create("""{"preset":"kuzzle"}""");
+        int ran = 0;
 
         Assert.True(await Snippets.KuzzleAsync(locks, () => Task.FromResult(ran++)));
 

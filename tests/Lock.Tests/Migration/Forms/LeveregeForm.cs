@@ -8,11 +8,11 @@ public abstract class LeveregeForm : SystemForm
     [Fact]
     public async Task Lock_takes_the_key_and_lockNs_the_key_with_its_namespace()
     {
-        await using var locks = Create(Wrapped);
-        var key = NewKey();
+        await using ILock locks = Create(Wrapped);
+        string key = NewKey();
 
-        await using var plain = await locks.LockAsync(key, Ttl(5));
-        await using var named = await locks.LockNsAsync(key, Ttl(5));
+        await using ILockHandle plain = await locks.LockAsync(key, Ttl(5));
+        await using ILockHandle named = await locks.LockNsAsync(key, Ttl(5));
 
         Assert.Equal((key, $"myApp:{key}"), (plain.Key, named.Key));
     }
@@ -20,11 +20,11 @@ public abstract class LeveregeForm : SystemForm
     [Fact]
     public async Task A_retry_of_zero_is_one_attempt_that_fails_with_an_exception()
     {
-        await using var locks = Create(Wrapped);
-        var key = NewKey();
-        await using var held = await locks.LockAsync(key, Ttl(5));
+        await using ILock locks = Create(Wrapped);
+        string key = NewKey();
+        await using ILockHandle held = await locks.LockAsync(key, Ttl(5));
 
-        var problem = await Assert.ThrowsAsync<LockTimeoutException>(async () => await locks.LockAsync(key, Ttl(5)));
+        LockTimeoutException problem = await Assert.ThrowsAsync<LockTimeoutException>(async () => await locks.LockAsync(key, Ttl(5)));
 
         Assert.Equal(1, problem.Attempts);
     }
@@ -32,22 +32,22 @@ public abstract class LeveregeForm : SystemForm
     [Fact]
     public async Task A_negative_retry_waits_until_the_lock_is_free()
     {
-        await using var locks = Create("""{"type":"inMemory","namespace":"myApp","retry":-7,"delay":20}""");
-        var key = NewKey();
-        var held = await locks.LockAsync(key, Ttl(5));
+        await using ILock locks = Create("""{"type":"inMemory","namespace":"myApp","retry":-7,"delay":20}""");
+        string key = NewKey();
+        ILockHandle held = await locks.LockAsync(key, Ttl(5));
 
-        var waiting = locks.LockAsync(key, Ttl(5)).AsTask();
+        Task<ILockHandle> waiting = locks.LockAsync(key, Ttl(5)).AsTask();
         await held.UnlockAsync();
 
-        await using var handle = await waiting.WaitAsync(TimeSpan.FromMinutes(1));
+        await using ILockHandle handle = await waiting.WaitAsync(TimeSpan.FromMinutes(1));
         Assert.Equal(key, handle.Key);
     }
 
     [Fact]
     public async Task Extend_gives_the_lock_to_use_from_then_on()
     {
-        await using var locks = Create(Wrapped);
-        var l = await locks.LockAsync(NewKey(), Ttl(1));
+        await using ILock locks = Create(Wrapped);
+        ILockHandle l = await locks.LockAsync(NewKey(), Ttl(1));
 
         l = await l.ExtendAsync(TimeSpan.FromSeconds(60));
 
@@ -58,9 +58,9 @@ public abstract class LeveregeForm : SystemForm
     [Fact]
     public async Task Destroy_gives_back_what_is_held()
     {
-        var key = NewKey();
-        var locks = Create(Wrapped);
-        var handle = await locks.LockAsync(key, Ttl(60));
+        string key = NewKey();
+        ILock locks = Create(Wrapped);
+        ILockHandle handle = await locks.LockAsync(key, Ttl(60));
 
         await locks.DisposeAsync();
 

@@ -6,11 +6,11 @@ public abstract class LiveMutexForm : SystemForm
     [Fact]
     public async Task A_request_gives_up_after_maxRetries_times_lockRequestTimeout()
     {
-        await using var locks = Create("""{"preset":"live-mutex","lockOptions":{"ttl":11000,"lockRequestTimeout":30,"maxRetries":2}}""");
-        var key = NewKey();
-        await using var held = await locks.LockAsync(key, TimeSpan.FromSeconds(30));
+        await using ILock locks = Create("""{"preset":"live-mutex","lockOptions":{"ttl":11000,"lockRequestTimeout":30,"maxRetries":2}}""");
+        string key = NewKey();
+        await using ILockHandle held = await locks.LockAsync(key, TimeSpan.FromSeconds(30));
 
-        var problem = await Assert.ThrowsAsync<LockTimeoutException>(async () => await locks.LockAsync(key));
+        LockTimeoutException problem = await Assert.ThrowsAsync<LockTimeoutException>(async () => await locks.LockAsync(key));
 
         Assert.True(problem.Waited >= TimeSpan.FromMilliseconds(60), problem.Message);
     }
@@ -18,22 +18,22 @@ public abstract class LiveMutexForm : SystemForm
     [Fact]
     public async Task Key_and_id_unlock_from_anywhere()
     {
-        await using var locks = Create("""{"preset":"live-mutex"}""");
-        var key = NewKey();
-        var handle = await locks.LockAsync(key);
+        await using ILock locks = Create("""{"preset":"live-mutex"}""");
+        string key = NewKey();
+        ILockHandle handle = await locks.LockAsync(key);
 
         Assert.NotEqual(UnlockOutcome.Released, await locks.UnlockAsync(key, Guid.NewGuid().ToString()));
         Assert.Equal(UnlockOutcome.Released, await locks.UnlockAsync(handle.Key, handle.Id));
-        await using var next = await locks.TryLockAsync(key);
+        await using ILockHandle? next = await locks.TryLockAsync(key);
         Assert.NotNull(next);
     }
 
     [Fact]
     public async Task Force_unlocks_without_an_id()
     {
-        await using var locks = Create("""{"preset":"live-mutex"}""");
-        var key = NewKey();
-        await using var handle = await locks.LockAsync(key);
+        await using ILock locks = Create("""{"preset":"live-mutex"}""");
+        string key = NewKey();
+        await using ILockHandle handle = await locks.LockAsync(key);
 
         Assert.True(await locks.ForceUnlockAsync(key));
         Assert.Null(await locks.GetAsync(key));
@@ -42,8 +42,8 @@ public abstract class LiveMutexForm : SystemForm
     [Fact]
     public async Task The_code_of_the_migration_page_runs()
     {
-        await using var locks = Create("""{"preset":"live-mutex"}""");
-        var key = NewKey();
+        await using ILock locks = Create("""{"preset":"live-mutex"}""");
+        string key = NewKey();
         LockInfo? during = null;
 
         await Snippets.LiveMutexAsync(locks, key, async () => during = await locks.GetAsync(key));

@@ -6,10 +6,10 @@ public abstract class SimpleRedisMutexForm : SystemForm
     [Fact]
     public async Task A_lock_never_expires_and_its_function_unlocks_it()
     {
-        await using var locks = Create("""{"preset":"simple-redis-mutex"}""");
-        var key = NewKey();
+        await using ILock locks = Create("""{"preset":"simple-redis-mutex"}""");
+        string key = NewKey();
 
-        var handle = await locks.LockAsync(key);
+        ILockHandle handle = await locks.LockAsync(key);
         Func<ValueTask<UnlockOutcome>> unlock = handle.UnlockAsync;
 
         Assert.Equal(TimeSpan.MaxValue, handle.Remaining);
@@ -21,10 +21,10 @@ public abstract class SimpleRedisMutexForm : SystemForm
     [Fact]
     public async Task With_failAfterMillis_a_busy_lock_is_an_exception()
     {
-        await using var locks = Create(
+        await using ILock locks = Create(
             """{"preset":"simple-redis-mutex","lockOptions":{"retryTimeMillis":10,"timeoutMillis":5000,"failAfterMillis":50}}""");
-        var key = NewKey();
-        await using var held = await locks.LockAsync(key);
+        string key = NewKey();
+        await using ILockHandle held = await locks.LockAsync(key);
 
         await Assert.ThrowsAsync<LockTimeoutException>(async () => await locks.LockAsync(key));
 
@@ -34,12 +34,12 @@ public abstract class SimpleRedisMutexForm : SystemForm
     [Fact]
     public async Task One_lock_can_be_taken_with_other_options_each_time()
     {
-        await using var locks = Create("""{"preset":"simple-redis-mutex"}""");
-        var key = NewKey();
+        await using ILock locks = Create("""{"preset":"simple-redis-mutex"}""");
+        string key = NewKey();
 
-        await using (var expiring = await locks.LockAsync(key, new LockOptions { Ttl = TimeSpan.FromSeconds(5) }))
+        await using (ILockHandle expiring = await locks.LockAsync(key, new LockOptions { Ttl = TimeSpan.FromSeconds(5) }))
             Assert.InRange(expiring.Remaining, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5));
-        await using var lasting = await locks.LockAsync(key);
+        await using ILockHandle lasting = await locks.LockAsync(key);
 
         Assert.Equal(TimeSpan.MaxValue, lasting.Remaining);
     }
@@ -47,7 +47,7 @@ public abstract class SimpleRedisMutexForm : SystemForm
     [Fact]
     public async Task The_code_of_the_migration_page_runs()
     {
-        await using var locks = Create("""{"preset":"simple-redis-mutex"}""");
+        await using ILock locks = Create("""{"preset":"simple-redis-mutex"}""");
         LockInfo? during = null;
 
         await Snippets.SimpleRedisMutexAsync(locks, async () => during = await locks.GetAsync("resource-name"));
