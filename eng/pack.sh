@@ -26,9 +26,10 @@ LockToolRuntimes=$(printf '%s;' $runtimes)
 export LockToolRuntimes=${LockToolRuntimes%;}
 dotnet pack src/Lock.Cli "${options[@]}" -p:LockTool=pointer
 
-# As ./lock builds it, without symbols and documentation, in a place apart from that of `dotnet build`.
+# As ./lock builds it, without symbols and documentation, in a place apart from that of `dotnet build`. No compiler stays behind.
 pack_program() {
-  dotnet pack src/Lock.Cli "${common[@]}" -p:RunAnalyzers=false -p:DebugType=none -p:GenerateDocumentationFile=false "-p:LockTool=$1" "${@:2}"
+  dotnet pack src/Lock.Cli "${common[@]}" -p:UseSharedCompilation=false -p:RunAnalyzers=false -p:DebugType=none -p:GenerateDocumentationFile=false \
+    "-p:LockTool=$1" "${@:2}"
 }
 
 version=${2:+"-p:Version=$2"}

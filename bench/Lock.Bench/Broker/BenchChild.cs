@@ -19,9 +19,13 @@ internal sealed class BenchChild : IAsyncDisposable
         Start("dotnet", [typeof(BenchChild).Assembly.Location, ChildParts.Marker, .. arguments]);
 
     /// <summary>npm's live-mutex.</summary>
-    public static BenchChild OfNode(string part, int port) => Start(
-        "node", [Path.Combine(AppContext.BaseDirectory, "Broker", "live-mutex.js"), Packages(), part,
-            port.ToString(CultureInfo.InvariantCulture)]);
+    /// <param name="part">"broker" or "client".</param>
+    /// <param name="port">Where it listens, or the broker does.</param>
+    public static BenchChild OfNode(string part, int port) => OfNode(part, port.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>The same on a socket.</summary>
+    public static BenchChild OfNode(string part, string path) =>
+        Start("node", [Path.Combine(AppContext.BaseDirectory, "Broker", "live-mutex.js"), Packages(), part, path]);
 
     /// <summary>A port that nobody listens on, for a child that is to be told one.</summary>
     public static int FreePort()
@@ -29,6 +33,16 @@ internal sealed class BenchChild : IAsyncDisposable
         using TcpListener listener = new(IPAddress.Loopback, 0);
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <summary>What it has used of the processors so far.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
     }
 
     public async Task<string> ReadAsync() =>

@@ -14,7 +14,7 @@ internal sealed class BrokerSuite : IBenchSuite
     private const int WarmUpSeconds = 8;
 
     /// <summary>What can be measured alone.</summary>
-    public static IReadOnlyList<string> Parts { get; } = ["one-key", "many-keys", "processes", "sizes"];
+    public static IReadOnlyList<string> Parts { get; } = ["one-key", "many-keys", "npm-client", "processes", "sizes"];
 
     public async Task RunAsync(BenchReport report, int rounds)
     {
@@ -26,6 +26,8 @@ internal sealed class BrokerSuite : IBenchSuite
             var port = int.Parse(await broker.ReadAsync(), CultureInfo.InvariantCulture);
             if (report.Wants("one-key") || report.Wants("many-keys"))
                 await AgainstPublishedAsync(report, path, port, Math.Min(rounds, 7));
+            if (report.Wants("npm-client"))
+                await PublishedClient.MeasureAsync(report, broker, path, port, Math.Min(rounds, 7));
             if (report.Wants("processes"))
                 await ManyProcessesAsync(report, path, directory);
             if (report.Wants("sizes"))

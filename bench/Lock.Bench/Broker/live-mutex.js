@@ -1,11 +1,13 @@
-// npm's live-mutex for the broker rows: "node live-mutex.js PACKAGES broker PORT" or "… client PORT". The client reads lines
+// npm's live-mutex for the broker rows: "node live-mutex.js PACKAGES broker ADDRESS" or "… client ADDRESS", a port or the path of a
+// socket. The client reads lines
 // "CYCLES AT_ONCE KEYS", does so many cycles, and answers with the milliseconds; to "timed SECONDS AT_ONCE [SKIPPED]", all on one key, it
 // answers with the cycles done in those seconds, after the skipped ones, and the 99th percentile of the waits in milliseconds. Both parts end
 // with their input.
 'use strict';
 const path = require('path');
 const readline = require('readline');
-const [, , root, what, port] = process.argv;
+const [, , root, what, address] = process.argv;
+const place = address.startsWith('/') ? { udsPath: address } : { port: Number(address), host: '127.0.0.1' };
 console.error = console.log = console.warn = console.info = () => {};
 const { Client, Broker } = require(path.join(root, 'node_modules', 'live-mutex'));
 const say = text => process.stdout.write(text + '\n');
@@ -48,12 +50,12 @@ async function timed(client, seconds, atOnce, skipped) {
   const lines = readline.createInterface({ input: process.stdin });
   lines.on('close', () => process.exit(0));
   if (what === 'broker') {
-    await quiet(new Broker({ port: Number(port), host: '127.0.0.1' })).ensure();
+    await quiet(new Broker(place)).ensure();
     say('ready');
     return;
   }
 
-  const client = quiet(new Client({ port: Number(port), host: '127.0.0.1', lockRequestTimeout: 20000, ttl: 20000 }));
+  const client = quiet(new Client({ ...place, lockRequestTimeout: 20000, ttl: 20000 }));
   await client.ensure();
   say('ready');
   for await (const line of lines) {

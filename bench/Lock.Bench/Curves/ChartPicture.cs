@@ -79,8 +79,8 @@ internal static class ChartPicture
         foreach ((double at, double high, Point point) in places)
         {
             string said = string.Create(CultureInfo.InvariantCulture, $"{series.Name}: {point.X:#,0} → {point.Y:#,0.###}");
-            text.Append(CultureInfo.InvariantCulture,
-                $"<circle cx=\"{at}\" cy=\"{high}\" r=\"3.5\" fill=\"{inside}\" stroke=\"{colour}\">");
+            text.Append(CultureInfo.InvariantCulture, $"<circle cx=\"{at}\" cy=\"{high}\" r=\"3.5\" ");
+            text.Append(CultureInfo.InvariantCulture, $"fill=\"{inside}\" stroke=\"{colour}\">");
             text.AppendLine(CultureInfo.InvariantCulture, $"<title>{Escape(said)}</title></circle>");
         }
 

@@ -101,8 +101,8 @@ internal static class WaitersCurve
         List<Point> points = [];
         foreach (int waiters in s_waiters)
         {
-            string answer = await client.AskAsync(
-                FormattableString.Invariant($"timed {window.TotalSeconds} {waiters + 1} {window.TotalSeconds / 2}"));
+            double seconds = window.TotalSeconds;
+            string answer = await client.AskAsync(FormattableString.Invariant($"timed {seconds} {waiters + 1} {seconds / 2}"));
             if (!double.TryParse(answer.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture, out double turns))
                 break;
             await Console.Error.WriteLineAsync($"live-mutex, {waiters} waiters: {window.TotalMicroseconds / turns:0.##} µs");
