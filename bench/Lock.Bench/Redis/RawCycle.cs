@@ -8,14 +8,14 @@ internal static class RawCycle
     private const string CompareAndDelete =
         "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
 
-    private static readonly TimeSpan s_ttl = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Ttl = TimeSpan.FromSeconds(30);
 
     public static async Task RunAsync(IDatabase database, byte[] release, RedisKey key, int cycles)
     {
         for (var i = 0; i < cycles; i++)
         {
             RedisValue id = Guid.NewGuid().ToString();
-            if (!await database.StringSetAsync(key, id, s_ttl, When.NotExists))
+            if (!await database.StringSetAsync(key, id, Ttl, When.NotExists))
                 throw new InvalidOperationException("The raw lock was taken.");
             await database.ScriptEvaluateAsync(release, [key], [id]);
         }

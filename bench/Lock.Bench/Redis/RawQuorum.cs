@@ -24,6 +24,18 @@ internal static class RawQuorum
         }
     }
 
+    /// <summary>The raw lock on every node, and no more waited for than a majority: what any quorum over this client costs that sends each
+    /// step by itself.</summary>
+    public static async Task RunRawAsync(IDatabase[] nodes, byte[] release, RedisKey key, int cycles)
+    {
+        for (var i = 0; i < cycles; i++)
+        {
+            RedisValue id = Guid.NewGuid().ToString();
+            await new Majority(nodes.Length).OfAsync(nodes, node => node.StringSetAsync(key, id, RawCycle.Ttl, When.NotExists));
+            await new Majority(nodes.Length).OfAsync(nodes, release, [key], _ => [id]);
+        }
+    }
+
     private sealed class Majority(int nodes)
     {
         private readonly TaskCompletionSource _reached = new();
@@ -34,6 +46,21 @@ internal static class RawQuorum
             for (var i = 0; i < databases.Length; i++)
                 _ = CountAsync(databases[i].ScriptEvaluateAsync(script, keys, values(i)));
             return _reached.Task;
+        }
+
+        public Task OfAsync(IDatabase[] databases, Func<IDatabase, Task<bool>> ask)
+        {
+            foreach (var database in databases)
+                _ = CountAsync(ask(database));
+            return _reached.Task;
+        }
+
+        private async Task CountAsync(Task<bool> answer)
+        {
+            if (!await answer.ConfigureAwait(false))
+                _reached.TrySetException(new InvalidOperationException("The raw lock was taken."));
+            else if (Interlocked.Decrement(ref _missing) == 0)
+                _reached.TrySetResult();
         }
 
         private async Task CountAsync(Task<RedisResult> answer)

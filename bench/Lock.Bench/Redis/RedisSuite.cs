@@ -80,11 +80,16 @@ internal sealed class RedisSuite : IBenchSuite
     private static async Task ManyKeysAsync(BenchReport report, IReadOnlyList<BenchRedis> servers, int rounds)
     {
         await using var libraries = await Libraries.ConnectAsync(servers);
-        var contenders =
-            libraries.Contenders((library, n) => AllAsync((i, share) => library.CycleAsync($"{library.GetType().Name}/{i}", share), n));
+        var nodes = await Task.WhenAll(servers.Select(static server => server.RawAsync()));
+        var release = (await Task.WhenAll(servers.Select((server, i) => RawCycle.LoadAsync(nodes[i], server.Port))))[0];
+        (string Name, Func<int, Task> Run)[] contenders =
+        [
+            .. libraries.Contenders((library, n) => AllAsync((i, share) => library.CycleAsync($"{library.GetType().Name}/{i}", share), n)),
+            ("raw on three", n => AllAsync((i, share) => RawQuorum.RunRawAsync(nodes, release, $"three/{i}", share), n)),
+        ];
         var result = await Compare(contenders).RunAsync(rounds, Keys * 20);
-        report.AtLeast("redLock, 64 tasks on 64 keys, 3 nodes, throughput", 1 / result.Ratio(Ours), 0.3, "×", result.Describe(),
-            result.Columns);
+        report.AtLeast("redLock, 64 tasks on 64 keys, 3 nodes, throughput", 1 / result.Ratio(Ours), 0.3, "×",
+            result.Describe() + "; " + await CostAsync(servers[0], contenders, Keys * 200), result.Columns);
     }
 
     /// <summary>One key, four processes with two tasks each and an empty section; the libraries take turns.</summary>
@@ -182,6 +187,7 @@ internal sealed class RedisSuite : IBenchSuite
     private static Task QuorumAsync(BenchReport report, int rounds, string? trouble) => WithThreeAsync(async servers =>
     {
         var nodes = await Task.WhenAll(servers.Select(static server => server.RawAsync()));
+        var release = (await Task.WhenAll(servers.Select((server, i) => RawCycle.LoadAsync(nodes[i], server.Port))))[0];
         await using var libraries = await Libraries.ConnectAsync(servers);
         await using var store = BenchRedis.NewQuorum([.. servers.Select(static server => server.Port)]);
         await libraries.Of(RedisLibrary.Ours).CycleAsync("ours", 100);
@@ -203,6 +209,7 @@ internal sealed class RedisSuite : IBenchSuite
                 .. libraries.Contenders((library, n) => library.CycleAsync(library.GetType().Name, n)),
                 ("store alone", n => StepAsync(store, "store", n)),
                 ("its scripts, bare", n => RawQuorum.RunAsync(nodes, "scripts", n)),
+                ("raw on three", n => RawQuorum.RunRawAsync(nodes, release, "three", n)),
             ]
             :
             [

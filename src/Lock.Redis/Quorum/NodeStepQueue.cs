@@ -12,7 +12,7 @@ namespace Locking;
 internal sealed class NodeStepQueue
 {
     /// <summary>Steps of one request. The server does nothing else meanwhile: some 5 µs for each.</summary>
-    internal const int Most = 64;
+    internal const int Most = 32;
 
     /// <summary>So many requests may be under way before steps share one: the end of one vote and the next, of one caller.</summary>
     private const int Few = 2;
