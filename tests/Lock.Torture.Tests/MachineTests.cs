@@ -30,7 +30,9 @@ public class MachineTests
         string file = Path.Combine(folder.FullName, "file");
         if (SmallDisk.Lack is { } lack)
         {
-            Assert.Equal(lack, (await Assert.ThrowsAsync<InvalidOperationException>(() => SmallDisk.MountAsync(folder.FullName, 1))).Message);
+            InvalidOperationException exception =
+                await Assert.ThrowsAsync<InvalidOperationException>(() => SmallDisk.MountAsync(folder.FullName, 1));
+            Assert.Equal(lack, exception.Message);
         }
         else
         {

@@ -159,8 +159,8 @@ public class SpecificationTests
         Assert.Equal([Rule.Outcomes], Busy(2010).Broken);
         Assert.Equal([Rule.Outcomes],
             new Story().Asks(0, "a.1", wait: 0).Add(1, "a", EventKind.Refused, "a.1").Broken); // its own attempt is nobody else
-        Assert.Equal([Rule.Outcomes],
-            new Story().Asks(0, "a.1", wait: 0).Add(1001, "a", EventKind.Refused, "a.1").Broken); // a grant that came too late is no busy lock
+        // A grant that came too late is no busy lock.
+        Assert.Equal([Rule.Outcomes], new Story().Asks(0, "a.1", wait: 0).Add(1001, "a", EventKind.Refused, "a.1").Broken);
     }
 
     [Fact]

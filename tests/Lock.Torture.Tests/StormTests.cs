@@ -11,11 +11,18 @@ public class StormTests
     [InlineData("redis-sentinel", "worker-kill,sentinel-failover,master-kill")]
     [InlineData("postgres", "worker-kill,worker-pause,store-kill,store-term-twice,store-terminate-sessions,network-answers-lost")]
     [InlineData("etcd", "worker-kill,worker-pause,minority-kill,leader-move,quorum-freeze,store-compact,lease-revoke")]
-    public async Task A_short_storm_breaks_nothing(string backend, string faults)
+    public Task A_short_storm_breaks_nothing(string backend, string faults) => RunAsync(backend, faults, "own");
+
+    [Fact]
+    public Task A_short_storm_beside_a_foreign_client_breaks_nothing() =>
+        RunAsync("redis", "worker-kill,worker-pause,store-freeze", "own,redis-py");
+
+    private static async Task RunAsync(string backend, string faults, string client)
     {
         var folder = Directory.CreateTempSubdirectory("lock-torture-").FullName;
         var options = new StormOptions(backend, Seed: 1, TimeSpan.FromSeconds(6), folder)
         {
+            Client = client,
             Workers = 3,
             Keys = 3,
             // Only root can fill a disk of its own.

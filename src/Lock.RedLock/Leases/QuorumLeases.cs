@@ -7,6 +7,10 @@ internal sealed class QuorumLeases(TimeProvider time)
 {
     private const int Few = 1024;
 
+    /// <summary>A longer lease is counted as one of this length: beyond it timestamps end.</summary>
+    private static readonly TimeSpan s_longest = TimeSpan.FromDays(10_000);
+
+    private readonly ClockUnits _units = new(time);
     private readonly ConcurrentDictionary<string, QuorumLease> _leases = new(StringComparer.Ordinal);
     private readonly Lock _sweeping = new();
     private int _count;
@@ -27,8 +31,8 @@ internal sealed class QuorumLeases(TimeProvider time)
     public QuorumLease? Find(string holderId) => _leases.GetValueOrDefault(holderId);
 
     /// <summary>Counts a granted lease's time anew.</summary>
-    public void Restart(QuorumLease lease, TimeSpan ttl) => lease.Restart(
-        ttl, time.GetTimestamp() + (long)(Math.Min(ttl.TotalSeconds, 1e9) * time.TimestampFrequency));
+    public void Restart(QuorumLease lease, TimeSpan ttl) =>
+        lease.Restart(ttl, time.GetTimestamp() + _units.Of(ttl < s_longest ? ttl : s_longest));
 
     /// <summary>Ends a holder's lease and forgets it.</summary>
     /// <returns>The lease, so that its votes can be taken back.</returns>

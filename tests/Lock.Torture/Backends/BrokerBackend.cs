@@ -71,6 +71,8 @@ internal sealed class BrokerBackend : IBackend
         ["network-half"] = nemesis => nemesis.BreakAsync(_network!, half: true),
     };
 
+    public IReadOnlyList<int> Ports => [_network!.Port];
+
     private string SocketPath => Path.Combine(_folder, "run", "broker.sock");
 
     public void Prepare(Func<string, bool> isChosen)
@@ -114,8 +116,8 @@ internal sealed class BrokerBackend : IBackend
         _clock?.Dispose();
     }
 
-    /// <summary>The broker looks every second whether its files are there, and makes them anew. Where it is killed before that, its record is
-    /// gone.</summary>
+    /// <summary>The broker looks every second whether its files are there, and makes them anew. Where it is killed before that, its record
+    /// is gone.</summary>
     private async Task RemoveFilesAsync(Nemesis nemesis)
     {
         foreach (string file in Directory.GetFiles(Path.Combine(_folder, "run")))

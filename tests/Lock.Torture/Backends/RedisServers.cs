@@ -95,7 +95,7 @@ internal sealed class RedisNode(string folder, int seed, bool persists, FakeCloc
         List<string> left = [];
         foreach (var key in (await AskAsync("KEYS", "*") as object?[] ?? []).OfType<string>())
         {
-            if (key.StartsWith("\uFFFDc", StringComparison.Ordinal)
+            if (key.StartsWith("\uFFFDc", StringComparison.Ordinal) || key == "@simple-redis-mutex:fencing-tokens"
                 || s_kept.Any(end => key.EndsWith("\uFFFD" + end, StringComparison.Ordinal)))
                 continue;
             var (type, life) = (await AskAsync("TYPE", key), await AskAsync("PTTL", key));

@@ -14,7 +14,7 @@ internal static class Clients
         "own" => OwnClient.Of(Environment.GetEnvironmentVariable("LOCK_CONFIG")!),
         "redlock.net" => new RedLockNetClient(await RedisAsync()),
         "medallion" => new MedallionClient(await RedisAsync()),
-        _ => throw new ArgumentException($"There is no client '{name}': own, redlock.net, medallion."),
+        _ => throw new ArgumentException($"There is no client '{name}': own, redlock.net, medallion, {string.Join(", ", ForeignClients.Names)}."),
     };
 
     private static async Task<ConnectionMultiplexer[]> RedisAsync() =>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 
 namespace Locking.Torture;
 
@@ -189,17 +190,30 @@ public sealed class Storm : IAsyncDisposable
     {
         var number = _started++;
         var name = number == place ? $"w{place}" : $"w{place}#{number}";
-        return new StormWorker(name, place, [
+        string[] clients = _options.Client.Split(',');
+        string client = clients[place % clients.Length];
+        string[] words = [
             "worker", name, $"{_options.Seed + (number * 100)}", $"{_options.Keys}", $"{_options.Tasks}",
             $"{(int)_options.Ttl.TotalMilliseconds}",
-            _backend.IsOneProcess ? $"{_options.Workers}" : "1", _options.Client, Path.Combine(_options.Folder, $"{name}.history"),
+            _backend.IsOneProcess ? $"{_options.Workers}" : "1", client, Path.Combine(_options.Folder, $"{name}.history"),
             _resource, $"{_options.Variety}",
-        ],
-        new Dictionary<string, string>(_clocks?.Environment(place) ?? new Dictionary<string, string>(), StringComparer.Ordinal)
+        ];
+        Dictionary<string, string> environment = new(
+            _clocks?.Environment(place) ?? new Dictionary<string, string>(), StringComparer.Ordinal)
         {
-            ["LOCK_CONFIG"] = _backend.Config(place),
+            ["LOCK_CONFIG"] = WithFormat(_backend.Config(place), ForeignClients.FormatBeside(clients)),
             ["TORTURE_PORTS"] = string.Join(',', _backend.Ports),
-        });
+        };
+        return new StormWorker(name, place, hear => ForeignClients.Start(client, words, environment, hear));
+    }
+
+    private static string WithFormat(string config, string? format)
+    {
+        if (format is null)
+            return config;
+        JsonNode all = JsonNode.Parse(config)!;
+        (all["lockOptions"] ??= new JsonObject())["format"] = format;
+        return all.ToJsonString();
     }
 
     private StormWorker Any() => _workers[_random.Next(_workers.Count)];
@@ -211,10 +225,10 @@ public sealed class Storm : IAsyncDisposable
 /// <summary>A worker process, and what it has said.</summary>
 internal sealed class StormWorker
 {
-    public StormWorker(string name, int place, IEnumerable<string> words, IReadOnlyDictionary<string, string> environment)
+    public StormWorker(string name, int place, Func<Action<string>, ChildProcess> start)
     {
         (Name, Place) = (name, place);
-        Process = ChildProcess.Own(words, environment, Hear);
+        Process = start(Hear);
     }
 
     public string Name { get; }

@@ -104,7 +104,8 @@ public sealed class Worker(WorkerOptions options, ITortureClient client, History
 
     private async Task HoldAsync(string key, string attempt, ITortureHold hold, bool renews, Random random, bool isCalm)
     {
-        var value = random.Next(2) == 0 ? await resource.ReadAsync(key, hold.Token, attempt) : null;
+        // Without a token the resource cannot refuse: beside clients that have one it is theirs alone.
+        var value = random.Next(2) == 0 && hold.Token is not null ? await resource.ReadAsync(key, hold.Token, attempt) : null;
         switch (isCalm ? 0 : options.Habit == Habit.Mixed ? random.Next(options.Variety) : options.Habit == Habit.Overstay ? 3 : 5)
         {
             case 0 or 1:
