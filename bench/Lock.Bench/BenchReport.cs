@@ -42,18 +42,19 @@ internal sealed class BenchReport
         writer.WriteLine();
         writer.WriteLine("| what | measured | bar | | details |");
         writer.WriteLine("|---|---|---|---|---|");
-        foreach (var row in _rows)
+        foreach (Row row in _rows)
             writer.WriteLine(row.ToString());
         // Contenders side by side, where there are several.
-        foreach (var row in _rows.Where(static row => row.Columns.Count > 0).DistinctBy(static row => row.Columns))
+        foreach (Row? row in _rows.Where(static row => row.Columns.Count > 0).DistinctBy(static row => row.Columns))
         {
             var figures = row.Columns.SelectMany(static column => column.Figures.Keys).Distinct().ToList();
             writer.WriteLine();
             writer.WriteLine($"| {row.What} | {string.Join(" | ", figures)} |");
             writer.WriteLine($"|---|{string.Concat(Enumerable.Repeat("---|", figures.Count))}");
-            foreach (var column in row.Columns)
+            foreach (BenchColumn column in row.Columns)
             {
-                var cells = figures.Select(figure => column.Figures.TryGetValue(figure, out var value) ? Text(value) : "");
+                IEnumerable<string> cells =
+                    figures.Select(figure => column.Figures.TryGetValue(figure, out double value) ? Text(value) : "");
                 writer.WriteLine($"| {column.Name} | {string.Join(" | ", cells)} |");
             }
         }

@@ -25,25 +25,25 @@ internal sealed class Comparison
     {
         // Warm enough for tiered compilation to have settled. A loop that was called fewer than thirty times still runs the code that
         // replaced it on the stack, which is slower for one contender than for another: hence many calls, and short ones.
-        for (var warmup = 0; warmup < WarmUps; warmup++)
+        for (int warmup = 0; warmup < WarmUps; warmup++)
         {
-            foreach (var (_, run) in _contenders)
+            foreach ((string _, Func<int, Task> run) in _contenders)
                 await run(Math.Max(operations / 10, 8));
             if (warmup % 10 == 0)
                 await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
         }
 
         await Task.Delay(TimeSpan.FromMilliseconds(300), TimeProvider.System);
-        foreach (var (_, run) in _contenders)
+        foreach ((string _, Func<int, Task> run) in _contenders)
             await run(operations);
 
         GC.Collect();
-        var nanoseconds = _contenders.ConvertAll(_ => new double[rounds]);
-        for (var round = 0; round < rounds; round++)
+        List<double[]> nanoseconds = _contenders.ConvertAll(_ => new double[rounds]);
+        for (int round = 0; round < rounds; round++)
         {
-            for (var i = 0; i < _contenders.Count; i++)
+            for (int i = 0; i < _contenders.Count; i++)
             {
-                var start = TimeProvider.System.GetTimestamp();
+                long start = TimeProvider.System.GetTimestamp();
                 await _contenders[i].Run(operations);
                 nanoseconds[i][round] = TimeProvider.System.GetElapsedTime(start).TotalNanoseconds / operations;
             }

@@ -25,11 +25,11 @@ if (args is [ChildParts.Marker, ..])
 if (args is ["latency" or "curves", ..])
     return await PictureCommands.RunAsync(args);
 
-var rounds = 51;
+int rounds = 51;
 var report = new BenchReport();
 string? json = null;
 List<string> names = [];
-for (var i = 0; i < args.Length; i++)
+for (int i = 0; i < args.Length; i++)
 {
     if (args[i] == "--rounds" && i + 1 < args.Length && int.TryParse(args[i + 1], out rounds) && rounds > 0)
         i++;
@@ -45,12 +45,12 @@ for (var i = 0; i < args.Length; i++)
 
 if (names.Count == 0)
     return Usage("Which suite?");
-foreach (var name in names)
+foreach (string name in names)
     await suites[name]().RunAsync(report, rounds);
 report.Print(Console.Out);
 if (json is not null)
 {
-    await using var file = File.CreateText(json);
+    await using StreamWriter file = File.CreateText(json);
     report.WriteJson(file, rounds);
 }
 

@@ -20,12 +20,12 @@ public sealed class MuseumTests : IClassFixture<MuseumTests.Tour>
     [MemberData(nameof(Right))]
     public async Task What_is_right_is_not_found(string name)
     {
-        var right = Exhibits.Right.Single(one => one.Name == name);
-        var (history, violations) = await right.RunAsync(seed: 1, TimeSpan.FromSeconds(3));
+        Exhibit right = Exhibits.Right.Single(one => one.Name == name);
+        (History history, IReadOnlyList<Violation> violations) = await right.RunAsync(seed: 1, TimeSpan.FromSeconds(3));
 
         // How late a loss was announced is real time, of which a busy machine may take more than it is shown to: then once more.
         // The last run always counts.
-        for (var seed = 2; seed <= 5 && violations.Count > 0 && violations.All(static one => one.Rule == Rule.Loss); seed++)
+        for (int seed = 2; seed <= 5 && violations.Count > 0 && violations.All(static one => one.Rule == Rule.Loss); seed++)
             (history, violations) = await right.RunAsync(seed, TimeSpan.FromSeconds(3));
         Assert.True(history.Attempts.Count(static one => one.Granted is not null) > 10);
         Assert.Empty(violations.Select(static one => $"{one.Rule}: {one.Text}"));

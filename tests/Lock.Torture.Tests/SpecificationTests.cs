@@ -6,7 +6,7 @@ public class SpecificationTests
     [Fact]
     public void A_right_history_breaks_nothing()
     {
-        var story = new Story()
+        Story story = new Story()
             .Turn(0, 1, 10, "a.1", 5).Turn(2, 11, 20, "b.1", 6)
             .Asks(12, "a.2", wait: 5).Add(18, "a", EventKind.Refused, "a.2")
             .Asks(21, "a.3").Has(22, "a.3", 7, due: 1000).Loses(1001, "a.3", notYet: 999).Releases(1002, "a.3", "AlreadyExpired")
@@ -25,7 +25,7 @@ public class SpecificationTests
     [Fact]
     public void A_holder_that_was_killed_holds_until_its_last_word()
     {
-        var story = new Story().Asks(0, "a.1", renews: true).Has(1, "a.1", 5).Add(2, "nemesis", EventKind.Killed).Turn(3, 4, 5, "b.1", 6);
+        Story story = new Story().Asks(0, "a.1", renews: true).Has(1, "a.1", 5).Add(2, "nemesis", EventKind.Killed).Turn(3, 4, 5, "b.1", 6);
         Assert.Empty(story.Broken);
         Assert.Contains(Rule.Exclusion, story.Add(6, "a", EventKind.Asked, "a.2", number: -1, key: "other").Broken);
     }
@@ -133,7 +133,7 @@ public class SpecificationTests
     [InlineData("Expired")]
     public void A_loss_before_its_time_is_found_unless_the_store_may_forget(string reason)
     {
-        var story = new Story().Asks(0, "a.1").Has(1, "a.1", 5, due: 900).Loses(500, "a.1", notYet: 499, reason)
+        Story story = new Story().Asks(0, "a.1").Has(1, "a.1", 5, due: 900).Loses(500, "a.1", notYet: 499, reason)
             .Releases(501, "a.1", "AlreadyExpired");
         Assert.Equal([Rule.Loss], story.Broken);
         Assert.Empty(story.Add(400, "nemesis", EventKind.Forgot, number: 390).Broken);

@@ -19,7 +19,7 @@ public class StormTests
 
     private static async Task RunAsync(string backend, string faults, string client)
     {
-        var folder = Directory.CreateTempSubdirectory("lock-torture-").FullName;
+        string folder = Directory.CreateTempSubdirectory("lock-torture-").FullName;
         var options = new StormOptions(backend, Seed: 1, TimeSpan.FromSeconds(6), folder)
         {
             Client = client,
@@ -31,8 +31,8 @@ public class StormTests
             Margin = TimeSpan.FromMilliseconds(400),
             Bound = TimeSpan.FromMinutes(1),
         };
-        var history = await Storm.RunAsync(options);
-        var violations = Specification.Check(history);
+        History history = await Storm.RunAsync(options);
+        IReadOnlyList<Violation> violations = Specification.Check(history);
         Assert.True(history.Attempts.Count(static one => one.Granted is not null) > 20);
         Assert.Contains(history.Events, static one => one.Kind == EventKind.Fault);
         Assert.True(violations.Count == 0,

@@ -95,7 +95,7 @@ internal sealed class Arguments
     public static Arguments Of(string[] args)
     {
         var arguments = new Arguments();
-        for (var i = 0; i < args.Length; i++)
+        for (int i = 0; i < args.Length; i++)
         {
             if (!args[i].StartsWith("--", StringComparison.Ordinal))
                 arguments.Words.Add(args[i]);
@@ -111,5 +111,5 @@ internal sealed class Arguments
     public string? Text(string name) => _options.GetValueOrDefault(name);
 
     public int Number(string name, int usual) =>
-        _options.TryGetValue(name, out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : usual;
+        _options.TryGetValue(name, out string? text) ? int.Parse(text, CultureInfo.InvariantCulture) : usual;
 }

@@ -58,8 +58,8 @@ internal sealed class BenchChild : IAsyncDisposable
 
     public async Task<double> AskNumberAsync(string line)
     {
-        var answer = await AskAsync(line);
-        return double.TryParse(answer, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+        string answer = await AskAsync(line);
+        return double.TryParse(answer, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
             ? number
             : throw new InvalidOperationException($"A child process of the benchmark answered '{answer}' to '{line}'.");
     }
@@ -86,7 +86,7 @@ internal sealed class BenchChild : IAsyncDisposable
     private static BenchChild Start(string program, IEnumerable<string> arguments)
     {
         var start = new ProcessStartInfo(program) { RedirectStandardInput = true, RedirectStandardOutput = true };
-        foreach (var argument in arguments)
+        foreach (string argument in arguments)
             start.ArgumentList.Add(argument);
         return new BenchChild(Process.Start(start)!);
     }
@@ -95,7 +95,7 @@ internal sealed class BenchChild : IAsyncDisposable
     {
         for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
         {
-            var packages = Path.Combine(directory.FullName, ".testbed", "node");
+            string packages = Path.Combine(directory.FullName, ".testbed", "node");
             if (Directory.Exists(Path.Combine(packages, "node_modules", "live-mutex")))
                 return packages;
         }

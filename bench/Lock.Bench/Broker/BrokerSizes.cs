@@ -18,12 +18,12 @@ internal static class BrokerSizes
 
     private static async Task HeldKeysAsync(BenchReport report, BenchChild broker, string path)
     {
-        var before = await broker.AskNumberAsync("memory");
-        await using var store = NewStore(path);
-        var start = TimeProvider.System.GetTimestamp();
+        double before = await broker.AskNumberAsync("memory");
+        await using BrokerLockStore store = NewStore(path);
+        long start = TimeProvider.System.GetTimestamp();
         await Task.WhenAll(Enumerable.Range(0, Keys).Select(i => store.TryAcquireAsync(Request($"held/{i}"), default).AsTask()));
-        var took = TimeProvider.System.GetElapsedTime(start).TotalMilliseconds;
-        var bytes = (await broker.AskNumberAsync("memory") - before) / Keys;
+        double took = TimeProvider.System.GetElapsedTime(start).TotalMilliseconds;
+        double bytes = (await broker.AskNumberAsync("memory") - before) / Keys;
         report.AtMost(
             "broker, held key", bytes, 700, " bytes",
             string.Create(CultureInfo.InvariantCulture, $"{Keys} keys over one connection in {took:0} ms"));
@@ -31,26 +31,26 @@ internal static class BrokerSizes
 
     private static async Task WaitersAsync(BenchReport report, BenchChild broker, string path)
     {
-        await using var holder = NewStore(path);
+        await using BrokerLockStore holder = NewStore(path);
         await holder.TryAcquireAsync(Request("crowded", "holder"), default);
-        await using var store = NewStore(path);
+        await using BrokerLockStore store = NewStore(path);
         await store.GetAsync("crowded", default);
-        var before = await broker.AskNumberAsync("memory");
+        double before = await broker.AskNumberAsync("memory");
         var waiting = Enumerable.Range(0, Waiters).Select(i => WaitAsync(store, $"waiter {i}")).ToList();
-        for (var i = 0; i < 2; i++)
+        for (int i = 0; i < 2; i++)
             await store.GetAsync("crowded", default); // answered after all that was sent before
-        var bytes = (await broker.AskNumberAsync("memory") - before) / Waiters;
-        var start = TimeProvider.System.GetTimestamp();
+        double bytes = (await broker.AskNumberAsync("memory") - before) / Waiters;
+        long start = TimeProvider.System.GetTimestamp();
         await holder.TryReleaseAsync("crowded", "holder", default);
         await Task.WhenAll(waiting);
-        var each = TimeProvider.System.GetElapsedTime(start).TotalMicroseconds / Waiters;
+        double each = TimeProvider.System.GetElapsedTime(start).TotalMicroseconds / Waiters;
         report.AtMost("broker, waiter", bytes, 700, " bytes", string.Create(CultureInfo.InvariantCulture, $"{Waiters} waiters on one key"));
         report.AtMost($"broker, {Waiters} waiters on one key, a hand-off", each, 100, " µs", "until all have had it, one after the other");
     }
 
     private static async Task WaitAsync(BrokerLockStore store, string id)
     {
-        var reply = await store.AcquireAsync(Request("crowded", id), TimeSpan.FromMinutes(2), default);
+        AcquireReply reply = await store.AcquireAsync(Request("crowded", id), TimeSpan.FromMinutes(2), default);
         if (!reply.IsGranted)
             throw new InvalidOperationException($"{id} did not get its turn.");
         await store.TryReleaseAsync("crowded", id, default);
@@ -58,24 +58,24 @@ internal static class BrokerSizes
 
     private static async Task ConnectionsAsync(BenchReport report, BenchChild broker, string path)
     {
-        var before = await broker.AskNumberAsync("memory");
+        double before = await broker.AskNumberAsync("memory");
         var stores = Enumerable.Range(0, Connections).Select(_ => NewStore(path)).ToList();
         await Task.WhenAll(stores.Select((store, i) => CycleAsync(store, i)));
-        var bytes = (await broker.AskNumberAsync("memory") - before) / Connections;
-        var start = TimeProvider.System.GetTimestamp();
-        for (var round = 0; round < 5; round++)
+        double bytes = (await broker.AskNumberAsync("memory") - before) / Connections;
+        long start = TimeProvider.System.GetTimestamp();
+        for (int round = 0; round < 5; round++)
             await Task.WhenAll(stores.Select((store, i) => CycleAsync(store, i)));
-        var each = TimeProvider.System.GetElapsedTime(start).TotalMicroseconds / (5 * Connections);
+        double each = TimeProvider.System.GetElapsedTime(start).TotalMicroseconds / (5 * Connections);
         report.AtMost(
             $"broker, {Connections} connections, each", bytes / 1024, 64, " KiB",
             string.Create(CultureInfo.InvariantCulture, $"a cycle over all of them at once: {each:0} µs each"));
-        foreach (var store in stores)
+        foreach (BrokerLockStore? store in stores)
             await store.DisposeAsync();
     }
 
     private static async Task CycleAsync(BrokerLockStore store, int number)
     {
-        var request = Request($"connection/{number}");
+        AcquireRequest request = Request($"connection/{number}");
         await store.TryAcquireAsync(request, default);
         await store.TryReleaseAsync(request.Key, request.HolderId, default);
     }

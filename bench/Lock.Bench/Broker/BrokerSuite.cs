@@ -18,12 +18,12 @@ internal sealed class BrokerSuite : IBenchSuite
 
     public async Task RunAsync(BenchReport report, int rounds)
     {
-        var directory = Directory.CreateTempSubdirectory("lock-bench-").FullName;
+        string directory = Directory.CreateTempSubdirectory("lock-bench-").FullName;
         try
         {
-            var path = Path.Combine(directory, "broker.sock");
+            string path = Path.Combine(directory, "broker.sock");
             await using var broker = BenchChild.OfThisProgram("broker", path);
-            var port = int.Parse(await broker.ReadAsync(), CultureInfo.InvariantCulture);
+            int port = int.Parse(await broker.ReadAsync(), CultureInfo.InvariantCulture);
             if (report.Wants("one-key") || report.Wants("many-keys"))
                 await AgainstPublishedAsync(report, path, port, Math.Min(rounds, 7));
             if (report.Wants("npm-client"))
@@ -41,26 +41,26 @@ internal sealed class BrokerSuite : IBenchSuite
 
     private static async Task AgainstPublishedAsync(BenchReport report, string path, int port, int rounds)
     {
-        var publishedPort = BenchChild.FreePort();
+        int publishedPort = BenchChild.FreePort();
         await using var publishedBroker = BenchChild.OfNode("broker", publishedPort);
         await publishedBroker.ReadAsync();
         await using var published = BenchChild.OfNode("client", publishedPort);
         await published.ReadAsync();
-        await using var trips = await RawTrips.StartAsync();
+        await using RawTrips trips = await RawTrips.StartAsync();
         await using var tcp = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Host = "127.0.0.1", Port = port }));
         await using var unix = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }));
-        foreach (var keys in (int[])[1, AtOnce])
+        foreach (int keys in (int[])[1, AtOnce])
         {
             if (!report.Wants(keys == 1 ? "one-key" : "many-keys"))
                 continue;
-            var result = await new Comparison()
+            ComparisonResult result = await new Comparison()
                 .Add("live-mutex", n => published.AskNumberAsync($"{n} {AtOnce} {keys}"))
                 .Add("round trip", trips.RunAsync)
                 .Add("TCP", n => CyclesAsync(tcp, n, keys))
                 .Add("socket", n => CyclesAsync(unix, n, keys))
                 .RunAsync(rounds, Cycles);
-            var what = keys == 1 ? "one key" : $"{keys} keys";
-            var bar = keys == 1 ? 2.5 : 4;
+            string what = keys == 1 ? "one key" : $"{keys} keys";
+            double bar = keys == 1 ? 2.5 : 4;
             report.AtLeast($"broker, {AtOnce} at once, {what}, TCP, cycles of live-mutex", 1 / result.Ratio(2), bar, "×",
                 result.Describe());
             report.AtLeast($"broker, {AtOnce} at once, {what}, socket, cycles of live-mutex", 1 / result.Ratio(3), bar, "×",
@@ -73,13 +73,13 @@ internal sealed class BrokerSuite : IBenchSuite
 
     private static async Task CyclesAsync(StoreLock locks, int cycles, int keys)
     {
-        var left = cycles;
+        int left = cycles;
         await Task.WhenAll(Enumerable.Range(0, AtOnce).Select(i => Task.Run(async () =>
         {
-            var key = string.Create(CultureInfo.InvariantCulture, $"ours/{i % keys}");
+            string key = string.Create(CultureInfo.InvariantCulture, $"ours/{i % keys}");
             while (Interlocked.Decrement(ref left) >= 0)
             {
-                var handle = await locks.LockAsync(key);
+                ILockHandle handle = await locks.LockAsync(key);
                 await handle.UnlockAsync();
             }
         })));
@@ -88,29 +88,29 @@ internal sealed class BrokerSuite : IBenchSuite
     /// <summary>Four processes with 25 tasks each on one key, while another client comes and goes all the time.</summary>
     private static async Task ManyProcessesAsync(BenchReport report, string path, string directory)
     {
-        var map = Path.Combine(directory, "inside");
+        string map = Path.Combine(directory, "inside");
         await File.WriteAllBytesAsync(map, new byte[4096]);
         var workers = new List<BenchChild>();
         try
         {
-            for (var i = 0; i < 4; i++)
+            for (int i = 0; i < 4; i++)
                 workers.Add(BenchChild.OfThisProgram("worker", path, map));
-            foreach (var worker in workers)
+            foreach (BenchChild worker in workers)
                 await worker.ReadAsync();
             await Task.WhenAll(workers.ConvertAll(worker => worker.AskAsync($"25 {WarmUpSeconds}")));
             using var stop = new CancellationTokenSource();
-            var passing = PassByAsync(path, stop.Token);
-            var answers = await Task.WhenAll(workers.ConvertAll(worker => worker.AskAsync($"25 {Seconds}")));
+            Task<int> passing = PassByAsync(path, stop.Token);
+            string[] answers = await Task.WhenAll(workers.ConvertAll(worker => worker.AskAsync($"25 {Seconds}")));
             await stop.CancelAsync();
-            var visits = await passing;
+            int visits = await passing;
             var results = answers.Select(answer =>
                 answer.Split(' ').Select(part => double.Parse(part, CultureInfo.InvariantCulture)).ToArray()).ToList();
-            var details = string.Create(
+            string details = string.Create(
                 CultureInfo.InvariantCulture,
                 $"turns {string.Join('/', results.Select(r => r[0]))}, p50 {results.Max(r => r[2]):0.0} ms, max "
                     + $"{results.Max(r => r[4]):0.0} ms, {visits} visits");
-            var (published, publishedWait) = await PublishedProcessesAsync();
-            var rate = results.Sum(r => r[0]) / Seconds;
+            (double published, double publishedWait) = await PublishedProcessesAsync();
+            double rate = results.Sum(r => r[0]) / Seconds;
             details = string.Create(CultureInfo.InvariantCulture,
                 $"{rate:0}/s, live-mutex {published:0}/s with p99 {publishedWait:0.0} ms; {details}");
             report.AtLeast("broker, one key, 4 processes × 25, hand-offs of live-mutex", rate / published, 4, "×", details);
@@ -120,7 +120,7 @@ internal sealed class BrokerSuite : IBenchSuite
         }
         finally
         {
-            foreach (var worker in workers)
+            foreach (BenchChild worker in workers)
                 await worker.DisposeAsync();
         }
     }
@@ -128,18 +128,18 @@ internal sealed class BrokerSuite : IBenchSuite
     /// <summary>The same with npm's live-mutex, without anybody who comes and goes: its locks would overlap.</summary>
     private static async Task<(double Rate, double Wait)> PublishedProcessesAsync()
     {
-        var port = BenchChild.FreePort();
+        int port = BenchChild.FreePort();
         await using var broker = BenchChild.OfNode("broker", port);
         await broker.ReadAsync();
         var clients = new List<BenchChild>();
         try
         {
-            for (var i = 0; i < 4; i++)
+            for (int i = 0; i < 4; i++)
                 clients.Add(BenchChild.OfNode("client", port));
-            foreach (var client in clients)
+            foreach (BenchChild client in clients)
                 await client.ReadAsync();
             await Task.WhenAll(clients.ConvertAll(client => client.AskAsync($"timed {WarmUpSeconds} 25")));
-            var answers = await Task.WhenAll(
+            string[] answers = await Task.WhenAll(
                 clients.ConvertAll(client => client.AskAsync(string.Create(CultureInfo.InvariantCulture, $"timed {Seconds} 25"))));
             var numbers = answers.Select(answer =>
                 answer.Split(' ').Select(part => double.Parse(part, CultureInfo.InvariantCulture)).ToArray()).ToList();
@@ -147,14 +147,14 @@ internal sealed class BrokerSuite : IBenchSuite
         }
         finally
         {
-            foreach (var client in clients)
+            foreach (BenchChild client in clients)
                 await client.DisposeAsync();
         }
     }
 
     private static async Task<int> PassByAsync(string path, CancellationToken stop)
     {
-        var visits = 0;
+        int visits = 0;
         while (!stop.IsCancellationRequested)
         {
             await using var store = new BrokerLockStore(new BrokerLockSettings { Path = path });

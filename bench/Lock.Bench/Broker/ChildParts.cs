@@ -74,9 +74,9 @@ internal static class ChildParts
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         Say(((IPEndPoint)listener.LocalEndpoint).Port);
-        using var socket = await listener.AcceptSocketAsync();
+        using Socket socket = await listener.AcceptSocketAsync();
         socket.NoDelay = true;
-        var buffer = new byte[4096];
+        byte[] buffer = new byte[4096];
         while (await socket.ReceiveAsync(buffer) is > 0 and var length)
             await socket.SendAsync(buffer.AsMemory(0, length));
     }

@@ -35,10 +35,10 @@ internal sealed class RawTrips : IAsyncDisposable
 
     public async Task RunAsync(int trips)
     {
-        for (var i = 0; i < trips; i++)
+        for (int i = 0; i < trips; i++)
         {
             await _socket.SendAsync(_buffer);
-            for (var got = 0; got < _buffer.Length;)
+            for (int got = 0; got < _buffer.Length;)
                 got += await _socket.ReceiveAsync(_buffer.AsMemory(got));
         }
     }

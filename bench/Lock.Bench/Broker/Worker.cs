@@ -11,14 +11,14 @@ internal static class Worker
     {
         // Shared by all workers: how many are inside. More than one is an overlap.
         using var shared = MemoryMappedFile.CreateFromFile(map, FileMode.Open, null, 4096);
-        using var view = shared.CreateViewAccessor(0, 4096);
+        using MemoryMappedViewAccessor view = shared.CreateViewAccessor(0, 4096);
         await using var locks = new StoreLock(new BrokerLockStore(new BrokerLockSettings { Path = path }),
             new LockOptions { WaitTimeout = TimeSpan.FromSeconds(60) });
         await (await locks.LockAsync("warm-up")).DisposeAsync();
         Console.WriteLine("ready");
         while (await Console.In.ReadLineAsync() is { } line)
         {
-            var parts = line.Split(' ');
+            string[] parts = line.Split(' ');
             Console.WriteLine(await TurnsAsync(locks, view, int.Parse(parts[0]), double.Parse(parts[1], CultureInfo.InvariantCulture)));
         }
     }
@@ -26,14 +26,14 @@ internal static class Worker
     private static async Task<string> TurnsAsync(StoreLock locks, MemoryMappedViewAccessor view, int tasks, double seconds)
     {
         var waits = new List<double>();
-        var overlaps = 0;
+        int overlaps = 0;
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(seconds), TimeProvider.System);
         await Task.WhenAll(Enumerable.Range(0, tasks).Select(_ => Task.Run(async () =>
         {
             var mine = new List<double>();
             while (!stop.IsCancellationRequested)
             {
-                var handle = await locks.LockAsync("contended");
+                ILockHandle handle = await locks.LockAsync("contended");
                 mine.Add(handle.AcquireDelay.TotalMilliseconds);
                 if (Inside(view, 1) != 1)
                     Interlocked.Increment(ref overlaps);

@@ -18,7 +18,7 @@ internal sealed class EngineSuite : IBenchSuite
         await using var store = new NullStore(answersLater);
         await using var locks = new StoreLock(new NullStore(answersLater));
         var request = new AcquireRequest("orders/42", "id", "owner", TimeSpan.FromSeconds(30));
-        var result = await new Comparison()
+        ComparisonResult result = await new Comparison()
             .Add("the two steps alone", n => StepsAsync(store, request, n))
             .Add("lock + unlock", n => LockAsync(locks, "orders/42", n))
             .Add("64 tasks on 64 keys",
@@ -29,8 +29,8 @@ internal sealed class EngineSuite : IBenchSuite
         report.AtMost($"engine, {when}, one task", (result.Median(1) - result.Median(0)) / 1000, mostMicroseconds, " µs",
             result.Describe());
         report.AtMost($"engine, {when}, 64 tasks", (result.Median(2) - result.Median(0)) / 1000, mostMicroseconds, " µs", "a cycle");
-        var bytes = await AllocatedAsync(() => LockAsync(locks, "orders/42", Cycles)) / Cycles;
-        var ofSteps = await AllocatedAsync(() => StepsAsync(store, request, Cycles)) / Cycles;
+        double bytes = await AllocatedAsync(() => LockAsync(locks, "orders/42", Cycles)) / Cycles;
+        double ofSteps = await AllocatedAsync(() => StepsAsync(store, request, Cycles)) / Cycles;
         report.AtMost($"engine, {when}, allocated for one lock", bytes - ofSteps, mostBytes, " bytes",
             $"with the store's own steps {bytes:0}");
     }
@@ -38,14 +38,14 @@ internal sealed class EngineSuite : IBenchSuite
     private static async Task<double> AllocatedAsync(Func<Task> run)
     {
         await run();
-        var before = GC.GetTotalAllocatedBytes(precise: true);
+        long before = GC.GetTotalAllocatedBytes(precise: true);
         await run();
         return GC.GetTotalAllocatedBytes(precise: true) - before;
     }
 
     private static async Task StepsAsync(NullStore store, AcquireRequest request, int cycles)
     {
-        for (var i = 0; i < cycles; i++)
+        for (int i = 0; i < cycles; i++)
         {
             await store.TryAcquireAsync(request, default);
             await store.TryReleaseAsync(request.Key, request.HolderId, default);
@@ -54,9 +54,9 @@ internal sealed class EngineSuite : IBenchSuite
 
     private static async Task LockAsync(ILock locks, string key, int cycles)
     {
-        for (var i = 0; i < cycles; i++)
+        for (int i = 0; i < cycles; i++)
         {
-            var handle = await locks.LockAsync(key);
+            ILockHandle handle = await locks.LockAsync(key);
             await handle.UnlockAsync();
         }
     }

@@ -25,7 +25,7 @@ internal sealed class InMemorySuite : IBenchSuite
     {
         await using ILock locks = new InMemoryLock();
         using var semaphore = new SemaphoreSlim(1);
-        var result = await new Comparison()
+        ComparisonResult result = await new Comparison()
             .Add("SemaphoreSlim", n => SemaphoreAsync(semaphore, n))
             .Add("lock + unlock", n => UnlockAsync(locks, "orders/42", n))
             .Add("await using", n => UsingAsync(locks, "orders/42", n))
@@ -38,8 +38,8 @@ internal sealed class InMemorySuite : IBenchSuite
     {
         await using ILock locks = new InMemoryLock();
         using var semaphore = new SemaphoreSlim(1);
-        var keys = Enumerable.Range(0, ManyKeys).Select(i => $"orders/{i}").ToArray();
-        var result = await new Comparison()
+        string[] keys = Enumerable.Range(0, ManyKeys).Select(i => $"orders/{i}").ToArray();
+        ComparisonResult result = await new Comparison()
             .Add("SemaphoreSlim", n => SemaphoreAsync(semaphore, n))
             .Add("lock + unlock", n => KeysAsync(locks, keys, n))
             .RunAsync(rounds, Uncontended);
@@ -50,9 +50,9 @@ internal sealed class InMemorySuite : IBenchSuite
     {
         await using ILock locks = new InMemoryLock();
         UnlockAsync(locks, "orders/42", 1000).GetAwaiter().GetResult();
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        var task = UnlockAsync(locks, "orders/42", 1000);
-        var bytes = (GC.GetAllocatedBytesForCurrentThread() - before) / 1000d;
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Task task = UnlockAsync(locks, "orders/42", 1000);
+        double bytes = (GC.GetAllocatedBytesForCurrentThread() - before) / 1000d;
         await task;
 
         // The handle is the smaller of the two objects: nothing but a reference to the lease.
@@ -63,7 +63,7 @@ internal sealed class InMemorySuite : IBenchSuite
     {
         await using ILock locks = new InMemoryLock();
         using var semaphore = new SemaphoreSlim(1);
-        var result = await new Comparison()
+        ComparisonResult result = await new Comparison()
             .Add("SemaphoreSlim", n => AllAsync(n, share => ContendedSemaphoreAsync(semaphore, share)))
             .Add("lock + unlock", n => AllAsync(n, share => ContendedLockAsync(locks, "orders/42", share)))
             .RunAsync(rounds, Contended);
@@ -73,17 +73,17 @@ internal sealed class InMemorySuite : IBenchSuite
     private static async Task HeldKeysAsync(BenchReport report)
     {
         await using ILock locks = new InMemoryLock();
-        var keys = Enumerable.Range(0, HeldKeys).Select(i => string.Create(CultureInfo.InvariantCulture, $"orders/{i}")).ToArray();
+        string[] keys = Enumerable.Range(0, HeldKeys).Select(i => string.Create(CultureInfo.InvariantCulture, $"orders/{i}")).ToArray();
         var handles = new ILockHandle[HeldKeys];
-        var before = GC.GetTotalMemory(forceFullCollection: true);
-        for (var i = 0; i < HeldKeys; i++)
+        long before = GC.GetTotalMemory(forceFullCollection: true);
+        for (int i = 0; i < HeldKeys; i++)
             handles[i] = await locks.LockAsync(keys[i]);
-        var bytes = (double)(GC.GetTotalMemory(forceFullCollection: true) - before) / HeldKeys;
+        double bytes = (double)(GC.GetTotalMemory(forceFullCollection: true) - before) / HeldKeys;
         GC.KeepAlive(keys);
         report.AtMost("1,000,000 held in-memory keys, each", bytes, 300, " bytes", "beyond the key string and the array of handles");
-        foreach (var handle in handles)
+        foreach (ILockHandle handle in handles)
             await handle.UnlockAsync();
-        var left = (double)(GC.GetTotalMemory(forceFullCollection: true) - before) / HeldKeys;
+        double left = (double)(GC.GetTotalMemory(forceFullCollection: true) - before) / HeldKeys;
         report.AtMost("the same, all given back (handles kept)", left, 200, " bytes",
             "the handles and leases, which the array still holds");
         Array.Clear(handles);
@@ -96,7 +96,7 @@ internal sealed class InMemorySuite : IBenchSuite
 
     private static async Task SemaphoreAsync(SemaphoreSlim semaphore, int operations)
     {
-        for (var i = 0; i < operations; i++)
+        for (int i = 0; i < operations; i++)
         {
             await semaphore.WaitAsync();
             semaphore.Release();
@@ -106,7 +106,7 @@ internal sealed class InMemorySuite : IBenchSuite
     // The section gives its thread away, as real ones do: otherwise the tasks run one after the other and nobody ever waits.
     private static async Task ContendedSemaphoreAsync(SemaphoreSlim semaphore, int operations)
     {
-        for (var i = 0; i < operations; i++)
+        for (int i = 0; i < operations; i++)
         {
             await semaphore.WaitAsync();
             await Task.Yield();
@@ -116,9 +116,9 @@ internal sealed class InMemorySuite : IBenchSuite
 
     private static async Task ContendedLockAsync(ILock locks, string key, int operations)
     {
-        for (var i = 0; i < operations; i++)
+        for (int i = 0; i < operations; i++)
         {
-            var handle = await locks.LockAsync(key);
+            ILockHandle handle = await locks.LockAsync(key);
             await Task.Yield();
             await handle.UnlockAsync();
         }
@@ -126,18 +126,18 @@ internal sealed class InMemorySuite : IBenchSuite
 
     private static async Task UnlockAsync(ILock locks, string key, int operations)
     {
-        for (var i = 0; i < operations; i++)
+        for (int i = 0; i < operations; i++)
         {
-            var handle = await locks.LockAsync(key);
+            ILockHandle handle = await locks.LockAsync(key);
             await handle.UnlockAsync();
         }
     }
 
     private static async Task UsingAsync(ILock locks, string key, int operations)
     {
-        for (var i = 0; i < operations; i++)
+        for (int i = 0; i < operations; i++)
         {
-            await using var handle = await locks.LockAsync(key);
+            await using ILockHandle handle = await locks.LockAsync(key);
         }
     }
 
@@ -145,7 +145,7 @@ internal sealed class InMemorySuite : IBenchSuite
     {
         for (int i = 0, key = 0; i < operations; i++)
         {
-            var handle = await locks.LockAsync(keys[key]);
+            ILockHandle handle = await locks.LockAsync(keys[key]);
             await handle.UnlockAsync();
             if (++key == keys.Length)
                 key = 0;

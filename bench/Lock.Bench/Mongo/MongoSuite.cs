@@ -1,5 +1,6 @@
 using Locking.Bench.Redis;
 using MongoDB.Driver;
+using Npgsql;
 
 namespace Locking.Bench.Mongo;
 
@@ -13,14 +14,14 @@ internal sealed class MongoSuite : IBenchSuite
 
     public async Task RunAsync(BenchReport report, int rounds)
     {
-        var given = Environment.GetEnvironmentVariable("LOCK_TEST_MONGODB");
+        string? given = Environment.GetEnvironmentVariable("LOCK_TEST_MONGODB");
         if (!string.IsNullOrEmpty(given))
         {
             await MeasureAsync(report, rounds, given);
             return;
         }
 
-        var engine = await MongoEngine.StartAsync();
+        NpgsqlDataSource engine = await MongoEngine.StartAsync();
         try
         {
             await using var gateway = MongoGateway.Start(engine);
@@ -89,16 +90,16 @@ internal sealed class MongoSuite : IBenchSuite
 
     private static async Task LockAsync(ILock locks, string key, int operations)
     {
-        for (var i = 0; i < operations; i++)
+        for (int i = 0; i < operations; i++)
         {
-            var handle = await locks.LockAsync(key);
+            ILockHandle handle = await locks.LockAsync(key);
             await handle.UnlockAsync();
         }
     }
 
     private static async Task StoreAsync(MongoLockStore store, string key, int operations)
     {
-        for (var i = 0; i < operations; i++)
+        for (int i = 0; i < operations; i++)
         {
             var request = new AcquireRequest(key, Guid.NewGuid().ToString(), "bench", TimeSpan.FromSeconds(30));
             await store.TryAcquireAsync(request, CancellationToken.None);

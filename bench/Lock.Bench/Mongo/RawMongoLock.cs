@@ -22,7 +22,7 @@ internal sealed class RawMongoLock(IMongoDatabase database, string collection)
     /// <summary>Takes the key and gives it back, so many times.</summary>
     public async Task CycleAsync(string key, int operations)
     {
-        for (var i = 0; i < operations; i++)
+        for (int i = 0; i < operations; i++)
         {
             string id = Guid.NewGuid().ToString();
             await RunAsync(Take(key, id, Now));

@@ -37,9 +37,9 @@ internal abstract class PostgresLibrary : ILockLibrary
     /// <summary>Takes a free lock and gives it back, so many times.</summary>
     public virtual async Task CycleAsync(string key, int cycles)
     {
-        for (var i = 0; i < cycles; i++)
+        for (int i = 0; i < cycles; i++)
         {
-            var held = await TakeAsync(key);
+            IAsyncDisposable held = await TakeAsync(key);
             await held.DisposeAsync();
         }
     }
@@ -59,7 +59,7 @@ internal abstract class PostgresLibrary : ILockLibrary
 
         public override async Task CycleAsync(string key, int cycles)
         {
-            await using (var create =
+            await using (NpgsqlCommand create =
                 source.CreateCommand(
                     "CREATE TABLE IF NOT EXISTS raw (key text PRIMARY KEY, holder text NOT NULL, expires_at timestamptz NOT NULL) WITH "
                         + "(fillfactor = 50)"))
@@ -69,7 +69,7 @@ internal abstract class PostgresLibrary : ILockLibrary
 
         public override async Task<IAsyncDisposable> TakeAsync(string key, CancellationToken cancellationToken = default)
         {
-            var id = Guid.NewGuid().ToString();
+            string id = Guid.NewGuid().ToString();
             while (await RunAsync(Take, key, id) == 0)
                 await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System, cancellationToken);
             return new Hold(() => RunAsync("UPDATE raw SET expires_at = '-infinity' WHERE key = $1 AND holder = $2", key, id));
@@ -79,7 +79,7 @@ internal abstract class PostgresLibrary : ILockLibrary
 
         private async Task<int> RunAsync(string statement, string key, string id)
         {
-            await using var command = source.CreateCommand(statement);
+            await using NpgsqlCommand command = source.CreateCommand(statement);
             command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = key });
             command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = id });
             return await command.ExecuteNonQueryAsync();

@@ -13,13 +13,13 @@ internal sealed class PostgresSuite : IBenchSuite
 
     public async Task RunAsync(BenchReport report, int rounds)
     {
-        foreach (var type in new[] { typeof(Npgsql.NpgsqlConnection),
+        foreach (Type? type in new[] { typeof(Npgsql.NpgsqlConnection),
             typeof(global::Medallion.Threading.Postgres.PostgresDistributedLock) })
             report.Versions[type.Assembly.GetName().Name!] = type.Assembly.GetName().Version!.ToString();
-        foreach (var flushes in new[] { false, true })
+        foreach (bool flushes in new[] { false, true })
         {
-            var name = flushes ? "postgres, fsync on" : "postgres";
-            await using var server = await PostgresServer.StartAsync("max_connections=400", $"fsync={(flushes ? "on" : "off")}");
+            string name = flushes ? "postgres, fsync on" : "postgres";
+            await using PostgresServer server = await PostgresServer.StartAsync("max_connections=400", $"fsync={(flushes ? "on" : "off")}");
             if (report.Wants($"{name}, one task"))
                 await CompareAsync(report, server, $"{name}, one task", rounds, 100, static (library, n) => library.CycleAsync("one", n));
             if (report.Wants($"{name}, 64 tasks on 64 keys"))
@@ -38,10 +38,10 @@ internal sealed class PostgresSuite : IBenchSuite
     {
         var libraries = PostgresLibrary.All.Select(name => PostgresLibrary.Connect(name, server.Port)).ToList();
         var comparison = new Comparison();
-        foreach (var (name, library) in PostgresLibrary.All.Zip(libraries))
+        foreach ((string name, PostgresLibrary library) in PostgresLibrary.All.Zip(libraries))
             comparison.Add(name, n => run(library, n));
-        var result = await comparison.RunAsync(rounds, operations);
-        foreach (var library in libraries)
+        ComparisonResult result = await comparison.RunAsync(rounds, operations);
+        foreach (PostgresLibrary? library in libraries)
             await library.DisposeAsync();
         report.AtMost(what + ", two raw statements", result.Ratio(Ours), 1.3, "×", result.Describe(), result.Columns);
         report.AtMost(what + ", DistributedLock.Postgres", result.Median(Ours) / result.Median(Medallion), 1, "×", "ours of theirs");
@@ -49,9 +49,9 @@ internal sealed class PostgresSuite : IBenchSuite
 
     private static async Task HandOffAsync(BenchReport report, PostgresServer server, string what, int rounds)
     {
-        var columns = await HandOffs.MeasureAsync("postgres-worker", PostgresLibrary.Waiting,
+        IReadOnlyList<BenchColumn> columns = await HandOffs.MeasureAsync("postgres-worker", PostgresLibrary.Waiting,
             server.Port.ToString(CultureInfo.InvariantCulture), Math.Clamp(rounds / 5, 1, 7));
-        var (theirs, ours) = (columns[0].Figures, columns[1].Figures);
+        (IReadOnlyDictionary<string, double> theirs, IReadOnlyDictionary<string, double> ours) = (columns[0].Figures, columns[1].Figures);
         report.AtLeast(what + ", changes of process, of DistributedLock.Postgres", ours[HandOffs.Changes] / theirs[HandOffs.Changes], 1,
             "×", "", columns);
         report.AtMost(what + ", p99 wait, of DistributedLock.Postgres", ours[HandOffs.P99] / theirs[HandOffs.P99], 1, "×", "", columns);

@@ -28,18 +28,18 @@ internal sealed class BenchRedis : IAsyncDisposable
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        int port = ((IPEndPoint)listener.LocalEndpoint).Port;
         listener.Stop();
         var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("LOCK_TEST_REDIS_SERVER") ?? "redis-server")
         {
             RedirectStandardOutput = true,
         };
-        foreach (var argument in new[] { "--port", port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "",
+        foreach (string? argument in new[] { "--port", port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "",
             "--daemonize", "no" })
             start.ArgumentList.Add(argument);
         var server = new BenchRedis(Process.Start(start)!, port);
         server._process.BeginOutputReadLine();
-        for (var attempt = 0; ; attempt++)
+        for (int attempt = 0; ; attempt++)
         {
             try
             {

@@ -24,12 +24,12 @@ internal readonly record struct ClientCost(double Microseconds, double Bytes, do
     {
         if (!OperatingSystem.IsLinux())
             return 0;
-        var switches = 0L;
-        foreach (var task in Directory.EnumerateDirectories("/proc/self/task"))
+        long switches = 0L;
+        foreach (string task in Directory.EnumerateDirectories("/proc/self/task"))
         {
             try
             {
-                foreach (var line in File.ReadLines(Path.Combine(task, "status")))
+                foreach (string line in File.ReadLines(Path.Combine(task, "status")))
                 {
                     if (line.Contains("ctxt_switches", StringComparison.Ordinal))
                         switches += long.Parse(line.AsSpan(line.IndexOf(':', StringComparison.Ordinal) + 1).Trim(),

@@ -12,8 +12,8 @@ internal static class HandOffWorker
     {
         // Shared by all workers: who was the last to hold the lock.
         using var shared = MemoryMappedFile.CreateFromFile(map, FileMode.Open, null, 4096);
-        using var view = shared.CreateViewAccessor(0, 4096);
-        await using var locks = await connect();
+        using MemoryMappedViewAccessor view = shared.CreateViewAccessor(0, 4096);
+        await using ILockLibrary locks = await connect();
         await using (await locks.TakeAsync("warm-up"))
         {
         }
@@ -21,8 +21,9 @@ internal static class HandOffWorker
         Console.WriteLine("ready");
         while (await Console.In.ReadLineAsync() is { } line)
         {
-            var parts = line.Split(' ');
-            var (changes, hands, waits) = await TurnsAsync(locks, view, number, int.Parse(parts[0], CultureInfo.InvariantCulture),
+            string[] parts = line.Split(' ');
+            (int changes, int hands, List<double> waits) =
+                await TurnsAsync(locks, view, number, int.Parse(parts[0], CultureInfo.InvariantCulture),
                 double.Parse(parts[1], CultureInfo.InvariantCulture));
             Console.WriteLine(
                 string.Join(' ',
@@ -35,15 +36,15 @@ internal static class HandOffWorker
         ILockLibrary locks, MemoryMappedViewAccessor view, int number, int tasks, double seconds)
     {
         var waits = new List<double>();
-        var changes = 0;
-        var hands = 0;
+        int changes = 0;
+        int hands = 0;
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(seconds), TimeProvider.System);
         await Task.WhenAll(Enumerable.Range(0, tasks).Select(task => Task.Run(async () =>
         {
             var mine = new List<double>();
             while (!stop.IsCancellationRequested)
             {
-                var asked = TimeProvider.System.GetTimestamp();
+                long asked = TimeProvider.System.GetTimestamp();
                 await using (await locks.TakeAsync("handoff"))
                 {
                     mine.Add(TimeProvider.System.GetElapsedTime(asked).TotalMicroseconds);
@@ -51,7 +52,7 @@ internal static class HandOffWorker
                     if (view.ReadInt32(0) != number)
                         Interlocked.Increment(ref changes);
                     view.Write(0, number);
-                    var hand = (number * 1000) + task;
+                    int hand = (number * 1000) + task;
                     if (view.ReadInt32(4) != hand)
                         Interlocked.Increment(ref hands);
                     view.Write(4, hand);

@@ -28,25 +28,25 @@ internal static class HandOffs
     public static async Task<IReadOnlyList<BenchColumn>> MeasureAsync(string worker, IReadOnlyList<string> libraries,
         string address, int rounds)
     {
-        var map = Path.GetTempFileName();
+        string map = Path.GetTempFileName();
         await File.WriteAllBytesAsync(map, new byte[4096]);
         var workers = libraries.ToDictionary(static name => name, static _ => new List<BenchChild>());
         try
         {
-            foreach (var (name, own) in workers)
+            foreach ((string name, List<BenchChild> own) in workers)
             {
-                for (var i = 0; i < Processes; i++)
+                for (int i = 0; i < Processes; i++)
                     own.Add(BenchChild.OfThisProgram(worker, name, address, map, (i + 1).ToString(CultureInfo.InvariantCulture)));
-                foreach (var one in own)
+                foreach (BenchChild? one in own)
                     await one.ReadAsync();
                 // Once to warm up; then counts.
                 await TurnAsync(own, Seconds);
             }
 
             var turns = libraries.ToDictionary(static name => name, static _ => new List<Dictionary<string, double>>());
-            for (var round = 0; round < rounds; round++)
+            for (int round = 0; round < rounds; round++)
             {
-                foreach (var (name, own) in workers)
+                foreach ((string name, List<BenchChild> own) in workers)
                     turns[name].Add(await TurnAsync(own, Seconds));
             }
 
@@ -56,7 +56,7 @@ internal static class HandOffs
         }
         finally
         {
-            foreach (var one in workers.Values.SelectMany(static own => own))
+            foreach (BenchChild? one in workers.Values.SelectMany(static own => own))
                 await one.DisposeAsync();
             File.Delete(map);
         }
@@ -68,12 +68,12 @@ internal static class HandOffs
     /// <returns>What it came to, by the names above.</returns>
     public static async Task<Dictionary<string, double>> TurnAsync(IReadOnlyList<BenchChild> workers, double seconds)
     {
-        var answers = await Task.WhenAll(
+        string[] answers = await Task.WhenAll(
             workers.Select(worker => worker.AskAsync(string.Create(CultureInfo.InvariantCulture, $"{Tasks} {seconds}"))));
-        var numbers = answers.Select(static answer =>
+        double[][] numbers = answers.Select(static answer =>
             answer.Split(' ').Select(static number => double.Parse(number, CultureInfo.InvariantCulture)).ToArray()).ToArray();
-        var shares = numbers.Select(static own => own.Length - 2).ToArray();
-        var waits = numbers.SelectMany(static own => own.Skip(2)).Order().ToArray();
+        int[] shares = numbers.Select(static own => own.Length - 2).ToArray();
+        double[] waits = numbers.SelectMany(static own => own.Skip(2)).Order().ToArray();
         return new Dictionary<string, double>
         {
             [Changes] = numbers.Sum(static own => own[0]) / seconds,

@@ -10,7 +10,7 @@ internal sealed class Libraries : IAsyncDisposable
     public static async Task<Libraries> ConnectAsync(IReadOnlyList<BenchRedis> servers)
     {
         var all = new List<(string, RedisLibrary)>();
-        foreach (var name in RedisLibrary.All)
+        foreach (string name in RedisLibrary.All)
             all.Add((name, await RedisLibrary.ConnectAsync(name, [.. servers.Select(static server => server.Port)])));
         return new Libraries(all);
     }
@@ -25,9 +25,10 @@ internal sealed class Libraries : IAsyncDisposable
     {
         const int Cycles = 3;
         var columns = new List<BenchColumn>();
-        foreach (var (name, library) in _all.Where(static one => one.Name is RedisLibrary.Medallion or RedisLibrary.RedLockNet))
+        foreach ((string name, RedisLibrary library) in _all.Where(static one =>
+            one.Name is RedisLibrary.Medallion or RedisLibrary.RedLockNet))
         {
-            var began = TimeProvider.System.GetTimestamp();
+            long began = TimeProvider.System.GetTimestamp();
             await library.CycleAsync("troubled", Cycles);
             columns.Add(
                 new BenchColumn(name,
@@ -39,7 +40,7 @@ internal sealed class Libraries : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var (_, library) in _all)
+        foreach ((string _, RedisLibrary library) in _all)
             await library.DisposeAsync();
     }
 }

@@ -12,7 +12,7 @@ internal static class RawCycle
 
     public static async Task RunAsync(IDatabase database, byte[] release, RedisKey key, int cycles)
     {
-        for (var i = 0; i < cycles; i++)
+        for (int i = 0; i < cycles; i++)
         {
             RedisValue id = Guid.NewGuid().ToString();
             if (!await database.StringSetAsync(key, id, Ttl, When.NotExists))
@@ -28,10 +28,10 @@ internal static class RawCycle
     {
         RedisKey[] acquired = KeyLayout.Of(null, null).NativeKeysOf(key).WithCounter();
         RedisKey[] released = acquired[..1];
-        for (var i = 0; i < cycles; i++)
+        for (int i = 0; i < cycles; i++)
         {
-            var template = RecordTemplate.Of(Guid.NewGuid().ToString(), "bench");
-            var token = (long)await database.ScriptEvaluateAsync(ScriptSet.NativeAcquire.Hash, acquired,
+            byte[] template = RecordTemplate.Of(Guid.NewGuid().ToString(), "bench");
+            long token = (long)await database.ScriptEvaluateAsync(ScriptSet.NativeAcquire.Hash, acquired,
                 [template, 30_000, i == 0 ? ServerClock.Unknown : 1]);
             if ((int)await database.ScriptEvaluateAsync(ScriptSet.NativeReleaseWhole.Hash, released,
                 [RecordTemplate.Fill(template, token)]) != 1)
@@ -41,7 +41,7 @@ internal static class RawCycle
 
     public static async Task<byte[]> LoadAsync(IDatabase database, int port)
     {
-        var answer = (string?)await database.ExecuteAsync("SCRIPT", "LOAD", CompareAndDelete)
+        string answer = (string?)await database.ExecuteAsync("SCRIPT", "LOAD", CompareAndDelete)
             ?? throw new InvalidOperationException($"The server on port {port} loads no script.");
         return Convert.FromHexString(answer);
     }

@@ -10,14 +10,14 @@ internal static class RawQuorum
 
     public static async Task RunAsync(IDatabase[] nodes, string key, int cycles)
     {
-        var record = System.Text.Encoding.UTF8.GetBytes(key);
+        byte[] record = System.Text.Encoding.UTF8.GetBytes(key);
         RedisKey[] vote = [record, LockKeys.FenceOf(key), s_life];
         RedisKey[] release = [record];
-        var notes = await Task.WhenAll(nodes.Select(static node => node.StringGetAsync(s_life)));
-        for (var i = 0; i < cycles; i++)
+        RedisValue[] notes = await Task.WhenAll(nodes.Select(static node => node.StringGetAsync(s_life)));
+        for (int i = 0; i < cycles; i++)
         {
-            var id = Guid.NewGuid().ToString();
-            var token = (TimeProvider.System.GetUtcNow().Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
+            string id = Guid.NewGuid().ToString();
+            long token = (TimeProvider.System.GetUtcNow().Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
             await new Majority(nodes.Length).OfAsync(
                 nodes, ScriptSet.Vote.Hash, vote, node => [id, 30_000, $"{token} {id} bench", 3_630_000, notes[node]]);
             await new Majority(nodes.Length).OfAsync(nodes, ScriptSet.ReleaseVote.Hash, release, _ => [id, "lock:released"]);
@@ -28,7 +28,7 @@ internal static class RawQuorum
     /// step by itself.</summary>
     public static async Task RunRawAsync(IDatabase[] nodes, byte[] release, RedisKey key, int cycles)
     {
-        for (var i = 0; i < cycles; i++)
+        for (int i = 0; i < cycles; i++)
         {
             RedisValue id = Guid.NewGuid().ToString();
             await new Majority(nodes.Length).OfAsync(nodes, node => node.StringSetAsync(key, id, RawCycle.Ttl, When.NotExists));
@@ -43,14 +43,14 @@ internal static class RawQuorum
 
         public Task OfAsync(IDatabase[] databases, byte[] script, RedisKey[] keys, Func<int, RedisValue[]> values)
         {
-            for (var i = 0; i < databases.Length; i++)
+            for (int i = 0; i < databases.Length; i++)
                 _ = CountAsync(databases[i].ScriptEvaluateAsync(script, keys, values(i)));
             return _reached.Task;
         }
 
         public Task OfAsync(IDatabase[] databases, Func<IDatabase, Task<bool>> ask)
         {
-            foreach (var database in databases)
+            foreach (IDatabase database in databases)
                 _ = CountAsync(ask(database));
             return _reached.Task;
         }
@@ -65,7 +65,7 @@ internal static class RawQuorum
 
         private async Task CountAsync(Task<RedisResult> answer)
         {
-            var text = (string?)await answer.ConfigureAwait(false);
+            string? text = (string?)await answer.ConfigureAwait(false);
             // A vote is "1 token", a release 1. Somebody else's answer is a mistake of this program.
             if (text is null || text[0] != '1')
                 _reached.TrySetException(new InvalidOperationException($"A node answered {text}."));

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Medallion.Threading.Redis;
+using RedLockNet;
 using RedLockNet.SERedis;
 using RedLockNet.SERedis.Configuration;
 using StackExchange.Redis;
@@ -24,7 +25,7 @@ internal abstract class RedisLibrary : ILockLibrary
     {
         if (name == Ours)
             return new OurLibrary(ports);
-        var connections =
+        ConnectionMultiplexer[] connections =
             await Task.WhenAll(ports.Select(static port => ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port},connectTimeout=60000")));
         return name switch
         {
@@ -45,7 +46,7 @@ internal abstract class RedisLibrary : ILockLibrary
 
     private static async ValueTask CloseAsync(ConnectionMultiplexer[] connections)
     {
-        foreach (var connection in connections)
+        foreach (ConnectionMultiplexer connection in connections)
             await connection.DisposeAsync();
     }
 
@@ -79,12 +80,12 @@ internal abstract class RedisLibrary : ILockLibrary
 
         public override async Task CycleAsync(string key, int cycles)
         {
-            var one = LockOf(key);
-            for (var i = 0; i < cycles; i++)
+            RedisDistributedLock one = LockOf(key);
+            for (int i = 0; i < cycles; i++)
             {
                 // Not one attempt: a quorum's release does not wait for the last node,
                 // so that its own next attempt may find it taken there.
-                var held = await one.AcquireAsync();
+                RedisDistributedLockHandle held = await one.AcquireAsync();
                 await held.DisposeAsync();
             }
         }
@@ -105,13 +106,13 @@ internal abstract class RedisLibrary : ILockLibrary
 
         public override async Task CycleAsync(string key, int cycles)
         {
-            for (var i = 0; i < cycles; i++)
+            for (int i = 0; i < cycles; i++)
             {
                 // One attempt, which fails where a node of its quorum is too slow: then it is made again, and counts as one cycle.
-                var isAcquired = false;
+                bool isAcquired = false;
                 while (!isAcquired)
                 {
-                    var held = await _factory.CreateLockAsync(key, Expiry);
+                    IRedLock held = await _factory.CreateLockAsync(key, Expiry);
                     isAcquired = held.IsAcquired;
                     await held.DisposeAsync();
                 }
@@ -123,7 +124,7 @@ internal abstract class RedisLibrary : ILockLibrary
         {
             while (true)
             {
-                var held = await _factory.CreateLockAsync(
+                IRedLock held = await _factory.CreateLockAsync(
                     key, Expiry, TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(200), cancellationToken);
                 if (held.IsAcquired)
                     return held;
@@ -145,9 +146,9 @@ internal abstract class RedisLibrary : ILockLibrary
 
         public override async Task CycleAsync(string key, int cycles)
         {
-            for (var i = 0; i < cycles; i++)
+            for (int i = 0; i < cycles; i++)
             {
-                var handle = await _locks.LockAsync(key);
+                ILockHandle handle = await _locks.LockAsync(key);
                 await handle.UnlockAsync();
             }
         }

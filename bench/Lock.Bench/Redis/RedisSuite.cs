@@ -1,4 +1,5 @@
 using System.Globalization;
+using StackExchange.Redis;
 
 namespace Locking.Bench.Redis;
 
@@ -18,10 +19,10 @@ internal sealed class RedisSuite : IBenchSuite
 
     public async Task RunAsync(BenchReport report, int rounds)
     {
-        foreach (var client in new[] { typeof(StackExchange.Redis.ConnectionMultiplexer),
+        foreach (Type? client in new[] { typeof(StackExchange.Redis.ConnectionMultiplexer),
             typeof(Medallion.Threading.Redis.RedisDistributedLock), typeof(RedLockNet.SERedis.RedLockFactory) })
             report.Versions[client.Assembly.GetName().Name!] = Machine.VersionOf(client);
-        await using var server = await BenchRedis.StartAsync();
+        await using BenchRedis server = await BenchRedis.StartAsync();
         if (report.Wants("redis, one task"))
             await UncontendedAsync(report, server, rounds);
         if (report.Wants("redis, 64 tasks"))
@@ -30,7 +31,7 @@ internal sealed class RedisSuite : IBenchSuite
             await HandOffAsync(report, "redis, one key", [server], rounds);
         if (report.Wants("redis, 8 parked"))
             await WakeUpAsync(report, server, rounds);
-        foreach (var trouble in new[] { null, "dead", "frozen" })
+        foreach (string? trouble in new[] { null, "dead", "frozen" })
         {
             if (report.Wants(QuorumRow(trouble)))
                 await QuorumAsync(report, rounds, trouble);
@@ -44,16 +45,16 @@ internal sealed class RedisSuite : IBenchSuite
 
     private static async Task UncontendedAsync(BenchReport report, BenchRedis server, int rounds)
     {
-        var raw = await server.RawAsync();
-        await using var libraries = await Libraries.ConnectAsync([server]);
-        await using var store = BenchRedis.NewStore(server.Port);
+        IDatabase raw = await server.RawAsync();
+        await using Libraries libraries = await Libraries.ConnectAsync([server]);
+        await using ILockStore store = BenchRedis.NewStore(server.Port);
         (string Name, Func<int, Task> Run)[] contenders =
         [
             .. libraries.Contenders((library, n) => library.CycleAsync(library.GetType().Name, n)),
             ("store alone", n => StepAsync(store, "store", n)),
             ("its two scripts, raw", n => RawCycle.RunScriptsAsync(raw, "scripts", n)),
         ];
-        var result = await Compare(contenders).RunAsync(rounds, Cycles);
+        ComparisonResult result = await Compare(contenders).RunAsync(rounds, Cycles);
         report.AtMost(
             "redis, one task", result.Ratio(Ours), 1.1, "×", result.Describe() + "; " + await CostAsync(server, contenders, Cycles * 4),
             result.Columns);
@@ -61,16 +62,16 @@ internal sealed class RedisSuite : IBenchSuite
 
     private static async Task ManyKeysAsync(BenchReport report, BenchRedis server, int rounds)
     {
-        var raw = await server.RawAsync();
-        await using var libraries = await Libraries.ConnectAsync([server]);
-        await using var store = BenchRedis.NewStore(server.Port);
+        IDatabase raw = await server.RawAsync();
+        await using Libraries libraries = await Libraries.ConnectAsync([server]);
+        await using ILockStore store = BenchRedis.NewStore(server.Port);
         (string Name, Func<int, Task> Run)[] contenders =
         [
             .. libraries.Contenders((library, n) => AllAsync((i, share) => library.CycleAsync($"{library.GetType().Name}/{i}", share), n)),
             ("store alone", n => AllAsync((i, share) => StepAsync(store, $"store/{i}", share), n)),
             ("its two scripts, raw", n => AllAsync((i, share) => RawCycle.RunScriptsAsync(raw, $"scripts/{i}", share), n)),
         ];
-        var result = await Compare(contenders).RunAsync(rounds, Keys * 50);
+        ComparisonResult result = await Compare(contenders).RunAsync(rounds, Keys * 50);
         report.AtLeast(
             "redis, 64 tasks on 64 keys, throughput", 1 / result.Ratio(Ours), 0.85, "×",
             result.Describe() + "; " + await CostAsync(server, contenders, Keys * 200), result.Columns);
@@ -79,15 +80,15 @@ internal sealed class RedisSuite : IBenchSuite
     /// <summary>The same over a quorum of three; raw stays one server.</summary>
     private static async Task ManyKeysAsync(BenchReport report, IReadOnlyList<BenchRedis> servers, int rounds)
     {
-        await using var libraries = await Libraries.ConnectAsync(servers);
-        var nodes = await Task.WhenAll(servers.Select(static server => server.RawAsync()));
-        var release = (await Task.WhenAll(servers.Select((server, i) => RawCycle.LoadAsync(nodes[i], server.Port))))[0];
+        await using Libraries libraries = await Libraries.ConnectAsync(servers);
+        IDatabase[] nodes = await Task.WhenAll(servers.Select(static server => server.RawAsync()));
+        byte[] release = (await Task.WhenAll(servers.Select((server, i) => RawCycle.LoadAsync(nodes[i], server.Port))))[0];
         (string Name, Func<int, Task> Run)[] contenders =
         [
             .. libraries.Contenders((library, n) => AllAsync((i, share) => library.CycleAsync($"{library.GetType().Name}/{i}", share), n)),
             ("raw on three", n => AllAsync((i, share) => RawQuorum.RunRawAsync(nodes, release, $"three/{i}", share), n)),
         ];
-        var result = await Compare(contenders).RunAsync(rounds, Keys * 20);
+        ComparisonResult result = await Compare(contenders).RunAsync(rounds, Keys * 20);
         report.AtLeast("redLock, 64 tasks on 64 keys, 3 nodes, throughput", 1 / result.Ratio(Ours), 0.3, "×",
             result.Describe() + "; " + await CostAsync(servers[0], contenders, Keys * 200), result.Columns);
     }
@@ -96,9 +97,9 @@ internal sealed class RedisSuite : IBenchSuite
     private static async Task HandOffAsync(BenchReport report, string row, IReadOnlyList<BenchRedis> servers, int rounds)
     {
         var columns = (await HandOffs.MeasureAsync(servers, Math.Clamp(rounds / 5, 1, 7))).ToList();
-        var ours = columns[Ours].Figures;
-        var what = row + ", 4 processes × 2 tasks";
-        var cost = $"turns of {HandOffs.Seconds} s, interleaved";
+        IReadOnlyDictionary<string, double> ours = columns[Ours].Figures;
+        string what = row + ", 4 processes × 2 tasks";
+        string cost = $"turns of {HandOffs.Seconds} s, interleaved";
         report.AtLeast(what + ", changes of process", ours[HandOffs.Changes], 3000, "/s", cost, columns);
         report.AtMost(what + ", p99 wait", ours[HandOffs.P99], 10, " ms", cost, columns);
         report.AtLeast(what + ", least/most share", ours[HandOffs.Share], 0.8, "", cost, columns);
@@ -109,13 +110,13 @@ internal sealed class RedisSuite : IBenchSuite
         var servers = new List<BenchRedis>();
         try
         {
-            for (var i = 0; i < 3; i++)
+            for (int i = 0; i < 3; i++)
                 servers.Add(await BenchRedis.StartAsync());
             await run(servers);
         }
         finally
         {
-            foreach (var server in servers)
+            foreach (BenchRedis server in servers)
                 await server.DisposeAsync();
         }
     }
@@ -123,9 +124,9 @@ internal sealed class RedisSuite : IBenchSuite
     /// <summary>Eight clients are parked; the lock is released: how long until the first has it, in raw round trips.</summary>
     private static async Task WakeUpAsync(BenchReport report, BenchRedis server, int rounds)
     {
-        var (wake, trip) = await WakeUpAsync(server, Math.Max(60, rounds), Parked);
+        (double wake, double trip) = await WakeUpAsync(server, Math.Max(60, rounds), Parked);
         // What the seven others cost, who hear the notice as well.
-        var (alone, _) = await WakeUpAsync(server, Math.Max(60, rounds), 1);
+        (double alone, double _) = await WakeUpAsync(server, Math.Max(60, rounds), 1);
         report.AtMost(
             "redis, 8 parked waiters, first has it after", wake / trip, 5, " round trips",
             string.Create(CultureInfo.InvariantCulture,
@@ -135,12 +136,12 @@ internal sealed class RedisSuite : IBenchSuite
     /// <summary>Microseconds from the release to the first grant, and those of a raw round trip.</summary>
     private static async Task<(double Wake, double Trip)> WakeUpAsync(BenchRedis server, int rounds, int parked)
     {
-        var raw = await server.RawAsync();
+        IDatabase raw = await server.RawAsync();
         var clients = Enumerable.Range(0, parked).Select(_ => server.NewLock()).ToList();
-        await using var holder = server.NewLock();
+        await using StoreLock holder = server.NewLock();
         var wakes = new List<double>();
         var pings = new List<double>();
-        for (var round = -WarmUps; round < rounds; round++)
+        for (int round = -WarmUps; round < rounds; round++)
         {
             if (round == 0)
             {
@@ -148,23 +149,24 @@ internal sealed class RedisSuite : IBenchSuite
                 pings.Clear();
             }
 
-            var handle = await holder.LockAsync("parked");
+            ILockHandle handle = await holder.LockAsync("parked");
             using var stop = new CancellationTokenSource();
-            var waiting = clients.ConvertAll(client => client.LockAsync("parked", cancellationToken: stop.Token).AsTask());
+            List<Task<ILockHandle>> waiting =
+                clients.ConvertAll(client => client.LockAsync("parked", cancellationToken: stop.Token).AsTask());
             await Task.Delay(TimeSpan.FromMilliseconds(30), TimeProvider.System);
-            for (var i = 0; i < 20; i++)
+            for (int i = 0; i < 20; i++)
             {
-                var before = TimeProvider.System.GetTimestamp();
+                long before = TimeProvider.System.GetTimestamp();
                 await raw.PingAsync();
                 pings.Add(TimeProvider.System.GetElapsedTime(before).TotalMicroseconds);
             }
 
-            var start = TimeProvider.System.GetTimestamp();
+            long start = TimeProvider.System.GetTimestamp();
             _ = handle.UnlockAsync().AsTask();
             await Task.WhenAny(waiting);
             wakes.Add(TimeProvider.System.GetElapsedTime(start).TotalMicroseconds);
             await stop.CancelAsync();
-            foreach (var waiter in waiting)
+            foreach (Task<ILockHandle>? waiter in waiting)
             {
                 try
                 {
@@ -177,7 +179,7 @@ internal sealed class RedisSuite : IBenchSuite
             }
         }
 
-        foreach (var client in clients)
+        foreach (StoreLock? client in clients)
             await client.DisposeAsync();
         wakes.Sort();
         pings.Sort();
@@ -186,10 +188,10 @@ internal sealed class RedisSuite : IBenchSuite
 
     private static Task QuorumAsync(BenchReport report, int rounds, string? trouble) => WithThreeAsync(async servers =>
     {
-        var nodes = await Task.WhenAll(servers.Select(static server => server.RawAsync()));
-        var release = (await Task.WhenAll(servers.Select((server, i) => RawCycle.LoadAsync(nodes[i], server.Port))))[0];
-        await using var libraries = await Libraries.ConnectAsync(servers);
-        await using var store = BenchRedis.NewQuorum([.. servers.Select(static server => server.Port)]);
+        IDatabase[] nodes = await Task.WhenAll(servers.Select(static server => server.RawAsync()));
+        byte[] release = (await Task.WhenAll(servers.Select((server, i) => RawCycle.LoadAsync(nodes[i], server.Port))))[0];
+        await using Libraries libraries = await Libraries.ConnectAsync(servers);
+        await using ILockStore store = BenchRedis.NewQuorum([.. servers.Select(static server => server.Port)]);
         await libraries.Of(RedisLibrary.Ours).CycleAsync("ours", 100);
         await StepAsync(store, "store", 100);
         if (trouble == "dead")
@@ -217,9 +219,9 @@ internal sealed class RedisSuite : IBenchSuite
                     .Where(static one => one.Name is RedisLibrary.Raw or RedisLibrary.Ours),
                 ("store alone", n => StepAsync(store, "store", n)),
             ];
-        var result = await Compare(contenders).RunAsync(rounds, Cycles);
-        var peers = trouble is null ? [] : await libraries.TroubledAsync();
-        var ours = Array.FindIndex(contenders, static one => one.Name == RedisLibrary.Ours);
+        ComparisonResult result = await Compare(contenders).RunAsync(rounds, Cycles);
+        IReadOnlyList<BenchColumn> peers = trouble is null ? [] : await libraries.TroubledAsync();
+        int ours = Array.FindIndex(contenders, static one => one.Name == RedisLibrary.Ours);
         report.AtMost(
             QuorumRow(trouble), result.Ratio(ours), 2, "×", result.Describe() + "; " + await CostAsync(servers[0], contenders, Cycles * 4),
             [.. result.Columns, .. peers]);
@@ -230,7 +232,7 @@ internal sealed class RedisSuite : IBenchSuite
     private static Comparison Compare((string Name, Func<int, Task> Run)[] contenders)
     {
         var comparison = new Comparison();
-        foreach (var (name, run) in contenders)
+        foreach ((string name, Func<int, Task> run) in contenders)
             comparison.Add(name, run);
         return comparison;
     }
@@ -239,12 +241,12 @@ internal sealed class RedisSuite : IBenchSuite
     private static async Task<string> CostAsync(BenchRedis server, (string Name, Func<int, Task> Run)[] contenders, int operations)
     {
         var costs = new List<string>();
-        foreach (var (name, run) in contenders)
+        foreach ((string name, Func<int, Task> run) in contenders)
         {
-            var before = await ServerCost.ReadAsync(server);
+            ServerCost before = await ServerCost.ReadAsync(server);
             var client = ClientCost.Read();
             await run(operations);
-            var used = ClientCost.Read().Since(client);
+            ClientCost used = ClientCost.Read().Since(client);
             costs.Add($"{name}: {(await ServerCost.ReadAsync(server)).Since(before).Per(operations)}, {used.Per(operations)}");
         }
 
@@ -254,7 +256,7 @@ internal sealed class RedisSuite : IBenchSuite
     /// <summary>The two steps of the store, without the engine over it.</summary>
     private static async Task StepAsync(ILockStore store, string key, int cycles)
     {
-        for (var i = 0; i < cycles; i++)
+        for (int i = 0; i < cycles; i++)
         {
             var request = new AcquireRequest(key, Guid.NewGuid().ToString(), "bench", TimeSpan.FromSeconds(30));
             if (!(await store.TryAcquireAsync(request, CancellationToken.None)).IsGranted)

@@ -11,16 +11,17 @@ internal readonly record struct ServerCost(double Scripts, double Commands, doub
 {
     public static async Task<ServerCost> ReadAsync(BenchRedis server)
     {
-        using var client = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{server.Port},allowAdmin=true,connectTimeout=60000");
-        var info = (string?)await client.GetDatabase().ExecuteAsync("INFO", "all") ?? "";
+        using ConnectionMultiplexer client =
+            await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{server.Port},allowAdmin=true,connectTimeout=60000");
+        string info = (string?)await client.GetDatabase().ExecuteAsync("INFO", "all") ?? "";
         double scripts = 0, microseconds = 0, commands = 0;
-        foreach (var line in info.Split('\n'))
+        foreach (string line in info.Split('\n'))
         {
             if (line.StartsWith("total_commands_processed:", StringComparison.Ordinal))
                 commands = double.Parse(line.Split(':')[1], CultureInfo.InvariantCulture);
             if (!line.StartsWith("cmdstat_", StringComparison.Ordinal))
                 continue;
-            var fields = line["cmdstat_".Length..].Split(':', ',', '=');
+            string[] fields = line["cmdstat_".Length..].Split(':', ',', '=');
             if (fields[0] is "evalsha" or "eval")
             {
                 scripts += double.Parse(fields[2], CultureInfo.InvariantCulture);

@@ -27,7 +27,7 @@ public sealed class ConnectionContextTests(MongoServer server) : IClassFixture<M
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static async Task<WeakReference> LockOnceAsync(ILock locks)
     {
-        var tenant = new object();
+        object tenant = new object();
         await Task.Run(async () =>
         {
             s_ambient.Value = tenant;

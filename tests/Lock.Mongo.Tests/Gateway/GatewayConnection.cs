@@ -57,14 +57,14 @@ internal sealed class GatewayConnection(MongoGateway gateway, Socket socket, int
 
     private async Task<bool> ServeOneAsync(Stream stream, GatewayCommands commands)
     {
-        var header = new byte[16];
+        byte[] header = new byte[16];
         await stream.ReadExactlyAsync(header);
         int length = BinaryPrimitives.ReadInt32LittleEndian(header);
         int requestId = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(4));
         int operation = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(12));
         // A client that greets with TLS is told to go at once, as mongod does it.
         if (length is < 16 or > 48_000_000 || header is [0x16, 3, ..]) return false;
-        var body = new byte[length - 16];
+        byte[] body = new byte[length - 16];
         await stream.ReadExactlyAsync(body);
 
         GatewayRequest? request = operation switch
@@ -164,7 +164,7 @@ internal sealed class GatewayConnection(MongoGateway gateway, Socket socket, int
     private byte[] Frame(byte[] reply, int requestId, int operation)
     {
         int before = operation == OpMsg ? 21 : 36;
-        var frame = new byte[before + reply.Length];
+        byte[] frame = new byte[before + reply.Length];
         Span<byte> at = frame;
         BinaryPrimitives.WriteInt32LittleEndian(at, frame.Length);
         BinaryPrimitives.WriteInt32LittleEndian(at[4..], ++_replyId);

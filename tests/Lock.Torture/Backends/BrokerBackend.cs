@@ -99,9 +99,9 @@ internal sealed class BrokerBackend : IBackend
     {
         if (_server!.HasEnded)
             return [EndedByItself()];
-        await using var locks = Lock.Create(Config(1));
+        await using ILock locks = Lock.Create(Config(1));
         List<string> left = [];
-        await foreach (var info in locks.ListAsync(""))
+        await foreach (LockInfo info in locks.ListAsync(""))
             left.Add($"the lock {info.Key} of {info.Owner}, {info.Remaining.TotalMilliseconds:0} ms");
         return left;
     }
@@ -154,7 +154,7 @@ internal sealed class BrokerBackend : IBackend
 
     private async Task ServeAsync()
     {
-        for (var attempt = 0; ; attempt++)
+        for (int attempt = 0; ; attempt++)
         {
             _server?.Dispose();
             var first = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -168,7 +168,7 @@ internal sealed class BrokerBackend : IBackend
                     if (line.StartsWith("listening ", StringComparison.Ordinal))
                         first.TrySetResult(line["listening ".Length..]);
                 });
-            var ended = _server.EndAsync(CancellationToken.None);
+            Task ended = _server.EndAsync(CancellationToken.None);
             if (await Task.WhenAny(first.Task, ended).WaitAsync(TimeSpan.FromSeconds(60)) == first.Task)
             {
                 _port = int.Parse(await first.Task, CultureInfo.InvariantCulture);

@@ -57,7 +57,7 @@ public static class Backends
     /// <summary>Makes one.</summary>
     /// <exception cref="ArgumentException">There is none of that name.</exception>
     public static IBackend Make(string name) =>
-        s_all.TryGetValue(name, out var make)
+        s_all.TryGetValue(name, out Func<IBackend>? make)
             ? make()
             : throw new ArgumentException($"There is no backend '{name}': {string.Join(", ", Names)}.");
 }

@@ -52,9 +52,9 @@ internal sealed class MongoBackend : IBackend
 
     public async Task<IReadOnlyList<string>> LeftoversAsync()
     {
-        await using var locks = Lock.Create(Config(0));
+        await using ILock locks = Lock.Create(Config(0));
         List<string> left = [];
-        await foreach (var info in locks.ListAsync(""))
+        await foreach (LockInfo info in locks.ListAsync(""))
             left.Add($"the lock {info.Key} of {info.Owner}, {info.Remaining.TotalMilliseconds:0} ms");
         return left;
     }
@@ -70,13 +70,13 @@ internal sealed class MongoBackend : IBackend
     {
         _gateway?.Dispose();
         var first = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var assembly = Path.Combine(AppContext.BaseDirectory, "Lock.Mongo.Gateway.dll");
+        string assembly = Path.Combine(AppContext.BaseDirectory, "Lock.Mongo.Gateway.dll");
         // Its own settings do not name the framework that this program has its libraries from.
         string[] program = ["exec", "--runtimeconfig", Path.Combine(AppContext.BaseDirectory, "Lock.Torture.runtimeconfig.json"),
             "--depsfile", Path.Combine(AppContext.BaseDirectory, "Lock.Torture.deps.json"), assembly];
         string[] words = _port == 0 ? program : [.. program, "--port", _port.ToString(CultureInfo.InvariantCulture)];
         _gateway = new ChildProcess("dotnet", words, hear: line => first.TrySetResult(line));
-        var uri = await first.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        string uri = await first.Task.WaitAsync(TimeSpan.FromSeconds(60));
         _port = uri.StartsWith("mongodb://", StringComparison.Ordinal)
             ? new Uri(uri).Port
             : throw new InvalidOperationException("The gateway says: " + uri);

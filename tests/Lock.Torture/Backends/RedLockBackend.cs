@@ -19,7 +19,7 @@ internal sealed class RedLockBackend : IBackend
         ["minority-kill"] = nemesis => RestartAsync(nemesis, Any(nemesis), 0.5),
         ["minority-kill-twice"] = async nemesis =>
         {
-            var node = Any(nemesis);
+            RedisNode node = Any(nemesis);
             await RestartAsync(nemesis, node, 0);
             await RestartAsync(nemesis, node, 0.1);
         },
@@ -39,7 +39,7 @@ internal sealed class RedLockBackend : IBackend
         },
         ["minority-freeze"] = async nemesis =>
         {
-            var node = Any(nemesis);
+            RedisNode node = Any(nemesis);
             node.Process.Freeze();
             await nemesis.RestAsync(1.5);
             node.Process.Thaw();
@@ -55,15 +55,15 @@ internal sealed class RedLockBackend : IBackend
         },
         ["network-slow"] = async nemesis =>
         {
-            foreach (var node in _nodes)
+            foreach (RedisNode node in _nodes)
                 node.Network.Set(Weather.Slow);
             await nemesis.RestAsync(2);
-            foreach (var node in _nodes)
+            foreach (RedisNode node in _nodes)
                 node.Network.Set(Weather.Fair);
         },
         ["network-break"] = async nemesis =>
         {
-            foreach (var node in _nodes)
+            foreach (RedisNode node in _nodes)
                 await nemesis.BreakAsync(node.Network, half: false);
         },
         ["majority-silent"] = async nemesis =>
@@ -80,7 +80,7 @@ internal sealed class RedLockBackend : IBackend
 
     public async Task StartAsync(string folder, int seed)
     {
-        for (var i = 0; i < 3; i++)
+        for (int i = 0; i < 3; i++)
             _nodes.Add(new RedisNode(Path.Combine(folder, $"node{i}"), seed + i, persists: false, _clocks.ElementAtOrDefault(i)));
         await Task.WhenAll(_nodes.Select(static node => node.StartAsync()));
     }
@@ -93,7 +93,7 @@ internal sealed class RedLockBackend : IBackend
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var node in _nodes)
+        foreach (RedisNode node in _nodes)
             await node.DisposeAsync();
         foreach (FakeClock clock in _clocks)
             clock.Dispose();

@@ -80,7 +80,7 @@ internal sealed class RedisNode(string folder, int seed, bool persists, FakeCloc
     {
         try
         {
-            await using var raw = await RawRedis.ConnectAsync(Port, null);
+            await using RawRedis raw = await RawRedis.ConnectAsync(Port, null);
             return await raw.CommandAsync(words);
         }
         catch (Exception problem) when (problem is SocketException or IOException)
@@ -93,12 +93,12 @@ internal sealed class RedisNode(string folder, int seed, bool persists, FakeCloc
     public async Task<IReadOnlyList<string>> LeftoversAsync()
     {
         List<string> left = [];
-        foreach (var key in (await AskAsync("KEYS", "*") as object?[] ?? []).OfType<string>())
+        foreach (string key in (await AskAsync("KEYS", "*") as object?[] ?? []).OfType<string>())
         {
             if (key.StartsWith("\uFFFDc", StringComparison.Ordinal) || key == "@simple-redis-mutex:fencing-tokens"
                 || s_kept.Any(end => key.EndsWith("\uFFFD" + end, StringComparison.Ordinal)))
                 continue;
-            var (type, life) = (await AskAsync("TYPE", key), await AskAsync("PTTL", key));
+            (object? type, object? life) = (await AskAsync("TYPE", key), await AskAsync("PTTL", key));
             left.Add($"{key} ({type}, {life} ms) on port {Port}");
         }
 

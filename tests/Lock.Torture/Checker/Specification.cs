@@ -27,7 +27,7 @@ public static class Specification
     {
         ArgumentNullException.ThrowIfNull(history);
         List<Violation> all = [];
-        foreach (var ofKey in history.Attempts.GroupBy(static attempt => attempt.Key))
+        foreach (IGrouping<string, Attempt> ofKey in history.Attempts.GroupBy(static attempt => attempt.Key))
         {
             var attempts = ofKey.ToList();
             var holds = attempts.Where(static attempt => attempt.Granted is not null).OrderBy(static attempt => attempt.Granted).ToList();
@@ -52,11 +52,11 @@ public static class Specification
     private static IEnumerable<Violation> Exclusion(History history, List<Attempt> holds)
     {
         List<Attempt> earlier = [];
-        foreach (var hold in holds)
+        foreach (Attempt hold in holds)
         {
-            var from = hold.Granted!.Value;
+            long from = hold.Granted!.Value;
             earlier.RemoveAll(one => one.SureEnd <= from);
-            foreach (var other in earlier)
+            foreach (Attempt other in earlier)
             {
                 if (RanWhileHeld(history, other, from, other.SureEnd) > 0 && !history.ForgotBetween(other.Asked, from))
                     yield return new Violation(Rule.Exclusion, hold.Key, from,
@@ -73,7 +73,7 @@ public static class Specification
     {
         var granted = holds.Where(static hold => hold.Token is not null).ToList();
         Dictionary<long, Attempt> seen = [];
-        foreach (var hold in granted)
+        foreach (Attempt? hold in granted)
         {
             if (!seen.TryAdd(hold.Token!.Value, hold))
                 yield return new Violation(Rule.Tokens, hold.Key, hold.Granted!.Value,
@@ -81,8 +81,8 @@ public static class Specification
         }
 
         Attempt? highest = null;
-        var next = 0;
-        foreach (var hold in granted.OrderBy(static hold => hold.Asked))
+        int next = 0;
+        foreach (Attempt? hold in granted.OrderBy(static hold => hold.Asked))
         {
             for (; next < granted.Count && granted[next].Granted < hold.Asked; next++)
                 highest = highest is null || granted[next].Token > highest.Token ? granted[next] : highest;
@@ -91,7 +91,7 @@ public static class Specification
                     $"{hold} has the token {hold.Token}, and asked after {highest} was granted {highest.Token}", highest, hold);
         }
 
-        foreach (var (before, after) in granted.Zip(granted.Skip(1)))
+        foreach ((Attempt before, Attempt after) in granted.Zip(granted.Skip(1)))
         {
             // Who was granted before the store forgot may be seen to have it after one who was granted later: its answer was under way.
             if (before.SureEnd <= after.Granted && after.Token < before.Token && !history.ForgotBetween(after.Asked, after.Granted!.Value))
@@ -126,9 +126,9 @@ public static class Specification
     /// <summary>Released means that it was still held; gone, or another's, that it was not.</summary>
     private static IEnumerable<Violation> Outcomes(History history, List<Attempt> holds)
     {
-        for (var i = 0; i < holds.Count; i++)
+        for (int i = 0; i < holds.Count; i++)
         {
-            var hold = holds[i];
+            Attempt hold = holds[i];
             if (hold is not { Releasing: { } releasing, Released: { } released })
                 continue;
             if (hold.Outcome == "Released" && i + 1 < holds.Count && holds[i + 1] is { } next && next.Granted < releasing
@@ -149,13 +149,13 @@ public static class Specification
         // By time of asking, and the latest possible end of all that were asked for before: two of them, since the latest may be one's own.
         (long Until, Attempt? Of) latest = (long.MinValue, null), second = (long.MinValue, null);
         var ordered = attempts.OrderBy(static one => one.Asked).ToList();
-        var next = 0;
-        foreach (var one in attempts.Where(static one => one.Answer is { Kind: EventKind.Refused })
+        int next = 0;
+        foreach (Attempt? one in attempts.Where(static one => one.Answer is { Kind: EventKind.Refused })
             .OrderBy(static one => one.Answer!.Value.At))
         {
             for (; next < ordered.Count && ordered[next].Asked < one.Answer!.Value.At; next++)
             {
-                var until = ordered[next].PossiblyUntil(history.Promise.Settle);
+                long until = ordered[next].PossiblyUntil(history.Promise.Settle);
                 if (until > latest.Until)
                     (latest, second) = ((until, ordered[next]), latest);
                 else if (until > second.Until)
@@ -172,13 +172,13 @@ public static class Specification
     /// <summary>The resource accepts no token below the highest that it has seen, refuses none but those, and loses no update.</summary>
     private static IEnumerable<Violation> Resource(History history)
     {
-        foreach (var ofKey in history.Events.Where(static one =>
+        foreach (IGrouping<string, HistoryEvent> ofKey in history.Events.Where(static one =>
             one.Token is not null && one.Kind is EventKind.Read or EventKind.Wrote or EventKind.Stale).GroupBy(static one => one.Key))
         {
-            var (highest, value) = (long.MinValue, 0L);
-            foreach (var one in ofKey)
+            (long highest, long value) = (long.MinValue, 0L);
+            foreach (HistoryEvent? one in ofKey)
             {
-                var problem = one.Kind switch
+                string? problem = one.Kind switch
                 {
                     EventKind.Stale => one.Token >= highest ? "refused the newest token" : null,
                     _ when one.Token < highest => "accepted a stale token",
@@ -200,9 +200,9 @@ public static class Specification
     private static IEnumerable<Violation> RefusedHolders(History history)
     {
         var byId = history.Attempts.ToDictionary(static attempt => attempt.Id, StringComparer.Ordinal);
-        foreach (var one in history.Events.Where(static one => one.Kind == EventKind.Stale && one.Token is not null))
+        foreach (HistoryEvent? one in history.Events.Where(static one => one.Kind == EventKind.Stale && one.Token is not null))
         {
-            if (byId.TryGetValue(one.Attempt, out var hold) && hold.Granted is { } granted
+            if (byId.TryGetValue(one.Attempt, out Attempt? hold) && hold.Granted is { } granted
                 && RanWhileHeld(history, hold, one.At, hold.SureEnd) > 0
                 && history.Withheld(hold.Process, granted, one.At) == 0 && !history.ForgotBetween(hold.Asked, one.At))
                 yield return new Violation(Rule.Exclusion, one.Key, one.At,
@@ -213,10 +213,10 @@ public static class Specification
     /// <summary>A wait that ends as busy ends neither before its time nor long after it.</summary>
     private static IEnumerable<Violation> Waits(History history)
     {
-        foreach (var one in history.Attempts.Where(static one => one.Wait > 0 && one.Answer is { Kind: EventKind.Refused }))
+        foreach (Attempt? one in history.Attempts.Where(static one => one.Wait > 0 && one.Answer is { Kind: EventKind.Refused }))
         {
-            var waited = one.Answer!.Value.At - one.Asked;
-            var late = waited - one.Wait - history.Withheld(one.Process, one.Asked, one.Answer.Value.At);
+            long waited = one.Answer!.Value.At - one.Asked;
+            long late = waited - one.Wait - history.Withheld(one.Process, one.Asked, one.Answer.Value.At);
             if (waited < one.Wait - (5 * TimeSpan.TicksPerMillisecond))
                 yield return new Violation(Rule.Outcomes, one.Key, one.Answer.Value.At,
                     $"{one} waited {Ms(waited)} of {Ms(one.Wait)}, and was told that the time is up", one);
@@ -231,10 +231,11 @@ public static class Specification
     {
         if (history.Healed is not { } healed)
             yield break;
-        foreach (var one in history.Attempts.Where(one => one.LastSeen >= history.End || one.Granted > healed || one.Answer?.At > healed))
+        foreach (Attempt? one in history.Attempts.Where(one => one.LastSeen >= history.End || one.Granted > healed
+            || one.Answer?.At > healed))
         {
-            var limit = Math.Max(one.Asked, healed) + history.Promise.Bound;
-            var answered = one.Granted ?? one.Answer?.At ?? history.End;
+            long limit = Math.Max(one.Asked, healed) + history.Promise.Bound;
+            long answered = one.Granted ?? one.Answer?.At ?? history.End;
             if (answered - history.Withheld(one.Process, healed, answered) > limit)
                 yield return new Violation(Rule.Liveness, one.Key, limit,
                     $"{one} was not answered {Ms(answered - Math.Max(one.Asked, healed))} after the faults had ended", one);
@@ -243,10 +244,11 @@ public static class Specification
                     $"{one} failed long after the faults had ended: {answer.Text}", one);
         }
 
-        var started = history.Events.Where(one => one.Kind == EventKind.Started && one.At < healed).Select(static one => one.Process);
+        IEnumerable<string> started =
+            history.Events.Where(one => one.Kind == EventKind.Started && one.At < healed).Select(static one => one.Process);
         var served = history.Attempts.Where(one => one.Granted > healed).Select(static one => one.Process)
             .ToHashSet(StringComparer.Ordinal);
-        foreach (var process in started.Where(process =>
+        foreach (string? process in started.Where(process =>
             history.LastSeen[process] >= healed + history.Promise.Bound && !served.Contains(process)))
             yield return new Violation(Rule.Liveness, "", healed, $"{process} was granted nothing after the faults had ended");
     }
@@ -261,8 +263,8 @@ public static class Specification
     /// who gives a lock back needs nothing.</remarks>
     private static long RanWhileHeld(History history, Attempt hold, long from, long to)
     {
-        var withheld = history.Withheld(hold.Process, from - history.Promise.Margin, to);
-        var announces = withheld > 0 || hold.Lost is not null || hold.Due <= from;
+        long withheld = history.Withheld(hold.Process, from - history.Promise.Margin, to);
+        bool announces = withheld > 0 || hold.Lost is not null || hold.Due <= from;
         return to - from - withheld - (announces ? history.Promise.Margin : 0);
     }
 

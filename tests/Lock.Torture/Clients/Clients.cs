@@ -14,7 +14,8 @@ internal static class Clients
         "own" => OwnClient.Of(Environment.GetEnvironmentVariable("LOCK_CONFIG")!),
         "redlock.net" => new RedLockNetClient(await RedisAsync()),
         "medallion" => new MedallionClient(await RedisAsync()),
-        _ => throw new ArgumentException($"There is no client '{name}': own, redlock.net, medallion, {string.Join(", ", ForeignClients.Names)}."),
+        _ => throw new ArgumentException(
+            $"There is no client '{name}': own, redlock.net, medallion, {string.Join(", ", ForeignClients.Names)}."),
     };
 
     private static async Task<ConnectionMultiplexer[]> RedisAsync() =>
@@ -36,13 +37,13 @@ internal sealed class RedLockNetClient(ConnectionMultiplexer[] connections) : IT
         // Its wait has no "for ever", and its cancellation is not asked for while it waits: short waits, repeated.
         while (true)
         {
-            var some = wait < TimeSpan.Zero ? TimeSpan.FromSeconds(1) : wait;
-            var taken = wait == TimeSpan.Zero
+            TimeSpan some = wait < TimeSpan.Zero ? TimeSpan.FromSeconds(1) : wait;
+            IRedLock taken = wait == TimeSpan.Zero
                 ? await _factory.CreateLockAsync(key, ttl)
                 : await _factory.CreateLockAsync(key, ttl, some, TimeSpan.FromMilliseconds(20));
             if (taken.IsAcquired)
                 return new Hold(taken);
-            var isBusy = taken.Status == RedLockStatus.Conflicted;
+            bool isBusy = taken.Status == RedLockStatus.Conflicted;
             await taken.DisposeAsync();
             if (!isBusy && wait >= TimeSpan.Zero)
                 throw new LockStoreException($"{taken.Status}", isTransient: true);
@@ -55,7 +56,7 @@ internal sealed class RedLockNetClient(ConnectionMultiplexer[] connections) : IT
     public async ValueTask DisposeAsync()
     {
         _factory.Dispose();
-        foreach (var connection in connections)
+        foreach (ConnectionMultiplexer connection in connections)
             await connection.DisposeAsync();
     }
 
@@ -102,7 +103,7 @@ internal sealed class MedallionClient(ConnectionMultiplexer[] connections) : ITo
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var connection in connections)
+        foreach (ConnectionMultiplexer connection in connections)
             await connection.DisposeAsync();
     }
 

@@ -14,12 +14,12 @@ public sealed class History
             Events.FirstOrDefault(static one => one.Kind == EventKind.Promised)?.Text
                 ?? throw new FormatException("The history does not say what it promises."));
         Dictionary<string, Attempt> attempts = new(StringComparer.Ordinal);
-        foreach (var one in Events)
+        foreach (HistoryEvent one in Events)
             Take(attempts, one);
         Attempts = [.. attempts.Values];
-        foreach (var attempt in Attempts)
+        foreach (Attempt attempt in Attempts)
             attempt.LastSeen = Math.Max(attempt.LastSeen, LastSeen.GetValueOrDefault(attempt.Process));
-        foreach (var name in _withheld.Keys.ToList())
+        foreach (string? name in _withheld.Keys.ToList())
             _withheld[name] = Merge(_withheld[name]);
     }
 
@@ -52,12 +52,12 @@ public sealed class History
     /// <summary>How much of a time a process is shown to have had no processor.</summary>
     public long Withheld(string process, long from, long to)
     {
-        var sum = 0L;
-        if (!_withheld.TryGetValue(process, out var gaps) || to <= from)
+        long sum = 0L;
+        if (!_withheld.TryGetValue(process, out List<(long From, long To)>? gaps) || to <= from)
             return 0;
-        var place = gaps.BinarySearch((from, long.MinValue),
+        int place = gaps.BinarySearch((from, long.MinValue),
             Comparer<(long From, long To)>.Create(static (a, b) => a.From.CompareTo(b.From)));
-        for (var i = Math.Max(0, (place < 0 ? ~place : place) - 1); i < gaps.Count && gaps[i].From < to; i++)
+        for (int i = Math.Max(0, (place < 0 ? ~place : place) - 1); i < gaps.Count && gaps[i].From < to; i++)
             sum += Math.Max(0, Math.Min(to, gaps[i].To) - Math.Max(from, gaps[i].From));
         return sum;
     }
@@ -69,7 +69,7 @@ public sealed class History
     {
         gaps.Sort();
         List<(long From, long To)> merged = [];
-        foreach (var gap in gaps)
+        foreach ((long From, long To) gap in gaps)
         {
             if (merged.Count > 0 && gap.From <= merged[^1].To)
                 merged[^1] = (merged[^1].From, Math.Max(merged[^1].To, gap.To));
@@ -86,7 +86,7 @@ public sealed class History
             LastSeen[one.Process] = one.At;
         if (one.Kind == EventKind.Asked)
             attempts[one.Attempt] = new Attempt(one.Process, one.Attempt, one.Key, one.At, one.Number, one.Text == "renew");
-        var attempt = one.Attempt.Length > 0 ? attempts.GetValueOrDefault(one.Attempt) : null;
+        Attempt? attempt = one.Attempt.Length > 0 ? attempts.GetValueOrDefault(one.Attempt) : null;
         switch (one.Kind)
         {
             case EventKind.Granted when attempt is not null:
@@ -127,14 +127,15 @@ public sealed class History
 
     private void Withhold(string process, long from, long to)
     {
-        if (!_withheld.TryGetValue(process, out var gaps))
+        if (!_withheld.TryGetValue(process, out List<(long From, long To)>? gaps))
             _withheld[process] = gaps = [];
         gaps.Add((from, to));
     }
 
     private void Continue(string process, long at)
     {
-        if (_withheld.TryGetValue(process, out var gaps) && gaps.FindLastIndex(static gap => gap.To == long.MaxValue) is >= 0 and var last)
+        if (_withheld.TryGetValue(process, out List<(long From, long To)>? gaps)
+            && gaps.FindLastIndex(static gap => gap.To == long.MaxValue) is >= 0 and var last)
             gaps[last] = (gaps[last].From, at);
     }
 }

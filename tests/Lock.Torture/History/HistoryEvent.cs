@@ -24,8 +24,8 @@ public sealed record HistoryEvent(
     {
         ArgumentNullException.ThrowIfNull(line);
         return line.Split('\t') is [var at, var process, var kind, var key, var attempt, var token, var number, var text]
-            && long.TryParse(at, CultureInfo.InvariantCulture, out var time) && Enum.TryParse<EventKind>(kind, out var what)
-            && long.TryParse(number, CultureInfo.InvariantCulture, out var count)
+            && long.TryParse(at, CultureInfo.InvariantCulture, out long time) && Enum.TryParse<EventKind>(kind, out EventKind what)
+            && long.TryParse(number, CultureInfo.InvariantCulture, out long count)
             ? new HistoryEvent(
                 time, string.Intern(process), what, string.Intern(key), attempt,
                 token.Length == 0 ? null : long.Parse(token, CultureInfo.InvariantCulture), count, string.Intern(text))

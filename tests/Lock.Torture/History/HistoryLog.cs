@@ -56,7 +56,7 @@ public sealed class FileLog(string path) : HistoryLog
     public override void Add(HistoryEvent one)
     {
         ArgumentNullException.ThrowIfNull(one);
-        var line = System.Text.Encoding.UTF8.GetBytes(one + "\n");
+        byte[] line = System.Text.Encoding.UTF8.GetBytes(one + "\n");
         lock (_gate)
             _file.Write(line);
     }

@@ -20,7 +20,7 @@ public sealed record Promise(string Backend, int Seed, long Ttl, long Margin, lo
     public static Promise Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var words = text.Split(' ');
+        string[] words = text.Split(' ');
         return new Promise(
             words[0], int.Parse(words[1], CultureInfo.InvariantCulture), Ticks(2), Ticks(3), Ticks(4), Ticks(5), Ticks(6));
 

@@ -44,23 +44,23 @@ public sealed record Arena(int Seed, TimeSpan Time)
         ArgumentNullException.ThrowIfNull(makeClient);
         ArgumentNullException.ThrowIfNull(makeStore);
         using var log = new MemoryLog();
-        var settle = Ttl * 2;
+        TimeSpan settle = Ttl * 2;
         log.Add(new HistoryEvent(HistoryLog.Now, "arena", EventKind.Promised,
             Text: new Promise(name, Seed, Ttl.Ticks, Margin.Ticks, Bound.Ticks, settle.Ticks, 0).ToString()));
         var resource = new FencedResource(log);
         using var watchdog = new Watchdog(log, [.. Enumerable.Range(0, Workers).Select(static i => $"w{i}")]);
         List<(Worker Worker, ITortureClient Client, RoughNetwork? Network)> all = [];
-        for (var i = 0; i < Workers; i++)
+        for (int i = 0; i < Workers; i++)
         {
             var options = new WorkerOptions($"w{i}", Seed + i, Keys, Tasks, Ttl) { Rest = TimeSpan.FromMilliseconds(5), Habit = Habit };
-            var network = IsRough ? new RoughNetwork(makeStore(i), Seed + i, Ttl * 0.9, LossOneIn, SlowOneIn) : null;
-            var client = makeClient(i, network ?? makeStore(i));
+            RoughNetwork? network = IsRough ? new RoughNetwork(makeStore(i), Seed + i, Ttl * 0.9, LossOneIn, SlowOneIn) : null;
+            ITortureClient client = makeClient(i, network ?? makeStore(i));
             all.Add((new Worker(options, client, log, resource, watchdog), client, network));
         }
 
-        var running = all.ConvertAll(static one => one.Worker.RunAsync());
+        List<Task> running = all.ConvertAll(static one => one.Worker.RunAsync());
         await Task.Delay(Time, TimeProvider.System);
-        foreach (var one in all)
+        foreach ((Worker Worker, ITortureClient Client, RoughNetwork? Network) one in all)
         {
             one.Network?.Calm();
             one.Worker.Calm();
@@ -69,10 +69,10 @@ public sealed record Arena(int Seed, TimeSpan Time)
         log.Add(new HistoryEvent(HistoryLog.Now, "arena", EventKind.Healed));
         await ServedAsync(all.ConvertAll(static one => one.Worker));
         log.Add(new HistoryEvent(HistoryLog.Now, "arena", EventKind.Quiet));
-        foreach (var one in all)
+        foreach ((Worker Worker, ITortureClient Client, RoughNetwork? Network) one in all)
             one.Worker.Stop();
         await Task.WhenAll(running);
-        foreach (var one in all)
+        foreach ((Worker Worker, ITortureClient Client, RoughNetwork? Network) one in all)
             await one.Client.DisposeAsync();
 
         return new History(log.Events());
@@ -81,7 +81,7 @@ public sealed record Arena(int Seed, TimeSpan Time)
     /// <summary>Until each worker has had all its calm turns, or the bound has passed.</summary>
     private async Task ServedAsync(List<Worker> workers)
     {
-        var limit = HistoryLog.Now + (Bound * 1.1).Ticks;
+        long limit = HistoryLog.Now + (Bound * 1.1).Ticks;
         while (HistoryLog.Now < limit && workers.Exists(worker => worker.CalmTurns < Keys * Tasks))
             await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
     }

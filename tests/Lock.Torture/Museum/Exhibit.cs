@@ -16,8 +16,8 @@ public sealed record Exhibit(
     public async Task<(History History, IReadOnlyList<Violation> Violations)> RunAsync(int seed, TimeSpan time)
     {
         using var room = new Room(seed);
-        var arena = Arrange(new Arena(seed, time));
-        var history = await arena.RunAsync(Name, Client, worker => Store(room, worker));
+        Arena arena = Arrange(new Arena(seed, time));
+        History history = await arena.RunAsync(Name, Client, worker => Store(room, worker));
         return (history, Specification.Check(history));
     }
 
@@ -25,10 +25,10 @@ public sealed record Exhibit(
     /// <returns>The seed and what was found; null when nothing was in the time.</returns>
     public async Task<(int Seed, History History, Violation Violation)?> FindAsync(int seed, TimeSpan slice, TimeSpan atMost)
     {
-        var limit = HistoryLog.Now + atMost.Ticks;
-        for (var next = seed; HistoryLog.Now < limit; next++)
+        long limit = HistoryLog.Now + atMost.Ticks;
+        for (int next = seed; HistoryLog.Now < limit; next++)
         {
-            var (history, violations) = await RunAsync(next, slice);
+            (History history, IReadOnlyList<Violation> violations) = await RunAsync(next, slice);
             if (violations.FirstOrDefault(one => Rules.Contains(one.Rule)) is { } found)
                 return (next, history, found);
         }
@@ -53,7 +53,7 @@ public sealed class Room(int seed) : IDisposable
     public T Share<T>(string name, Func<T> make)
         where T : notnull
     {
-        if (!_shared.TryGetValue(name, out var thing))
+        if (!_shared.TryGetValue(name, out object? thing))
         {
             _shared[name] = thing = make();
             if (thing is IDisposable disposable)
@@ -66,7 +66,7 @@ public sealed class Room(int seed) : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var thing in _things)
+        foreach (IDisposable thing in _things)
             thing.Dispose();
         Table.Dispose();
     }

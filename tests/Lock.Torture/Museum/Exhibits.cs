@@ -102,7 +102,8 @@ public static class Exhibits
             "The counter lives in the record that the release deletes (DistributedLock.MongoDB's token begins at 1 again).",
             [Rule.Tokens, Rule.Resource], Simple(Flaws.None), static (room, _) =>
             {
-                var counters = room.Share("counters", static () => new ConcurrentDictionary<string, long>(StringComparer.Ordinal));
+                ConcurrentDictionary<string, long> counters =
+                    room.Share("counters", static () => new ConcurrentDictionary<string, long>(StringComparer.Ordinal));
                 return new OtherTokens(Store(room), key => counters.AddOrUpdate(key, 1L, static (_, last) => last + 1),
                     key => counters.TryRemove(key, out long _));
             }),
@@ -112,7 +113,7 @@ public static class Exhibits
         new("token-of-a-snapshot", "The counter is as old as the last snapshot after each restart.",
             [Rule.Tokens, Rule.Resource], Simple(Flaws.None), static (room, _) =>
             {
-                var counter = room.Share("counter", static () => new long[1]);
+                long[] counter = room.Share("counter", static () => new long[1]);
                 return new OtherTokens(Store(room),
                     _ => Interlocked.Increment(ref counter[0]) % 40 == 0
                         ? Interlocked.Add(ref counter[0], -20)
@@ -128,7 +129,7 @@ public static class Exhibits
         new("majority-of-answers", "A quorum that counts only the nodes that answer: a client behind a bad network wins with one vote.",
             [Rule.Exclusion], Simple(Flaws.None), static (room, worker) =>
             {
-                var tables =
+                InMemoryLockTable[] tables =
                     room.Share("tables", static () => new[] { new InMemoryLockTable(), new InMemoryLockTable(), new InMemoryLockTable() });
                 return new MajorityOfAnswers(
                     [.. tables.Select((table, i) =>

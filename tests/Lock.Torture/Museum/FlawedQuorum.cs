@@ -6,7 +6,7 @@ internal sealed class MajorityOfAnswers(ILockStore[] nodes) : PlainStore(nodes[0
 {
     public override async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
-        var votes = await AskAsync(node => node.TryAcquireAsync(request, cancellationToken));
+        List<AcquireReply> votes = await AskAsync(node => node.TryAcquireAsync(request, cancellationToken));
         if (votes.Count(static vote => vote.IsGranted) * 2 > votes.Count)
             return AcquireReply.Granted(votes.Where(static vote => vote.IsGranted).Max(static vote => vote.FencingToken));
         await AskAsync(node => node.TryReleaseAsync(request.Key, request.HolderId, cancellationToken));
@@ -16,20 +16,20 @@ internal sealed class MajorityOfAnswers(ILockStore[] nodes) : PlainStore(nodes[0
     public override async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl,
         CancellationToken cancellationToken)
     {
-        var votes = await AskAsync(node => node.TryExtendAsync(key, holderId, ttl, cancellationToken));
+        List<StoreReply> votes = await AskAsync(node => node.TryExtendAsync(key, holderId, ttl, cancellationToken));
         return votes.Count(static vote => vote == StoreReply.Done) * 2 > votes.Count ? StoreReply.Done : StoreReply.NotHeld;
     }
 
     public override async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
     {
-        var votes = await AskAsync(node => node.TryReleaseAsync(key, holderId, cancellationToken));
+        List<StoreReply> votes = await AskAsync(node => node.TryReleaseAsync(key, holderId, cancellationToken));
         return votes.Contains(StoreReply.Done) ? StoreReply.Done : StoreReply.NotHeld;
     }
 
     private async Task<List<T>> AskAsync<T>(Func<ILockStore, ValueTask<T>> step)
     {
         List<T> votes = [];
-        foreach (var node in nodes)
+        foreach (ILockStore node in nodes)
         {
             try
             {

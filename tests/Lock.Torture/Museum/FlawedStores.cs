@@ -29,7 +29,7 @@ internal sealed class RenewalRecreates(ILockStore inner) : PlainStore(inner)
     public override async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl,
         CancellationToken cancellationToken)
     {
-        var reply = await Inner.TryExtendAsync(key, holderId, ttl, cancellationToken);
+        StoreReply reply = await Inner.TryExtendAsync(key, holderId, ttl, cancellationToken);
         return reply != StoreReply.NotHeld
             ? reply
             : (await Inner.TryAcquireAsync(new AcquireRequest(key, holderId, "museum", ttl), cancellationToken)).IsGranted
@@ -73,7 +73,8 @@ internal sealed class SetsThenExpires(ILockStore inner, Random random) : PlainSt
 {
     public override async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
-        var reply = await Inner.TryAcquireAsync(new AcquireRequest(request.Key, request.HolderId, request.Owner, Timeout.InfiniteTimeSpan),
+        AcquireReply reply = await Inner.TryAcquireAsync(new AcquireRequest(request.Key, request.HolderId, request.Owner,
+            Timeout.InfiniteTimeSpan),
             cancellationToken);
         if (!reply.IsGranted)
             return reply;
@@ -116,13 +117,13 @@ internal sealed class OtherTokens(ILockStore inner, Func<string, long> next, Act
 
     public override async ValueTask<AcquireReply> TryAcquireAsync(AcquireRequest request, CancellationToken cancellationToken)
     {
-        var reply = await Inner.TryAcquireAsync(request, cancellationToken);
+        AcquireReply reply = await Inner.TryAcquireAsync(request, cancellationToken);
         return reply.IsGranted ? AcquireReply.Granted(_given.GetOrAdd(request.HolderId, _ => next(request.Key))) : reply;
     }
 
     public override async ValueTask<StoreReply> TryReleaseAsync(string key, string holderId, CancellationToken cancellationToken)
     {
-        var reply = await Inner.TryReleaseAsync(key, holderId, cancellationToken);
+        StoreReply reply = await Inner.TryReleaseAsync(key, holderId, cancellationToken);
         if (reply == StoreReply.Done)
             released?.Invoke(key);
         return reply;
@@ -137,10 +138,10 @@ internal sealed class SlowRenewals(ILockStore inner, TimeSpan back, TimeSpan the
     public override async ValueTask<StoreReply> TryExtendAsync(string key, string holderId, TimeSpan ttl,
         CancellationToken cancellationToken)
     {
-        var isFirst = _renewals.AddOrUpdate(holderId, 1, static (_, times) => times + 1) % 2 == 1;
+        bool isFirst = _renewals.AddOrUpdate(holderId, 1, static (_, times) => times + 1) % 2 == 1;
         if (!isFirst)
             await Task.Delay(there, TimeProvider.System, CancellationToken.None);
-        var reply = await Inner.TryExtendAsync(key, holderId, ttl, CancellationToken.None);
+        StoreReply reply = await Inner.TryExtendAsync(key, holderId, ttl, CancellationToken.None);
         if (isFirst)
             await Task.Delay(back, TimeProvider.System, CancellationToken.None);
         return reply;

@@ -28,15 +28,15 @@ public sealed class RoughNetwork(ILockStore inner, int seed, TimeSpan slow, int 
 
     private async ValueTask<T> SendAsync<T>(Func<ValueTask<T>> step, CancellationToken cancellationToken)
     {
-        var (there, back) = (Draw(), Draw());
+        (TimeSpan? there, TimeSpan? back) = (Draw(), Draw());
         if (there is null)
             throw Lost(mayHaveBeenApplied: false);
 
         // What was sent arrives, also where nobody waits for it any more.
-        var answer = StepAsync(step, there.Value);
+        Task<T> answer = StepAsync(step, there.Value);
         _ = answer.ContinueWith(static late => late.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
             TaskScheduler.Default);
-        var reply = await answer.WaitAsync(cancellationToken);
+        T? reply = await answer.WaitAsync(cancellationToken);
         if (back is null)
             throw Lost(mayHaveBeenApplied: true);
         await Task.Delay(back.Value, TimeProvider.System, cancellationToken);

@@ -45,15 +45,15 @@ public sealed class SimpleClient(ILockStore store, Flaws flaws) : ITortureClient
     /// <inheritdoc/>
     public async Task<ITortureHold?> TakeAsync(string key, TimeSpan ttl, TimeSpan wait, bool renew, CancellationToken cancellationToken)
     {
-        var start = HistoryLog.Now;
-        var limit = wait < TimeSpan.Zero ? long.MaxValue : start + (wait.Ticks / (flaws.HasFlag(Flaws.GivesUpEarly) ? 2 : 1));
-        var request = Request();
+        long start = HistoryLog.Now;
+        long limit = wait < TimeSpan.Zero ? long.MaxValue : start + (wait.Ticks / (flaws.HasFlag(Flaws.GivesUpEarly) ? 2 : 1));
+        AcquireRequest request = Request();
         while (true)
         {
-            var sent = HistoryLog.Now;
+            long sent = HistoryLog.Now;
             try
             {
-                var reply = await store.TryAcquireAsync(request, cancellationToken);
+                AcquireReply reply = await store.TryAcquireAsync(request, cancellationToken);
                 if (reply.IsGranted)
                     return new Hold(store, flaws, request, reply.FencingToken,
                         flaws.HasFlag(Flaws.CountsFromReply) ? HistoryLog.Now : sent, renew);
@@ -115,7 +115,7 @@ public sealed class SimpleClient(ILockStore store, Flaws flaws) : ITortureClient
 
         public static async Task<StoreReply?> ReleaseAsync(ILockStore store, AcquireRequest request)
         {
-            for (var attempt = 0; attempt < 20; attempt++)
+            for (int attempt = 0; attempt < 20; attempt++)
             {
                 try
                 {
@@ -147,8 +147,8 @@ public sealed class SimpleClient(ILockStore store, Flaws flaws) : ITortureClient
             }
 
             await _end.CancelAsync();
-            var wasLost = IsLost;
-            var reply = await ReleaseAsync(_store, _request);
+            bool wasLost = IsLost;
+            StoreReply? reply = await ReleaseAsync(_store, _request);
             return _flaws.HasFlag(Flaws.SaysReleased) ? "Released"
                 : reply == StoreReply.Done ? "Released"
                 : wasLost && reply is not null ? "AlreadyExpired"
@@ -180,8 +180,8 @@ public sealed class SimpleClient(ILockStore store, Flaws flaws) : ITortureClient
 
         private async Task<StoreReply> ExtendOnceAsync(TimeSpan ttl)
         {
-            var sent = HistoryLog.Now;
-            var reply = await _store.TryExtendAsync(_request.Key, _request.HolderId, ttl, CancellationToken.None);
+            long sent = HistoryLog.Now;
+            StoreReply reply = await _store.TryExtendAsync(_request.Key, _request.HolderId, ttl, CancellationToken.None);
             if (reply == StoreReply.Done && (!IsLost || _flaws.HasFlag(Flaws.CountsRenewalFromReply)))
                 Volatile.Write(ref _until, (_flaws.HasFlag(Flaws.CountsRenewalFromReply) ? HistoryLog.Now : sent) + ttl.Ticks);
             return reply;

@@ -106,7 +106,7 @@ public sealed class FaultProxy : IAsyncDisposable
         (Socket Client, Socket Server)[] all;
         lock (_gate)
             all = [.. _connections];
-        foreach (var one in all)
+        foreach ((Socket Client, Socket Server) one in all)
             act(one);
     }
 
@@ -114,7 +114,7 @@ public sealed class FaultProxy : IAsyncDisposable
     {
         while (!_stopping.IsCancellationRequested)
         {
-            var client = await _listener.AcceptSocketAsync(_stopping.Token);
+            Socket client = await _listener.AcceptSocketAsync(_stopping.Token);
             if (_weather == Weather.Cut)
                 client.Close(0);
             else
@@ -127,7 +127,7 @@ public sealed class FaultProxy : IAsyncDisposable
         using var server = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         using (client)
         {
-            var pair = (client, server);
+            (Socket client, Socket server) pair = (client, server);
             Task[] both = [];
             try
             {
@@ -155,7 +155,7 @@ public sealed class FaultProxy : IAsyncDisposable
 
     private async Task PumpAsync(Socket from, Socket to, bool answers)
     {
-        var buffer = new byte[64 * 1024];
+        byte[] buffer = new byte[64 * 1024];
         int read;
         while ((read = await from.ReceiveAsync(buffer, SocketFlags.None, _stopping.Token)) > 0)
         {
@@ -165,7 +165,7 @@ public sealed class FaultProxy : IAsyncDisposable
                 throw new SocketException((int)SocketError.ConnectionReset);
             if (_weather == Weather.Slow)
                 await Task.Delay(Slowness * Draw(), TimeProvider.System, _stopping.Token);
-            for (var sent = 0; sent < read;)
+            for (int sent = 0; sent < read;)
                 sent += await to.SendAsync(buffer.AsMemory(sent, read - sent), SocketFlags.None, _stopping.Token);
         }
 

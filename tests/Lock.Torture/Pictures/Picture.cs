@@ -14,15 +14,15 @@ public static class Picture
     {
         ArgumentNullException.ThrowIfNull(history);
         ArgumentNullException.ThrowIfNull(violation);
-        var (from, to) = Timeline.Span(violation, around);
+        (long from, long to) = Timeline.Span(violation, around);
         var shown = history.Attempts.Where(one =>
             one.Key == violation.Key && one.Asked < to && (one.Released ?? one.Answer?.At ?? one.LastSeen) > from).ToList();
         // A process may have several attempts at once: a row for each of its lanes.
         List<(string Process, long Until)> rows = [];
         Dictionary<Attempt, int> places = [];
-        foreach (var one in shown.OrderBy(static one => one.Process, StringComparer.Ordinal).ThenBy(static one => one.Asked))
+        foreach (Attempt? one in shown.OrderBy(static one => one.Process, StringComparer.Ordinal).ThenBy(static one => one.Asked))
         {
-            var place = rows.FindIndex(row => row.Process == one.Process && row.Until <= one.Asked);
+            int place = rows.FindIndex(row => row.Process == one.Process && row.Until <= one.Asked);
             if (place < 0)
             {
                 rows.Add((one.Process, 0));
@@ -34,29 +34,29 @@ public static class Picture
         }
 
         var text = new System.Text.StringBuilder();
-        var high = (rows.Count * Row) + 90;
+        int high = (rows.Count * Row) + 90;
         text.AppendLine(CultureInfo.InvariantCulture,
             $"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{Left + Wide + 20}\" height=\"{high}\" font-family=\"sans-serif\" "
                 + $"font-size=\"11\">");
         text.AppendLine("<rect width=\"100%\" height=\"100%\" fill=\"white\"/>");
         text.AppendLine(CultureInfo.InvariantCulture,
             $"<text x=\"8\" y=\"16\" font-size=\"13\">{Escape($"{violation.Rule}: {violation.Text}")}</text>");
-        var legend = $"{history.Promise.Backend}, key {violation.Key}, seed {history.Promise.Seed}: pale = waits, solid = holds, "
+        string legend = $"{history.Promise.Backend}, key {violation.Key}, seed {history.Promise.Seed}: pale = waits, solid = holds, "
             + "with its token, hatched line = released, red line = lost, grey = no processor";
         text.AppendLine(CultureInfo.InvariantCulture,
             $"<text x=\"8\" y=\"32\" fill=\"#555\">{Escape(legend)}</text>");
-        foreach (var one in history.Events.Where(one => one.Kind == EventKind.Mended && one.At > from && one.Number < to))
+        foreach (HistoryEvent? one in history.Events.Where(one => one.Kind == EventKind.Mended && one.At > from && one.Number < to))
             Bar(one.Number, one.At, 38, 12, "#fd9", one.Text);
-        foreach (var (one, place) in places)
+        foreach ((Attempt one, int place) in places)
             Draw(one, 56 + (place * Row));
-        for (var i = 0; i < rows.Count; i++)
+        for (int i = 0; i < rows.Count; i++)
             text.AppendLine(CultureInfo.InvariantCulture, $"<text x=\"8\" y=\"{70 + (i * Row)}\">{Escape(rows[i].Process)}</text>");
         text.AppendLine(CultureInfo.InvariantCulture,
             $"<line x1=\"{X(violation.At)}\" x2=\"{X(violation.At)}\" y1=\"36\" y2=\"{high - 24}\" stroke=\"red\" stroke-dasharray=\"3 "
                 + $"3\"/>");
-        for (var i = 0; i <= 10; i++)
+        for (int i = 0; i <= 10; i++)
         {
-            var at = from + ((to - from) / 10 * i);
+            long at = from + ((to - from) / 10 * i);
             text.AppendLine(CultureInfo.InvariantCulture,
                 $"<text x=\"{X(at)}\" y=\"{high - 8}\" text-anchor=\"middle\" "
                     + $"fill=\"#555\">{TimeSpan.FromTicks(at - violation.At).TotalMilliseconds:0} ms</text>");
@@ -77,7 +77,7 @@ public static class Picture
         void Draw(Attempt one, int y)
         {
             Bar(one.Asked, one.Granted ?? one.Answer?.At ?? one.LastSeen, y + 6, 6, "#cde", $"{one} waits");
-            foreach (var gap in history.Events.Where(gap =>
+            foreach (HistoryEvent? gap in history.Events.Where(gap =>
                 gap.Process == one.Process && gap.Kind == EventKind.Gap && gap.At > from && gap.Number < to))
                 Bar(gap.Number, gap.At, y + 18, 3, "#999", "no processor");
             if (one.Granted is not { } granted || one.SureEnd < granted)

@@ -13,22 +13,23 @@ public static class Timeline
     {
         ArgumentNullException.ThrowIfNull(history);
         ArgumentNullException.ThrowIfNull(violation);
-        var (from, to) = Span(violation, around);
+        (long from, long to) = Span(violation, around);
         var text = new System.Text.StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"{violation.Rule}: {violation.Text}");
         text.AppendLine(CultureInfo.InvariantCulture,
             $"  {history.Promise.Backend}, seed {history.Promise.Seed}, {Ms(violation.At - history.Events[0].At)} ms after the beginning. "
                 + $"Times in ms, 0 is the moment of the violation:");
-        foreach (var one in history.Events.Where(one => one.At >= from && one.At <= to && (one.Key == violation.Key || one.Key.Length == 0))
+        foreach (HistoryEvent? one in history.Events.Where(one => one.At >= from && one.At <= to
+            && (one.Key == violation.Key || one.Key.Length == 0))
             .Where(one => one.Kind != EventKind.Gap || one.At - one.Number > history.Promise.Margin))
         {
-            var number = one.Kind is EventKind.Lost or EventKind.Gap or EventKind.Mended or EventKind.Forgot
+            string number = one.Kind is EventKind.Lost or EventKind.Gap or EventKind.Mended or EventKind.Forgot
                 ? $"since {Ms(one.Number - violation.At)}"
                 : one.Kind is EventKind.Granted or EventKind.Extended
                 ? one.Number == long.MaxValue ? "renewed" : $"until {Ms(one.Number - violation.At)}"
                 : one.Kind == EventKind.Asked ? one.Number < 0 ? "for ever" : $"for {Ms(one.Number)}"
                 : one.Kind is EventKind.Read or EventKind.Wrote or EventKind.Stale ? $"{one.Number}" : "";
-            var line = string.Create(CultureInfo.InvariantCulture,
+            string line = string.Create(CultureInfo.InvariantCulture,
                 $"  {(violation.Attempts.Any(attempt => attempt.Id == one.Attempt) ? ">" : " ")} {Ms(one.At - violation.At),10} "
                     + $"{one.Process,-9} {one.Kind,-9} {one.Attempt,-12} {number} {(one.Token is { } token ? $"token {token}" : "")} "
                     + $"{one.Text}");
@@ -41,8 +42,8 @@ public static class Timeline
     /// <summary>The time that a violation is about.</summary>
     internal static (long From, long To) Span(Violation violation, TimeSpan around)
     {
-        var (from, to) = (violation.At, violation.At);
-        foreach (var attempt in violation.Attempts)
+        (long from, long to) = (violation.At, violation.At);
+        foreach (Attempt attempt in violation.Attempts)
         {
             from = Math.Min(from, attempt.Granted ?? attempt.Asked);
             to = Math.Max(to, Math.Min(attempt.Released ?? attempt.SureEnd, violation.At + (around.Ticks * 10)));

@@ -21,7 +21,7 @@ public sealed class Nemesis(Random random, TimeSpan ttl, HistoryLog log)
     public async Task ForgetAsync(Func<Task> act)
     {
         ArgumentNullException.ThrowIfNull(act);
-        var from = HistoryLog.Now;
+        long from = HistoryLog.Now;
         await act();
         log.Add(new HistoryEvent(HistoryLog.Now, "nemesis", EventKind.Forgot, Number: from));
     }
@@ -52,7 +52,7 @@ public sealed class Nemesis(Random random, TimeSpan ttl, HistoryLog log)
     public async Task BreakAsync(FaultProxy network, bool half)
     {
         ArgumentNullException.ThrowIfNull(network);
-        for (var i = 0; i < 3; i++)
+        for (int i = 0; i < 3; i++)
         {
             network.Break(half);
             await RestAsync(0.2);

@@ -18,9 +18,9 @@ public sealed partial class ChildProcess : IDisposable
     {
         var start = new ProcessStartInfo(program) { RedirectStandardInput = true, RedirectStandardOutput = true,
             RedirectStandardError = true, WorkingDirectory = folder ?? "" };
-        foreach (var word in words)
+        foreach (string word in words)
             start.ArgumentList.Add(word);
-        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
             start.Environment[name] = value;
         _process = Process.Start(start)!;
         _process.OutputDataReceived += (_, line) => Hear(line.Data);

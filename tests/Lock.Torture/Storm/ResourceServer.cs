@@ -31,7 +31,7 @@ internal sealed class ResourceServer : IAsyncDisposable
     {
         while (true)
         {
-            var client = await _listener.AcceptAsync(_stopping.Token);
+            Socket client = await _listener.AcceptAsync(_stopping.Token);
             _ = Task.Run(() => ServeAsync(client));
         }
     }
@@ -45,8 +45,8 @@ internal sealed class ResourceServer : IAsyncDisposable
             while (await reader.ReadLineAsync(_stopping.Token) is { } line
                 && line.Split(' ') is [var key, var attempt, var token, var value])
             {
-                var number = token.Length == 0 ? (long?)null : long.Parse(token, CultureInfo.InvariantCulture);
-                var answer = value.Length == 0
+                long? number = token.Length == 0 ? (long?)null : long.Parse(token, CultureInfo.InvariantCulture);
+                long? answer = value.Length == 0
                     ? await _resource.ReadAsync(key, number, attempt)
                     : await _resource.WriteAsync(key, number, attempt, long.Parse(value, CultureInfo.InvariantCulture)) ? 0 : null;
                 await stream.WriteAsync(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{answer}\n")),
@@ -93,7 +93,7 @@ internal sealed class ResourceClient : IResource, IDisposable
         try
         {
             await _stream.WriteAsync(Encoding.UTF8.GetBytes(FormattableString.Invariant(request) + "\n"));
-            var line = await _reader.ReadLineAsync() ?? throw new IOException("The resource is gone.");
+            string line = await _reader.ReadLineAsync() ?? throw new IOException("The resource is gone.");
             return line.Length == 0 ? null : long.Parse(line, CultureInfo.InvariantCulture);
         }
         finally

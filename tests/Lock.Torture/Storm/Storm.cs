@@ -43,7 +43,7 @@ public sealed class Storm : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        foreach (var worker in _workers)
+        foreach (StormWorker worker in _workers)
             worker.Process.Dispose();
         await _backend.DisposeAsync();
         _clocks?.Dispose();
@@ -52,14 +52,14 @@ public sealed class Storm : IAsyncDisposable
 
     private async Task RunAsync()
     {
-        var margin = _options.Margin ?? (_backend.Margin(_options.Ttl) + TimeSpan.FromMilliseconds(3));
-        var settle = _options.Ttl * 1.5 + TimeSpan.FromSeconds(10);
+        TimeSpan margin = _options.Margin ?? (_backend.Margin(_options.Ttl) + TimeSpan.FromMilliseconds(3));
+        TimeSpan settle = _options.Ttl * 1.5 + TimeSpan.FromSeconds(10);
         Tell(EventKind.Promised, text: new Promise(
             $"{_options.Backend}/{_options.Client}", _options.Seed, _options.Ttl.Ticks, margin.Ticks, _options.Bound.Ticks, settle.Ticks,
             TimeSpan.FromSeconds(5).Ticks).ToString());
         await using var resource = new ResourceServer(_resource, _log);
         await _backend.StartAsync(_options.Folder, _options.Seed);
-        for (var i = 0; i < (_backend.IsOneProcess ? 1 : _options.Workers); i++)
+        for (int i = 0; i < (_backend.IsOneProcess ? 1 : _options.Workers); i++)
             _workers.Add(Start(i));
         await Task.Delay(TimeSpan.FromSeconds(1), TimeProvider.System);
         await HurtAsync();
@@ -68,8 +68,8 @@ public sealed class Storm : IAsyncDisposable
 
     private async Task HurtAsync()
     {
-        var faults = WorkerFaults();
-        foreach (var (name, act) in _backend.Faults)
+        Dictionary<string, Func<Task>> faults = WorkerFaults();
+        foreach ((string name, Func<Nemesis, Task> act) in _backend.Faults)
             faults[name] = () => act(_nemesis);
         if (_options.Faults is null)
         {
@@ -81,13 +81,13 @@ public sealed class Storm : IAsyncDisposable
         if (names.Count == 0 && _options.Faults is not ["none"])
             throw new ArgumentException(
                 $"{_options.Backend} has none of these faults: {string.Join(", ", faults.Keys.Order(StringComparer.Ordinal))}.");
-        for (var end = HistoryLog.Now + _options.Time.Ticks; HistoryLog.Now < end;)
+        for (long end = HistoryLog.Now + _options.Time.Ticks; HistoryLog.Now < end;)
         {
             await Task.Delay(_options.Ttl * (0.1 + (_options.Pause * _random.NextDouble())), TimeProvider.System);
             if (names.Count == 0)
                 continue;
-            var name = names[_random.Next(names.Count)];
-            var from = HistoryLog.Now;
+            string name = names[_random.Next(names.Count)];
+            long from = HistoryLog.Now;
             Tell(EventKind.Fault, text: name);
             await faults[name]();
             Tell(EventKind.Mended, number: from, text: name);
@@ -131,7 +131,7 @@ public sealed class Storm : IAsyncDisposable
 
     private async Task PauseAsync(double leases)
     {
-        var worker = Any();
+        StormWorker worker = Any();
         Tell(EventKind.Paused, worker.Name);
         worker.Process.Freeze();
         await Task.Delay(_options.Ttl * leases, TimeProvider.System);
@@ -141,14 +141,14 @@ public sealed class Storm : IAsyncDisposable
 
     private async Task SayAsync(string what, double leases)
     {
-        var time = _options.Ttl * (leases * _random.NextDouble());
+        TimeSpan time = _options.Ttl * (leases * _random.NextDouble());
         Any().Process.Say(string.Create(CultureInfo.InvariantCulture, $"{what} {time.TotalMilliseconds:0}"));
         await Task.Delay(time, TimeProvider.System);
     }
 
     private async Task ReplaceAsync(Func<StormWorker, Task> end)
     {
-        var worker = Any();
+        StormWorker worker = Any();
         await end(worker);
         worker.Process.Dispose();
         _workers[_workers.IndexOf(worker)] = Start(worker.Place);
@@ -157,19 +157,19 @@ public sealed class Storm : IAsyncDisposable
     private async Task HealAsync()
     {
         Tell(EventKind.Healed);
-        foreach (var worker in _workers)
+        foreach (StormWorker worker in _workers)
             worker.Process.Say("calm");
         await Task.WhenAny(Task.WhenAll(_workers.Select(static worker => worker.Served.Task)),
             Task.Delay(_options.Bound * 1.2, TimeProvider.System));
         Tell(EventKind.Quiet);
-        foreach (var worker in _workers)
+        foreach (StormWorker worker in _workers)
         {
             if (worker.Process.HasEnded)
                 _nemesis.Left($"{worker.Name} ended by itself: {worker.LastLine}");
             worker.Process.Say("stop");
         }
 
-        foreach (var worker in _workers)
+        foreach (StormWorker worker in _workers)
         {
             if (await Task.WhenAny(worker.Stopped.Task, Task.Delay(TimeSpan.FromSeconds(20), TimeProvider.System)) != worker.Stopped.Task)
                 _nemesis.Left($"{worker.Name} did not stop within 20 s: {worker.LastLine}");
@@ -177,9 +177,9 @@ public sealed class Storm : IAsyncDisposable
 
         // What a killed worker held ends with its lease, and what was given back late within a moment.
         await Task.Delay((_options.Ttl * 1.6) + TimeSpan.FromSeconds(1), TimeProvider.System);
-        foreach (var left in await _backend.LeftoversAsync())
+        foreach (string left in await _backend.LeftoversAsync())
             _nemesis.Left(left);
-        foreach (var worker in _workers.Where(static worker => !worker.Process.HasEnded))
+        foreach (StormWorker? worker in _workers.Where(static worker => !worker.Process.HasEnded))
         {
             if (!await worker.EndAsync(TimeSpan.FromSeconds(20)))
                 _nemesis.Left($"{worker.Name} did not end within 20 s");
@@ -188,8 +188,8 @@ public sealed class Storm : IAsyncDisposable
 
     private StormWorker Start(int place)
     {
-        var number = _started++;
-        var name = number == place ? $"w{place}" : $"w{place}#{number}";
+        int number = _started++;
+        string name = number == place ? $"w{place}" : $"w{place}#{number}";
         string[] clients = _options.Client.Split(',');
         string client = clients[place % clients.Length];
         string[] words = [

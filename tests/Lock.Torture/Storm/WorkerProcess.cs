@@ -10,15 +10,15 @@ internal static class WorkerProcess
 {
     public static async Task<int> RunAsync(string[] words)
     {
-        var (name, seed, keys, tasks) = (words[0], Number(words[1]), Number(words[2]), Number(words[3]));
-        var (ttl, instances) = (TimeSpan.FromMilliseconds(Number(words[4])), Number(words[5]));
+        (string name, int seed, int keys, int tasks) = (words[0], Number(words[1]), Number(words[2]), Number(words[3]));
+        (TimeSpan ttl, int instances) = (TimeSpan.FromMilliseconds(Number(words[4])), Number(words[5]));
         using var log = new FileLog(words[7]);
         using var resource = new ResourceClient(words[8]);
         var watchdog = new Watchdog(log, name);
         List<(ITortureClient Client, Worker Worker)> all = [];
-        for (var i = 0; i < instances; i++)
+        for (int i = 0; i < instances; i++)
         {
-            var client = await Clients.ConnectAsync(words[6]);
+            ITortureClient client = await Clients.ConnectAsync(words[6]);
             all.Add((client,
                 new Worker(new WorkerOptions(name, seed + i, keys, tasks, ttl) { Instance = i, Rest = TimeSpan.FromMilliseconds(3),
                     Variety = Number(words[9]) }, client, log, resource, watchdog)));
@@ -26,7 +26,7 @@ internal static class WorkerProcess
 
         var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var isTerm = false;
+        bool isTerm = false;
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
         {
             signal.Cancel = true;
@@ -37,7 +37,7 @@ internal static class WorkerProcess
         _ = new Thread(() =>
             Listen(all.ConvertAll(static one => one.Worker), stopped, closed, keys * tasks)) { IsBackground = true }.StartAnd();
         await stopped.Task;
-        foreach (var one in all)
+        foreach ((ITortureClient Client, Worker Worker) one in all)
             one.Worker.Stop();
         await running;
         log.Add(new HistoryEvent(HistoryLog.Now, name, EventKind.Ended));
@@ -46,7 +46,7 @@ internal static class WorkerProcess
         // Connections stand until the nemesis has looked at what is left.
         if (!isTerm)
             await closed.Task;
-        foreach (var one in all)
+        foreach ((ITortureClient Client, Worker Worker) one in all)
             await one.Client.DisposeAsync();
         watchdog.Dispose();
         return 0;
@@ -101,7 +101,7 @@ internal static class Hurt
     public static void Starve(TimeSpan time)
     {
         var end = new ManualResetEventSlim();
-        for (var i = 0; i < 64; i++)
+        for (int i = 0; i < 64; i++)
             ThreadPool.UnsafeQueueUserWorkItem(_ => end.Wait(), null);
         new Thread(() =>
         {
@@ -115,9 +115,9 @@ internal static class Hurt
     public static void Collect(TimeSpan time) => new Thread(() =>
     {
         var kept = new List<object>();
-        for (var end = HistoryLog.Now + time.Ticks; HistoryLog.Now < end;)
+        for (long end = HistoryLog.Now + time.Ticks; HistoryLog.Now < end;)
         {
-            for (var i = 0; i < 2000; i++)
+            for (int i = 0; i < 2000; i++)
                 kept.Add(new byte[500]);
             if (kept.Count > 60_000)
                 kept.Clear();

@@ -30,11 +30,11 @@ public sealed class FencedResource(HistoryLog log) : IResource
     {
         lock (_gate)
         {
-            var (highest, value) = _state.GetValueOrDefault(key);
-            var isStale = token < highest;
+            (long highest, long value) = _state.GetValueOrDefault(key);
+            bool isStale = token < highest;
             if (!isStale)
                 _state[key] = (token ?? highest, value = write ?? value);
-            var kind = isStale ? EventKind.Stale : write is null ? EventKind.Read : EventKind.Wrote;
+            EventKind kind = isStale ? EventKind.Stale : write is null ? EventKind.Read : EventKind.Wrote;
             log.Add(new HistoryEvent(HistoryLog.Now, "resource", kind, key, attempt, token, write ?? value));
             return isStale ? null : value;
         }

@@ -18,11 +18,11 @@ public sealed class ThreadDelay(string name)
             return 0;
         Span<byte> text = stackalloc byte[100];
         _schedule!.Position = 0;
-        var words = System.Text.Encoding.ASCII.GetString(text[.._schedule.Read(text)]).Split(' ');
+        string[] words = System.Text.Encoding.ASCII.GetString(text[.._schedule.Read(text)]).Split(' ');
         if (words.Length < 2)
             return 0;
-        var waited = long.Parse(words[1], CultureInfo.InvariantCulture) / 100;
-        var since = waited - _last;
+        long waited = long.Parse(words[1], CultureInfo.InvariantCulture) / 100;
+        long since = waited - _last;
         _last = waited;
         return since;
     }
@@ -32,7 +32,7 @@ public sealed class ThreadDelay(string name)
         if (HistoryLog.Now < _nextSearch || !Directory.Exists("/proc/self/task"))
             return false;
         _nextSearch = HistoryLog.Now + (TimeSpan.TicksPerMillisecond * 100);
-        foreach (var task in Directory.EnumerateDirectories("/proc/self/task"))
+        foreach (string task in Directory.EnumerateDirectories("/proc/self/task"))
         {
             if (File.ReadAllText(Path.Combine(task, "comm")).TrimEnd() != _name)
                 continue;

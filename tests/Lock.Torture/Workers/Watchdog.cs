@@ -40,10 +40,10 @@ public sealed class Watchdog : IDisposable
     {
         lock (_gate)
         {
-            var place = _watches.FindIndex(watch => watch.Attempt == attempt);
+            int place = _watches.FindIndex(watch => watch.Attempt == attempt);
             if (place < 0)
                 return true;
-            var isLost = Look(_watches[place]);
+            bool isLost = Look(_watches[place]);
             _watches.RemoveAt(place);
             return isLost;
         }
@@ -61,10 +61,10 @@ public sealed class Watchdog : IDisposable
     {
         while (!_end.WaitOne(1))
         {
-            var now = HistoryLog.Now;
+            long now = HistoryLog.Now;
             if (now - _lastLook > TimeSpan.TicksPerMillisecond + Gap)
             {
-                foreach (var process in _processes)
+                foreach (string process in _processes)
                     _log.Add(new HistoryEvent(now, process, EventKind.Gap, Number: _lastLook + TimeSpan.TicksPerMillisecond));
             }
 
@@ -78,16 +78,16 @@ public sealed class Watchdog : IDisposable
     /// <summary>The thread that announces losses may have been ready, and not run, while this one ran on another processor.</summary>
     private void TellDelay(long now)
     {
-        var waited = _announcer.SinceLastLook();
+        long waited = _announcer.SinceLastLook();
         if (waited <= Gap)
             return;
-        foreach (var process in _processes)
+        foreach (string process in _processes)
             _log.Add(new HistoryEvent(now, process, EventKind.Gap, Number: now - waited, Text: "of the announcing thread"));
     }
 
     private bool Look(Watch watch)
     {
-        var before = HistoryLog.Now;
+        long before = HistoryLog.Now;
         if (!watch.Hold.IsLost)
         {
             watch.NotYet = before;

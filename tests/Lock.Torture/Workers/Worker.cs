@@ -27,10 +27,10 @@ public sealed class Worker(WorkerOptions options, ITortureClient client, History
 
     private async Task TurnsAsync(Random random, int task)
     {
-        for (var turn = task; !_stop.IsCancellationRequested; turn++)
+        for (int turn = task; !_stop.IsCancellationRequested; turn++)
         {
-            var isCalm = _calm;
-            var key = $"torture/{(isCalm ? turn % options.Keys : random.Next(options.Keys))}";
+            bool isCalm = _calm;
+            string key = $"torture/{(isCalm ? turn % options.Keys : random.Next(options.Keys))}";
             try
             {
                 await TurnAsync(key, random, isCalm);
@@ -49,12 +49,12 @@ public sealed class Worker(WorkerOptions options, ITortureClient client, History
 
     private async Task TurnAsync(string key, Random random, bool isCalm)
     {
-        var attempt = $"{options.Process}.{options.Instance}.{Interlocked.Increment(ref _attempts)}";
-        var renews = !client.CanLetExpire || options.Habit == Habit.HoldLong || (random.Next(2) == 0 && options.Habit == Habit.Mixed);
-        var wait = isCalm
+        string attempt = $"{options.Process}.{options.Instance}.{Interlocked.Increment(ref _attempts)}";
+        bool renews = !client.CanLetExpire || options.Habit == Habit.HoldLong || (random.Next(2) == 0 && options.Habit == Habit.Mixed);
+        TimeSpan wait = isCalm
             ? Timeout.InfiniteTimeSpan
             : random.Next(6) switch { 0 => TimeSpan.Zero, 1 => options.Ttl * random.NextDouble(), _ => Timeout.InfiniteTimeSpan };
-        var hold = await AskAsync(key, attempt, renews, wait);
+        ITortureHold? hold = await AskAsync(key, attempt, renews, wait);
         if (hold is null)
             return;
         await HoldAsync(key, attempt, hold, renews, random, isCalm);
@@ -68,8 +68,8 @@ public sealed class Worker(WorkerOptions options, ITortureClient client, History
         Tell(EventKind.Asked, key, attempt, number: wait < TimeSpan.Zero ? -1 : wait.Ticks, text: renews ? "renew" : "");
         try
         {
-            var hold = await client.TakeAsync(key, options.Ttl, wait, renews, _stop.Token);
-            var now = HistoryLog.Now;
+            ITortureHold? hold = await client.TakeAsync(key, options.Ttl, wait, renews, _stop.Token);
+            long now = HistoryLog.Now;
             if (hold is null)
             {
                 Tell(EventKind.Refused, key, attempt);
@@ -77,7 +77,7 @@ public sealed class Worker(WorkerOptions options, ITortureClient client, History
             }
 
             // A process that stood still before it could look holds nothing that it may rely on.
-            var left = hold.Remaining;
+            TimeSpan? left = hold.Remaining;
             if (left == TimeSpan.Zero || hold.IsLost)
             {
                 await hold.ReleaseAsync();
@@ -105,7 +105,7 @@ public sealed class Worker(WorkerOptions options, ITortureClient client, History
     private async Task HoldAsync(string key, string attempt, ITortureHold hold, bool renews, Random random, bool isCalm)
     {
         // Without a token the resource cannot refuse: beside clients that have one it is theirs alone.
-        var value = random.Next(2) == 0 && hold.Token is not null ? await resource.ReadAsync(key, hold.Token, attempt) : null;
+        long? value = random.Next(2) == 0 && hold.Token is not null ? await resource.ReadAsync(key, hold.Token, attempt) : null;
         switch (isCalm ? 0 : options.Habit == Habit.Mixed ? random.Next(options.Variety) : options.Habit == Habit.Overstay ? 3 : 5)
         {
             case 0 or 1:
@@ -150,7 +150,7 @@ public sealed class Worker(WorkerOptions options, ITortureClient client, History
     /// <summary>When the loss must be announced, as the handle says: looked at after the clock, so that it is not too early.</summary>
     private static long Due(ITortureHold hold, bool renews)
     {
-        var left = hold.Remaining;
+        TimeSpan? left = hold.Remaining;
         return renews || left is null ? long.MaxValue : HistoryLog.Now + left.Value.Ticks;
     }
 
