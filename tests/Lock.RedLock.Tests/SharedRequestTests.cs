@@ -83,6 +83,38 @@ public sealed class SharedRequestTests : IAsyncLifetime
         Assert.Contains("WRONGTYPE", fault.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>The server refuses a request whole when its user may not have one of the keys.</summary>
+    [Fact]
+    public async Task A_key_that_is_forbidden_is_refused_to_its_caller_alone()
+    {
+        Assert.Equal(
+            "OK", await _server.CommandAsync("ACL", "SETUSER", "default", "resetkeys", "~lock*", "~under*", "~one*", "~other*", "~mine*"));
+        AwaitedStep mine = Vote("mine", "a");
+        Assert.Equal(RedisVoteKind.Granted, ReadVote(mine, await mine.Answer).Kind);
+        AwaitedStep one, forbidden, released, other;
+        await using (await UnderWayAsync())
+        {
+            (one, forbidden, released, other) = (Vote("one", "a"), Vote("x", "a"), Release(mine), Vote("other", "a"));
+            _scheduled[0]();
+        }
+
+        LockStoreException fault = await Assert.ThrowsAsync<LockStoreException>(() => forbidden.Answer);
+        Assert.False(fault.IsTransient);
+        Assert.Equal(StoreReply.Done, _store.ReadTold(await released.Answer));
+        Assert.Equal(RedisVoteKind.Granted, ReadVote(one, await one.Answer).Kind);
+        Assert.Equal(RedisVoteKind.Granted, ReadVote(other, await other.Answer).Kind);
+    }
+
+    /// <summary>A vote that is under way for longer than fences are kept would be given with a token of before.</summary>
+    [Fact]
+    public async Task A_proposal_is_looked_at_where_fences_are_kept_for_less_than_a_request_may_take()
+    {
+        long looks = await CallsAsync("time");
+        RedisVote vote = await AwaitedStep.VoteAsync(_voter, Request("k", "a"), _note, Now(), TimeSpan.FromSeconds(10));
+        Assert.Equal(RedisVoteKind.Granted, vote.Kind);
+        Assert.Equal(looks + 1, await CallsAsync("time"));
+    }
+
     [Fact]
     public async Task Votes_under_different_notes_share_none()
     {

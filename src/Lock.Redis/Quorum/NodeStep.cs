@@ -7,8 +7,8 @@ namespace Locking;
 /// <param name="note">The note under which it is a vote; null where it is the end of one.</param>
 internal abstract class NodeStep(BallotPaper? paper, string? note) : ScriptCall
 {
-    /// <summary>How many keys and arguments a vote has among others, and a release.</summary>
-    private const int VoteKeys = 2, VoteValues = 4, ReleaseKeys = 1, ReleaseValues = 1;
+    /// <summary>How many arguments a vote has among others, and a release.</summary>
+    private const int VoteValues = 6, ReleaseValues = 2;
 
     /// <summary>What it is about; null for a release that is asked for by the id alone.</summary>
     public BallotPaper? Paper => paper;
@@ -19,19 +19,18 @@ internal abstract class NodeStep(BallotPaper? paper, string? note) : ScriptCall
     /// <summary>The letter of its kind among others (vote-batch.lua).</summary>
     public char Kind => note is null ? 'r' : 'v';
 
-    /// <summary>How many keys it has among others.</summary>
-    public int KeyCount => note is null ? ReleaseKeys : VoteKeys;
-
     /// <summary>How many arguments it has among others.</summary>
     public int ValueCount => note is null ? ReleaseValues : VoteValues;
 
-    /// <summary>Writes its keys and arguments where they stand among those of others.</summary>
-    public void Write(Span<RedisKey> keys, Span<RedisValue> values)
+    /// <summary>Writes its arguments where they stand among those of others.</summary>
+    public void Write(Span<RedisValue> values)
     {
-        paper!.Keys.AsSpan(0, KeyCount).CopyTo(keys);
-        values[0] = paper.Id;
-        if (note is not null)
-            (values[1], values[2], values[3]) = (paper.Ttl, paper.Proposal, paper.FenceLife);
+        values[0] = (byte[])paper!.Keys[0]!;
+        if (note is null)
+            values[1] = paper.Id;
+        else
+            (values[1], values[2], values[3], values[4], values[5]) =
+                ((byte[])paper.Keys[1]!, paper.Id, paper.Ttl, paper.Proposal, paper.FenceLife);
     }
 
     /// <summary>Its answer, among those of others.</summary>

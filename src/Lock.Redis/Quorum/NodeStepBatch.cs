@@ -11,30 +11,21 @@ internal sealed class NodeStepBatch(NodeStep[] steps) : ScriptCall
     /// <param name="note">The note of all votes among the steps.</param>
     public StoreStepCall Write(RedisKey life, RedisValue channel, string note)
     {
-        int keyCount = 1, valueCount = 3;
-        foreach (NodeStep step in steps)
-        {
-            keyCount += step.KeyCount;
-            valueCount += step.ValueCount;
-        }
-
-        RedisKey[] keys = new RedisKey[keyCount];
-        RedisValue[] values = new RedisValue[valueCount];
-        (keys[0], values[0], values[1]) = (life, note, channel);
+        RedisValue[] values = new RedisValue[3 + steps.Sum(static step => step.ValueCount)];
+        (values[0], values[1]) = (note, channel);
         values[2] = string.Create(steps.Length, steps, static (letters, all) =>
         {
             for (int i = 0; i < all.Length; i++)
                 letters[i] = all[i].Kind;
         });
-        int key = 1, value = 3;
+        int value = 3;
         foreach (NodeStep step in steps)
         {
-            step.Write(keys.AsSpan(key), values.AsSpan(value));
-            key += step.KeyCount;
+            step.Write(values.AsSpan(value));
             value += step.ValueCount;
         }
 
-        return new(ScriptSet.VoteBatch, keys, values);
+        return new(ScriptSet.VoteBatch, [life], values);
     }
 
     /// <inheritdoc/>

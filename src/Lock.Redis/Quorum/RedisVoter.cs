@@ -50,7 +50,7 @@ internal sealed class RedisVoter(RedisLockStore store, Action<Action>? schedule 
     {
         (BallotPaper paper, string note) = (step.Paper!, step.Note!);
         long slack = Math.Min(s_longestSlack.Ticks, retention.Ticks / 2) / TimeSpan.TicksPerMicrosecond;
-        if (!cancellationToken.CanBeCanceled && note.StartsWith("0 ", StringComparison.Ordinal) && IsNear(paper, note, slack))
+        if (!cancellationToken.CanBeCanceled && note.StartsWith("0 ", StringComparison.Ordinal) && IsNear(paper, note, retention))
         {
             _queue.Add(step);
             return;
@@ -160,11 +160,16 @@ internal sealed class RedisVoter(RedisLockStore store, Action<Action>? schedule 
         CancellationToken.None));
 
     /// <summary>Whether the server's clock was seen a moment ago to be near this proposal, so that it need not look again.</summary>
-    /// <remarks>Proposals are of this machine's clock: one that was set since is further from the last than time has passed.</remarks>
-    private bool IsNear(BallotPaper paper, string note, long slack)
+    /// <remarks>Proposals are of this machine's clock: one that was set since is further from the last than time has passed. A request that
+    /// may be under way for longer than fences are kept has to look when it arrives: a grant in between may have left no trace.</remarks>
+    private bool IsNear(BallotPaper paper, string note, TimeSpan retention)
     {
-        if (_clock is not { } seen || !ReferenceEquals(seen.Note, note) || slack < s_clockMemory.TotalMicroseconds)
+        if (_clock is not { } seen || !ReferenceEquals(seen.Note, note) ||
+            retention / 2 < s_clockMemory || retention / 2 < _connection.CommandTimeout || _connection.Time.GetElapsedTime(paper.WrittenAt) > s_clockMemory)
+        {
             return false;
+        }
+
         TimeSpan since = _connection.Time.GetElapsedTime(seen.Paper.WrittenAt, paper.WrittenAt);
         return since < s_clockMemory &&
             Math.Abs(paper.Token - seen.Paper.Token - since.TotalMicroseconds) < s_clockSlack.TotalMicroseconds;
