@@ -164,8 +164,9 @@ internal sealed class RedisVoter(RedisLockStore store, Action<Action>? schedule 
     /// may be under way for longer than fences are kept has to look when it arrives: a grant in between may have left no trace.</remarks>
     private bool IsNear(BallotPaper paper, string note, TimeSpan retention)
     {
-        if (_clock is not { } seen || !ReferenceEquals(seen.Note, note) ||
-            retention / 2 < s_clockMemory || retention / 2 < _connection.CommandTimeout || _connection.Time.GetElapsedTime(paper.WrittenAt) > s_clockMemory)
+        if (_clock is not { } seen || !ReferenceEquals(seen.Note, note)
+            || retention / 2 < s_clockMemory || retention / 2 < _connection.CommandTimeout
+            || _connection.Time.GetElapsedTime(paper.WrittenAt) > s_clockMemory)
         {
             return false;
         }
