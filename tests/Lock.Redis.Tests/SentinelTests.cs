@@ -35,9 +35,12 @@ public sealed class SentinelTests : IAsyncLifetime
         await using var locks = new StoreLock(Store("mymaster"), options);
         await using var others = new StoreLock(Store("mymaster"), options);
         await using ILockHandle held = await locks.LockAsync("k");
-        Task<ILockHandle> waiting = others.LockAsync("k").AsTask();
-        // The replica has the grant before the master dies.
+        // The replica has the grant before the master dies, and the mark of a waiter that was answered: one that was not would be told,
+        // after a while, that nobody answers.
         await Eventually.TrueAsync(async () => await RedisTests.HolderAsync(_replica, "k") == held.Id, "replicated");
+        object? unmarked = await _replica.CommandAsync("GET", "k");
+        Task<ILockHandle> waiting = others.LockAsync("k").AsTask();
+        await Eventually.TrueAsync(async () => !Equals(await _replica.CommandAsync("GET", "k"), unmarked), "the mark replicated");
         _master.Kill();
         await Eventually.TrueAsync(
             async () =>
@@ -65,7 +68,7 @@ public sealed class SentinelTests : IAsyncLifetime
                     return false;
                 }
             }, "the lease kept", TimeSpan.FromSeconds(120));
-        Assert.False(held.LostToken.IsCancellationRequested);
+        Assert.False(held.LostToken.IsCancellationRequested, $"the lease was lost: {held.LostReason}");
         Assert.Equal(held.Id, await RedisTests.HolderAsync(_replica, "k"));
         Assert.False(waiting.IsCompleted);
         Assert.Equal(UnlockOutcome.Released, await held.UnlockAsync());
