@@ -38,6 +38,20 @@ public sealed class RawRedis : IAsyncDisposable
         }
     }
 
+    /// <summary>One command on a connection of its own; null when there is no answer.</summary>
+    public static async Task<object?> AskAsync(int port, params string[] words)
+    {
+        try
+        {
+            await using RawRedis raw = await ConnectAsync(port, null);
+            return await raw.CommandAsync(words);
+        }
+        catch (Exception problem) when (problem is SocketException or IOException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Sends one command, and reads one answer.</summary>
     public async Task<object?> CommandAsync(params string[] words)
     {

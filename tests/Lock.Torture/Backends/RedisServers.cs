@@ -76,18 +76,7 @@ internal sealed class RedisNode(string folder, int seed, bool persists, FakeCloc
         && info.Contains("master_link_status:up", StringComparison.Ordinal);
 
     /// <summary>One command on a connection of its own, around the network; null when there is no answer.</summary>
-    public async Task<object?> AskAsync(params string[] words)
-    {
-        try
-        {
-            await using RawRedis raw = await RawRedis.ConnectAsync(Port, null);
-            return await raw.CommandAsync(words);
-        }
-        catch (Exception problem) when (problem is SocketException or IOException)
-        {
-            return null;
-        }
-    }
+    public Task<object?> AskAsync(params string[] words) => RawRedis.AskAsync(Port, words);
 
     /// <summary>What is not a token counter or a note of the quorum, and who still listens for a key.</summary>
     public async Task<IReadOnlyList<string>> LeftoversAsync()
