@@ -7,11 +7,14 @@ internal static class TimerSpan
     private static readonly TimeSpan s_longest = TimeSpan.FromDays(30);
 
     /// <summary>The span in whole milliseconds, rounded up (a timer drops the rest, and would ring too early), and not beyond what
-    /// a timer can count.</summary>
+    /// a timer can count. What is over already is zero: a timer drops the rest of a negative span too, and so takes one between -2 and
+    /// -1 ms for "never".</summary>
     public static TimeSpan For(TimeSpan span)
     {
-        if (span == Timeout.InfiniteTimeSpan || span <= TimeSpan.Zero)
+        if (span == Timeout.InfiniteTimeSpan)
             return span;
+        if (span <= TimeSpan.Zero)
+            return TimeSpan.Zero;
         return span >= s_longest ? s_longest : TimeSpan.FromMilliseconds(WholeMilliseconds(span));
     }
 

@@ -34,6 +34,17 @@ public sealed class ClockUnitsTests
     public void Whole_milliseconds_are_rounded_up(long ticks, long milliseconds) =>
         Assert.Equal(milliseconds, TimerSpan.WholeMilliseconds(TimeSpan.FromTicks(ticks)));
 
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(-10_001)]
+    [InlineData(-15_000)]
+    [InlineData(-600_000_000)]
+    public void What_is_over_already_is_no_time_and_never_without_end(long ticks) =>
+        Assert.Equal(TimeSpan.Zero, TimerSpan.For(TimeSpan.FromTicks(ticks)));
+
+    [Fact]
+    public void Without_end_stays_without_end() => Assert.Equal(Timeout.InfiniteTimeSpan, TimerSpan.For(Timeout.InfiniteTimeSpan));
+
     private sealed class Clock(long frequency) : TimeProvider
     {
         public override long TimestampFrequency => frequency;
